@@ -1,0 +1,74 @@
+package bonus
+
+import "github.com/jobeffekt/jobeffekt/effect"
+
+// Measure says what a clause counts. Exactly one of Reached and Effect is given.
+//
+// A new measure is a field here, its rules in check, a file that turns facts
+// into drafts of lines (as reached.go and extra.go do) and a call of it in
+// Settle.
+type Measure struct {
+	// Reached counts citizens who reached an outcome: each once per agreement
+	// and clause, on the first day reached, whether or not the window is over.
+	Reached string `yaml:"reached,omitempty" doc:"count the citizens who reached this outcome, each once per agreement"`
+	// Effect counts what would not have happened without the provider: the
+	// difference of a benchmark row times the cases it is about.
+	Effect string `yaml:"effect,omitempty" doc:"count what was achieved in this outcome beyond what similar citizens achieve: extra citizens, or extra days for an outcome in days"`
+	Part   Part   `yaml:"part,omitempty" doc:"of an effect: provider (against others in the municipality) or total (against the peer municipalities)"`
+	Method string `yaml:"method,omitempty" doc:"of an effect: the method of estimation"`
+}
+
+// Outcome is the outcome that the measure is about.
+func (m *Measure) Outcome() string { return m.Reached + m.Effect }
+
+func (m *Measure) check(c *checker, path string, clause *Clause) {
+	switch {
+	case (m.Reached == "") == (m.Effect == ""):
+		c.fault(path+".measure", "give one of reached and effect")
+	case m.Effect != "":
+		if m.Part == "" {
+			c.fault(path+".measure", "an effect needs part: provider or total")
+		}
+		if m.Method == "" {
+			c.fault(path+".measure", "an effect needs the method of estimation, as in method: regression")
+		}
+		if clause.PayOn == "" {
+			clause.PayOn = LowerLimit
+		}
+		if clause.Gate == nil {
+			c.fault(path+".measure", "an effect is paid only through a gate: give the clause one, as in gate: {require: {n: 30}}")
+		} else {
+			clause.Gate.check(c, path+".gate")
+		}
+	default:
+		if m.Part != "" || m.Method != "" {
+			c.fault(path+".measure", "part and method belong to an effect")
+		}
+		if clause.PayOn != "" {
+			c.fault(path+".pay_on", "pay_on belongs to an effect: a reached outcome is counted, not estimated")
+		}
+		if clause.Gate != nil {
+			c.fault(path+".gate", "a gate belongs to an effect: a reached outcome is counted, not estimated")
+		}
+	}
+}
+
+// PayOn says which figure of an uncertain effect is paid.
+type PayOn string
+
+// What can be paid on. Paying on the point pays about 0.4 standard errors to a
+// provider without any effect.
+const (
+	LowerLimit PayOn = "lower_limit"
+	Point      PayOn = "point"
+)
+
+// Names lists what can be paid on.
+func (PayOn) Names() []string { return []string{string(LowerLimit), string(Point)} }
+
+// Part is a part of a difference that a provider can be paid for. What the
+// municipality adds is none.
+type Part effect.Part
+
+// Names lists the parts.
+func (Part) Names() []string { return []string{string(effect.Provider), string(effect.Total)} }

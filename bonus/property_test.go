@@ -1,0 +1,231 @@
+package bonus_test
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"slices"
+	"testing"
+
+	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// world draws cases of a few citizens and providers, and figures by package of
+// every cell that has cases with a complete window.
+func world(t *rapid.T) bonus.Facts {
+	var rows []row
+	n := map[effect.Cell]int64{}
+	for i := range rapid.IntRange(1, 60).Draw(t, "cases") {
+		lot := rapid.SampledFrom([][2]string{{"1", "P1"}, {"1", "P2"}, {"4", "P1"}, {"1", "P3"}}).Draw(t, "group and package")
+		r := row{
+			id: fmt.Sprint(i * 7), person: fmt.Sprint("p", rapid.IntRange(1, 40).Draw(t, "person")),
+			group: lot[0], pkg: lot[1],
+			municipality: rapid.SampledFrom([]string{"Byen", "Havn"}).Draw(t, "municipality"),
+			provider:     rapid.SampledFrom([]string{"north", "south"}).Draw(t, "provider"),
+			complete:     rapid.Bool().Draw(t, "complete"),
+		}
+		if rapid.Bool().Draw(t, "reached") {
+			r.job = (day("2008-03-01") + effect.Date(rapid.IntRange(0, 400).Draw(t, "day"))).String()
+		}
+		if r.complete {
+			n[effect.Cell{Municipality: r.municipality, MatchScheme: "match5_2004", MatchGroup: r.group, Provider: r.provider, Package: r.pkg}]++
+		}
+		rows = append(rows, r)
+	}
+	f := bonus.Facts{Observations: observe(rows...)}
+	cells := []effect.Cell{}
+	for cell := range n {
+		cells = append(cells, cell)
+	}
+	slices.SortFunc(cells, func(a, b effect.Cell) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	for _, cell := range cells {
+		b := measured(func(b *effect.BenchmarkRow) {
+			b.Cell, b.N, b.NCompared = cell, n[cell], n[cell]
+			b.Low = effect.Round(rapid.Float64Range(-1, 1).Draw(t, "low"))
+		})
+		f.Benchmark = append(f.Benchmark, b)
+		f.Diagnostics = append(f.Diagnostics, diagnosed(b, nil)...)
+	}
+	return f
+}
+
+// drawTerms draws how the terms round and limit, and what n they ask for.
+func drawTerms(t *rapid.T, minN int) *bonus.Terms {
+	terms := readTerms(t)
+	terms.Rounding = bonus.Rounding{
+		Unit:  bonus.RoundingUnit(rapid.SampledFrom(bonus.RoundingUnit("").Names()).Draw(t, "unit")),
+		Mode:  bonus.RoundingMode(rapid.SampledFrom(bonus.RoundingMode("").Names()).Draw(t, "mode")),
+		Stage: bonus.RoundingStage(rapid.SampledFrom(bonus.RoundingStage("").Names()).Draw(t, "stage")),
+	}
+	limit := bonus.Ore(rapid.Int64Range(0, 100_000).Draw(t, "limit") * 100)
+	terms.Versions[0].Limits.Period = &limit
+	setMinN(terms, minN)
+	return terms
+}
+
+func setMinN(terms *bonus.Terms, n int) {
+	var d bonus.Decimal
+	if err := d.UnmarshalText([]byte(fmt.Sprint(n))); err != nil {
+		panic(err)
+	}
+	terms.Versions[0].Clauses[1].Gate.Require["n"] = d
+}
+
+func TestSettlementAddsUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		terms := drawTerms(t, rapid.IntRange(0, 6).Draw(t, "n"))
+		facts := world(t)
+		s := settle(t, terms, facts)
+
+		type key struct{ provider, period string }
+		paid, uncut, exact := map[key]bonus.Ore{}, map[key]bonus.Ore{}, map[key]*big.Rat{}
+		inLine := map[string]int64{}
+		for _, c := range s.Cases {
+			require.Equal(t, c.Rule == bonus.RuleCounted, c.Line != "")
+			inLine[c.Line]++
+		}
+		for _, l := range s.Lines {
+			k := key{l.Provider, l.Period}
+			paid[k] += l.Amount
+			if l.Clause == "cap" {
+				require.Negative(t, int64(l.Amount))
+				require.Equal(t, *terms.Versions[0].Limits.Period, paid[k], "the limit is reached exactly, and its line comes last")
+				continue
+			}
+			require.Equal(t, inLine[l.ID], l.Cases)
+			require.GreaterOrEqual(t, int64(l.Amount), int64(0))
+			require.Equal(t, l.Amount == 0, l.Reason != "", l.Reason)
+			q, ok := new(big.Rat).SetString(l.Quantity)
+			require.True(t, ok)
+			q.Mul(q, l.UnitPrice.Rat())
+			if terms.Rounding.Stage == bonus.StageLine {
+				want, err := terms.Rounding.Round(q)
+				require.NoError(t, err)
+				require.Equal(t, want, l.Amount)
+			}
+			if exact[k] == nil {
+				exact[k] = new(big.Rat)
+			}
+			exact[k].Add(exact[k], q)
+			uncut[k] += l.Amount
+		}
+		for k, total := range paid {
+			require.LessOrEqual(t, total, *terms.Versions[0].Limits.Period)
+			if terms.Rounding.Stage == bonus.StageTotal {
+				want, err := terms.Rounding.Round(exact[k])
+				require.NoError(t, err)
+				require.Equal(t, want, uncut[k], "the lines share the rounded total")
+			}
+		}
+		// A citizen is paid once; every row of a case is counted in Counts.
+		persons, seen := map[string]int32{}, map[int32]bool{}
+		for i, id := range facts.Observations.Cases.ID {
+			persons[id.String()] = facts.Observations.Cases.Person[i]
+		}
+		for _, c := range s.Cases {
+			if c.Clause == "sustained-job" && c.Line != "" {
+				require.False(t, seen[persons[c.Participation]])
+				seen[persons[c.Participation]] = true
+			}
+		}
+		var n int64
+		for _, c := range s.Counts {
+			n += c.N
+		}
+		require.EqualValues(t, len(s.Cases), n)
+	})
+}
+
+// Rows, levels of a factor, numbers of persons, benchmark rows, diagnostics and
+// terms in another order give the same settlement.
+func TestOrderDoesNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		facts, terms := world(t), drawTerms(t, 1)
+		want := settle(t, terms, facts)
+		got := settle(t, terms, scramble(t, facts))
+		// The rows of cases follow the cases, whose order was changed.
+		slices.SortStableFunc(got.Cases, func(a, b bonus.CaseLine) int {
+			return effect.TextID(a.Participation).Compare(effect.TextID(b.Participation))
+		})
+		require.Equal(t, want.Lines, got.Lines)
+		require.Equal(t, want.Steps, got.Steps)
+		require.Equal(t, fmt.Sprint(want.Gate), fmt.Sprint(got.Gate)) // NaN differs from itself
+		require.Equal(t, want.Counts, got.Counts)
+		require.Equal(t, want.Cases, got.Cases)
+	})
+}
+
+func scramble(t *rapid.T, f bonus.Facts) bonus.Facts {
+	old := f.Observations.Cases
+	order := make([]int, old.Len())
+	for i := range order {
+		order[i] = i
+	}
+	order = rapid.Permutation(order).Draw(t, "order")
+	factor := func(from effect.Factor) effect.Factor {
+		out := effect.Factor{Levels: rapid.Permutation(from.Levels).Draw(t, "levels")}
+		for _, i := range order {
+			out.Codes = append(out.Codes, out.Code(from.At(i)))
+		}
+		return out
+	}
+	c := &effect.Cases{
+		ID: pick(old.ID, order), Person: pick(old.Person, order), Persons: slices.Clone(old.Persons), Referral: pick(old.Referral, order),
+		Municipality: factor(old.Municipality), MatchScheme: factor(old.MatchScheme), MatchGroup: factor(old.MatchGroup),
+		Provider: factor(old.Provider), Agreement: factor(old.Agreement), Package: factor(old.Package),
+	}
+	slices.Reverse(c.Persons)
+	for i := range c.Person {
+		c.Person[i] = int32(len(c.Persons)) - 1 - c.Person[i]
+	}
+	out := bonus.Facts{
+		Observations: &effect.Observations{AsOf: f.Observations.AsOf, Cases: c},
+		Benchmark:    rapid.Permutation(f.Benchmark).Draw(t, "benchmark"), Diagnostics: rapid.Permutation(f.Diagnostics).Draw(t, "diagnostics"),
+	}
+	for _, r := range slices.Backward(f.Observations.Results) {
+		r.Status, r.Reason, r.ReachedOn, r.Complete = pick(r.Status, order), pick(r.Reason, order), pick(r.ReachedOn, order), pick(r.Complete, order)
+		out.Observations.Results = append(out.Observations.Results, r)
+	}
+	return out
+}
+
+func pick[T any](from []T, order []int) []T {
+	out := make([]T, len(order))
+	for i, j := range order {
+		out[i] = from[j]
+	}
+	return out
+}
+
+// A stricter gate never pays more. (With one rounding of the total, a line can
+// gain what another leaves over, but the total cannot.)
+func TestHigherMinimumNeverPaysMore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		facts, terms := world(t), drawTerms(t, 0)
+		before := bonus.Ore(1 << 62)
+		for n := range 12 {
+			setMinN(terms, n)
+			var total bonus.Ore
+			for _, l := range settle(t, terms, facts).Lines {
+				total += l.Amount
+			}
+			require.LessOrEqual(t, total, before)
+			before = total
+		}
+	})
+}
+
+func BenchmarkSettle(b *testing.B) {
+	const n = 1_000_000
+	rows := make([]row, n)
+	for i := range rows {
+		rows[i] = row{id: fmt.Sprint(i), person: fmt.Sprint(i / 2 * 2), provider: fmt.Sprint("provider", i%20), job: (day("2008-03-01") + effect.Date(i%300)).String()}
+	}
+	facts, terms := bonus.Facts{Observations: observe(rows...)}, readTerms(b)
+	for b.Loop() {
+		settle(b, terms, facts)
+	}
+}

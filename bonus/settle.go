@@ -1,0 +1,478 @@
+package bonus
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/internal/strict"
+)
+
+// ErrFacts is wrapped by the error about facts that no settlement can be made
+// from: no observations, columns of different lengths, the same figure twice.
+var ErrFacts = errors.New("bonus: facts cannot be used")
+
+// Facts are what is known: the outcomes of each case, and the figures and
+// diagnostics of each cell. They are only read.
+type Facts struct {
+	Observations *effect.Observations
+	Benchmark    []effect.BenchmarkRow // needed by effect clauses only
+	Diagnostics  []effect.Diagnostic
+}
+
+// Settle works out what each terms file pays on the facts. Terms must be about
+// different agreements; cases of other agreements are left alone.
+//
+// A reached outcome is paid in the settlement period it was reached in, an
+// effect in the one that as_of lies in. Every case of an agreement gets a
+// [CaseLine] for each clause of its version, with the first rule that holds of:
+// outside_agreement, no_provider, no_version_in_force, excluded,
+// package_not_eligible, not_reached, pending, left, already_paid, counted.
+//
+// The error is a [*Faults] with everything that is missing or ambiguous, and
+// then nothing is settled; or it wraps [ErrFacts], [ErrOverflow] or the error
+// of ctx. The result is the same whatever order rows and terms come in.
+func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
+	s, err := newSettler(terms, f)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.judgeCases(ctx); err != nil {
+		return nil, err
+	}
+	s.reachedLines()
+	if err := s.effectLines(ctx); err != nil {
+		return nil, err
+	}
+	s.countedFaults()
+	if err := s.faults.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.amounts(); err != nil {
+		return nil, err
+	}
+	return s.settlement(), nil
+}
+
+// settler holds a settlement while it is made.
+type settler struct {
+	obs    *effect.Observations
+	cases  *effect.Cases
+	terms  []*Terms // by agreement
+	of     []int32  // agreement code -> index into terms, -1 for none
+	offers [][]*OfferPackage
+	facts  Facts
+
+	rows    []CaseLine
+	origin  []origin // parallel to rows
+	reached map[clauseKey][]candidate
+	periods map[effect.Date]effect.Period // of the terms at hand
+
+	drafts     []*draft
+	undeclared map[undeclared]int64
+	unpriced   map[unpriced]int64
+	faults     strict.Gathered
+}
+
+// origin is the case and the clause of a row; version is -1 where no clause applies.
+type origin struct{ at, version, clause int32 }
+
+// clauseKey is a clause in all its versions.
+type clauseKey struct {
+	terms int32
+	id    string
+}
+
+// candidate is a case that counts unless the same citizen has an earlier one.
+type candidate struct{ row, at int32 }
+
+// draft is a line before it is rounded.
+type draft struct {
+	Line
+	terms  *Terms
+	clause *Clause
+	period effect.Period
+	exact  *big.Rat // kroner
+	steps  []Step
+	gate   []GateRow
+}
+
+// step adds a step to the line.
+func (d *draft) step(what, value, unit, section string) {
+	d.steps = append(d.steps, Step{What: what, Value: value, Unit: unit, Section: section})
+}
+
+func newSettler(terms []*Terms, f Facts) (*settler, error) {
+	if f.Observations == nil || f.Observations.Cases == nil {
+		return nil, fmt.Errorf("%w: there are no observations", ErrFacts)
+	}
+	s := &settler{
+		obs: f.Observations, cases: f.Observations.Cases, facts: f,
+		terms: slices.Clone(terms), reached: map[clauseKey][]candidate{},
+		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{},
+	}
+	slices.SortStableFunc(s.terms, func(a, b *Terms) int {
+		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.File, b.File))
+	})
+	n := s.cases.Len()
+	for _, r := range s.obs.Results {
+		if len(r.Status) != n || len(r.Reason) != n || len(r.ReachedOn) != n || len(r.Complete) != n {
+			return nil, fmt.Errorf("%w: outcome %s does not have one row for each of the %d cases", ErrFacts, r.Outcome, n)
+		}
+	}
+	s.of = slices.Repeat([]int32{-1}, len(s.cases.Agreement.Levels))
+	for i, t := range s.terms {
+		if i > 0 && s.terms[i-1].Agreement == t.Agreement {
+			s.faults.Add(t.doc, "agreement", FaultAgreement, "agreement %q has terms in %s too", t.Agreement, s.terms[i-1].File)
+			continue
+		}
+		if code := s.cases.Agreement.Code(t.Agreement); code >= 0 {
+			s.of[code] = int32(i)
+		}
+		offers := make([]*OfferPackage, len(s.cases.Package.Levels))
+		for code, id := range s.cases.Package.Levels {
+			offers[code] = t.offer(id)
+		}
+		s.offers = append(s.offers, offers)
+		s.checkOutcomes(t)
+	}
+	// Without the outcomes or with two terms for one agreement, what follows
+	// would only add faults that come from these.
+	return s, s.faults.Err()
+}
+
+// checkOutcomes looks for the outcomes that the clauses need.
+func (s *settler) checkOutcomes(t *Terms) {
+	var names []string
+	for _, r := range s.obs.Results {
+		names = append(names, r.Outcome)
+	}
+	t.eachClause(func(v, c int, clause *Clause) {
+		path := fmt.Sprintf("versions[%d].clauses[%d].measure", v, c)
+		r, ok := s.obs.Result(clause.Measure.Outcome())
+		switch {
+		case !ok:
+			s.faults.Add(t.doc, path, FaultOutcome, "clause %s needs the outcome %q, which nobody observed%s",
+				clause.ID, clause.Measure.Outcome(), strict.Suggest(clause.Measure.Outcome(), names))
+		case clause.Measure.Reached != "" && r.Unit != effect.Share:
+			s.faults.Add(t.doc, path, FaultOutcome, "clause %s counts who reached %q, but that outcome is measured in %s and is not reached",
+				clause.ID, r.Outcome, r.Unit)
+		}
+	})
+}
+
+// eachClause goes through the clauses of all versions.
+func (t *Terms) eachClause(yield func(v, c int, clause *Clause)) {
+	for v := range t.Versions {
+		for c := range t.Versions[v].Clauses {
+			yield(v, c, &t.Versions[v].Clauses[c])
+		}
+	}
+}
+
+// code is a row's code in a factor, -1 where it is missing.
+func code(f *effect.Factor, i int32) int32 {
+	if len(f.Codes) == 0 {
+		return -1
+	}
+	return f.Codes[i]
+}
+
+// level is the name of a code, "" for a missing one.
+func level(f *effect.Factor, code int32) string {
+	if code < 0 {
+		return ""
+	}
+	return f.Levels[code]
+}
+
+// offer is the declared package of a case, nil where there is none.
+func (s *settler) offer(terms, pkg int32) *OfferPackage {
+	if pkg < 0 {
+		return nil
+	}
+	return s.offers[terms][pkg]
+}
+
+// termsOf is the index of the terms that a case is under, -1 for none.
+func (s *settler) termsOf(i int32) int32 {
+	if a := code(&s.cases.Agreement, i); a >= 0 {
+		return s.of[a]
+	}
+	return -1
+}
+
+// stopEvery is how many cases are handled between looks at the context.
+const stopEvery = 1 << 16
+
+// judgeCases makes the rows of the cases. Reached outcomes that count are
+// candidates until it is known which of a citizen's cases was first.
+func (s *settler) judgeCases(ctx context.Context) error {
+	excluded := map[string]string{}
+	for i := range int32(s.cases.Len()) {
+		if i%stopEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		ti := s.termsOf(i)
+		if ti < 0 {
+			continue
+		}
+		t := s.terms[ti]
+		id := s.cases.ID[i].String()
+		add := func(clause, rule string, v, c int) {
+			s.rows = append(s.rows, CaseLine{Participation: id, Clause: clause, Rule: rule})
+			s.origin = append(s.origin, origin{i, int32(v), int32(c)})
+		}
+		if !t.covers(s.cases.Referral[i]) {
+			add("", RuleOutsideAgreement, -1, -1)
+			continue
+		}
+		if code(&s.cases.Provider, i) < 0 {
+			add("", RuleNoProvider, -1, -1)
+			continue
+		}
+		before := len(s.rows)
+		t.eachClause(func(v, c int, clause *Clause) {
+			r, _ := s.obs.Result(clause.Measure.Outcome())
+			rule := clause.Measure.rule(r, i, s.obs.AsOf)
+			event := s.obs.AsOf
+			if rule == RuleCounted && clause.Measure.Reached != "" {
+				event = r.ReachedOn[i]
+			}
+			if t.versionFor(s.cases.Referral[i], event) != v {
+				return
+			}
+			pkg := code(&s.cases.Package, i)
+			offer := s.offer(ti, pkg)
+			switch {
+			case rule == RuleExcluded:
+				if rule = excluded[r.Reason[i]]; rule == "" {
+					rule = strings.TrimSuffix(RuleExcluded+":"+r.Reason[i], ":")
+					excluded[r.Reason[i]] = rule
+				}
+			case offer != nil && !clause.Conditions.allow(offer):
+				rule = RulePackageNotEligible
+			case rule == RuleCounted && offer == nil:
+				s.undeclared[undeclared{ti, int32(v), int32(c), pkg}]++
+			case rule == RuleCounted && clause.Measure.Reached != "":
+				key := clauseKey{ti, clause.ID}
+				s.reached[key] = append(s.reached[key], candidate{int32(len(s.rows)), i})
+			}
+			add(clause.ID, rule, v, c)
+		})
+		if len(s.rows) == before {
+			add("", RuleNoVersion, -1, -1)
+		}
+	}
+	return nil
+}
+
+// undeclared is where cases of a package that is not in the terms would count.
+type undeclared struct{ terms, version, clause, pkg int32 }
+
+// unpriced is where cases count that have no price.
+type unpriced struct {
+	terms, version, clause int32
+	scheme, group, pkg     string
+}
+
+// countedFaults turns what was counted while lines were made into faults.
+func (s *settler) countedFaults() {
+	for k, n := range s.undeclared {
+		t, clause, path := s.clauseAt(k.terms, k.version, k.clause)
+		what := "have no package"
+		if k.pkg >= 0 {
+			what = fmt.Sprintf("have package %q, which is not declared under packages", s.cases.Package.Levels[k.pkg])
+		}
+		s.faults.Add(t.doc, path+".conditions", FaultPackage, "%s would count but %s: nobody can say whether clause %s pays for them", count(n, "case"), what, clause.ID)
+	}
+	for k, n := range s.unpriced {
+		t, clause, path := s.clauseAt(k.terms, k.version, k.clause)
+		s.faults.Add(t.doc, path+".schedule.unit_prices", FaultPrice, "clause %s has no price for match group %q of %s in package %q, which has %s",
+			clause.ID, k.group, k.scheme, k.pkg, count(n, "counted case"))
+	}
+}
+
+// clauseAt is a clause with its terms and its place in them.
+func (s *settler) clauseAt(terms, version, clause int32) (*Terms, *Clause, string) {
+	t := s.terms[terms]
+	return t, &t.Versions[version].Clauses[clause], fmt.Sprintf("versions[%d].clauses[%d]", version, clause)
+}
+
+// rule is what a case's outcome row alone says: counted, excluded, not_reached,
+// pending or left. A reached outcome counts at once, an effect only with a
+// complete window.
+func (m *Measure) rule(r *effect.Result, i int32, asOf effect.Date) string {
+	reason := r.Reason[i]
+	switch {
+	case reason != "" && reason != effect.ReasonPending && reason != effect.ReasonLeft || r.Status[i] == effect.Excluded:
+		return RuleExcluded
+	case m.Effect != "" && r.Complete[i]:
+		return RuleCounted
+	case m.Effect != "" && (reason == effect.ReasonLeft || r.Status[i] == effect.Left):
+		return RuleLeft
+	case m.Effect != "":
+		return RulePending
+	}
+	switch r.Status[i] {
+	case effect.Reached:
+		if on := r.ReachedOn[i]; on == effect.NoDate || on > asOf {
+			return RulePending
+		}
+		return RuleCounted
+	case effect.Pending:
+		return RulePending
+	case effect.Left:
+		return RuleLeft
+	}
+	return RuleNotReached
+}
+
+// period is the settlement period of a day. Naming a period costs more than
+// looking it up, and a settlement asks once for each case.
+func (s *settler) period(t *Terms, d effect.Date) effect.Period {
+	p, ok := s.periods[d]
+	if !ok {
+		p = t.Periods.Period(d)
+		s.periods[d] = p
+	}
+	return p
+}
+
+// newDraft makes a line of a clause without its quantity.
+func newDraft(t *Terms, v, c int, cell effect.Cell, period effect.Period) *draft {
+	version, clause := &t.Versions[v], &t.Versions[v].Clauses[c]
+	d := &draft{terms: t, clause: clause, period: period, Line: Line{
+		Agreement: t.Agreement, Provider: cell.Provider, Period: period.Name,
+		Clause: clause.ID, Version: version.ValidFrom, Outcome: clause.Measure.Outcome(),
+		Municipality: cell.Municipality, MatchScheme: cell.MatchScheme, MatchGroup: cell.MatchGroup, Package: cell.Package,
+		Text: clause.Text, Section: clause.Section,
+	}}
+	d.seal()
+	return d
+}
+
+// seal fills in what every line of the terms has, and the line's id.
+func (d *draft) seal() {
+	d.Standing, d.TermsSHA256 = Standing, d.terms.SHA256
+	d.Source = fmt.Sprintf("%s, %s", d.terms.Source.Document, d.terms.Source.Dated)
+	parts := []string{d.Agreement, d.Provider, d.Period, d.Clause}
+	if d.clause != nil {
+		parts[3] += "@" + d.Version.String()
+		parts = append(parts, d.MatchScheme, d.MatchGroup, cmp.Or(d.Package, allPackages))
+		if d.Municipality != "" {
+			parts = append(parts, d.Municipality)
+		}
+	}
+	escape := strings.NewReplacer("%", "%25", "/", "%2F")
+	for i := range parts {
+		parts[i] = escape.Replace(parts[i])
+	}
+	d.ID = strings.Join(parts, "/")
+}
+
+// allPackages stands in a line's id for all packages together.
+const allPackages = "(all)"
+
+// settlement puts the tables in order.
+func (s *settler) settlement() *Settlement {
+	slices.SortFunc(s.drafts, func(a, b *draft) int {
+		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.period.Start, b.period.Start),
+			cmp.Compare(last(a), last(b)), cmp.Compare(a.Clause, b.Clause), cmp.Compare(a.Version, b.Version),
+			cmp.Compare(a.MatchScheme, b.MatchScheme), cmp.Compare(a.MatchGroup, b.MatchGroup), cmp.Compare(a.Package, b.Package),
+			cmp.Compare(a.Municipality, b.Municipality))
+	})
+	out := &Settlement{Cases: s.rows}
+	for _, d := range s.drafts {
+		out.Lines = append(out.Lines, d.Line)
+		for i, step := range d.steps {
+			step.Line, step.No = d.ID, int64(i+1)
+			out.Steps = append(out.Steps, step)
+		}
+		for _, row := range d.gate {
+			row.Line = d.ID
+			out.Gate = append(out.Gate, row)
+		}
+	}
+	out.Counts = s.counts()
+	out.Warnings = s.warnings(out.Counts)
+	return out
+}
+
+// last puts the line of a limit after the lines it is about.
+func last(d *draft) int {
+	if d.clause == nil {
+		return 1
+	}
+	return 0
+}
+
+// counts adds up the rows of the cases.
+func (s *settler) counts() []Count {
+	type key struct {
+		terms, municipality, scheme, group, provider, pkg int32
+		clause, rule                                      string
+	}
+	c, n := s.cases, map[key]int64{}
+	for r, o := range s.origin {
+		n[key{
+			s.termsOf(o.at), code(&c.Municipality, o.at), code(&c.MatchScheme, o.at), code(&c.MatchGroup, o.at),
+			code(&c.Provider, o.at), code(&c.Package, o.at), s.rows[r].Clause, s.rows[r].Rule,
+		}]++
+	}
+	var out []Count
+	for k, n := range n {
+		out = append(out, Count{
+			Agreement: s.terms[k.terms].Agreement, Clause: k.clause, Rule: k.rule, N: n,
+			Cell: s.cell(k.municipality, k.scheme, k.group, k.provider, k.pkg),
+		})
+	}
+	slices.SortFunc(out, func(a, b Count) int {
+		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.Clause, b.Clause), compareCells(a.Cell, b.Cell), cmp.Compare(a.Rule, b.Rule))
+	})
+	return out
+}
+
+// cell names the cell of five codes.
+func (s *settler) cell(municipality, scheme, group, provider, pkg int32) effect.Cell {
+	c := s.cases
+	return effect.Cell{
+		Municipality: level(&c.Municipality, municipality), MatchScheme: level(&c.MatchScheme, scheme), MatchGroup: level(&c.MatchGroup, group),
+		Provider: cmp.Or(level(&c.Provider, provider), effect.OwnProvider), Package: level(&c.Package, pkg),
+	}
+}
+
+func compareCells(a, b effect.Cell) int {
+	return cmp.Or(cmp.Compare(a.Municipality, b.Municipality), cmp.Compare(a.MatchScheme, b.MatchScheme),
+		cmp.Compare(a.MatchGroup, b.MatchGroup), cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Package, b.Package))
+}
+
+// warnings finds the agreements under which nothing was observed.
+func (s *settler) warnings(counts []Count) []Warning {
+	var out []Warning
+	for _, t := range s.terms {
+		cases, observed := int64(0), int64(0)
+		for _, c := range counts {
+			if c.Agreement != t.Agreement {
+				continue
+			}
+			cases += c.N
+			if c.Rule == RuleCounted || c.Rule == RuleAlreadyPaid || c.Rule == RuleNotReached {
+				observed += c.N
+			}
+		}
+		switch {
+		case cases == 0:
+			out = append(out, Warning{t.Agreement, WarnNoCases, "no case has this agreement: nothing is paid; compare agreement in the terms with agreement_id in the data"})
+		case observed == 0:
+			out = append(out, Warning{t.Agreement, WarnNothingObserved, fmt.Sprintf(
+				"by %s no case under the agreement had reached a paid outcome or had a window that was over: nothing is paid", s.obs.AsOf)})
+		}
+	}
+	return out
+}

@@ -1,0 +1,128 @@
+package bonus
+
+import "github.com/jobeffekt/jobeffekt/effect"
+
+// Settlement is what the terms pay on the facts, as five tables in a fixed
+// order. [Settlement.Explain] and [Settlement.ExplainCase] need nothing else,
+// so a settlement read back from its files explains itself.
+type Settlement struct {
+	Lines  []Line     // by agreement, provider and period; a limit's line comes last in its period
+	Steps  []Step     // in the order of the lines
+	Gate   []GateRow  // in the order of the lines
+	Counts []Count    // by agreement, clause, cell and rule
+	Cases  []CaseLine // in the order of the cases, then of the clauses
+	// Warnings say what a reader should know first; they are not an error.
+	Warnings []Warning
+}
+
+// Line is an amount for a provider in a settlement period: what one clause pays
+// for one match group and package (and, for an effect, one municipality), or
+// what a limit takes off. Lines sum to what is paid.
+type Line struct {
+	ID           string      `col:"line" doc:"agreement/provider/period/clause@version/match scheme/match group/package, and the municipality for an effect"`
+	Agreement    string      `col:"agreement_id" doc:"agreement"`
+	Provider     string      `col:"provider_id" doc:"provider who is paid"`
+	Period       string      `col:"period" doc:"settlement period"`
+	Clause       string      `col:"clause" doc:"clause of the terms; cap for what the limit takes off"`
+	Version      effect.Date `col:"version" doc:"first day of the version of the terms that applies"`
+	Outcome      string      `col:"outcome" doc:"outcome that is paid for"`
+	Municipality string      `col:"municipality" doc:"municipality of an effect; empty for a reached outcome, which counts in all"`
+	MatchScheme  string      `col:"match_scheme" doc:"numbering the match group belongs to"`
+	MatchGroup   string      `col:"match_group" doc:"match group at referral"`
+	Package      string      `col:"package_id" doc:"offer package; empty where an effect is about all packages together"`
+	Cases        int64       `col:"cases" doc:"cases that count in the line"`
+	Quantity     string      `col:"quantity" doc:"how many are paid for, exactly"`
+	UnitPrice    Ore         `col:"unit_price_ore" doc:"price of one, in ore"`
+	Amount       Ore         `col:"amount_ore" doc:"what is paid, in ore"`
+	Reason       string      `col:"reason" doc:"why nothing is paid (codes separated by semicolons), empty where something is"`
+	Standing     string      `col:"standing" doc:"whether the line is booked and its terms sealed"`
+	Text         string      `col:"text" doc:"the clause in a plain sentence"`
+	Section      string      `col:"section" doc:"section of the source"`
+	Source       string      `col:"source" doc:"document that the terms come from, and its date"`
+	TermsSHA256  string      `col:"terms_sha256" doc:"hash of the terms file"`
+}
+
+// Standing of every line so far: nothing is booked, and no terms are sealed.
+const Standing = "provisional, retrospective"
+
+// The reasons for which a line pays nothing. ReasonRefusal and ReasonGate are
+// followed by a colon and what refused, or the diagnostics that did not pass.
+const (
+	ReasonRefusal  = "refusal"     // the method had no figure to give
+	ReasonNotRated = "not_rated"   // the figure may not be told apart from chance: too few cases
+	ReasonNoFigure = "no_figure"   // the figure to be paid on is not a number
+	ReasonGate     = "gate"        // required diagnostics did not pass
+	ReasonNotAbove = "not_above_0" // the figure paid on is not above 0
+	ReasonRounded  = "rounds_to_0" // what is paid rounds to nothing
+	ReasonFree     = "price_is_0"  // the price of one is nothing
+)
+
+// Step is one step from what was counted to what is paid.
+type Step struct {
+	Line    string `col:"line" doc:"line that the step belongs to"`
+	No      int64  `col:"step" doc:"order of the steps, from 1"`
+	What    string `col:"what" doc:"what the step does"`
+	Value   string `col:"value" doc:"its result, exactly: a decimal or a fraction"`
+	Unit    string `col:"unit" doc:"unit of the value"`
+	Section string `col:"section" doc:"section of the source, or key of the terms, that asks for the step"`
+}
+
+// GateRow is one required diagnostic of a line.
+type GateRow struct {
+	Line       string                `col:"line" doc:"line that the gate belongs to"`
+	Diagnostic effect.DiagnosticName `col:"diagnostic" doc:"what was measured"`
+	Measured   float64               `col:"measured" doc:"measured value; null where there is none"`
+	Passes     string                `col:"passes" doc:"at_least or at_most the threshold"`
+	Threshold  float64               `col:"threshold" doc:"threshold in the terms"`
+	State      GateState             `col:"state" doc:"PASS, FAIL, NOT_EVALUATED or NOT_APPLICABLE"`
+	Accepted   bool                  `col:"accepted" doc:"whether the state lets the line be paid"`
+	Reason     string                `col:"reason" doc:"why it was not evaluated or does not apply"`
+}
+
+// Count is how many cases of a cell ended by a rule: the attrition table of the
+// settlement. For each clause and cell the rules sum to the cases that the
+// clause could have been about.
+type Count struct {
+	Agreement string `col:"agreement_id" doc:"agreement"`
+	Clause    string `col:"clause" doc:"clause; empty where no clause applies to the case"`
+	effect.Cell
+	Rule string `col:"rule" doc:"counted, or the rule by which the cases did not count"`
+	N    int64  `col:"n" doc:"cases"`
+}
+
+// CaseLine is what became of one case under one clause.
+type CaseLine struct {
+	Participation string `col:"participation_id" doc:"case"`
+	Clause        string `col:"clause" doc:"clause; empty where no clause applies to the case"`
+	Rule          string `col:"rule" doc:"counted, or the rule by which the case did not count"`
+	Line          string `col:"line" doc:"line that the case counts in; empty where it does not"`
+}
+
+// The rules by which a case counts or does not. RuleExcluded is followed by a
+// colon and the reason in the table of outcomes.
+const (
+	RuleCounted            = "counted"
+	RuleNotReached         = "not_reached"
+	RulePending            = "pending"
+	RuleLeft               = "left"
+	RuleExcluded           = "excluded"
+	RulePackageNotEligible = "package_not_eligible"
+	RuleAlreadyPaid        = "already_paid"
+	RuleNoProvider         = "no_provider"
+	RuleNoVersion          = "no_version_in_force"
+	RuleOutsideAgreement   = "outside_agreement"
+)
+
+// Warning is something to know before a settlement is read.
+type Warning struct {
+	Agreement string `col:"agreement_id" doc:"agreement"`
+	Code      string `col:"code" doc:"stable code"`
+	Text      string `col:"text" doc:"what it is about and what to do"`
+}
+
+// The warnings: under an agreement nothing could be counted by as_of, or it has
+// no cases at all. Either way nothing is paid.
+const (
+	WarnNothingObserved = "nothing_observed"
+	WarnNoCases         = "no_cases"
+)

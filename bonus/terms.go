@@ -1,0 +1,229 @@
+package bonus
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/internal/strict"
+)
+
+// Terms are what one framework agreement pays for, as data with a source. They
+// are made by [ParseTerms], which has checked them, and are read-only.
+//
+// A version is a dated set of clauses. A clause is put together from parts that
+// know nothing of each other: a [Measure] counts something, [Conditions] say
+// for which cases, a [Schedule] turns the quantity into money, and a [Gate]
+// decides whether an uncertain figure may be paid on. [Limits] and [Rounding]
+// then apply to the lines.
+type Terms struct {
+	Agreement   string         `yaml:"agreement" doc:"agreement_id of the cases that the terms are about"`
+	Title       string         `yaml:"title" doc:"what people call the agreement"`
+	Source      Source         `yaml:"source" doc:"where the terms come from"`
+	Currency    Currency       `yaml:"currency" doc:"what amounts are in; they are written in kroner with at most two decimals"`
+	MatchScheme string         `yaml:"match_scheme" doc:"the numbering that match groups in these terms belong to, unless a price names another"`
+	Starts      effect.Date    `yaml:"starts" doc:"first day on which a referral is under the agreement"`
+	Ends        effect.Date    `yaml:"ends" doc:"first day on which it no longer is"`
+	Packages    []OfferPackage `yaml:"packages" jsonschema:"minItems=1" doc:"the offer packages of the agreement"`
+	Periods     PeriodLength   `yaml:"periods" doc:"length of a settlement period"`
+	AppliesBy   AppliesBy      `yaml:"applies_by" doc:"what chooses the version in force: referral (the day the citizen was referred) or period (the first day of the settlement period)"`
+	Rounding    Rounding       `yaml:"rounding" doc:"the one rounding of amounts"`
+	Versions    []Version      `yaml:"versions" jsonschema:"minItems=1" doc:"dated sets of clauses, in the order of time; they must not overlap"`
+
+	// File is the name given to ParseTerms; SHA256 is the hash of the bytes.
+	File   string `yaml:"-"`
+	SHA256 string `yaml:"-"`
+
+	doc *strict.Document
+}
+
+// Source is where terms come from.
+type Source struct {
+	Document string      `yaml:"document" doc:"title of the agreement or decision"`
+	Dated    effect.Date `yaml:"dated" doc:"its date"`
+}
+
+// Currency is what amounts are in.
+type Currency string
+
+// DKK is the only currency that terms may have.
+const DKK Currency = "DKK"
+
+// Names lists the currencies.
+func (Currency) Names() []string { return []string{string(DKK)} }
+
+// OfferPackage is a kind of offer that the agreement buys.
+type OfferPackage struct {
+	ID          string `yaml:"id" doc:"package_id of the cases"`
+	Name        string `yaml:"name" doc:"what people call the package"`
+	JobOriented *bool  `yaml:"job_oriented" doc:"whether the package is one of the job-oriented ones"`
+}
+
+// Version is a set of clauses in force from a day.
+type Version struct {
+	ValidFrom effect.Date  `yaml:"valid_from" doc:"first day in force"`
+	ValidTo   *effect.Date `yaml:"valid_to,omitempty" doc:"first day no longer in force; left out while it is"`
+	Clauses   []Clause     `yaml:"clauses" jsonschema:"minItems=1" doc:"what is paid for"`
+	Limits    Limits       `yaml:"limits,omitempty" doc:"the most that is paid"`
+}
+
+// Clause is one thing that is paid for. The same id in two versions is the same
+// clause with other words.
+type Clause struct {
+	ID         string     `yaml:"id" doc:"short name of the clause, of letters, digits, - and _"`
+	Section    string     `yaml:"section" doc:"section of the source that says so"`
+	Text       string     `yaml:"text" doc:"the clause in a plain sentence"`
+	Measure    Measure    `yaml:"measure" doc:"what is counted"`
+	Conditions Conditions `yaml:"conditions,omitempty" doc:"for which cases"`
+	PayOn      PayOn      `yaml:"pay_on,omitempty" doc:"which figure of an uncertain effect is paid: lower_limit (of its interval; if left out) or point"`
+	Schedule   Schedule   `yaml:"schedule" doc:"what the quantity is worth"`
+	Gate       *Gate      `yaml:"gate,omitempty" doc:"what must hold before an effect is paid"`
+}
+
+// ParseTerms reads and checks one terms file; the name stands in messages. The
+// error is a [*Faults] with every fault found.
+//
+// Reading is strict: an unknown key, a key given twice and a value of the wrong
+// kind are faults, and so are anchors, aliases and tags, so that a reader sees
+// each value where it applies.
+func ParseTerms(name string, src []byte) (*Terms, error) {
+	hash := sha256.Sum256(src)
+	t := &Terms{File: name, SHA256: hex.EncodeToString(hash[:])}
+	doc, faults := strict.Decode(name, src, t)
+	// Checks of values against each other would only repeat what is wrong with
+	// the values themselves.
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	t.doc = doc
+	c := checker{t: t}
+	c.terms()
+	if err := c.faults.Err(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Need is a figure that a clause cannot do without.
+type Need struct {
+	Agreement string
+	Clause    string
+	Outcome   string
+	// Method and Part are empty where only the outcome of each case is needed.
+	Method string
+	Part   effect.Part
+	// ByPackage says that the clause treats packages differently, so that its
+	// effects must be estimated by package (unless every cell happens to hold
+	// cases of one kind only).
+	ByPackage bool
+}
+
+// Needs lists the figures that the terms need, in the order of versions and
+// clauses, each once.
+func (t *Terms) Needs() []Need {
+	var needs []Need
+	for v := range t.Versions {
+		for c := range t.Versions[v].Clauses {
+			clause := &t.Versions[v].Clauses[c]
+			need := Need{Agreement: t.Agreement, Clause: clause.ID, Outcome: clause.Measure.Outcome()}
+			if clause.Measure.Effect != "" {
+				need.Method, need.Part = clause.Measure.Method, effect.Part(clause.Measure.Part)
+				need.ByPackage = t.packagesDiffer(clause)
+			}
+			if !slices.Contains(needs, need) {
+				needs = append(needs, need)
+			}
+		}
+	}
+	return needs
+}
+
+// packagesDiffer says whether a clause leaves a package out or has different
+// prices for two packages.
+func (t *Terms) packagesDiffer(c *Clause) bool {
+	for i := range t.Packages {
+		if !c.Conditions.allow(&t.Packages[i]) {
+			return true
+		}
+	}
+	for _, a := range c.Schedule.UnitPrices {
+		for i := range t.Packages {
+			b, ok := c.Schedule.price(t, a.scheme(t), a.MatchGroup, t.Packages[i].ID)
+			if !ok || b != a.Amount {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// offer returns the package of an id, nil where it is not declared.
+func (t *Terms) offer(id string) *OfferPackage {
+	for i := range t.Packages {
+		if t.Packages[i].ID == id {
+			return &t.Packages[i]
+		}
+	}
+	return nil
+}
+
+// checker looks for values that contradict each other.
+type checker struct {
+	t      *Terms
+	faults strict.Gathered
+}
+
+func (c *checker) fault(path, format string, args ...any) {
+	c.faults.Add(c.t.doc, path, FaultContradiction, format, args...)
+}
+
+func (c *checker) terms() {
+	t := c.t
+	if t.Starts >= t.Ends {
+		c.fault("ends", "the agreement ends on %s, not after it starts on %s", t.Ends, t.Starts)
+	}
+	for i, p := range t.Packages {
+		if slices.IndexFunc(t.Packages, func(q OfferPackage) bool { return q.ID == p.ID }) < i {
+			c.fault(fmt.Sprintf("packages[%d].id", i), "package %q is declared twice", p.ID)
+		}
+	}
+	for i := range t.Versions {
+		c.version(i)
+	}
+}
+
+func (c *checker) version(i int) {
+	v, path := &c.t.Versions[i], fmt.Sprintf("versions[%d]", i)
+	if v.end() <= v.ValidFrom {
+		c.fault(path+".valid_to", "the version is valid to %s, not after it is valid from %s", v.ValidTo, v.ValidFrom)
+	}
+	if i > 0 && v.ValidFrom < c.t.Versions[i-1].end() {
+		c.fault(path+".valid_from", "the version begins on %s, while versions[%d] is in force: versions stand in the order of time and do not overlap; give the earlier one a valid_to", v.ValidFrom, i-1)
+	}
+	for j := range v.Clauses {
+		clause, at := &v.Clauses[j], fmt.Sprintf("%s.clauses[%d]", path, j)
+		if slices.IndexFunc(v.Clauses, func(q Clause) bool { return q.ID == clause.ID }) < j {
+			c.fault(at+".id", "clause %q stands twice in the version", clause.ID)
+		}
+		if !isName(clause.ID) || clause.ID == capClause {
+			c.fault(at+".id", "%q is no clause id: use letters, digits, - and _, and not %q, which names the line of the limit", clause.ID, capClause)
+		}
+		clause.Measure.check(c, at, clause)
+		clause.Schedule.check(c, at+".schedule", clause)
+	}
+	v.Limits.check(c, path+".limits")
+}
+
+// isName says whether a text can stand in a line's id.
+func isName(s string) bool {
+	for _, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,369 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/world"
+)
+
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "jobeffekt",
+		Short: "Measure employment effects, benchmark them and settle results bonuses",
+		Long: `jobeffekt reads case histories from Parquet, measures what became of each
+participation, sets every provider's citizens against similar citizens elsewhere,
+and works out what the terms of the agreements pay.
+
+Start with:  jobeffekt demo`,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	root.AddCommand(
+		newDemo(log), newCheck(), newRun(log),
+		newStep(log, jobeffekt.StepMeasure, "Read the dataset and observe outcomes: cases, outcomes, attrition"),
+		newStep(log, jobeffekt.StepEstimate, "Choose peers and estimate every cell, from the tables of measure"),
+		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
+		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
+		newExplain(), newVerify(), newSynth(log), newSchema(),
+	)
+	for _, c := range root.Commands() {
+		args := c.Args
+		c.Args = func(cmd *cobra.Command, a []string) error {
+			if err := args(cmd, a); err != nil {
+				return usageError{fmt.Errorf("%w\nusage: %s", err, cmd.UseLine())}
+			}
+			return nil
+		}
+	}
+	return root
+}
+
+// runFlags are the flags of every command that reads a run file.
+type runFlags struct {
+	asOf, data, out string
+	failOnGate      bool
+}
+
+func (f *runFlags) add(c *cobra.Command, all bool) {
+	if all {
+		c.Flags().StringVar(&f.asOf, "as-of", "", "last day that counts, in place of the run file's")
+	}
+	c.Flags().StringVar(&f.data, "data", "", "folder of the dataset, in place of the run file's")
+	c.Flags().StringVar(&f.out, "out", "", "folder of the results, in place of the run file's")
+	c.Flags().BoolVar(&f.failOnGate, "fail-on-gate", false, "exit with 4 when a gate stops a payment")
+}
+
+// load reads the run file with what the flags replace.
+func (f *runFlags) load(path string) (*jobeffekt.Config, error) {
+	c, err := jobeffekt.LoadConfig(path)
+	if err != nil {
+		return nil, err
+	}
+	if f.asOf != "" {
+		if c.AsOf, err = effect.ParseDate(f.asOf); err != nil {
+			return nil, usageError{fmt.Errorf("--as-of: %w", err)}
+		}
+	}
+	for _, p := range []struct {
+		given string
+		field *string
+	}{{f.data, &c.Data}, {f.out, &c.Out}} {
+		if p.given != "" {
+			if *p.field, err = filepath.Abs(p.given); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return c, nil
+}
+
+// finish prints what a run made and where it is.
+func (f *runFlags) finish(cmd *cobra.Command, r *jobeffekt.Result, c *jobeffekt.Config) error {
+	fmt.Fprint(cmd.OutOrStdout(), r.Summary())
+	fmt.Fprintf(cmd.OutOrStdout(), "\nResults are in %s\n", c.ResultsFolder())
+	if f.failOnGate && r.Settlement != nil {
+		for _, l := range r.Settlement.Lines {
+			if strings.HasPrefix(l.Reason, bonus.ReasonGate) {
+				return errGate
+			}
+		}
+	}
+	return nil
+}
+
+func newRun(log *slog.Logger) *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:     "run jobeffekt.yaml",
+		Short:   "Do all steps into one folder",
+		Example: "  jobeffekt run jobeffekt.yaml --as-of 2010-06-30",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			config, err := f.load(args[0])
+			if err != nil {
+				return err
+			}
+			began := time.Now()
+			r, err := jobeffekt.Run(cmd.Context(), config)
+			if err != nil {
+				return err
+			}
+			log.Info("run done", "seconds", time.Since(began).Round(time.Millisecond).Seconds(), "participations", r.Observations.Cases.Len(), "rejected", len(r.Rejects))
+			return f.finish(cmd, r, config)
+		},
+	}
+	f.add(c, true)
+	return c
+}
+
+func newStep(log *slog.Logger, s jobeffekt.Step, short string) *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   string(s) + " jobeffekt.yaml",
+		Short: short,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			config, err := f.load(args[0])
+			if err != nil {
+				return err
+			}
+			began := time.Now()
+			r, err := jobeffekt.RunStep(cmd.Context(), config, s)
+			if err != nil {
+				return err
+			}
+			log.Info(string(s)+" done", "seconds", time.Since(began).Round(time.Millisecond).Seconds())
+			return f.finish(cmd, r, config)
+		},
+	}
+	f.add(c, s == jobeffekt.StepMeasure)
+	return c
+}
+
+func newCheck() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "check jobeffekt.yaml",
+		Short: "Validate the run file, the terms and the dataset's columns; compute nothing",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			config, err := f.load(args[0])
+			if err != nil {
+				return err
+			}
+			if err := jobeffekt.Check(cmd.Context(), config); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "The run file, the terms and the dataset's columns are in order.")
+			return nil
+		},
+	}
+	f.add(c, true)
+	return c
+}
+
+func newExplain() *cobra.Command {
+	var byCase bool
+	c := &cobra.Command{
+		Use:   "explain FOLDER [LINE | --case PARTICIPATION]",
+		Short: "Say where a line of a settlement comes from, or why a case counted or not",
+		Long: `Without a line, the lines of the settlement are listed. With one, it is followed
+down to counts, clause and section. With --case, a participation's fate under each
+clause is told.`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := jobeffekt.ReadSettlement(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			switch {
+			case len(args) == 1 && byCase:
+				return usageError{errors.New("--case needs a participation id after the folder")}
+			case len(args) == 1:
+				for _, l := range s.Lines {
+					fmt.Fprintf(out, "%14s  %s\n", l.Amount, l.ID)
+				}
+				return nil
+			case byCase:
+				e, err := s.ExplainCase(args[1])
+				if err != nil {
+					return err
+				}
+				fmt.Fprint(out, e)
+				return nil
+			}
+			e, err := s.Explain(args[1])
+			if err != nil {
+				return err
+			}
+			fmt.Fprint(out, e)
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&byCase, "case", false, "explain a participation instead of a line")
+	return c
+}
+
+func newVerify() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify FOLDER",
+		Short: "Make a folder's results again from its manifest and compare every byte",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			differences, err := jobeffekt.Verify(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			for _, d := range differences {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", d.Path, d.What)
+			}
+			if len(differences) > 0 {
+				return fmt.Errorf("%d of the files named in the manifest differ", len(differences))
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "Inputs are unchanged, and every result came out again with the same bytes.")
+			return nil
+		},
+	}
+}
+
+func newSynth(log *slog.Logger) *cobra.Command {
+	o := world.Default()
+	var named, truthFor string
+	c := &cobra.Command{
+		Use:   "synth FOLDER",
+		Short: "Write a simulated dataset with known true effects",
+		Long: `Writes a world of any size as a dataset of the data contract: municipalities with
+framework conditions, providers, selection into providers by history, late register
+data, dropouts, no-shows, renamed and consortium providers. truth.parquet beside the
+tables holds the true effect of every cell. Municipalities are real, their conditions
+and everything about providers is invented.`,
+		Example: "  jobeffekt synth world --persons 100000 --seed 7",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch named {
+			case "":
+			case "demo":
+				if cmd.Flags().Changed("persons") || cmd.Flags().Changed("municipalities") || cmd.Flags().Changed("seed") {
+					return usageError{errors.New("--world demo is a fixed world: it takes no persons, municipalities or seed")}
+				}
+				o = world.Demo()
+			default:
+				return usageError{fmt.Errorf("--world %q: the only named world is demo", named)}
+			}
+			began := time.Now()
+			if err := jobeffekt.Synth(cmd.Context(), args[0], o, truthFor); err != nil {
+				return err
+			}
+			log.Info("synth done", "persons", o.Persons, "seconds", time.Since(began).Round(time.Millisecond).Seconds())
+			return nil
+		},
+	}
+	c.Flags().Uint64Var(&o.Seed, "seed", o.Seed, "seed of the world")
+	c.Flags().IntVar(&o.Persons, "persons", o.Persons, "citizens, each referred at least once")
+	c.Flags().IntVar(&o.Municipalities, "municipalities", o.Municipalities, "municipalities")
+	c.Flags().IntVar(&o.ProvidersPerMunicipality, "providers", o.ProvidersPerMunicipality, "providers in each municipality")
+	c.Flags().Float64Var(&o.ProviderSD, "provider-sd", o.ProviderSD, "standard deviation of the providers' true effects, in log-odds of finding a job in a week")
+	c.Flags().Float64Var(&o.MunicipalitySD, "municipality-sd", o.MunicipalitySD, "standard deviation of the municipalities' true effects, in the same")
+	c.Flags().Float64Var(&o.Selection, "selection", o.Selection, "how strongly providers differ in their case mix")
+	c.Flags().StringVar(&named, "world", "", "a named world in place of the flags: demo")
+	c.Flags().StringVar(&truthFor, "truth-for", "", "municipality whose true effects are written; all if left out")
+	return c
+}
+
+func newSchema() *cobra.Command {
+	return &cobra.Command{
+		Use:       "schema run|terms",
+		Short:     "Print the JSON Schema of run files or terms, for editors",
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"run", "terms"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			schema := jobeffekt.ConfigSchema
+			if args[0] == "terms" {
+				schema = bonus.Schema
+			}
+			b, err := schema()
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(b)
+			return err
+		},
+	}
+}
+
+// newDemo unpacks the embedded dataset, run file and terms and does the job.
+func newDemo(log *slog.Logger) *cobra.Command {
+	var folder string
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Run the whole job on a small embedded dataset",
+		Long: `Unpacks a simulated dataset (twelve real municipalities, invented providers and
+citizens) with its run file and terms, and does the whole job on it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDemo(cmd.Context(), cmd.OutOrStdout(), log, folder)
+		},
+	}
+	c.Flags().StringVar(&folder, "folder", "jobeffekt-demo", "folder to unpack and work in")
+	return c
+}
+
+func runDemo(ctx context.Context, stdout io.Writer, log *slog.Logger, folder string) error {
+	if err := unpackDemo(folder); err != nil {
+		return err
+	}
+	config, err := jobeffekt.LoadConfig(filepath.Join(folder, "jobeffekt.yaml"))
+	if err != nil {
+		return err
+	}
+	r, err := jobeffekt.Run(ctx, config)
+	if err != nil {
+		return err
+	}
+	log.Debug("demo done")
+	fmt.Fprint(stdout, r.Summary())
+	results := config.ResultsFolder()
+	fmt.Fprintf(stdout, "\nResults are in %s, and what they were made of in %s.\nNext:\n  go run ./cmd/jobeffekt explain %s\n  go run ./cmd/jobeffekt verify %s\n", results, folder, results, results)
+	return nil
+}
+
+// unpackDemo writes the embedded files to the folder. A file that is there
+// already is kept, so that one can change the run file and look what happens.
+func unpackDemo(folder string) error {
+	files := demoFiles()
+	return fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		to := filepath.Join(folder, filepath.FromSlash(path))
+		if d.IsDir() {
+			return os.MkdirAll(to, 0o700)
+		}
+		if _, err := os.Stat(to); err == nil {
+			return nil
+		}
+		b, err := fs.ReadFile(files, path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(to, b, 0o600)
+	})
+}

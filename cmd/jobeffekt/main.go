@@ -1,0 +1,66 @@
+// Command jobeffekt measures employment effects, benchmarks them and settles
+// results bonuses, as a batch over Parquet. It is a thin cover over the package
+// jobeffekt: flags, files and printing.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/jobeffekt/jobeffekt/ingest"
+)
+
+// Exit codes.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRejects = 3 // more rejects than the run file allows
+	exitGate    = 4 // --fail-on-gate: a gate stopped a payment
+)
+
+func main() {
+	// The first interrupt ends the work cleanly; a second one ends the program.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// usageError marks an error of the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// errGate ends a run whose gate stopped a payment, when that is asked for.
+var errGate = errors.New("a gate stopped a payment")
+
+// execute runs one command line and returns its exit code.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot(stdout, stderr)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "jobeffekt: stopped; no result was written")
+		return exitFailed
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "jobeffekt: %v\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "jobeffekt: %v\n", err)
+	switch {
+	case errors.Is(err, errGate):
+		return exitGate
+	case errors.Is(err, ingest.ErrTooManyRejects):
+		return exitRejects
+	}
+	return exitFailed
+}

@@ -1,0 +1,409 @@
+package jobeffekt
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+
+	"github.com/invopop/jsonschema"
+
+	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/regress"
+	"github.com/jobeffekt/jobeffekt/effect/strata"
+	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/strict"
+)
+
+// Config is what a run file (jobeffekt.yaml) says: where the data are, what is
+// asked of them, with whom cells are compared and which terms are settled. The
+// zero value of a field left out means what its description says.
+type Config struct {
+	Data    string      `yaml:"data" doc:"folder of the dataset, relative to the run file"`
+	Out     string      `yaml:"out" doc:"folder the results go to, relative to the run file"`
+	AsOf    effect.Date `yaml:"as_of" doc:"last day that counts, inclusive"`
+	Formats []Format    `yaml:"formats,omitempty" doc:"formats of the result tables beside parquet"`
+
+	Input    Input    `yaml:"input,omitempty" doc:"how the dataset's columns and codes map to the contract"`
+	Cohort   Cohort   `yaml:"cohort" doc:"which participations are analysed"`
+	Outcomes []Asked  `yaml:"outcomes" doc:"what is asked of every participation"`
+	History  *History `yaml:"history,omitempty" doc:"covariates from the spells before referral; left out: 52 weeks back, benefit runs followed for 260 weeks over breaks of 28 days"`
+	Peers    *Peers   `yaml:"peers,omitempty" doc:"which municipalities are comparable; left out: none, so that only comparisons at home are made"`
+	Compare  Compare  `yaml:"compare" doc:"with whom and how cells are compared"`
+	Terms    []string `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
+
+	// Path is the run file's own path; the paths in it are relative to its folder.
+	Path string `yaml:"-"`
+}
+
+// Format is a format of result tables.
+type Format string
+
+// Parquet tables are always written; CSV on request.
+const CSV Format = "csv"
+
+// Names lists the formats that can be asked for.
+func (Format) Names() []string { return []string{string(CSV)} }
+
+// Input says how the dataset maps to the data contract.
+type Input struct {
+	Columns        map[string]map[string]string `yaml:"columns,omitempty" doc:"table: {contract column: column in the input}"`
+	Constants      map[string]map[string]string `yaml:"constants,omitempty" doc:"table: {contract column: one value for every row}"`
+	States         map[string]effect.State      `yaml:"states,omitempty" doc:"code in the input: canonical state; canonical names stand for themselves"`
+	Fixed          []string                     `yaml:"fixed,omitempty" doc:"columns of persons that cannot change, so that they need no valid_from"`
+	MaxRejectShare *float64                     `yaml:"max_reject_share,omitempty" doc:"share of a table's rows that may be rejected before the run stops; left out: 0.01"`
+	RegistersReach *effect.Date                 `yaml:"registers_reach,omitempty" doc:"last day the registers are complete for; left out: the last day on which a spell begins or ends"`
+}
+
+// Cohort says which participations are analysed.
+type Cohort struct {
+	Period effect.Period `yaml:"period,omitempty" doc:"period of the referrals: 2008, 2008H1, 2008Q3 or 2008-09; or give from and to"`
+	From   *effect.Date  `yaml:"from,omitempty" doc:"first day of referral, in place of period"`
+	To     *effect.Date  `yaml:"to,omitempty" doc:"day after the last day of referral"`
+	Take   effect.Take   `yaml:"take,omitempty" doc:"which of a person's participations under an agreement: first (if left out), last or each"`
+}
+
+// Kind is a kind of outcome.
+type Kind string
+
+// The kinds of outcomes.
+const (
+	KindStateAt    Kind = "state_at"
+	KindNotStateAt Kind = "not_in_states_at"
+	KindDaysIn     Kind = "days_in"
+	KindSustained  Kind = "sustained"
+)
+
+// Names lists the kinds.
+func (Kind) Names() []string {
+	return []string{string(KindStateAt), string(KindNotStateAt), string(KindDaysIn), string(KindSustained)}
+}
+
+// Asked is an outcome as a run file declares it.
+type Asked struct {
+	Name    string         `yaml:"name" doc:"name of the outcome, as terms and tables use it"`
+	Kind    Kind           `yaml:"kind" doc:"state_at, not_in_states_at, days_in or sustained"`
+	States  []effect.State `yaml:"states" doc:"the wanted states"`
+	Clock   effect.Clock   `yaml:"clock,omitempty" doc:"what the time counts from: referral (if left out), start or end of the course"`
+	At      *effect.Span   `yaml:"at,omitempty" doc:"state_at, not_in_states_at: time from the clock"`
+	Within  *effect.Span   `yaml:"within,omitempty" doc:"days_in: the window; sustained: the span within which the run must start"`
+	AtLeast int            `yaml:"at_least,omitempty" doc:"days_in: days that make the outcome reached; left out: 1"`
+	Weeks   int            `yaml:"weeks,omitempty" doc:"sustained: length of the run"`
+	MaxGap  int            `yaml:"max_gap,omitempty" doc:"sustained: longest gap, in days, that joins a run"`
+}
+
+// History says which covariates are read off the spells before referral.
+type History struct {
+	Weeks      []int `yaml:"weeks,omitempty" doc:"windows before referral in which weeks on each benefit and in work are counted; left out: none"`
+	ElapsedMax int   `yaml:"elapsed_max,omitempty" doc:"weeks after which elapsed benefit duration stops counting; left out: it is not measured"`
+	ElapsedGap int   `yaml:"elapsed_gap,omitempty" doc:"longest break, in days, that a benefit run survives"`
+}
+
+// Peers says which municipalities are comparable: by framework conditions or
+// by an explicit list.
+type Peers struct {
+	Conditions []string            `yaml:"conditions,omitempty" doc:"framework conditions: numeric columns of municipalities"`
+	Year       int                 `yaml:"year,omitempty" doc:"year of the framework conditions"`
+	K          int                 `yaml:"k,omitempty" doc:"number of peers: the k nearest"`
+	Exclude    []string            `yaml:"exclude,omitempty" doc:"municipalities that are nobody's peers"`
+	List       map[string][]string `yaml:"list,omitempty" doc:"municipality: [its peers], in place of conditions, year and k"`
+}
+
+// MethodName is the name of a method of estimation.
+type MethodName string
+
+// The methods.
+const (
+	Strata     MethodName = "strata"
+	Regression MethodName = "regression"
+)
+
+// Names lists the methods.
+func (MethodName) Names() []string { return []string{string(Strata), string(Regression)} }
+
+// Compare says with whom and how cells are compared.
+type Compare struct {
+	Methods      []MethodName         `yaml:"methods" doc:"methods of estimation: strata, regression"`
+	Covariates   []string             `yaml:"covariates,omitempty" doc:"what regression adjusts for: columns of persons and participations, age, and what history gives"`
+	Classes      []Class              `yaml:"classes,omitempty" doc:"what strata classifies by"`
+	Also         []effect.Comparators `yaml:"also,omitempty" doc:"comparators beside the peers and everybody else at home: other_providers, own_projects"`
+	ByPackage    bool                 `yaml:"by_package,omitempty" doc:"estimate each offer package of a provider too"`
+	MinN         int                  `yaml:"min_n,omitempty" doc:"cases needed to rate a cell; left out: 30"`
+	Confidence   float64              `yaml:"confidence,omitempty" doc:"confidence of the intervals; left out: 0.95"`
+	MaxUncovered *float64             `yaml:"max_uncovered,omitempty" doc:"share of a cell without comparators beyond which a method refuses; left out: 0.2"`
+}
+
+// Class is one classification of the strata method.
+type Class struct {
+	Covariate string    `yaml:"covariate" doc:"column of persons or participations, age, or what history gives"`
+	Cuts      []float64 `yaml:"cuts,omitempty" doc:"ascending points at which numbers are cut: 30 and 50 make <30, 30-<50 and >=50"`
+}
+
+// ErrConfig is wrapped by errors about a run file that cannot be carried out.
+var ErrConfig = errors.New("run file")
+
+// LoadConfig reads and checks a run file. Faults in its text come all at once,
+// as *strict.Faults with line, column and the nearest valid name.
+func LoadConfig(path string) (*Config, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	c, err := ParseConfig(filepath.Base(path), src)
+	if err != nil {
+		return nil, err
+	}
+	c.Path = path
+	return c, nil
+}
+
+// ParseConfig reads a run file's text; name stands for it in errors.
+func ParseConfig(name string, src []byte) (*Config, error) {
+	c := &Config{AsOf: effect.NoDate}
+	doc, faults := strict.Decode(name, src, c)
+	if err := faults.Err(); err != nil {
+		// Checks of values against each other would only repeat what is wrong with
+		// the values themselves.
+		return nil, err
+	}
+	c.check(func(path, format string, args ...any) {
+		faults.Add(doc, path, strict.Contradiction, format, args...)
+	})
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// resolve makes a path of the run file one from the working folder.
+func (c *Config) resolve(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(c.Path), path)
+}
+
+// check finds values that contradict each other.
+func (c *Config) check(fault func(path, format string, args ...any)) {
+	cohort := c.Cohort
+	switch {
+	case (cohort.Period.Name != "") == (cohort.From != nil || cohort.To != nil), (cohort.From == nil) != (cohort.To == nil):
+		fault("cohort", "give either a period, or both from and to")
+	case cohort.From != nil && *cohort.From >= *cohort.To:
+		fault("cohort", "to must come after from")
+	}
+	names := map[string]bool{}
+	for i, a := range c.Outcomes {
+		at := fmt.Sprintf("outcomes[%d]", i)
+		if names[a.Name] {
+			fault(at+".name", "another outcome has this name")
+		}
+		names[a.Name] = true
+		for _, f := range []struct {
+			name   string
+			given  bool
+			wanted bool
+		}{
+			{"at", a.At != nil, a.Kind == KindStateAt || a.Kind == KindNotStateAt},
+			{"within", a.Within != nil, a.Kind == KindDaysIn || a.Kind == KindSustained},
+			{"weeks", a.Weeks != 0, a.Kind == KindSustained},
+		} {
+			if f.given != f.wanted && slices.Contains(a.Kind.Names(), string(a.Kind)) {
+				fault(at, "%s", map[bool]string{true: fmt.Sprintf("a %s outcome needs %s", a.Kind, f.name), false: fmt.Sprintf("a %s outcome has no %s", a.Kind, f.name)}[f.wanted])
+			}
+		}
+		if a.AtLeast != 0 && a.Kind != KindDaysIn {
+			fault(at+".at_least", "only a days_in outcome has at_least")
+		}
+		if a.MaxGap != 0 && a.Kind != KindSustained {
+			fault(at+".max_gap", "only a sustained outcome has max_gap")
+		}
+		if m := a.measure(); m != nil {
+			if err := m.Validate(); err != nil {
+				fault(at, "%v", err)
+			}
+		}
+	}
+	if p := c.Peers; p != nil {
+		byConditions := len(p.Conditions) > 0 || p.K != 0 || p.Year != 0
+		switch {
+		case byConditions == (len(p.List) > 0):
+			fault("peers", "give either conditions, year and k, or a list")
+		case byConditions && (len(p.Conditions) == 0 || p.K < 1 || p.Year == 0):
+			fault("peers", "choosing peers by framework conditions needs conditions, year and k")
+		}
+		for m, list := range p.List {
+			if slices.Contains(list, m) {
+				fault("peers.list."+m, "a municipality is not its own peer")
+			}
+		}
+	}
+	cmpr := c.Compare
+	for _, m := range cmpr.Methods {
+		if m == Strata && len(cmpr.Classes) == 0 {
+			fault("compare.methods", "strata needs classes")
+		}
+		if m == Regression && len(cmpr.Covariates) == 0 {
+			fault("compare.methods", "regression needs covariates")
+		}
+	}
+	if cmpr.Confidence != 0 && !(cmpr.Confidence > 0 && cmpr.Confidence < 1) {
+		fault("compare.confidence", "a confidence lies between 0 and 1, as 0.95")
+	}
+	if cmpr.MinN < 0 || cmpr.MinN == 1 {
+		fault("compare.min_n", "the minimum number of cases is 2 or more")
+	}
+	for i, class := range cmpr.Classes {
+		if !slices.IsSorted(class.Cuts) {
+			fault(fmt.Sprintf("compare.classes[%d].cuts", i), "cuts must ascend")
+		}
+	}
+}
+
+// measure is the outcome's measure; nil where its options are not all there.
+func (a Asked) measure() effect.Measure {
+	set := effect.States(a.States...)
+	switch {
+	case (a.Kind == KindStateAt || a.Kind == KindNotStateAt) && a.At != nil:
+		return effect.StateAt{States: set, At: *a.At, Not: a.Kind == KindNotStateAt}
+	case a.Kind == KindDaysIn && a.Within != nil:
+		return effect.DaysIn{States: set, Within: *a.Within, AtLeast: a.AtLeast}
+	case a.Kind == KindSustained && a.Within != nil:
+		return effect.Sustained{States: set, Weeks: a.Weeks, MaxGap: a.MaxGap, Within: *a.Within}
+	}
+	return nil
+}
+
+// Study is what the run file asks of the cases.
+func (c *Config) Study() effect.Study {
+	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: effect.DefaultHistory()}
+	s.Cohort = effect.Cohort{Period: c.Cohort.Period, Take: cmp.Or(c.Cohort.Take, effect.TakeFirst)}
+	if c.Cohort.From != nil {
+		s.Cohort.Period = effect.Period{Start: *c.Cohort.From, End: *c.Cohort.To}
+	}
+	if h := c.History; h != nil {
+		s.History = effect.History{Weeks: h.Weeks, ElapsedMax: h.ElapsedMax, ElapsedGap: h.ElapsedGap}
+	}
+	if d := c.Input.RegistersReach; d != nil {
+		s.RegistersReach = *d
+	}
+	for _, a := range c.Outcomes {
+		s.Outcomes = append(s.Outcomes, effect.Outcome{Name: a.Name, Clock: cmp.Or(a.Clock, effect.AtReferral), Measure: a.measure()})
+	}
+	return s
+}
+
+// Methods are the methods of estimation that the run file names. A new method
+// is named here.
+func (c *Config) Methods() []effect.Method {
+	var out []effect.Method
+	for _, name := range c.Compare.Methods {
+		switch name {
+		case Strata:
+			m := strata.Default(c.classes()...)
+			if c.Compare.MaxUncovered != nil {
+				m.MaxUncovered = *c.Compare.MaxUncovered
+			}
+			out = append(out, m)
+		case Regression:
+			m := regress.Default(c.Compare.Covariates...)
+			if c.Compare.MaxUncovered != nil {
+				m.MaxUncovered = *c.Compare.MaxUncovered
+			}
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+func (c *Config) classes() []strata.Class {
+	var out []strata.Class
+	for _, class := range c.Compare.Classes {
+		out = append(out, strata.Class{Covariate: class.Covariate, Cuts: class.Cuts})
+	}
+	return out
+}
+
+// IngestOptions say how the dataset is read: the mapping, and the covariates
+// that no history gives.
+func (c *Config) IngestOptions() ingest.Options {
+	o := ingest.DefaultOptions()
+	o.Columns, o.Constants, o.States = c.Input.Columns, c.Input.Constants, c.Input.States
+	o.FixedCovariates = c.Input.Fixed
+	if c.Input.MaxRejectShare != nil {
+		o.MaxRejectShare = *c.Input.MaxRejectShare
+	}
+	derived := c.Study().History.Names()
+	names := slices.Clone(c.Compare.Covariates)
+	for _, class := range c.Compare.Classes {
+		names = append(names, class.Covariate)
+	}
+	for _, name := range names {
+		if !slices.Contains(derived, name) && !slices.Contains(o.Covariates, name) {
+			o.Covariates = append(o.Covariates, name)
+		}
+	}
+	return o
+}
+
+// loadTerms reads the terms files. Their faults come all at once.
+func (c *Config) loadTerms() ([]*bonus.Terms, error) {
+	var out []*bonus.Terms
+	var errs []error
+	for _, path := range c.Terms {
+		src, err := os.ReadFile(c.resolve(path))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%w: terms: %w", ErrConfig, err))
+			continue
+		}
+		t, err := bonus.ParseTerms(filepath.Base(path), src)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		out = append(out, t)
+	}
+	return out, errors.Join(errs...)
+}
+
+// checkNeeds compares what the terms pay on with what the run file computes.
+func (c *Config) checkNeeds(terms []*bonus.Terms) error {
+	var errs []error
+	for _, t := range terms {
+		for _, n := range t.Needs() {
+			where := fmt.Sprintf("agreement %s, clause %s", n.Agreement, n.Clause)
+			if !slices.ContainsFunc(c.Outcomes, func(a Asked) bool { return a.Name == n.Outcome }) {
+				errs = append(errs, fmt.Errorf("%w: %s pays on outcome %q, which the run file does not declare", ErrConfig, where, n.Outcome))
+			}
+			if n.Method != "" && !slices.Contains(c.Compare.Methods, MethodName(n.Method)) {
+				errs = append(errs, fmt.Errorf("%w: %s pays on method %q, which compare.methods does not name", ErrConfig, where, n.Method))
+			}
+			if n.Part == effect.Total && c.Peers == nil {
+				errs = append(errs, fmt.Errorf("%w: %s pays on the total difference, which needs peers", ErrConfig, where))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// ResultsFolder is the folder of the results as seen from the working folder.
+func (c *Config) ResultsFolder() string { return c.resolve(c.Out) }
+
+// ConfigSchema is the JSON Schema of run files, made from the types.
+func ConfigSchema() ([]byte, error) {
+	return strict.Schema("A jobeffekt run file", &Config{}, func(t reflect.Type) *jsonschema.Schema {
+		switch t {
+		case reflect.TypeFor[effect.Date]():
+			return &jsonschema.Schema{Type: "string", Format: "date"}
+		case reflect.TypeFor[effect.Span]():
+			return &jsonschema.Schema{Type: "string", Pattern: `^[0-9]+ (day|week|month|year)s?$`}
+		case reflect.TypeFor[effect.Period]():
+			return strict.Text(`^[0-9]{4}(H[12]|Q[1-4]|-(0[1-9]|1[0-2]))?$`)
+		}
+		return nil
+	})
+}

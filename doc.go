@@ -1,0 +1,29 @@
+// Package jobeffekt answers one question and what is paid on the answer: do the
+// providers of employment services get citizens into work, compared with what
+// similar citizens achieve elsewhere, and what results bonus has each earned?
+//
+// A job takes five steps, each of which can start from the table before it:
+//
+//	Read       ingest   participations, spells and what goes with them, from Parquet or Arrow
+//	Observe    effect   what became of each participation: outcomes, covariates, attrition
+//	Estimate   effect   each provider's citizens against similar citizens
+//	Benchmark  effect   the municipality's part and the provider's part of the difference
+//	Settle     bonus    what the terms of the agreement pay on it
+//
+// [Run] does all of them from a run file into one folder. [Evaluate] does the
+// same in memory, on a dataset a service holds, and [Measure], [Compare] and
+// [Settle] are its steps.
+//
+// Where to look:
+//
+//	how is an outcome counted?                 effect.Measure: StateAt, DaysIn, Sustained
+//	what is a cell compared with?              effect.Comparators, effect.Design
+//	how is an expectation worked out?          effect/strata, effect/regress
+//	how sure is a difference?                  effect.Benchmark, effect/interval
+//	which municipalities are comparable?       effect/peer
+//	what may a payment depend on?              effect.Diagnostic, bonus.Gate
+//	what does a contract pay?                  bonus.Terms, bonus.Settle
+//	which columns does the input need?         ingest
+//	what would the software find if we knew
+//	the truth?                                 effect/world
+package jobeffekt

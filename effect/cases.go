@@ -1,0 +1,164 @@
+package effect
+
+// Cases holds participations in columns: a participation is one referral of a
+// person to an offer at a provider. Every column has one entry per
+// participation, in the order of ID. Cases are read-only once made.
+type Cases struct {
+	ID           []ID    // participation ids, ascending, distinct
+	Person       []int32 // index into Persons
+	Persons      []ID    // distinct persons, ascending
+	Municipality Factor
+	MatchScheme  Factor // which numbering the match group belongs to
+	MatchGroup   Factor // frozen at referral
+	Provider     Factor // missing for the municipality's own projects
+	Agreement    Factor
+	Package      Factor // offer package
+	Channel      Factor // provider, own or in_house_bid
+	Role         Factor // delivery or authority
+	Referral     []Date
+	Start, End   []Date // NoDate where unknown
+	Covariates   []Covariate
+}
+
+// Len is the number of participations.
+func (c *Cases) Len() int { return len(c.ID) }
+
+// Covariate is one characteristic of every case: numbers (NaN is missing) or,
+// where Number is nil, names.
+type Covariate struct {
+	Name   string
+	Number []float64
+	Factor Factor
+	// Dated says that the value was known no later than the referral, or is
+	// declared fixed. An effect adjusted by an undated covariate is described
+	// but not paid on.
+	Dated bool
+}
+
+// The channels of a participation.
+const (
+	ChannelProvider   = "provider"
+	ChannelOwn        = "own"
+	ChannelInHouseBid = "in_house_bid"
+)
+
+// Membership is one dated line of the table of providers: what a provider was
+// called and which consortium it belonged to in [From, To). A provider is its
+// id, never its name.
+type Membership struct {
+	Provider   string
+	Consortium string // "" for none
+	Name       string
+	From, To   Date // To is NoDate while in force
+	InHouse    bool
+}
+
+// Status is what became of one outcome of one participation.
+type Status uint8
+
+// The statuses of an outcome row. Left is death or emigration before the window
+// closed; Pending is a window still open and not yet reached.
+const (
+	Excluded Status = iota
+	Reached
+	NotReached
+	Pending
+	Left
+)
+
+// String is the status as tables hold it.
+func (s Status) String() string {
+	return [...]string{"excluded", "reached", "not_reached", "pending", "left"}[s]
+}
+
+// ParseStatus reads what String writes.
+func ParseStatus(s string) (Status, bool) {
+	for i := Excluded; i <= Left; i++ {
+		if i.String() == s {
+			return i, true
+		}
+	}
+	return Excluded, false
+}
+
+// The reasons for which a participation is not analysed, in the order in which
+// they are applied: the first that holds is the one that counts.
+const (
+	ReasonOutsidePeriod = "outside_period" // referred outside the cohort's period
+	ReasonNotFirst      = "not_first"      // the person has an earlier participation under the agreement
+	ReasonNotLast       = "not_last"       // the person has a later one
+	ReasonNoClock       = "no_clock"       // the outcome's clock (start or end of the course) has no date
+	ReasonLeft          = "left"           // died or emigrated before the window closed
+	ReasonPending       = "pending"        // the window is still open at as_of
+)
+
+// Result is one outcome of every case, in columns in the order of the cases.
+type Result struct {
+	Outcome string
+	Unit    Unit
+	Status  []Status
+	Reason  []string // why a case is not analysed; "" when it is
+	Value   []float64
+	// ReachedOn is the first day on which the outcome was reached, which can be
+	// before the window closes; NoDate where it was not.
+	ReachedOn []Date
+	WindowEnd []Date // clock + the full window
+	// Complete marks the cases that an effect may use: the window has ended by
+	// as_of and the person was there for all of it.
+	Complete []bool
+	// Followed says whether the registers can be relied on for the window: the
+	// person occurs in them and they reach the window's end.
+	Followed []bool
+}
+
+// Unit is what the value of an outcome counts.
+type Unit string
+
+// Share is 1 for reached and 0 for not: its mean is the share of cases.
+const (
+	Share Unit = "share"
+	Days  Unit = "days"
+)
+
+// Observations are cases with what became of them, as of a day.
+type Observations struct {
+	AsOf      Date
+	Cases     *Cases
+	Results   []Result // in the order the outcomes were declared
+	Attrition []Attrition
+}
+
+// Result returns the result of a named outcome.
+func (o *Observations) Result(outcome string) (*Result, bool) {
+	for i := range o.Results {
+		if o.Results[i].Outcome == outcome {
+			return &o.Results[i], true
+		}
+	}
+	return nil, false
+}
+
+// Cell names whose effect a figure is: a provider's citizens of one match group
+// in one municipality, and of one offer package or, with Package "", of all.
+type Cell struct {
+	Municipality string `col:"municipality" doc:"municipality responsible at referral"`
+	MatchScheme  string `col:"match_scheme" doc:"numbering the match group belongs to"`
+	MatchGroup   string `col:"match_group" doc:"match group at referral"`
+	Provider     string `col:"provider_id" doc:"provider; (own) for the municipality's own projects"`
+	Package      string `col:"package_id" doc:"offer package; empty for all packages together"`
+}
+
+// OwnProvider stands in a Cell for the municipality's own projects, which have
+// no provider.
+const OwnProvider = "(own)"
+
+// Attrition is one line of the attrition table: how many participations of a
+// cell a step took out of an outcome's analysis. For each outcome and cell the
+// line "read" equals the sum of the others, of which "analysed" is the last.
+type Attrition struct {
+	Outcome string `col:"outcome" doc:"outcome whose analysis is described"`
+	Cell
+	Order int64  `col:"step" doc:"order in which the steps are applied; 0 is what was read"`
+	Step  string `col:"reason" doc:"read, the reason for leaving, or analysed"`
+	N     int64  `col:"n" doc:"participations"`
+}

@@ -1,0 +1,154 @@
+package effect
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Take says which of a person's participations under an agreement are used.
+type Take string
+
+// First is the default and the only choice for pay; "last" would inflate the
+// result where those who fail are referred again. Each is for description, with
+// errors clustered on the person.
+const (
+	TakeFirst Take = "first"
+	TakeLast  Take = "last"
+	TakeEach  Take = "each"
+)
+
+// Names lists the choices.
+func (Take) Names() []string {
+	return []string{string(TakeFirst), string(TakeLast), string(TakeEach)}
+}
+
+// Cohort says which participations are analysed: those referred in Period and,
+// of a person's several under one agreement, those that Take names. Where a
+// participation has no agreement, its municipality stands for it. Ties on the
+// day of referral go by participation id.
+type Cohort struct {
+	Period Period
+	Take   Take // "" is TakeFirst
+}
+
+// Select returns, for every case, why it is not in the cohort, "" if it is.
+func (c Cohort) Select(cases *Cases) []string {
+	out := make([]string, cases.Len())
+	for i, d := range cases.Referral {
+		if !c.Period.Contains(d) {
+			out[i] = ReasonOutsidePeriod
+		}
+	}
+	if c.Take == TakeEach {
+		return out
+	}
+	type key struct{ person, agreement, municipality int32 }
+	chosen := make(map[key]int32, len(cases.Persons))
+	sign, reason := 1, ReasonNotFirst
+	if c.Take == TakeLast {
+		sign, reason = -1, ReasonNotLast
+	}
+	for i := range out {
+		if out[i] != "" {
+			continue
+		}
+		k := key{person: cases.Person[i], agreement: -1}
+		if len(cases.Agreement.Codes) > 0 {
+			k.agreement = cases.Agreement.Codes[i]
+		}
+		if k.agreement < 0 {
+			k.municipality = cases.Municipality.Codes[i]
+		}
+		j, ok := chosen[k]
+		if !ok {
+			chosen[k] = int32(i)
+			continue
+		}
+		// Cases are in the order of their ids, so i comes after j on a tie.
+		if sign*cmp.Or(cmp.Compare(cases.Referral[i], cases.Referral[j]), 1) < 0 {
+			i, j = int(j), int32(i)
+			chosen[k] = j
+		}
+		out[i] = reason
+	}
+	return out
+}
+
+// attrition counts, for one result, why cases are not analysed, per cell.
+func attrition(cases *Cases, r *Result) []Attrition {
+	order := []string{ReasonOutsidePeriod, ReasonNotFirst, ReasonNotLast, ReasonNoClock, ReasonLeft, ReasonPending, ""}
+	cells := cases.cells(false)
+	counts := make([][]int64, len(cells.list))
+	for i, reason := range r.Reason {
+		c := cells.of[i]
+		if counts[c] == nil {
+			counts[c] = make([]int64, len(order)+1)
+		}
+		counts[c][0]++
+		counts[c][1+slices.Index(order, reason)]++
+	}
+	var out []Attrition
+	for c, cell := range cells.list {
+		for k, n := range counts[c] {
+			step := "read"
+			if k > 0 {
+				step = cmp.Or(order[k-1], "analysed")
+			}
+			if n > 0 || k == 0 || k == len(order) {
+				out = append(out, Attrition{Outcome: r.Outcome, Cell: cell, Order: int64(k), Step: step, N: n})
+			}
+		}
+	}
+	return out
+}
+
+// cellIndex gives every case its cell. Cells are sorted by their names.
+type cellIndex struct {
+	list []Cell
+	of   []int32
+}
+
+func (c *Cases) cells(byPackage bool) cellIndex {
+	type key [5]int32
+	factors := []*Factor{&c.Municipality, &c.MatchScheme, &c.MatchGroup, &c.Provider, &c.Package}
+	if !byPackage {
+		factors = factors[:4]
+	}
+	index, keys := map[key]int32{}, []key{}
+	ix := cellIndex{of: make([]int32, c.Len())}
+	for i := range ix.of {
+		var k key
+		for f, factor := range factors {
+			k[f] = -1
+			if len(factor.Codes) > 0 {
+				k[f] = factor.Codes[i]
+			}
+		}
+		n, ok := index[k]
+		if !ok {
+			n = int32(len(keys))
+			index[k], keys = n, append(keys, k)
+		}
+		ix.of[i] = n
+	}
+	order := make([]int32, len(keys))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return slices.Compare(keys[a][:], keys[b][:]) })
+	rank := make([]int32, len(keys))
+	for r, o := range order {
+		rank[o] = int32(r)
+		var names [5]string
+		for f, factor := range factors {
+			if code := keys[o][f]; code >= 0 {
+				names[f] = factor.Levels[code]
+			}
+		}
+		ix.list = append(ix.list, Cell{names[0], names[1], names[2], cmp.Or(names[3], OwnProvider), names[4]})
+	}
+	for i, n := range ix.of {
+		ix.of[i] = rank[n]
+	}
+	return ix
+}

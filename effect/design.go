@@ -1,0 +1,402 @@
+package effect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// MinPeers is the least number of peer municipalities from which the spread
+// between municipalities can be told; with fewer, a comparison is refused.
+const MinPeers = 4
+
+// Design says how cells are compared. Start from [DefaultDesign].
+type Design struct {
+	// Peers lists, for each municipality, the municipalities it is compared
+	// with. They were chosen before any outcome was looked at.
+	Peers map[string][]string
+	// Kin lists, for each provider, those left out with it; see [Kinship].
+	Kin map[string][]string
+	// Strata are aggregated outcomes of municipalities without records here.
+	Strata []StratumTotal
+	// Also lists comparators beyond Peers and Home, which are always used.
+	Also []Comparators
+	// ByPackage adds a cell for every offer package of a provider.
+	ByPackage bool
+	// Repeats says that the cohort holds each of a person's participations, so
+	// that errors are clustered on person. Otherwise a person counts once among
+	// a municipality's comparators, with the earliest participation.
+	Repeats    bool
+	MinN       int     // cases needed to rate a cell
+	Confidence float64 // of every interval
+}
+
+// DefaultDesign rates cells of 30 cases or more at 95 % confidence.
+func DefaultDesign() Design { return Design{MinN: 30, Confidence: 0.95} }
+
+// ErrDesign is wrapped by errors about a design that cannot be carried out.
+var ErrDesign = errors.New("effect: comparison cannot be made as declared")
+
+func (d Design) validate(obs *Observations, methods []Method) error {
+	var errs []error
+	if d.MinN < 2 || !(d.Confidence > 0 && d.Confidence < 1) {
+		errs = append(errs, fmt.Errorf("%w: the minimum n must be 2 or more, and the confidence between 0 and 1", ErrDesign))
+	}
+	for _, m := range methods {
+		for _, name := range m.Uses() {
+			if _, ok := obs.Cases.Covariate(name); !ok {
+				errs = append(errs, fmt.Errorf("%w: method %s uses covariate %q, which the cases do not have", ErrDesign, m.Name(), name))
+			}
+		}
+	}
+	records := map[string]bool{}
+	for i, c := range obs.Cases.Municipality.Codes {
+		if len(obs.Results) > 0 && obs.Results[0].Reason[i] != ReasonOutsidePeriod {
+			records[obs.Cases.Municipality.Levels[c]] = true
+		}
+	}
+	for _, s := range d.Strata {
+		if records[s.Municipality] {
+			errs = append(errs, fmt.Errorf("%w: municipality %s has both records and aggregated strata; its citizens would count twice", ErrDesign, s.Municipality))
+			records[s.Municipality] = false
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// group is a match scheme and match group, within which alone cases compare.
+type group struct{ scheme, group int32 }
+
+// sample is the analysed cases of one outcome, by match group and municipality.
+type sample struct {
+	result  *Result
+	members map[group]map[string][]int32
+	strata  map[string][]StratumTotal // scheme, group and municipality, joined
+}
+
+// Estimates sets every cell against its comparators by every method, for every
+// outcome. Rows come sorted by outcome (as declared), cell, method, comparators;
+// a cell that cannot be estimated has a row with the refusal's code. Figures
+// are rounded to nine significant digits.
+func Estimates(ctx context.Context, obs *Observations, d Design, methods []Method) ([]Estimate, error) {
+	if err := d.validate(obs, methods); err != nil {
+		return nil, err
+	}
+	type task struct {
+		s    *sample
+		cell Cell
+		in   []int32
+		all  []int32 // the cell's cases whatever their status, for follow-up
+		m    Method
+	}
+	indexes := []cellIndex{obs.Cases.cells(false)}
+	if d.ByPackage && len(obs.Cases.Package.Codes) > 0 {
+		indexes = append(indexes, obs.Cases.cells(true))
+	}
+	var tasks []task
+	for k := range obs.Results {
+		s := newSample(obs, &obs.Results[k], d)
+		for level, ix := range indexes {
+			rows := make([][]int32, len(ix.list))
+			all := make([][]int32, len(ix.list))
+			for i, c := range ix.of {
+				all[c] = append(all[c], int32(i))
+				if s.result.Complete[i] {
+					rows[c] = append(rows[c], int32(i))
+				}
+			}
+			for c, cell := range ix.list {
+				if level == 1 && cell.Package == "" {
+					continue
+				}
+				for _, m := range methods {
+					tasks = append(tasks, task{s, cell, rows[c], all[c], m})
+				}
+			}
+		}
+	}
+	slots := make([][]Estimate, len(tasks))
+	err := each(ctx, len(tasks), func(t int) error {
+		var err error
+		slots[t], err = d.estimate(ctx, obs, tasks[t].s, tasks[t].cell, tasks[t].in, tasks[t].all, tasks[t].m)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(slots...), nil
+}
+
+// each runs f for 0..n-1 on all processors and returns the first error by
+// index, so that failures too do not depend on scheduling.
+func each(ctx context.Context, n int, f func(int) error) error {
+	errs := make([]error, n)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1) - 1)
+				if i >= n {
+					return
+				}
+				errs[i] = f(i)
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+func newSample(obs *Observations, r *Result, d Design) *sample {
+	s := &sample{result: r, members: map[group]map[string][]int32{}, strata: map[string][]StratumTotal{}}
+	c := obs.Cases
+	for i, ok := range r.Complete {
+		if !ok {
+			continue
+		}
+		g := group{c.MatchScheme.Codes[i], c.MatchGroup.Codes[i]}
+		if s.members[g] == nil {
+			s.members[g] = map[string][]int32{}
+		}
+		m := c.Municipality.At(i)
+		s.members[g][m] = append(s.members[g][m], int32(i))
+	}
+	for _, t := range d.Strata {
+		if t.Outcome == r.Outcome {
+			key := strataKey(t.MatchScheme, t.MatchGroup, t.Municipality)
+			s.strata[key] = append(s.strata[key], t)
+		}
+	}
+	return s
+}
+
+func strataKey(parts ...string) string { return strings.Join(parts, "\x00") }
+
+// compare builds the comparison of a cell with one kind of comparators.
+func (d Design) compare(obs *Observations, s *sample, cell Cell, in []int32, kind Comparators) *Comparison {
+	cases := obs.Cases
+	c := &Comparison{
+		Outcome: s.result.Outcome, Unit: s.result.Unit, Cell: cell, Comparators: kind,
+		Cases: cases, Y: s.result.Value, In: in, Repeats: d.Repeats,
+	}
+	g := group{cases.MatchScheme.Code(cell.MatchScheme), cases.MatchGroup.Code(cell.MatchGroup)}
+	where := []string{cell.Municipality}
+	if kind == Peers {
+		where = slices.DeleteFunc(slices.Clone(d.Peers[cell.Municipality]), func(m string) bool { return m == cell.Municipality })
+	}
+	inCell := make(map[int32]bool, len(in))
+	for _, i := range in {
+		inCell[cases.Person[i]] = true
+	}
+	kin := map[int32]bool{}
+	if cell.Provider != OwnProvider {
+		for _, p := range append([]string{cell.Provider}, d.Kin[cell.Provider]...) {
+			kin[cases.Provider.Code(p)] = true
+		}
+		delete(kin, -1)
+	}
+	for _, m := range where {
+		from := len(c.Out)
+		for _, i := range s.members[g][m] {
+			own := len(cases.Provider.Codes) == 0 || cases.Provider.Codes[i] < 0
+			switch {
+			case inCell[cases.Person[i]], !own && kin[cases.Provider.Codes[i]]:
+			case kind != Peers && own && cell.Provider == OwnProvider:
+			case kind == OtherProviders && own, kind == OwnProjects && !own:
+			default:
+				c.Out = append(c.Out, i)
+			}
+		}
+		if !d.Repeats {
+			c.Out = append(c.Out[:from], EarliestOfPerson(cases, c.Out[from:])...)
+		}
+		if kind == Peers {
+			c.Strata = append(c.Strata, s.strata[strataKey(cell.MatchScheme, cell.MatchGroup, m)]...)
+		}
+	}
+	slices.Sort(c.Out)
+	return c
+}
+
+// EarliestOfPerson keeps each person's earliest participation (ties: lowest id)
+// of the rows given; it may reuse their slice.
+func EarliestOfPerson(cases *Cases, rows []int32) []int32 {
+	best := make(map[int32]int32, len(rows))
+	for _, i := range rows {
+		p := cases.Person[i]
+		if j, ok := best[p]; !ok || cases.Referral[i] < cases.Referral[j] {
+			best[p] = i
+		}
+	}
+	if len(best) == len(rows) {
+		return rows
+	}
+	return slices.DeleteFunc(rows, func(i int32) bool { return best[cases.Person[i]] != i })
+}
+
+// The values of Estimate.Support.
+const (
+	SupportOwn    = "own"
+	SupportCommon = "common"
+)
+
+// estimate makes all rows of one cell, outcome and method.
+func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell Cell, in, all []int32, m Method) ([]Estimate, error) {
+	row := Estimate{Outcome: s.result.Outcome, Unit: s.result.Unit, Cell: cell, Method: m.Name(), Support: SupportOwn}
+	row.Figures = counts(s.result, in, d.Confidence)
+	row.Certificate = Certificate{FollowUp: followUp(s.result, all, obs.AsOf), Dated: dated(obs.Cases, m.Uses())}
+	type answer struct {
+		c   *Comparison
+		e   Expectation
+		err error
+	}
+	ask := func(c *Comparison) (answer, error) {
+		a := answer{c: c}
+		switch {
+		case len(c.In) == 0:
+			a.err = &Refusal{RefusalNoCases, "no case of the cell has a complete window", "choose a later as_of or an earlier cohort"}
+		case len(c.In) < d.MinN:
+			a.err = &Refusal{RefusalFewCases, "the cell has fewer cases than the minimum", "wait for more cases, or look at a wider cell"}
+		case len(c.Out) == 0 && len(c.Strata) == 0:
+			a.err = &Refusal{RefusalNoComparators, "nobody is left to compare with", "declare other comparators or peers"}
+		default:
+			a.e, a.err = m.Expect(ctx, c)
+		}
+		if a.err == nil && a.e.N < d.MinN {
+			a.err = &Refusal{RefusalFewCases, "fewer cases than the minimum have comparators", "use coarser classes or more peers"}
+		}
+		if a.err == nil && c.Comparators == Peers && weighty(a.e.Municipalities) < MinPeers {
+			a.err = &Refusal{RefusalFewPeers, "fewer than 4 peer municipalities have comparators", "choose more peers"}
+		}
+		if _, refused := AsRefusal(a.err); a.err != nil && !refused {
+			return a, fmt.Errorf("method %s, outcome %s: %w", m.Name(), c.Outcome, a.err)
+		}
+		return a, nil
+	}
+	answers := map[Comparators]answer{}
+	var out []Estimate
+	for _, kind := range append([]Comparators{Peers, Home}, d.Also...) {
+		if _, twice := answers[kind]; twice {
+			continue
+		}
+		a, err := ask(d.compare(obs, s, cell, in, kind))
+		if err != nil {
+			return nil, err
+		}
+		answers[kind] = a
+		out = append(out, d.figures(row, kind, a.e, a.err))
+	}
+	peers, home := answers[Peers], answers[Home]
+	if peers.err != nil || home.err != nil {
+		return out, nil
+	}
+	// The parts add up only over cases that both comparisons cover.
+	keep, partial := make([]bool, len(in)), false
+	for k := range keep {
+		keep[k] = (peers.e.Covered == nil || peers.e.Covered[k]) && (home.e.Covered == nil || home.e.Covered[k])
+		partial = partial || !keep[k]
+	}
+	if partial {
+		var err error
+		if peers, err = ask(peers.c.Restrict(keep)); err != nil {
+			return nil, err
+		}
+		if home, err = ask(home.c.Restrict(keep)); err != nil {
+			return nil, err
+		}
+	}
+	if peers.err != nil || home.err != nil {
+		return out, nil
+	}
+	row.Support = SupportCommon
+	return append(out, d.figures(row, Peers, peers.e, nil), d.figures(row, Home, home.e, nil)), nil
+}
+
+// counts are the figures that need no comparators.
+func counts(r *Result, in []int32, confidence float64) Figures {
+	f := Figures{N: int64(len(in)), Confidence: confidence, Verdict: NotRated}
+	sum := 0.0
+	for _, i := range in {
+		sum += r.Value[i]
+	}
+	f.Observed = Round(sum / float64(len(in)))
+	f.Expected, f.Difference, f.SE, f.DF, f.Low, f.High = nan, nan, nan, nan, nan, nan
+	return f
+}
+
+// followUp is the share of the cell's cohort cases with an ended window for
+// which the registers tell what happened; death and emigration are known.
+func followUp(r *Result, all []int32, asOf Date) float64 {
+	var ended, known float64
+	for _, i := range all {
+		if r.WindowEnd[i] == NoDate || r.WindowEnd[i] > asOf {
+			continue
+		}
+		ended++
+		if r.Followed[i] || r.Reason[i] == ReasonLeft {
+			known++
+		}
+	}
+	return Round(known / ended)
+}
+
+func dated(cases *Cases, uses []string) float64 {
+	ok := 0.0
+	for _, name := range uses {
+		if c, found := cases.Covariate(name); found && c.Dated {
+			ok++
+		}
+	}
+	if len(uses) == 0 {
+		return 1
+	}
+	return Round(ok / float64(len(uses)))
+}
+
+// weighty counts the municipalities that carry weight.
+func weighty(parts []MunicipalityPart) int {
+	k := 0
+	for _, p := range parts {
+		if p.Weight != 0 {
+			k++
+		}
+	}
+	return k
+}
+
+// figures turns an expectation, or a refusal, into a row.
+func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused error) Estimate {
+	row.Comparators = kind
+	c := &row.Certificate
+	c.EffectiveN, c.MaxWeight, c.VarCell, c.VarComparators, c.Sigma2B, c.SumW2 = nan, nan, nan, nan, nan, nan
+	if r, ok := AsRefusal(refused); ok {
+		row.Refusal = r.Code
+		return row
+	}
+	c.NComparators, c.EffectiveN, c.MaxWeight = int64(e.Comparators), Round(e.EffectiveN), Round(e.MaxWeight)
+	c.Municipalities = int64(weighty(e.Municipalities))
+	c.VarCell, c.VarComparators = Round(e.VarCell), Round(e.VarComparators)
+	c.Rank, c.Columns, c.Converged = int64(e.Rank), int64(e.Columns), e.Converged
+	c.Warnings = strings.Join(e.Warnings, ";")
+	if kind == Peers {
+		c.Sigma2B, c.SumW2 = between(e.Municipalities)
+	}
+	row.NCompared, row.Expected = int64(e.N), Round(e.Expected)
+	v := variance{cell: c.VarCell, comparators: c.VarComparators, nIn: row.NCompared, nOut: c.NComparators}
+	if kind == Peers {
+		v.between, v.k = c.Sigma2B*(1+c.SumW2), c.Municipalities
+	}
+	row.Figures.judge(Round(e.Observed-e.Expected), v)
+	return row
+}

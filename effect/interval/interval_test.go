@@ -1,0 +1,79 @@
+package interval
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// Reference figures: R 4.2.2, binom.confint/epitools as listed in
+// testdata/reference/README.md.
+func TestProportions(t *testing.T) {
+	low, high := Wilson(65, 100, 0.95)
+	assert.InEpsilon(t, 0.5525444329689, low, 1e-12)
+	assert.InEpsilon(t, 0.736357517569, high, 1e-12)
+	d, low, high := Newcombe(56, 70, 48, 80, 0.95)
+	assert.InEpsilon(t, 0.2, d, 1e-12)
+	assert.InEpsilon(t, 0.0524314724, low, 1e-8)
+	assert.InEpsilon(t, 0.3338726540, high, 1e-8)
+
+	low, high = Wilson(0, 10, 0.95)
+	assert.Equal(t, 0.0, low)
+	assert.Greater(t, high, 0.2)
+	for _, bad := range [][2]float64{{1, 0}, {3, 2}, {-1, 2}, {math.NaN(), 2}} {
+		low, high = Wilson(bad[0], bad[1], 0.95)
+		assert.True(t, math.IsNaN(low) && math.IsNaN(high), bad)
+	}
+}
+
+func TestQuantiles(t *testing.T) {
+	assert.InEpsilon(t, 1.959963984540054, Normal(0.95), 1e-14) // R: qnorm(0.975)
+	assert.InEpsilon(t, 3.182446305284263, StudentT(3, 0.95), 1e-10)
+	assert.InEpsilon(t, 2.570581835636314, StudentT(5, 0.95), 1e-10)
+	assert.InEpsilon(t, 12.706204736432095, StudentT(1, 0.95), 1e-10)
+	assert.InEpsilon(t, 1.962339080826, StudentT(1000, 0.95), 1e-9)
+	assert.InEpsilon(t, StudentT(9.99e6, 0.95), StudentT(1e7, 0.95), 1e-6)
+	for _, bad := range [][2]float64{{0, 0.95}, {-1, 0.95}, {3, 0}, {3, 1}, {math.NaN(), 0.95}} {
+		assert.True(t, math.IsNaN(StudentT(bad[0], bad[1])), bad)
+	}
+}
+
+// The 13 trials of the BCG vaccine (Colditz 1994, metafor's dat.bcg); the
+// log risk ratio's tau^2 is 0.318068452205 solved exactly.
+func TestPauleMandelBCG(t *testing.T) {
+	trials := [][4]float64{
+		{4, 119, 11, 128},
+		{6, 300, 29, 274},
+		{3, 228, 11, 209},
+		{62, 13536, 248, 12619},
+		{33, 5036, 47, 5761},
+		{180, 1361, 372, 1079},
+		{8, 2537, 10, 619},
+		{505, 87886, 499, 87892},
+		{29, 7470, 45, 7232},
+		{17, 1699, 65, 1600},
+		{186, 50448, 141, 27197},
+		{5, 2493, 3, 2338},
+		{27, 16886, 29, 17825},
+	}
+	var d, v []float64
+	for _, x := range trials {
+		n1, n2 := x[0]+x[1], x[2]+x[3]
+		d = append(d, math.Log(x[0]/n1/(x[2]/n2)))
+		v = append(v, 1/x[0]-1/n1+1/x[2]-1/n2)
+	}
+	assert.InEpsilon(t, 0.318068452205, PauleMandel(d, v), 1e-11)
+}
+
+func TestPauleMandelEdges(t *testing.T) {
+	assert.Equal(t, 0.0, PauleMandel([]float64{1, 1, 1}, []float64{1, 2, 3}))
+	assert.Equal(t, 0.0, PauleMandel([]float64{1, 1.1}, []float64{1, 1}))
+	assert.True(t, math.IsNaN(PauleMandel([]float64{1}, []float64{1})))
+	assert.True(t, math.IsNaN(PauleMandel([]float64{1, math.Inf(1)}, []float64{1, 1})))
+	assert.True(t, math.IsNaN(PauleMandel([]float64{1, 2}, []float64{1, -1})))
+	// With equal variances the root is the sample variance less v.
+	assert.InEpsilon(t, 4-1.0, PauleMandel([]float64{0, 2, 4}, []float64{1, 1, 1}), 1e-12)
+	// A unit known exactly (v = 0) must not divide by zero: sample variance 4.
+	assert.InEpsilon(t, 4.0, PauleMandel([]float64{0, 2, 4}, []float64{0, 0, 0}), 1e-12)
+}

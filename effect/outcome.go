@@ -1,0 +1,193 @@
+package effect
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Clock says which day of a participation an outcome counts from.
+type Clock string
+
+// The clocks. Referral is the default: dropouts and no-shows stay in.
+const (
+	AtReferral Clock = "referral"
+	AtStart    Clock = "start"
+	AtEnd      Clock = "end"
+)
+
+// Names lists the clocks.
+func (Clock) Names() []string { return []string{string(AtReferral), string(AtStart), string(AtEnd)} }
+
+// Outcome is one question asked of every case.
+type Outcome struct {
+	Name    string
+	Clock   Clock // "" is AtReferral
+	Measure Measure
+}
+
+// Measure is one kind of outcome. It says which days it must see and reads its
+// value off them. A new kind of outcome is one file with one Measure in it.
+//
+// A measure sees only days up to as_of; a day after it counts as a day outside
+// Watches. Implementations are values and safe for concurrent use.
+type Measure interface {
+	// Unit says what the value counts.
+	Unit() Unit
+	// Watches is the set of states whose days the measure reads.
+	Watches() StateSet
+	// Days is the run of days [from, to) that the measure reads, given the
+	// clock. A person who dies or is abroad on one of them has left.
+	Days(clock Date) (from, to Date)
+	// Closes is the clock plus the full window: the outcome may be used in an
+	// effect when Closes(clock) <= as_of.
+	Closes(clock Date) Date
+	// Read returns the value and the first day on which the outcome was reached
+	// (NoDate where it was not). closed says whether the window has ended.
+	Read(d DayView, clock Date, closed bool) (value float64, reached Date)
+	// Validate returns an error wrapping ErrOutcome about options that make no
+	// sense.
+	Validate() error
+}
+
+// ErrOutcome is wrapped by errors about the declaration of an outcome.
+var ErrOutcome = errors.New("effect: outcome cannot be measured as declared")
+
+func checkWatched(set StateSet) error {
+	switch {
+	case set == 0:
+		return fmt.Errorf("%w: no states given", ErrOutcome)
+	case set.Has(Ignore) || set.Has(Dead) || set.Has(Emigrated):
+		return fmt.Errorf("%w: ignore, dead and emigrated are not states to be in", ErrOutcome)
+	}
+	return nil
+}
+
+// StateAt is status at t: reached when a spell of one of the states covers the
+// day clock + At; with Not, when none does. The value is 1 or 0 (NaN while the
+// day lies ahead). Only a death by that day, or a stay abroad on it, leaves.
+type StateAt struct {
+	States StateSet
+	At     Span
+	Not    bool
+}
+
+// Unit is Share.
+func (m StateAt) Unit() Unit { return Share }
+
+// Watches returns States.
+func (m StateAt) Watches() StateSet { return m.States }
+
+// Days is the one day clock + At.
+func (m StateAt) Days(clock Date) (from, to Date) { return clock.Add(m.At), clock.Add(m.At) + 1 }
+
+// Closes is clock + At.
+func (m StateAt) Closes(clock Date) Date { return clock.Add(m.At) }
+
+// Read looks at the one day.
+func (m StateAt) Read(d DayView, clock Date, closed bool) (float64, Date) {
+	day := clock.Add(m.At)
+	if !closed {
+		return nan, NoDate
+	}
+	if d.Has(day) != m.Not {
+		return 1, day
+	}
+	return 0, NoDate
+}
+
+// Validate refuses an empty set of states.
+func (m StateAt) Validate() error { return checkWatched(m.States) }
+
+// DaysIn counts days in the states within [clock, clock + Within): the union,
+// so that overlapping spells count once. It is reached on the day that makes
+// AtLeast days (0 is taken as 1). The value is the days so far.
+type DaysIn struct {
+	States  StateSet
+	Within  Span
+	AtLeast int
+}
+
+// Unit is Days.
+func (m DaysIn) Unit() Unit { return Days }
+
+// Watches returns States.
+func (m DaysIn) Watches() StateSet { return m.States }
+
+// Days is [clock, clock + Within).
+func (m DaysIn) Days(clock Date) (from, to Date) { return clock, clock.Add(m.Within) }
+
+// Closes is clock + Within.
+func (m DaysIn) Closes(clock Date) Date { return clock.Add(m.Within) }
+
+// Read counts the days.
+func (m DaysIn) Read(d DayView, clock Date, _ bool) (float64, Date) {
+	need, total, reached := max(1, m.AtLeast), 0, NoDate
+	for from, to := range d.Runs(clock, clock.Add(m.Within)) {
+		if total < need && total+int(to-from) >= need {
+			reached = from + Date(need-total-1)
+		}
+		total += int(to - from)
+	}
+	return float64(total), reached
+}
+
+// Validate refuses no states, no window and a threshold longer than it.
+func (m DaysIn) Validate() error {
+	if m.Within.MaxDays() <= 0 || m.AtLeast < 0 || m.AtLeast > m.Within.MaxDays() {
+		return fmt.Errorf("%w: days_in needs a window, and at_least between 0 and its length", ErrOutcome)
+	}
+	return checkWatched(m.States)
+}
+
+// Sustained is a run of Weeks weeks in the states that starts in
+// [clock, clock + Within). A gap of at most MaxGap days joins a run and does not
+// count as worked: 7 x Weeks days must be worked. The full window is Within + 7 x
+// Weeks + MaxGap days, in which the run must be complete; days before the clock
+// do not count. The value is 1 or 0; reached is the day that completes the run.
+type Sustained struct {
+	States StateSet
+	Weeks  int
+	MaxGap int // days
+	Within Span
+}
+
+// Unit is Share.
+func (m Sustained) Unit() Unit { return Share }
+
+// Watches returns States.
+func (m Sustained) Watches() StateSet { return m.States }
+
+// Days is the full window.
+func (m Sustained) Days(clock Date) (from, to Date) { return clock, m.Closes(clock) }
+
+// Closes is clock + Within + 7 x Weeks + MaxGap.
+func (m Sustained) Closes(clock Date) Date {
+	return clock.Add(m.Within) + Date(7*m.Weeks+m.MaxGap)
+}
+
+// Read looks for the first run that is long enough.
+func (m Sustained) Read(d DayView, clock Date, _ bool) (float64, Date) {
+	limit, need := clock.Add(m.Within), 7*m.Weeks
+	worked, last := 0, NoDate
+	for from, to := range d.Runs(clock, m.Closes(clock)) {
+		if last == NoDate || int(from-last) > m.MaxGap {
+			if from >= limit {
+				break
+			}
+			worked = 0
+		}
+		if worked+int(to-from) >= need {
+			return 1, from + Date(need-worked-1)
+		}
+		worked, last = worked+int(to-from), to
+	}
+	return 0, NoDate
+}
+
+// Validate refuses no states, no weeks, a negative gap and no start window.
+func (m Sustained) Validate() error {
+	if m.Weeks <= 0 || m.Weeks > 520 || m.MaxGap < 0 || m.MaxGap > 3650 || m.Within.MaxDays() <= 0 {
+		return fmt.Errorf("%w: sustained needs 1 to 520 weeks, a gap of 0 days or more, and a span within which the run must start", ErrOutcome)
+	}
+	return checkWatched(m.States)
+}

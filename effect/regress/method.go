@@ -1,0 +1,197 @@
+package regress
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// Method is regression on the comparators and prediction on the cell
+// (g-computation): logistic for outcomes that are shares, linear for days.
+// Start from [Default].
+//
+//	expected = mean over the cell of m(x),  m fitted on the comparators alone
+//
+// A covariate of numbers enters as one column (centred and scaled on the
+// comparators) and, where values are missing, an indicator of that with the
+// number set to the mean. A covariate of names enters as one indicator for each
+// name but the comparators' most frequent. Cases with a name, or a missing
+// number, that no comparator has are left uncovered and counted; beyond
+// MaxUncovered of the cell the method refuses. It needs records: aggregated
+// comparators are refused.
+type Method struct {
+	Covariates   []string
+	MaxUncovered float64
+}
+
+// Default refuses a cell of which more than a fifth has no comparators.
+func Default(covariates ...string) Method {
+	return Method{Covariates: covariates, MaxUncovered: 0.2}
+}
+
+// Name is "regression".
+func (Method) Name() string { return "regression" }
+
+// Uses lists the covariates.
+func (m Method) Uses() []string { return m.Covariates }
+
+// column is one column of the model as a function of the case.
+type column func(i int32) float64
+
+// model lays out the columns, and says of a case whether the comparators cover
+// it.
+func (m Method) model(c *effect.Comparison) (columns []column, covered func(int32) bool, err error) {
+	columns = []column{func(int32) float64 { return 1 }}
+	var tests []func(int32) bool
+	for _, name := range m.Covariates {
+		cov, ok := c.Covariate(name)
+		if !ok {
+			return nil, nil, fmt.Errorf("regress: the cases have no covariate %q", name)
+		}
+		if cov.Number == nil {
+			codes := cov.Factor.Codes
+			seen, base := make([]int, len(cov.Factor.Levels)+1), 0 // code + 1; 0 is missing
+			for _, i := range c.Out {
+				seen[codes[i]+1]++
+			}
+			for k, n := range seen {
+				if n > seen[base] {
+					base = k
+				}
+			}
+			for k, n := range seen {
+				if k != base && n > 0 {
+					columns = append(columns, func(i int32) float64 { return indicator(int(codes[i])+1 == k) })
+				}
+			}
+			tests = append(tests, func(i int32) bool { return seen[codes[i]+1] > 0 })
+			continue
+		}
+		x := cov.Number
+		var n, sum, squares float64
+		for _, i := range c.Out {
+			if !math.IsNaN(x[i]) {
+				n++
+				sum += x[i]
+			}
+		}
+		mean := sum / max(n, 1)
+		for _, i := range c.Out {
+			if !math.IsNaN(x[i]) {
+				squares += (x[i] - mean) * (x[i] - mean)
+			}
+		}
+		scale := math.Sqrt(squares / max(n, 1))
+		missing := n < float64(len(c.Out))
+		if missing {
+			columns = append(columns, func(i int32) float64 { return indicator(math.IsNaN(x[i])) })
+		}
+		// A covariate that is constant up to rounding tells nothing.
+		if scale > 1e-12*math.Abs(mean) {
+			columns = append(columns, func(i int32) float64 {
+				if math.IsNaN(x[i]) {
+					return 0
+				}
+				return (x[i] - mean) / scale
+			})
+		}
+		tests = append(tests, func(i int32) bool {
+			return math.IsNaN(x[i]) && missing || !math.IsNaN(x[i]) && n > 0
+		})
+	}
+	return columns, func(i int32) bool {
+		for _, test := range tests {
+			if !test(i) {
+				return false
+			}
+		}
+		return true
+	}, nil
+}
+
+func indicator(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func matrix(columns []column, rows []int32) Matrix {
+	x := Matrix{N: len(rows), P: len(columns), Data: make([]float64, 0, len(rows)*len(columns))}
+	for _, i := range rows {
+		for _, f := range columns {
+			x.Data = append(x.Data, f(i))
+		}
+	}
+	return x
+}
+
+// Expect fits the comparators and predicts the cell.
+func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expectation, error) {
+	if len(c.Strata) > 0 {
+		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalNeedsMicro, Why: "some peers are known by aggregated strata only", Cure: "use the strata method"}
+	}
+	columns, covers, err := m.model(c)
+	if err != nil {
+		return effect.Expectation{}, err
+	}
+	covered, all := make([]bool, len(c.In)), true
+	for k, i := range c.In {
+		covered[k] = covers(i)
+		all = all && covered[k]
+	}
+	if !all {
+		n := len(c.In)
+		c = c.Restrict(covered)
+		if uncovered := 1 - float64(len(c.In))/float64(n); uncovered > m.MaxUncovered {
+			return effect.Expectation{}, &effect.Refusal{
+				Code: effect.RefusalUncovered,
+				Why:  fmt.Sprintf("%.0f %% of the cell has characteristics that no comparator has", 100*uncovered),
+				Cure: "drop or coarsen covariates, or declare more peers",
+			}
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return effect.Expectation{}, err
+	}
+	out, in := matrix(columns, c.Out), matrix(columns, c.In)
+	y := make([]float64, len(c.Out))
+	for k, i := range c.Out {
+		y[k] = c.Y[i]
+	}
+	fit, link, slope := (*Fit)(nil), func(e float64) float64 { return e }, func(float64) float64 { return 1 }
+	if c.Unit == effect.Share {
+		fit, err = Logistic(out, y)
+		link, slope = Expit, func(p float64) float64 { return p * (1 - p) }
+	} else {
+		fit, err = Linear(out, y)
+	}
+	if err != nil {
+		return effect.Expectation{}, err
+	}
+	fittedOut, fittedIn, weights := make([]float64, out.N), make([]float64, in.N), make([]float64, out.N)
+	gradient := make([]float64, in.P)
+	for i := range fittedIn {
+		row := in.Row(i)
+		fittedIn[i] = link(fit.Predict(row))
+		for k, v := range row {
+			gradient[k] += slope(fittedIn[i]) * v / float64(in.N)
+		}
+	}
+	influence := fit.Influence(gradient)
+	for i := range fittedOut {
+		row := out.Row(i)
+		fittedOut[i], weights[i] = link(fit.Predict(row)), influence(row)
+	}
+	e := c.Linear(weights, fittedOut, fittedIn)
+	e.Rank, e.Columns = fit.Rank, out.P
+	if !all {
+		e.Covered = covered
+	}
+	if fit.Rank < out.P {
+		e.Warnings = append(e.Warnings, "aliased_columns_set_aside")
+	}
+	return e, nil
+}

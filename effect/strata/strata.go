@@ -1,0 +1,358 @@
+// Package strata compares a cell with comparators of the same declared classes:
+// indirect standardisation. It is the method that aggregated outcomes of other
+// municipalities support in full, with the same figures as their records.
+package strata
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// Class is one declared classification: a covariate of names, or one of numbers
+// cut at ascending points. Cuts 30 and 50 make the classes "<30", "30-<50" and
+// ">=50". A missing value is the class "missing".
+type Class struct {
+	Covariate string
+	Cuts      []float64
+}
+
+// Missing is the label of a missing value.
+const Missing = "missing"
+
+// Method is indirect standardisation over the classes. Start from [Default].
+//
+// With p_s the share of the cell in stratum s and m_s the comparators' mean
+// outcome there, the expectation is the sum of p_s m_s: what the cell would have
+// achieved had each of its citizens done as the comparators of the same
+// stratum. Cases in strata without comparators are left uncovered and counted;
+// beyond MaxUncovered of the cell the method refuses.
+//
+// The variance of m_s is the sample variance in the stratum over n_s; a stratum
+// with one comparator borrows the pooled one.
+type Method struct {
+	Classes      []Class
+	MaxUncovered float64
+}
+
+// Default refuses a cell of which more than a fifth has no comparators.
+func Default(classes ...Class) Method { return Method{Classes: classes, MaxUncovered: 0.2} }
+
+// Name is "strata".
+func (Method) Name() string { return "strata" }
+
+// Uses lists the classified covariates.
+func (m Method) Uses() []string {
+	var out []string
+	for _, c := range m.Classes {
+		out = append(out, c.Covariate)
+	}
+	return out
+}
+
+// coder numbers the strata of cases and of aggregated lines alike.
+type coder struct {
+	classes []Class
+	columns []*effect.Covariate
+	labels  [][]string // per class, by code
+}
+
+func newCoder(cases *effect.Cases, classes []Class) (*coder, error) {
+	co := &coder{classes: classes}
+	for _, class := range classes {
+		col, ok := cases.Covariate(class.Covariate)
+		switch {
+		case !ok:
+			return nil, fmt.Errorf("strata: the cases have no covariate %q", class.Covariate)
+		case col.Number != nil && len(class.Cuts) == 0:
+			return nil, fmt.Errorf("strata: covariate %q is a number; give the cuts of its classes", class.Covariate)
+		case col.Number == nil && len(class.Cuts) > 0:
+			return nil, fmt.Errorf("strata: covariate %q has names and cannot be cut", class.Covariate)
+		case !slices.IsSorted(class.Cuts):
+			return nil, fmt.Errorf("strata: the cuts of %q must ascend", class.Covariate)
+		}
+		labels := slices.Clone(col.Factor.Levels)
+		for k := range class.Cuts {
+			if k == 0 {
+				labels = append(labels, "<"+number(class.Cuts[0]))
+			} else {
+				labels = append(labels, number(class.Cuts[k-1])+"-<"+number(class.Cuts[k]))
+			}
+		}
+		if n := len(class.Cuts); n > 0 {
+			labels = append(labels, ">="+number(class.Cuts[n-1]))
+		}
+		co.columns = append(co.columns, col)
+		co.labels = append(co.labels, append(labels, Missing))
+	}
+	return co, nil
+}
+
+func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
+
+// class returns the code of case i in class k.
+func (co *coder) class(k int, i int32) int {
+	col, missing := co.columns[k], len(co.labels[k])-1
+	if col.Number == nil {
+		if c := col.Factor.Codes[i]; c >= 0 {
+			return int(c)
+		}
+		return missing
+	}
+	x := col.Number[i]
+	if math.IsNaN(x) {
+		return missing
+	}
+	cuts := co.classes[k].Cuts
+	c, exact := slices.BinarySearch(cuts, x)
+	if exact {
+		c++
+	}
+	return c
+}
+
+// key numbers the stratum of a case.
+func (co *coder) key(i int32) int {
+	key := 0
+	for k := range co.classes {
+		key = key*len(co.labels[k]) + co.class(k, i)
+	}
+	return key
+}
+
+// keyOf numbers the stratum of an aggregated line; ok is false when a label is
+// none that the cases could have.
+func (co *coder) keyOf(labels []string) (key int, ok bool) {
+	for k := range co.classes {
+		c := slices.Index(co.labels[k], labels[k])
+		if c < 0 {
+			return 0, false
+		}
+		key = key*len(co.labels[k]) + c
+	}
+	return key, true
+}
+
+// total is the outcome of one municipality's comparators in one stratum.
+type total struct{ n, sum, squares float64 }
+
+// Expect standardises the comparators' outcomes to the cell's strata.
+func (m Method) Expect(_ context.Context, c *effect.Comparison) (effect.Expectation, error) {
+	co, err := newCoder(c.Cases, m.Classes)
+	if err != nil {
+		return effect.Expectation{}, err
+	}
+	inCell := map[int]float64{}
+	keys := make([]int, len(c.In))
+	for k, i := range c.In {
+		keys[k] = co.key(i)
+		inCell[keys[k]]++
+	}
+	totals := map[int]map[string]total{} // only strata that the cell has
+	add := func(key int, municipality string, t total) {
+		if inCell[key] == 0 || t.n == 0 {
+			return
+		}
+		if totals[key] == nil {
+			totals[key] = map[string]total{}
+		}
+		old := totals[key][municipality]
+		totals[key][municipality] = total{old.n + t.n, old.sum + t.sum, old.squares + t.squares}
+	}
+	e := effect.Expectation{Converged: true, Columns: len(inCell)}
+	for _, i := range c.Out {
+		y := c.Y[i]
+		add(co.key(i), c.Cases.Municipality.At(int(i)), total{1, y, y * y})
+	}
+	for _, s := range c.Strata {
+		if len(s.Classes) != len(m.Classes) {
+			return e, fmt.Errorf("strata: aggregated outcomes have %d classes where %d are declared", len(s.Classes), len(m.Classes))
+		}
+		if key, ok := co.keyOf(s.Classes); ok {
+			add(key, s.Municipality, total{float64(s.N), s.Sum, s.SumSquares})
+		}
+	}
+	if len(c.Strata) > 0 {
+		e.Warnings = append(e.Warnings, "aggregated_comparators")
+	}
+
+	// The cell, over the cases whose stratum has comparators.
+	mean := map[int]float64{}
+	strata := make([]int, 0, len(totals))
+	n := map[int]float64{}
+	for key, by := range totals {
+		strata = append(strata, key)
+		var t total
+		for _, one := range sorted(by) {
+			t = total{t.n + one.n, t.sum + one.sum, t.squares + one.squares}
+		}
+		mean[key], n[key] = t.sum/t.n, t.n
+	}
+	slices.Sort(strata)
+	e.Rank = len(strata)
+	e.Covered = make([]bool, len(c.In))
+	var rows []int32
+	var residuals []float64
+	for k, i := range c.In {
+		m, ok := mean[keys[k]]
+		e.Covered[k] = ok
+		if !ok {
+			continue
+		}
+		rows, residuals = append(rows, i), append(residuals, c.Y[i]-m)
+		e.Observed += c.Y[i]
+	}
+	e.N = len(rows)
+	if e.N == 0 {
+		return e, &effect.Refusal{Code: effect.RefusalNoComparators, Why: "no stratum of the cell has comparators", Cure: "declare fewer or coarser classes"}
+	}
+	if uncovered := 1 - float64(e.N)/float64(len(c.In)); uncovered > m.MaxUncovered {
+		return e, &effect.Refusal{
+			Code: effect.RefusalUncovered,
+			Why:  fmt.Sprintf("%.0f %% of the cell is in strata without comparators", 100*uncovered),
+			Cure: "declare fewer or coarser classes, or more peers",
+		}
+	}
+	e.Observed /= float64(e.N)
+	for _, key := range strata {
+		e.Expected += inCell[key] / float64(e.N) * mean[key]
+	}
+	e.VarCell = c.MeanVariance(rows, residuals)
+	return e, spread(&e, c, co, strata, inCell, totals, mean, n)
+}
+
+// spread fills in what the comparators contribute to the variance.
+func spread(e *effect.Expectation, c *effect.Comparison, co *coder, strata []int, inCell map[int]float64, totals map[int]map[string]total, mean, n map[int]float64) error {
+	// deviation is the sum of (Y - m_s)^2 of a total.
+	deviation := func(t total, m float64) float64 { return max(0, t.squares-2*m*t.sum+t.n*m*m) }
+	var pooled, freedom float64
+	ones := false
+	for _, key := range strata {
+		for _, t := range sorted(totals[key]) {
+			pooled += deviation(t.total, mean[key])
+			e.Comparators += int(t.n)
+		}
+		freedom += n[key] - 1
+		ones = ones || n[key] == 1
+	}
+	if freedom == 0 {
+		return &effect.Refusal{Code: effect.RefusalNoVariation, Why: "no stratum has two comparators", Cure: "declare fewer or coarser classes, or more peers"}
+	}
+	if ones {
+		e.Warnings = append(e.Warnings, "strata_with_one_comparator")
+	}
+	index := map[string]int{}
+	for _, key := range strata {
+		w := inCell[key] / float64(e.N) / n[key]
+		e.MaxWeight = max(e.MaxWeight, w)
+		for _, t := range sorted(totals[key]) {
+			k, ok := index[t.municipality]
+			if !ok {
+				k = len(e.Municipalities)
+				index[t.municipality] = k
+				e.Municipalities = append(e.Municipalities, effect.MunicipalityPart{Municipality: t.municipality})
+			}
+			p := &e.Municipalities[k]
+			p.N += int(t.n)
+			p.Weight += w * t.n
+			p.Residual += w * (t.sum - t.n*mean[key])
+			p.SumWeights2 += w * w * t.n
+			if n[key] == 1 {
+				p.SumSquares += w * w * pooled / freedom
+			} else {
+				p.SumSquares += w * w * deviation(t.total, mean[key]) * n[key] / (n[key] - 1)
+			}
+		}
+	}
+	e.Finish()
+	if c.Repeats {
+		influence := make([]float64, len(c.Out))
+		for k, i := range c.Out {
+			if key := co.key(i); n[key] > 0 {
+				influence[k] = inCell[key] / float64(e.N) / n[key] * (c.Y[i] - mean[key])
+			}
+		}
+		e.VarComparators += c.Repeated(c.Out, influence)
+	}
+	return nil
+}
+
+type named struct {
+	municipality string
+	total
+}
+
+func sorted(by map[string]total) []named {
+	out := make([]named, 0, len(by))
+	for m, t := range by {
+		out = append(out, named{m, t})
+	}
+	slices.SortFunc(out, func(a, b named) int { return strings.Compare(a.municipality, b.municipality) })
+	return out
+}
+
+// Totals aggregates the analysed cases to the lines a municipality can hand
+// over: by municipality, match group, outcome, quarter of referral and classes,
+// in that order. A person counts once per municipality, match group and
+// outcome, with the earliest participation, as among a comparison's records.
+func Totals(obs *effect.Observations, classes []Class) ([]effect.StratumTotal, error) {
+	c := obs.Cases
+	co, err := newCoder(c, classes)
+	if err != nil {
+		return nil, err
+	}
+	type where struct{ municipality, scheme, group int32 }
+	type line struct {
+		where
+		period string
+		key    int
+	}
+	var out []effect.StratumTotal
+	for k := range obs.Results {
+		r := &obs.Results[k]
+		members := map[where][]int32{}
+		for i, ok := range r.Complete {
+			if ok {
+				w := where{c.Municipality.Codes[i], c.MatchScheme.Codes[i], c.MatchGroup.Codes[i]}
+				members[w] = append(members[w], int32(i))
+			}
+		}
+		index := map[line]int{}
+		from := len(out)
+		for w, rows := range members {
+			for _, i := range effect.EarliestOfPerson(c, rows) {
+				l := line{w, c.Referral[i].Quarter(), co.key(i)}
+				at, ok := index[l]
+				if !ok {
+					at = len(out)
+					index[l] = at
+					t := effect.StratumTotal{
+						Municipality: c.Municipality.At(int(i)), MatchScheme: c.MatchScheme.At(int(i)), MatchGroup: c.MatchGroup.At(int(i)),
+						Outcome: r.Outcome, Period: l.period,
+					}
+					for n := range classes {
+						t.Classes = append(t.Classes, co.labels[n][co.class(n, i)])
+					}
+					out = append(out, t)
+				}
+				out[at].N++
+				out[at].Sum += r.Value[i]
+				out[at].SumSquares += r.Value[i] * r.Value[i]
+			}
+		}
+		slices.SortFunc(out[from:], compareTotals)
+	}
+	return out, nil
+}
+
+func compareTotals(a, b effect.StratumTotal) int {
+	return slices.Compare(
+		append([]string{a.Municipality, a.MatchScheme, a.MatchGroup, a.Period}, a.Classes...),
+		append([]string{b.Municipality, b.MatchScheme, b.MatchGroup, b.Period}, b.Classes...),
+	)
+}

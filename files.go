@@ -1,0 +1,102 @@
+package jobeffekt
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/jobeffekt/jobeffekt/ingest"
+)
+
+// files are results on their way to a folder: each is written whole to a
+// temporary file, and none stands under its own name before all are written.
+type files struct {
+	folder  string
+	pending []*pending
+	results []Source
+}
+
+func newFiles(folder string) (*files, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("results folder: %w", err)
+	}
+	return &files{folder: folder}, nil
+}
+
+// cleanup drops what was not published. It does nothing after publish.
+func (f *files) cleanup() {
+	for _, p := range f.pending {
+		_ = p.drop() // best effort: what is left is a temporary file
+	}
+}
+
+// write adds a file. Only files named as results enter the manifest's list.
+func (f *files) write(name string, result bool, fill func(io.Writer) error) error {
+	p, err := newPending(filepath.Join(f.folder, name))
+	if err != nil {
+		return fmt.Errorf("result %s: %w", name, err)
+	}
+	f.pending = append(f.pending, p)
+	h := newHasher(p)
+	if err := fill(h); err != nil {
+		return fmt.Errorf("result %s: %w", name, err)
+	}
+	if result {
+		f.results = append(f.results, h.source(name))
+	}
+	return nil
+}
+
+// table adds a result table in parquet and the formats asked for.
+func (f *files) table(ctx context.Context, t *ingest.Table, formats []Format) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := f.write(t.Name+".parquet", true, t.WriteParquet); err != nil {
+		return err
+	}
+	if slices.Contains(formats, CSV) {
+		return f.write(t.Name+".csv", true, t.WriteCSV)
+	}
+	return nil
+}
+
+// publish puts everything under its own name: first the old manifest goes, so
+// that a folder cut off halfway shows that it holds no finished results, then
+// come the files, and the manifest last. Results that stale names are removed.
+func (f *files) publish(m *Manifest, stale []string) error {
+	if err := os.Remove(filepath.Join(f.folder, ManifestName)); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	slices.SortFunc(m.Results, func(a, b Source) int { return slices.Compare([]string{a.Path}, []string{b.Path}) })
+	err := f.write(ManifestName, false, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(m)
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range stale {
+		if err := os.Remove(filepath.Join(f.folder, name)); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+	}
+	return f.publishPending()
+}
+
+// publishPending puts what was written under its own name.
+func (f *files) publishPending() error {
+	for _, p := range f.pending {
+		if err := p.publish(); err != nil {
+			return fmt.Errorf("results folder: %w", err)
+		}
+	}
+	f.pending = nil
+	return nil
+}

@@ -1,0 +1,414 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"strconv"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/parquet-go/parquet-go/encoding"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// class is what the values of an input column can stand for.
+type class uint8
+
+const (
+	classOther class = iota
+	classInteger
+	classNumber
+	classText
+	classDate
+	classBool
+	classNull // a column without values, which some writers give no type
+)
+
+// leaf is the type of an input column, from either door.
+type leaf struct {
+	class class
+	name  string        // for messages
+	kind  encoding.Kind // physical type
+	// unsigned marks integers to be read without sign.
+	unsigned bool
+	perDay   int64 // ticks per day of a timestamp; 0 for a DATE
+	scale    int   // of a decimal; -1 for what is none
+}
+
+// Codes of vectors: values from 0 are levels of a resolver, negative ones say
+// why there is no level.
+const (
+	codeNull    int32 = -1 - iota
+	codeEmpty         // empty text
+	codeLong          // text over the limit
+	codeInvalid       // not UTF-8
+	codeUnknown       // not among the persons looked for
+)
+
+// Dates of vectors that are no dates, besides effect.NoDate for null.
+const (
+	dateClock   = int32(effect.NoDate) + 1 + iota // not at midnight
+	dateOutside                                   // outside FirstDate..LastDate
+	dateText                                      // text that is no date
+)
+
+// vector is one column of a batch: codes, days or truth values in ints, or
+// numbers in floats. Null is codeNull, effect.NoDate or NaN. Not a number and
+// infinities in the input are +Inf.
+type vector struct {
+	ints   []int32
+	floats []float64
+}
+
+// slice returns rows [i, j).
+func (v vector) slice(i, j int) vector {
+	if v.floats != nil {
+		return vector{floats: v.floats[i:j]}
+	}
+	return vector{ints: v.ints[i:j]}
+}
+
+// A resolver turns identifiers and names into codes.
+type resolver interface {
+	number(n int64) int32
+	text(b []byte) int32
+}
+
+// interner is the resolver that numbers the distinct values it meets. It may be
+// shared: convert locks it while it resolves.
+type interner struct {
+	sync.Mutex
+	maxText int
+	nums    map[int64]int32
+	texts   map[string]int32
+	levels  []effect.ID
+}
+
+func newInterner(maxText int) *interner {
+	return &interner{maxText: maxText, nums: map[int64]int32{}, texts: map[string]int32{}}
+}
+
+func (in *interner) number(n int64) int32 {
+	c, ok := in.nums[n]
+	if !ok {
+		c = int32(len(in.levels))
+		in.levels = append(in.levels, effect.NumberID(n))
+		in.nums[n] = c
+	}
+	return c
+}
+
+func (in *interner) text(b []byte) int32 {
+	if c, ok := in.texts[string(b)]; ok {
+		return c
+	}
+	if c := checkText(b, in.maxText); c < 0 {
+		return c
+	}
+	id := effect.TextID(string(b))
+	if n, ok := id.Number(); ok {
+		return in.number(n)
+	}
+	c := int32(len(in.levels))
+	in.levels = append(in.levels, id)
+	in.texts[id.String()] = c
+	return c
+}
+
+func checkText(b []byte, maxText int) int32 {
+	switch {
+	case len(b) == 0:
+		return codeEmpty
+	case len(b) > maxText:
+		return codeLong
+	case !utf8.Valid(b):
+		return codeInvalid
+	}
+	return 0
+}
+
+// converter turns physical values of one leaf into a vector.
+type converter struct {
+	leaf leaf
+	want want
+	res  resolver // for identifiers, names and states
+}
+
+// numeric says whether the vector holds floats.
+func (w want) numeric() bool { return w == wantNumber || w == wantFloat }
+
+// convert writes the dense values [from, to) of data to dst.
+func (c *converter) convert(dst vector, data *encoding.Values, from, to int) error {
+	switch {
+	case c.want.numeric():
+		return c.floats(dst.floats, data, from, to)
+	case c.want == wantDate:
+		return c.dates(dst.ints, data, from, to)
+	case c.want == wantBool:
+		bits := data.Boolean()
+		for i := range dst.ints {
+			dst.ints[i] = int32(bits[(from+i)/8] >> ((from + i) % 8) & 1)
+		}
+		return nil
+	}
+	if l, ok := c.res.(sync.Locker); ok {
+		l.Lock()
+		defer l.Unlock()
+	}
+	return c.codes(dst.ints, data, from, to)
+}
+
+func (c *converter) codes(dst []int32, data *encoding.Values, from, to int) error {
+	if c.leaf.class == classText {
+		return eachText(data, from, to, c.res.text, dst)
+	}
+	switch c.leaf.kind {
+	case encoding.Int32:
+		if c.leaf.unsigned {
+			resolve(dst, data.Uint32()[from:to], c.res)
+		} else {
+			resolve(dst, data.Int32()[from:to], c.res)
+		}
+		return nil
+	case encoding.Int64:
+		if !c.leaf.unsigned {
+			resolve(dst, data.Int64()[from:to], c.res)
+			return nil
+		}
+		for i, v := range data.Uint64()[from:to] {
+			if v <= math.MaxInt64 {
+				dst[i] = c.res.number(int64(v))
+			} else {
+				dst[i] = c.res.text(strconv.AppendUint(nil, v, 10))
+			}
+		}
+		return nil
+	}
+	return eachDecimal(data, c.leaf, from, to, func(i int, v *big.Int) {
+		if v.IsInt64() {
+			dst[i] = c.res.number(v.Int64())
+		} else {
+			dst[i] = c.res.text([]byte(v.String()))
+		}
+	})
+}
+
+// resolve remembers the last value: consecutive rows are often one person's.
+func resolve[T int32 | int64 | uint32](dst []int32, src []T, res resolver) {
+	if len(src) == 0 {
+		return
+	}
+	last := src[0]
+	code := res.number(int64(last))
+	for i, v := range src {
+		if v != last {
+			last, code = v, res.number(int64(v))
+		}
+		dst[i] = code
+	}
+}
+
+var errValues = errors.New("fewer values than the page declares")
+
+// eachText calls f for every distinct neighbour among the texts [from, to).
+func eachText(data *encoding.Values, from, to int, f func([]byte) int32, dst []int32) error {
+	var last []byte
+	var code int32
+	put := func(i int, b []byte) {
+		if i == 0 || !bytes.Equal(b, last) {
+			last, code = b, f(b)
+		}
+		dst[i] = code
+	}
+	if data.Kind() == encoding.FixedLenByteArray {
+		b, size := data.FixedLenByteArray()
+		if to*size > len(b) {
+			return errValues
+		}
+		for i := from; i < to; i++ {
+			put(i-from, b[i*size:(i+1)*size])
+		}
+		return nil
+	}
+	b, offsets := data.ByteArray()
+	if from < to && to >= len(offsets) {
+		return errValues
+	}
+	for i := from; i < to; i++ {
+		put(i-from, b[offsets[i]:offsets[i+1]])
+	}
+	return nil
+}
+
+func (c *converter) dates(dst []int32, data *encoding.Values, from, to int) error {
+	if c.leaf.class == classText {
+		return eachText(data, from, to, func(b []byte) int32 {
+			d, err := effect.ParseDate(string(b))
+			if err != nil {
+				return dateText
+			}
+			return checkDate(int64(d))
+		}, dst)
+	}
+	switch c.leaf.kind {
+	case encoding.Int32:
+		const days = int32(effect.LastDate - effect.FirstDate)
+		for i, v := range data.Int32()[from:to] {
+			if uint32(v-int32(effect.FirstDate)) > uint32(days) {
+				v = dateOutside
+			}
+			dst[i] = v
+		}
+	case encoding.Int64:
+		perDay := c.leaf.perDay
+		for i, v := range data.Int64()[from:to] {
+			if v%perDay != 0 {
+				dst[i] = dateClock
+			} else {
+				dst[i] = checkDate(v / perDay)
+			}
+		}
+	default: // INT96: nanoseconds of the day and a Julian day
+		const unixEpoch = 2_440_588
+		for i, v := range data.Int96()[from:to] {
+			if v[0] != 0 || v[1] != 0 {
+				dst[i] = dateClock
+			} else {
+				dst[i] = checkDate(int64(v[2]) - unixEpoch)
+			}
+		}
+	}
+	return nil
+}
+
+func checkDate(d int64) int32 {
+	if d < int64(effect.FirstDate) || d > int64(effect.LastDate) {
+		return dateOutside
+	}
+	return int32(d)
+}
+
+func (c *converter) floats(dst []float64, data *encoding.Values, from, to int) error {
+	switch {
+	case c.leaf.class == classDate:
+		days := make([]int32, to-from)
+		if err := c.dates(days, data, from, to); err != nil {
+			return err
+		}
+		for i, v := range days {
+			dst[i] = float64(v)
+			if v <= dateText {
+				dst[i] = math.Inf(1)
+			}
+		}
+		return nil
+	case c.leaf.class == classText: // a constant of the options
+		var err error
+		b, offsets := data.ByteArray()
+		for i := from; i < to; i++ {
+			if dst[i-from], err = strconv.ParseFloat(string(b[offsets[i]:offsets[i+1]]), 64); err != nil {
+				dst[i-from] = math.Inf(1)
+			}
+		}
+		return nil
+	case c.leaf.class == classBool:
+		bits := data.Boolean()
+		for i := range dst {
+			dst[i] = float64(bits[(from+i)/8] >> ((from + i) % 8) & 1)
+		}
+		return nil
+	case c.leaf.scale >= 0:
+		return eachDecimal(data, c.leaf, from, to, func(i int, v *big.Int) { dst[i] = decimal(v, c.leaf.scale) })
+	}
+	switch c.leaf.kind {
+	case encoding.Int32:
+		if c.leaf.unsigned {
+			widen(dst, data.Uint32()[from:to])
+		} else {
+			widen(dst, data.Int32()[from:to])
+		}
+	case encoding.Int64:
+		if c.leaf.unsigned {
+			widen(dst, data.Uint64()[from:to])
+		} else {
+			widen(dst, data.Int64()[from:to])
+		}
+	case encoding.Float:
+		widen(dst, data.Float()[from:to])
+	default:
+		widen(dst, data.Double()[from:to])
+	}
+	for i, v := range dst {
+		if v-v != 0 && c.want != wantFloat { // NaN or infinite
+			dst[i] = math.Inf(1)
+		}
+	}
+	return nil
+}
+
+func widen[T int32 | uint32 | int64 | uint64 | float32 | float64](dst []float64, src []T) {
+	for i, v := range src {
+		dst[i] = float64(v)
+	}
+}
+
+// decimal returns v / 10^scale, correctly rounded.
+func decimal(v *big.Int, scale int) float64 {
+	const exact = 1 << 53
+	if v.IsInt64() && scale <= 22 {
+		// Both operands are exact, so the division rounds once.
+		if n := v.Int64(); n <= exact && n >= -exact {
+			return float64(n) / math.Pow10(scale)
+		}
+	}
+	f, err := strconv.ParseFloat(v.String()+"e-"+strconv.Itoa(scale), 64)
+	if err != nil {
+		return math.Inf(1)
+	}
+	return f
+}
+
+// eachDecimal calls f with the unscaled values [from, to) of a decimal column.
+func eachDecimal(data *encoding.Values, l leaf, from, to int, f func(i int, v *big.Int)) error {
+	var v big.Int
+	bigEndian := func(i int, b []byte) {
+		v.SetBytes(b)
+		if len(b) > 0 && b[0] >= 0x80 {
+			v.Sub(&v, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+		}
+		f(i, &v)
+	}
+	switch l.kind {
+	case encoding.Int32:
+		for i, n := range data.Int32()[from:to] {
+			f(i, v.SetInt64(int64(n)))
+		}
+	case encoding.Int64:
+		for i, n := range data.Int64()[from:to] {
+			f(i, v.SetInt64(n))
+		}
+	case encoding.FixedLenByteArray:
+		b, size := data.FixedLenByteArray()
+		if to*size > len(b) {
+			return errValues
+		}
+		for i := from; i < to; i++ {
+			bigEndian(i-from, b[i*size:(i+1)*size])
+		}
+	case encoding.ByteArray:
+		b, offsets := data.ByteArray()
+		if from < to && to >= len(offsets) {
+			return errValues
+		}
+		for i := from; i < to; i++ {
+			bigEndian(i-from, b[offsets[i]:offsets[i+1]])
+		}
+	default:
+		return fmt.Errorf("%w: a decimal stored as %v", ErrCorrupt, l.kind)
+	}
+	return nil
+}

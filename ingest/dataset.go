@@ -1,0 +1,94 @@
+package ingest
+
+import (
+	"sync"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// The tables of the contract.
+const (
+	Participations = "participations"
+	Spells         = "spells"
+	Persons        = "persons"
+	Providers      = "providers"
+	Municipalities = "municipalities"
+	PeerStrata     = "peer_strata"
+)
+
+// Options say how an input maps to the contract. Start from [DefaultOptions].
+type Options struct {
+	// Columns names the input's column for a contract column, by table and
+	// contract column. A contract column that is not here has its own name.
+	Columns map[string]map[string]string
+	// Constants gives a contract column one value for every row, by table and
+	// contract column; the input's column is then not read.
+	Constants map[string]map[string]string
+	// States maps input codes to states. Canonical names stand for themselves
+	// unless they are mapped here.
+	States map[string]effect.State
+	// FixedCovariates are columns of persons that cannot change (sex,
+	// birth_date): they are dated even without valid_from.
+	FixedCovariates []string
+	// Covariates are the extra columns of persons and participations to read, in
+	// the order wanted; only these are read. Where both tables have the column,
+	// that of participations counts. "age" is derived in whole years at referral
+	// where there is a birth_date but no such column.
+	Covariates []string
+	// Workers is how many goroutines read; 0 is GOMAXPROCS. Results do not
+	// depend on it.
+	Workers int
+	// MaxRejectShare is the share of a table's rows that may be rejected.
+	MaxRejectShare float64
+	Limits         Limits
+}
+
+// DefaultOptions reads every column under its contract name, allows 1 % rejects
+// and has the default limits.
+func DefaultOptions() Options {
+	return Options{MaxRejectShare: 0.01, Limits: DefaultLimits()}
+}
+
+// Limits bound what one file may ask for, so that a damaged or hostile file
+// fails instead of exhausting memory.
+type Limits struct {
+	FooterBytes int64 // footer of one file
+	Columns     int   // columns of one file
+	RowGroups   int   // row groups of one file
+	PageBytes   int64 // one page, uncompressed, and one page, compressed
+	PageRows    int64 // rows of one page
+	TextBytes   int   // one text or identifier; a longer one is a bad row
+	Files       int   // parts of one table
+}
+
+// DefaultLimits are 64 MiB of footer, 10,000 columns, 32,767 row groups (the
+// format's own limit), 1 GiB and 2^27 rows per page, 64 KiB per text, 100,000
+// parts.
+func DefaultLimits() Limits {
+	return Limits{
+		FooterBytes: 64 << 20, Columns: 10_000, RowGroups: 32_767, PageBytes: 1 << 30, PageRows: 1 << 27,
+		TextBytes: 64 << 10, Files: 100_000,
+	}
+}
+
+// Dataset is a set of input tables. Its methods may be called concurrently, but
+// not while tables are added.
+type Dataset struct {
+	opt    Options
+	tables map[string][]part
+	files  []string
+
+	mu      sync.Mutex
+	results map[string]*account
+}
+
+// NewDataset returns a dataset without tables, to which [Dataset.AddArrow] adds.
+func NewDataset(opt Options) *Dataset {
+	return &Dataset{opt: opt, tables: map[string][]part{}, results: map[string]*account{}}
+}
+
+// Has says whether the dataset has the table.
+func (d *Dataset) Has(table string) bool { return len(d.tables[table]) > 0 }
+
+// Files lists the input files in order: tables by name, parts by name.
+func (d *Dataset) Files() []string { return append([]string(nil), d.files...) }

@@ -1,0 +1,461 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"sync"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// Reject is one bad row. It names no value of the data.
+type Reject struct {
+	Table  string `col:"table" doc:"table of the contract"`
+	File   string `col:"file" doc:"input file"`
+	Row    int64  `col:"row" doc:"row in the file, from 1"`
+	Column string `col:"column" doc:"column as the contract names it"`
+	Cause  string `col:"cause" doc:"why the row cannot be used"`
+}
+
+// Count is how many rows of a table met a rule.
+type Count struct {
+	Table string `col:"table" doc:"table of the contract"`
+	Name  string `col:"count" doc:"what is counted"`
+	Rows  int64  `col:"rows" doc:"rows counted"`
+	Rule  string `col:"rule" doc:"what is done with such rows"`
+}
+
+// cause is why a row is rejected.
+type cause uint8
+
+const (
+	causeNone cause = iota
+	causeNull
+	causeEmpty
+	causeLong
+	causeInvalid
+	causeClock
+	causeOutside
+	causeText
+	causeInfinite
+	causeFraction
+	causeOrder
+	causeConflict
+)
+
+func (c cause) String() string {
+	return [...]string{
+		"", "required, but null", "required, but empty", "text over the limit of length", "text is not UTF-8",
+		"timestamp is not at midnight", "date is outside 1900-01-01..2200-12-31",
+		"text is not a date written as 2008-12-31", "number is not finite", "number is not whole",
+		"end is before start", "the same key occurs with different content",
+	}[c]
+}
+
+func (f *field) optional() bool { return !f.required || f.nullable }
+
+// ofCode is the cause for a code; optional columns may be null or empty.
+func (f *field) ofCode(code int32) cause {
+	switch {
+	case code >= 0 || f.optional() && (code == codeNull || code == codeEmpty):
+		return causeNone
+	case code == codeNull:
+		return causeNull
+	case code == codeEmpty:
+		return causeEmpty
+	case code == codeLong:
+		return causeLong
+	}
+	return causeInvalid
+}
+
+// ofDate is the cause for a date; optional columns may be null.
+func (f *field) ofDate(v int32) cause {
+	switch {
+	case v > dateText || f.optional() && v == int32(effect.NoDate):
+		return causeNone
+	case v == int32(effect.NoDate):
+		return causeNull
+	case v == dateClock:
+		return causeClock
+	case v == dateText:
+		return causeText
+	}
+	return causeOutside
+}
+
+// ofNumber is the cause for a number; optional columns may be null.
+func (f *field) ofNumber(v float64) cause {
+	switch {
+	case math.IsInf(v, 0):
+		return causeInfinite
+	case !f.optional() && math.IsNaN(v):
+		return causeNull
+	}
+	return causeNone
+}
+
+// reject is a Reject in little room: there can be as many as rows.
+type reject struct {
+	row    int64
+	part   int32
+	column int16 // of the inputs
+	cause  cause
+}
+
+// account is what happened to the rows of a table.
+type account struct {
+	table   string
+	columns []input
+	parts   []part
+	counts  []Count
+	rejects []reject
+}
+
+func (d *Dataset) newAccount(table string, cols []input) *account {
+	return &account{table: table, columns: cols, parts: d.tables[table]}
+}
+
+func (a *account) count(name string, rows int64, rule string) {
+	a.counts = append(a.counts, Count{a.table, name, rows, rule})
+}
+
+// close counts the rejects, keeps the account and says whether there are too
+// many of them among the rows.
+func (d *Dataset) close(a *account, rows int64) error {
+	slices.SortFunc(a.rejects, func(x, y reject) int {
+		return cmp.Or(cmp.Compare(x.part, y.part), cmp.Compare(x.row, y.row))
+	})
+	rejected := int64(len(a.rejects))
+	a.counts = slices.Insert(a.counts, 0,
+		Count{a.table, "read", rows, "every row of the table"},
+		Count{a.table, "rejected", rejected, "bad rows are left out and listed; past the limit the run stops"})
+	d.mu.Lock()
+	d.results[a.table] = a
+	d.mu.Unlock()
+	if float64(rejected) > d.opt.MaxRejectShare*float64(rows) {
+		return &RejectLimitError{a.table, rejected, rows, d.opt.MaxRejectShare}
+	}
+	return nil
+}
+
+// Counts says, for each table read so far, how many rows met which rule, in a
+// fixed order. Reading a table again replaces its counts.
+func (d *Dataset) Counts() []Count {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []Count
+	for _, table := range tables() {
+		if a := d.results[table]; a != nil {
+			out = append(out, a.counts...)
+		}
+	}
+	return out
+}
+
+// Rejects lists the bad rows of the tables read so far, sorted by table, part
+// and row; each row once, with the first column that is bad.
+func (d *Dataset) Rejects() []Reject {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out []Reject
+	for _, table := range tables() {
+		a := d.results[table]
+		if a == nil {
+			continue
+		}
+		for _, r := range a.rejects {
+			out = append(out, Reject{table, a.parts[r.part].name(), r.row + 1, a.columns[r.column].name, r.cause.String()})
+		}
+	}
+	return out
+}
+
+// frame is a whole table in memory.
+type frame struct {
+	*account
+	rows   int
+	cols   []vector
+	bad    []bool
+	starts []start
+}
+
+// start is where a batch of the input begins in a frame.
+type start struct {
+	at, part int
+	row      int64
+}
+
+// load reads all of a table and rejects the rows that are bad by themselves.
+func (d *Dataset) load(ctx context.Context, table string, extra []field, prepare func([]input)) (*frame, error) {
+	if !d.Has(table) {
+		return nil, fmt.Errorf("ingest: %w: %s", ErrNoTable, table)
+	}
+	cols, problems := d.plan(table, extra)
+	if len(problems) > 0 {
+		return nil, &SchemaError{problems}
+	}
+	if prepare != nil {
+		prepare(cols)
+	}
+	var mu sync.Mutex
+	var batches []batch
+	err := d.scan(ctx, table, cols, func() func(*batch) error {
+		return func(b *batch) error {
+			own := *b
+			own.cols = make([]vector, len(cols))
+			for i, v := range b.cols {
+				own.cols[i] = vector{slices.Clone(v.ints), slices.Clone(v.floats)}
+			}
+			mu.Lock()
+			batches = append(batches, own)
+			mu.Unlock()
+			return nil
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(batches, func(a, b batch) int {
+		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.row, b.row))
+	})
+	f := &frame{account: d.newAccount(table, cols), cols: make([]vector, len(cols))}
+	for _, b := range batches {
+		f.starts = append(f.starts, start{f.rows, b.part, b.row})
+		f.rows += b.rows
+	}
+	for i := range cols {
+		if cols[i].absent {
+			continue
+		}
+		out := resize(&f.cols[i], f.rows, cols[i].want.numeric())
+		for k, b := range batches {
+			copy(out.ints[min(f.starts[k].at, len(out.ints)):], b.cols[i].ints)
+			copy(out.floats[min(f.starts[k].at, len(out.floats)):], b.cols[i].floats)
+		}
+	}
+	f.bad = make([]bool, f.rows)
+	for i := range cols {
+		if _, ok := cols[i].res.(*personIndex); ok {
+			f.dropOrphans(i)
+		}
+	}
+	for i := range cols {
+		f.checkColumn(i)
+	}
+	return f, nil
+}
+
+// dropOrphans sets the rows of unknown persons aside, whatever else they hold.
+func (f *frame) dropOrphans(col int) {
+	var n int64
+	for i, c := range f.cols[col].ints {
+		if c == codeUnknown {
+			f.bad[i] = true
+			n++
+		}
+	}
+	f.count("orphans", n, orphanRule)
+}
+
+const orphanRule = "rows of persons without a participation are not used, nor checked further"
+
+// checkColumn rejects the rows in which a column is bad. Columns are checked in
+// order, and a row is rejected once.
+func (f *frame) checkColumn(col int) {
+	c := &f.columns[col].field
+	v := f.cols[col]
+	if c.want == wantNumber {
+		for i, x := range v.floats {
+			f.reject(i, col, c.ofNumber(x))
+		}
+	}
+	switch c.want {
+	case wantDate:
+		for i, x := range v.ints {
+			f.reject(i, col, c.ofDate(x))
+		}
+	case wantBool:
+	default:
+		for i, x := range v.ints {
+			f.reject(i, col, c.ofCode(x))
+			if x == codeEmpty {
+				v.ints[i] = codeNull
+			}
+		}
+	}
+}
+
+// reject rejects row i of the frame, unless it is already or there is no cause.
+func (f *frame) reject(i, col int, why cause) {
+	if why == causeNone || f.bad[i] {
+		return
+	}
+	f.bad[i] = true
+	s := f.starts[sort.Search(len(f.starts), func(k int) bool { return f.starts[k].at > i })-1]
+	f.rejects = append(f.rejects, reject{s.row + int64(i-s.at), int32(s.part), int16(col), why})
+}
+
+// checkOrder rejects the rows that end before they start.
+func (f *frame) checkOrder(start, end int) {
+	if f.columns[start].absent || f.columns[end].absent {
+		return
+	}
+	from, to := f.cols[start].ints, f.cols[end].ints
+	none := int32(effect.NoDate)
+	for i := range to {
+		if from[i] != none && to[i] != none && to[i] < from[i] {
+			f.reject(i, end, causeOrder)
+		}
+	}
+}
+
+// index is the place of a column among the inputs, -1 if it is not there.
+func (f *frame) index(name string) int {
+	return slices.IndexFunc(f.columns, func(in input) bool { return in.name == name && !in.absent })
+}
+
+// rank renumbers the codes of a column, so that they are in the order of the
+// identifiers they stand for. It does so once.
+func (f *frame) rank(col int) {
+	in, ok := f.columns[col].res.(*interner)
+	if !ok || slices.IsSortedFunc(in.levels, effect.ID.Compare) {
+		return
+	}
+	type level struct {
+		id  effect.ID
+		old int32
+	}
+	levels := make([]level, len(in.levels))
+	for i, id := range in.levels {
+		levels[i] = level{id, int32(i)}
+	}
+	slices.SortFunc(levels, func(a, b level) int { return a.id.Compare(b.id) })
+	rank := make([]int32, len(levels))
+	for i, l := range levels {
+		in.levels[i], rank[l.old] = l.id, int32(i)
+	}
+	for i, c := range f.cols[col].ints {
+		if c >= 0 {
+			f.cols[col].ints[i] = rank[c]
+		}
+	}
+}
+
+// distinct returns the good rows in the order of the key columns, each key
+// once. Rows that are the same in every column read count once; where rows of
+// one key differ, all of them are rejected. Neither depends on the order of rows.
+func (f *frame) distinct(keys ...int) []int32 {
+	for _, k := range keys {
+		f.rank(k)
+	}
+	rows := make([]int32, 0, f.rows)
+	for i, bad := range f.bad {
+		if !bad {
+			rows = append(rows, int32(i))
+		}
+	}
+	compare := func(a, b int32) int {
+		for _, k := range keys {
+			if c := f.cols[k].compare(a, b); c != 0 {
+				return c
+			}
+		}
+		return 0
+	}
+	if !slices.IsSortedFunc(rows, compare) {
+		slices.SortFunc(rows, compare)
+	}
+	out := rows[:0]
+	var duplicates int64
+	for i := 0; i < len(rows); {
+		j, same := i+1, true
+		for ; j < len(rows) && compare(rows[i], rows[j]) == 0; j++ {
+			for _, v := range f.cols {
+				same = same && v.compare(rows[i], rows[j]) == 0
+			}
+		}
+		if same {
+			duplicates += int64(j - i - 1)
+			out = append(out, rows[i])
+		} else {
+			for _, r := range rows[i:j] {
+				f.reject(int(r), keys[0], causeConflict)
+			}
+		}
+		i = j
+	}
+	f.count("duplicates", duplicates, "rows equal in every column read count once; a key with different content is rejected")
+	return out
+}
+
+func (v *vector) compare(a, b int32) int {
+	if v.floats != nil {
+		return cmp.Compare(v.floats[a], v.floats[b])
+	}
+	if v.ints == nil {
+		return 0
+	}
+	return cmp.Compare(v.ints[a], v.ints[b])
+}
+
+// text returns a name of a row, "" where it is missing.
+func (f *frame) text(col int, row int32) string {
+	if col < 0 || f.cols[col].ints[row] < 0 {
+		return ""
+	}
+	return f.columns[col].res.(*interner).levels[f.cols[col].ints[row]].String()
+}
+
+// dates gathers a date column, NoDate where it is absent.
+func (f *frame) dates(col int, rows []int32) []effect.Date {
+	out := make([]effect.Date, len(rows))
+	for i, r := range rows {
+		out[i] = effect.NoDate
+		if col >= 0 && r >= 0 {
+			out[i] = effect.Date(f.cols[col].ints[r])
+		}
+	}
+	return out
+}
+
+// factor gathers a column of names; every code is -1 where it is absent. A row
+// of -1 has no value.
+func (f *frame) factor(col int, rows []int32) effect.Factor {
+	out := effect.Factor{Codes: make([]int32, len(rows))}
+	var ids []effect.ID
+	if col >= 0 {
+		ids = f.columns[col].res.(*interner).levels
+	}
+	code := make([]int32, len(ids)) // 1 + the new code, 0 while unused
+	for i, r := range rows {
+		out.Codes[i] = -1
+		if col < 0 || r < 0 || f.cols[col].ints[r] < 0 {
+			continue
+		}
+		c := &code[f.cols[col].ints[r]]
+		if *c == 0 {
+			out.Levels = append(out.Levels, ids[f.cols[col].ints[r]].String())
+			*c = int32(len(out.Levels))
+		}
+		out.Codes[i] = *c - 1
+	}
+	out.Sort()
+	return out
+}
+
+// numbers gathers a column of numbers, NaN for a row of -1.
+func (f *frame) numbers(col int, rows []int32) []float64 {
+	out := make([]float64, len(rows))
+	for i, r := range rows {
+		out[i] = math.NaN()
+		if r >= 0 {
+			out[i] = f.cols[col].floats[r]
+		}
+	}
+	return out
+}

@@ -1,0 +1,343 @@
+package ingest
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// Cases reads the participations, with the covariates that the options ask for.
+//
+// The result does not depend on the order of rows, on parts or on workers: the
+// participations are in the order of their ids and the levels of every factor
+// are sorted and in use. Every column has an entry for every case: one that the
+// input lacks is all missing. Rows that are the same in every column read count
+// once; participation_ids with different content are rejected altogether.
+//
+// A person's covariates are those of the latest row of persons with valid_from
+// no later than the referral, and dated; without a column valid_from there is
+// one row for a person, and only the columns declared fixed are dated. A person
+// without such a row has missing covariates.
+//
+// The errors are [ErrNoTable], [SchemaError], [FileError], [RejectLimitError]
+// and those of the context.
+func (d *Dataset) Cases(ctx context.Context) (*effect.Cases, error) {
+	f, err := d.load(ctx, Participations, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	f.checkOrder(f.index("start_date"), f.index("end_date"))
+	rows := f.distinct(f.index("participation_id"))
+	if err := d.close(f.account, int64(f.rows)); err != nil {
+		return nil, err
+	}
+
+	factor := func(name string) effect.Factor { return f.factor(f.index(name), rows) }
+	dates := func(name string) []effect.Date { return f.dates(f.index(name), rows) }
+	c := &effect.Cases{
+		Municipality: factor("municipality"), MatchScheme: factor("match_scheme"), MatchGroup: factor("match_group"),
+		Provider: factor("provider_id"), Agreement: factor("agreement_id"), Package: factor("package_id"),
+		Channel: factor("channel"), Role: factor("role"),
+		Referral: dates("referral_date"), Start: dates("start_date"), End: dates("end_date"),
+	}
+	c.ID = make([]effect.ID, len(rows))
+	id := f.index("participation_id")
+	for i, r := range rows {
+		c.ID[i] = f.columns[id].res.(*interner).levels[f.cols[id].ints[r]]
+	}
+	c.Person, c.Persons = f.persons(f.index("person_id"), rows)
+	return c, d.addCovariates(ctx, c, f, rows)
+}
+
+// persons numbers the persons of the rows in the order of their ids.
+func (f *frame) persons(col int, rows []int32) ([]int32, []effect.ID) {
+	f.rank(col)
+	levels := f.columns[col].res.(*interner).levels
+	number := make([]int32, len(levels))
+	for _, r := range rows {
+		number[f.cols[col].ints[r]] = 1
+	}
+	var ids []effect.ID
+	for i, used := range number {
+		if used != 0 {
+			number[i] = int32(len(ids))
+			ids = append(ids, levels[i])
+		}
+	}
+	out := make([]int32, len(rows))
+	for i, r := range rows {
+		out[i] = number[f.cols[col].ints[r]]
+	}
+	return out, ids
+}
+
+// addCovariates adds the covariates in the order of the options.
+func (d *Dataset) addCovariates(ctx context.Context, c *effect.Cases, f *frame, rows []int32) error {
+	var persons *frame
+	var personRows []int32 // for every case, -1 where there is none
+	var dated bool
+	if d.Has(Persons) && len(d.covariates(Persons)) > 0 {
+		var err error
+		if persons, personRows, err = d.personRows(ctx, c); err != nil {
+			return err
+		}
+		dated = persons.index("valid_from") >= 0
+	}
+	next := map[string]int{Participations: len(contract(Participations)), Persons: len(contract(Persons))}
+	for _, name := range d.opt.Covariates {
+		table := d.sourceOf(name)
+		col := next[table]
+		next[table]++
+		source, at := f, rows
+		cov := effect.Covariate{Name: name, Dated: slices.Contains(d.opt.FixedCovariates, name)}
+		if table == Persons {
+			source, at = persons, personRows
+			cov.Dated = cov.Dated || dated
+		}
+		switch source.columns[col].want {
+		case wantDate: // age
+			cov.Number = ages(source.dates(col, at), c.Referral)
+			cov.Dated = cov.Dated || slices.Contains(d.opt.FixedCovariates, birthDate)
+		case wantNumber:
+			cov.Number = source.numbers(col, at)
+		default:
+			cov.Factor = source.factor(col, at)
+		}
+		c.Covariates = append(c.Covariates, cov)
+	}
+	return nil
+}
+
+// personRows reads persons and finds the row that holds for each case.
+func (d *Dataset) personRows(ctx context.Context, c *effect.Cases) (*frame, []int32, error) {
+	f, err := d.load(ctx, Persons, nil, func(cols []input) {
+		cols[0].res = newPersonIndex(c.Persons, d.opt.Limits.TextBytes)
+		// Where rows are dated, one without a date holds at no known time.
+		cols[1].required = !cols[1].absent
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	rows := f.distinct(0, 1)
+	person, from := f.cols[0].ints, f.cols[1].ints
+	out := make([]int32, c.Len())
+	var without int64
+	for i, p := range c.Person {
+		// The last row of this person that is valid by the referral.
+		k := sort.Search(len(rows), func(k int) bool {
+			r := rows[k]
+			return person[r] > p || person[r] == p && from != nil && from[r] > int32(c.Referral[i])
+		}) - 1
+		out[i] = -1
+		if k >= 0 && person[rows[k]] == p {
+			out[i] = rows[k]
+		} else {
+			without++
+		}
+	}
+	f.count("without_person", without, "participations whose person has no row that is valid at referral have missing covariates")
+	return f, out, d.close(f.account, int64(f.rows))
+}
+
+// ages are whole years at referral; NaN for who is not born by then.
+func ages(born, referral []effect.Date) []float64 {
+	out := make([]float64, len(born))
+	for i, b := range born {
+		out[i] = math.NaN()
+		if b == effect.NoDate || b > referral[i] {
+			continue
+		}
+		y, m, day := b.Time().Date()
+		yr, mr, dr := referral[i].Time().Date()
+		years := yr - y
+		if mr < m || mr == m && dr < day {
+			years--
+		}
+		out[i] = float64(years)
+	}
+	return out
+}
+
+// Providers reads the dated lines of the table providers, sorted by provider and
+// first day. Rows that are equal count once; lines of one provider and first day
+// that differ are rejected.
+func (d *Dataset) Providers(ctx context.Context) ([]effect.Membership, error) {
+	f, err := d.load(ctx, Providers, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	id, from, to := f.index("provider_id"), f.index("valid_from"), f.index("valid_to")
+	f.checkOrder(from, to)
+	rows := f.distinct(id, from)
+	starts, ends := f.dates(from, rows), f.dates(to, rows)
+	name, consortium, inHouse := f.index("name"), f.index("consortium_id"), f.index("in_house")
+	out := make([]effect.Membership, len(rows))
+	for i, r := range rows {
+		out[i] = effect.Membership{
+			Provider: f.text(id, r), Consortium: f.text(consortium, r), Name: f.text(name, r),
+			From: starts[i], To: ends[i],
+			InHouse: inHouse >= 0 && f.cols[inHouse].ints[r] == 1,
+		}
+	}
+	return out, d.close(f.account, int64(f.rows))
+}
+
+// Condition is one row of the table municipalities.
+type Condition struct {
+	Municipality string
+	Year         int
+	Name         string
+	// Values are population and every further numeric column, by name. A null
+	// has no entry.
+	Values map[string]float64
+}
+
+// Conditions reads the framework conditions of the table municipalities, sorted
+// by municipality and year. Rows that are equal count once; those of one
+// municipality and year that differ are rejected.
+func (d *Dataset) Conditions(ctx context.Context) ([]Condition, error) {
+	f, err := d.load(ctx, Municipalities, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	id, year, name := f.index("municipality"), f.index("year"), f.index("name")
+	f.checkWhole(year)
+	rows := f.distinct(id, year)
+	out := make([]Condition, len(rows))
+	for i, r := range rows {
+		out[i] = Condition{f.text(id, r), int(f.cols[year].floats[r]), f.text(name, r), map[string]float64{}}
+		for col := len(contract(Municipalities)); col < len(f.columns); col++ {
+			if v := f.cols[col].floats[r]; !math.IsNaN(v) {
+				out[i].Values[f.columns[col].name] = v
+			}
+		}
+	}
+	return out, d.close(f.account, int64(f.rows))
+}
+
+// checkWhole rejects the rows in which a number is not whole, or too large to
+// be counted exactly.
+func (f *frame) checkWhole(col int) {
+	for i, v := range f.cols[col].floats {
+		if v != math.Trunc(v) || math.Abs(v) > 1<<53 {
+			f.reject(i, col, causeFraction)
+		}
+	}
+}
+
+// StratumTotal is one row of the table peer_strata.
+type StratumTotal struct {
+	Municipality, MatchScheme, MatchGroup, Outcome, Period string
+	N                                                      int64
+	Sum, SumSquares                                        float64
+	Classes                                                []string // in the order asked for; "" is missing
+}
+
+// PeerStrata reads the aggregated strata of other municipalities, with the
+// columns named by classes as text, sorted by all columns that are text. Rows
+// that are equal count once; those of one stratum that differ are rejected.
+func (d *Dataset) PeerStrata(ctx context.Context, classes []string) ([]StratumTotal, error) {
+	extra := make([]field, len(classes))
+	for i, name := range classes {
+		extra[i] = field{name, wantText, true, true}
+	}
+	f, err := d.load(ctx, PeerStrata, extra, nil)
+	if err != nil {
+		return nil, err
+	}
+	n := f.index("n")
+	f.checkWhole(n)
+	keys := []int{0, 1, 2, 3, 4}
+	first := len(contract(PeerStrata))
+	for i := range classes {
+		keys = append(keys, first+i)
+	}
+	rows := f.distinct(keys...)
+	out := make([]StratumTotal, len(rows))
+	for i, r := range rows {
+		out[i] = StratumTotal{
+			f.text(0, r), f.text(1, r), f.text(2, r), f.text(3, r), f.text(4, r), int64(f.cols[n].floats[r]),
+			f.cols[n+1].floats[r], f.cols[n+2].floats[r], make([]string, len(classes)),
+		}
+		for k := range classes {
+			out[i].Classes[k] = f.text(first+k, r)
+		}
+	}
+	return out, d.close(f.account, int64(f.rows))
+}
+
+// personIndex is the resolver that finds persons among those of the cases. It
+// is not changed by use.
+type personIndex struct {
+	maxText int
+	nums    []int64 // the numbers among the ids, ascending, which come first
+	slots   []int32 // open addressing: place in nums, -1 for none
+	shift   uint
+	texts   map[string]int32
+}
+
+func newPersonIndex(ids []effect.ID, maxText int) *personIndex {
+	p := &personIndex{maxText: maxText, texts: map[string]int32{}}
+	for i, id := range ids {
+		if n, ok := id.Number(); ok {
+			p.nums = append(p.nums, n)
+		} else {
+			p.texts[id.String()] = int32(i)
+		}
+	}
+	bits := uint(1)
+	for 1<<bits < 2*len(p.nums) {
+		bits++
+	}
+	p.shift = 64 - bits
+	p.slots = make([]int32, 1<<bits)
+	for i := range p.slots {
+		p.slots[i] = -1
+	}
+	for i, n := range p.nums {
+		s := p.slot(n)
+		for p.slots[s] >= 0 {
+			s = (s + 1) % len(p.slots)
+		}
+		p.slots[s] = int32(i)
+	}
+	return p
+}
+
+// slot is where the search for a number begins. The factor is 2^64 divided by
+// the golden ratio, which spreads numbers that follow each other.
+func (p *personIndex) slot(n int64) int { return int(uint64(n) * 0x9E3779B97F4A7C15 >> p.shift) }
+
+func (p *personIndex) number(n int64) int32 {
+	if len(p.nums) == 0 {
+		return codeUnknown
+	}
+	// Where the ids follow each other, the place is known without a search.
+	if i := uint64(n - p.nums[0]); i < uint64(len(p.nums)) && p.nums[i] == n {
+		return int32(i)
+	}
+	for s := p.slot(n); ; s = (s + 1) % len(p.slots) {
+		switch i := p.slots[s]; {
+		case i < 0:
+			return codeUnknown
+		case p.nums[i] == n:
+			return i
+		}
+	}
+}
+
+func (p *personIndex) text(b []byte) int32 {
+	if i, ok := p.texts[string(b)]; ok {
+		return i
+	}
+	if c := checkText(b, p.maxText); c < 0 {
+		return c
+	}
+	if n, ok := effect.TextID(string(b)).Number(); ok {
+		return p.number(n)
+	}
+	return codeUnknown
+}

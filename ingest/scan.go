@@ -1,0 +1,387 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"sync"
+
+	"github.com/parquet-go/parquet-go/encoding"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// batchRows is how many rows are converted at a time: four columns of them fit
+// a second-level cache.
+const batchRows = 16 << 10
+
+// part is one file, or one set of records in memory, of a table.
+type part interface {
+	name() string
+	// lookup returns the type of a column; ok is false where there is none.
+	lookup(column string) (l leaf, ok bool)
+	columns() []string
+	// units are the pieces that can be read independently, with their rows.
+	units() []int64
+	// open begins to read the named columns of a unit.
+	open(unit int, columns []string) (unitReader, error)
+}
+
+// unitReader reads some columns of one unit. It belongs to one goroutine.
+type unitReader interface {
+	// next returns the next run of values of a column, valid until the next
+	// call for that column, or io.EOF.
+	next(column int) (run, error)
+	close()
+}
+
+// run is a page of a column, or the part of an array.
+type run struct {
+	rows int
+	// levels says which rows have a value: those equal to maxLevel. Empty means
+	// all of them.
+	levels   []byte
+	maxLevel byte
+	data     encoding.Values // dense values; where dict is set, codes into it
+	dict     *dictionary     // nil for plain values
+}
+
+// dictionary is the values that a run's codes stand for. The same dictionary
+// is the same pointer, so that it is converted once.
+type dictionary struct {
+	data encoding.Values
+	size int
+}
+
+// input is one column to read.
+type input struct {
+	field
+	column   string // in the input
+	constant *string
+	res      resolver
+	absent   bool
+}
+
+// batch is a run of rows of a table. It is valid only during the call it is
+// handed to.
+type batch struct {
+	part  int
+	row   int64 // first row in the part, from 0
+	rows  int
+	order int // of the unit among all units
+	cols  []vector
+}
+
+// scan reads the columns of every part of a table and hands them over in
+// batches: concurrently, in any order, but the batches of one unit by one
+// worker in the order of its rows. work makes one worker's function.
+func (d *Dataset) scan(ctx context.Context, table string, cols []input, work func() func(*batch) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	type unit struct {
+		part, index, order int
+		first, rows        int64
+	}
+	units := make(chan unit)
+	go func() {
+		defer close(units)
+		order := 0
+		for p, part := range d.tables[table] {
+			var first int64
+			for i, rows := range part.units() {
+				if rows == 0 {
+					continue // some writers give an empty row group no pages
+				}
+				select {
+				case units <- unit{p, i, order, first, rows}:
+				case <-ctx.Done():
+					return
+				}
+				first += rows
+				order++
+			}
+		}
+	}()
+
+	workers := d.opt.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			r := reader{cols: make([]columnReader, len(cols)), batch: batch{cols: make([]vector, len(cols))}}
+			f := work()
+			for u := range units {
+				p := d.tables[table][u.part]
+				r.batch.part, r.batch.order, r.batch.row = u.part, u.order, u.first
+				if err := r.readUnit(ctx, p, u.index, u.rows, cols, f); err != nil {
+					cancel(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// reader is the scratch of one worker.
+type reader struct {
+	batch batch
+	cols  []columnReader
+}
+
+func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, cols []input, f func(*batch) error) error {
+	var names []string
+	for i := range cols {
+		names = r.cols[i].reset(p, &cols[i], names)
+	}
+	var u unitReader
+	err := protect(func() (err error) {
+		u, err = p.open(unit, names)
+		return err
+	})
+	if err != nil {
+		return fileError(p, unit, "", err)
+	}
+	defer u.close()
+	for done := int64(0); done < rows; {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		n := int(min(batchRows, rows-done))
+		for i := range cols {
+			c := &r.cols[i]
+			if c.in.absent {
+				continue
+			}
+			err := protect(func() (err error) {
+				r.batch.cols[i], err = c.read(u, n)
+				return err
+			})
+			if err != nil {
+				return fileError(p, unit, c.in.column, err)
+			}
+		}
+		r.batch.rows = n
+		if err := f(&r.batch); err != nil {
+			return err
+		}
+		done += int64(n)
+		r.batch.row += int64(n)
+	}
+	return nil
+}
+
+// protect turns a panic into an error: the Parquet library panics on some
+// damaged pages. What it panics with is left out, as it can hold bytes of the data.
+func protect(f func() error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = ErrCorrupt
+		}
+	}()
+	return f()
+}
+
+// fileError says where reading failed, unless err does.
+func fileError(p part, unit int, column string, err error) error {
+	if _, ok := errors.AsType[*FileError](err); ok {
+		return err
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = ErrTruncated
+	}
+	where := fmt.Sprintf("row group %d", unit)
+	if column != "" {
+		where += fmt.Sprintf(", column %q", column)
+	}
+	return &FileError{p.name(), where, err, "export the file again"}
+}
+
+// columnReader turns the runs of one column into vectors of any length.
+type columnReader struct {
+	in    *input
+	conv  converter
+	index int // among the columns of the unit reader; -1 for a constant
+	run   run
+	row   int // rows of the run that are used
+	value int // values of the run that are used
+
+	dict    *dictionary // converted in lut
+	lut     vector
+	scratch vector
+}
+
+// reset prepares for a unit of a part and returns names with the column added.
+func (c *columnReader) reset(p part, in *input, names []string) []string {
+	c.in, c.run, c.row, c.value, c.dict = in, run{}, 0, 0, nil
+	if in.absent {
+		return names
+	}
+	if in.constant != nil {
+		c.index = -1
+		text := []byte(*in.constant)
+		data := encoding.ByteArrayValues(text, []uint32{0, uint32(len(text))})
+		c.conv = converter{leaf{class: classText, kind: encoding.ByteArray, scale: -1}, in.want, in.res}
+		c.run = run{rows: math.MaxInt, dict: &dictionary{data, 1}}
+		return names
+	}
+	l, ok := p.lookup(in.column)
+	if !ok {
+		l.class = classNull // an optional column that only other parts have
+	}
+	c.conv = converter{l, in.want, in.res}
+	if l.class == classNull {
+		c.index = -2
+		return names
+	}
+	c.index = len(names)
+	return append(names, in.column)
+}
+
+func (c *columnReader) read(u unitReader, n int) (vector, error) {
+	out := resize(&c.scratch, n, c.conv.want.numeric())
+	if c.index == -2 {
+		fill(out, c.in.want)
+		return out, nil
+	}
+	for done := 0; done < n; {
+		for c.row == c.run.rows {
+			var err error
+			if c.run, err = u.next(c.index); err != nil {
+				return out, err
+			}
+			c.row, c.value = 0, 0
+		}
+		k := min(n-done, c.run.rows-c.row)
+		if err := c.part(out.slice(done, done+k)); err != nil {
+			return out, err
+		}
+		done += k
+	}
+	return out, nil
+}
+
+// part fills dst from the current run.
+func (c *columnReader) part(dst vector) error {
+	n := max(len(dst.ints), len(dst.floats))
+	values := n
+	var levels []byte
+	if len(c.run.levels) > 0 {
+		levels = c.run.levels[c.row : c.row+n]
+		values = 0
+		for _, l := range levels {
+			if l == c.run.maxLevel {
+				values++
+			}
+		}
+	}
+	if err := c.values(dst.slice(0, values), c.value, c.value+values); err != nil {
+		return err
+	}
+	c.row += n
+	c.value += values
+	if values == n {
+		return nil
+	}
+	// Spread the dense values over the rows that have one, from the end, so that
+	// none is overwritten before it has moved.
+	fill(dst.slice(values, n), c.in.want)
+	from := values
+	for i := n - 1; i >= from && from > 0; i-- {
+		if levels[i] != c.run.maxLevel {
+			continue
+		}
+		from--
+		if i == from {
+			break
+		}
+		if dst.floats != nil {
+			dst.floats[i] = dst.floats[from]
+		} else {
+			dst.ints[i] = dst.ints[from]
+		}
+		fill(dst.slice(from, from+1), c.in.want)
+	}
+	return nil
+}
+
+// values fills dst with the dense values [from, to) of the current run.
+func (c *columnReader) values(dst vector, from, to int) error {
+	if c.run.dict == nil {
+		return c.conv.convert(dst, &c.run.data, from, to)
+	}
+	if c.dict != c.run.dict {
+		lut := resize(&c.lut, c.run.dict.size, c.conv.want.numeric())
+		if err := c.conv.convert(lut, &c.run.dict.data, 0, c.run.dict.size); err != nil {
+			return err
+		}
+		c.dict = c.run.dict
+	}
+	if c.index == -1 {
+		for i := range dst.ints {
+			dst.ints[i] = c.lut.ints[0]
+		}
+		for i := range dst.floats {
+			dst.floats[i] = c.lut.floats[0]
+		}
+		return nil
+	}
+	codes := c.run.data.Int32()
+	if len(codes) < to {
+		return errValues
+	}
+	codes = codes[from:to]
+	if dst.floats != nil {
+		return look(dst.floats, c.lut.floats[:c.run.dict.size], codes)
+	}
+	return look(dst.ints, c.lut.ints[:c.run.dict.size], codes)
+}
+
+var errCode = errors.New("a value lies outside the page's dictionary")
+
+func look[T int32 | float64](dst, lut []T, codes []int32) error {
+	for i, code := range codes {
+		if uint32(code) >= uint32(len(lut)) {
+			return errCode
+		}
+		dst[i] = lut[code]
+	}
+	return nil
+}
+
+// fill sets every row to null.
+func fill(dst vector, w want) {
+	for i := range dst.floats {
+		dst.floats[i] = math.NaN()
+	}
+	null := codeNull
+	if w == wantDate {
+		null = int32(effect.NoDate)
+	}
+	for i := range dst.ints {
+		dst.ints[i] = null
+	}
+}
+
+// resize returns n rows of the vector's memory, which grows as needed.
+func resize(v *vector, n int, numeric bool) vector {
+	if numeric {
+		if cap(v.floats) < n {
+			v.floats = make([]float64, n)
+		}
+		v.floats = v.floats[:n]
+		return vector{floats: v.floats}
+	}
+	if cap(v.ints) < n {
+		v.ints = make([]int32, n)
+	}
+	v.ints = v.ints[:n]
+	return vector{ints: v.ints}
+}

@@ -1,0 +1,259 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+const (
+	// tableGroup is how many rows of a table make a row group.
+	tableGroup = 128 << 10
+	// Keys of the file's metadata.
+	tableKey = "jobeffekt.table"
+	docKey   = "jobeffekt.doc." // followed by the column's name
+)
+
+// ordered is a group whose fields keep their order; those of parquet.Group are
+// sorted by name.
+type ordered struct {
+	parquet.Group
+	fields []parquet.Field
+}
+
+func (o *ordered) Fields() []parquet.Field { return o.fields }
+
+// WriteParquet writes the table as Parquet: zstd, page checksums, page index,
+// row groups of 131,072 rows, the docs of columns and the table's name as
+// metadata of the file. The same table makes the same bytes.
+func (t *Table) WriteParquet(w io.Writer) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	schema := &ordered{Group: parquet.Group{}}
+	options := []parquet.WriterOption{
+		parquet.Compression(&parquet.Zstd), parquet.CreatedBy("jobeffekt", "", ""),
+		parquet.KeyValueMetadata(tableKey, t.Name),
+	}
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		schema.Group[c.Name] = c.node()
+		if c.Doc != "" {
+			options = append(options, parquet.KeyValueMetadata(docKey+c.Name, c.Doc))
+		}
+	}
+	byName := map[string]parquet.Field{}
+	for _, f := range schema.Group.Fields() {
+		byName[f.Name()] = f
+	}
+	for i := range t.Columns {
+		schema.fields = append(schema.fields, byName[t.Columns[i].Name])
+	}
+	out := parquet.NewGenericWriter[any](w, append(options, parquet.NewSchema(t.Name, schema))...)
+
+	// Row groups are encoded side by side and written in their order.
+	type done struct {
+		group *parquet.ConcurrentRowGroupWriter
+		err   error
+	}
+	var pending []chan done
+	commit := func() error {
+		d := <-pending[0]
+		pending = pending[1:]
+		if d.err == nil {
+			_, d.err = d.group.Commit()
+		}
+		if d.err != nil {
+			return fmt.Errorf("ingest: %s: %w", t.Name, d.err)
+		}
+		return nil
+	}
+	for from := 0; from < t.Rows(); from += tableGroup {
+		if len(pending) == runtime.GOMAXPROCS(0) {
+			if err := commit(); err != nil {
+				return err
+			}
+		}
+		ch := make(chan done, 1) // so that no goroutine waits for who has given up
+		pending = append(pending, ch)
+		group := out.BeginRowGroup()
+		go func() { ch <- done{group, t.encode(group, from, min(from+tableGroup, t.Rows()))} }()
+	}
+	for len(pending) > 0 {
+		if err := commit(); err != nil {
+			return err
+		}
+	}
+	if err := out.Close(); err != nil {
+		return fmt.Errorf("ingest: %s: %w", t.Name, err)
+	}
+	return nil
+}
+
+// node is the type under which a column is stored.
+func (c *Column) node() parquet.Node {
+	switch {
+	case c.Ints != nil:
+		return parquet.Encoded(parquet.Int(64), &parquet.DeltaBinaryPacked)
+	case c.Floats != nil:
+		return parquet.Optional(parquet.Leaf(parquet.DoubleType))
+	case c.Dates != nil:
+		return parquet.Optional(parquet.Encoded(parquet.Date(), &parquet.DeltaBinaryPacked))
+	case c.Bools != nil:
+		return parquet.Leaf(parquet.BooleanType)
+	case c.repeats():
+		return parquet.Optional(parquet.Encoded(parquet.String(), &parquet.RLEDictionary))
+	}
+	return parquet.Optional(parquet.Encoded(parquet.String(), &parquet.DeltaLengthByteArray))
+}
+
+// repeats says whether a column of text is worth a dictionary, judged by its
+// levels or its first rows.
+func (c *Column) repeats() bool {
+	if c.Factor != nil {
+		return 2*len(c.Factor.Levels) < len(c.Factor.Codes)
+	}
+	first := c.Texts[:min(len(c.Texts), 1000)]
+	seen := map[string]bool{}
+	for _, s := range first {
+		seen[s] = true
+	}
+	return 2*len(seen) < len(first)
+}
+
+// encode writes rows [from, to) to a row group.
+func (t *Table) encode(group *parquet.ConcurrentRowGroupWriter, from, to int) error {
+	const chunk = 4096 // values at a time: a value takes three words
+	scratch := make([]parquet.Value, 0, chunk)
+	for k, w := range group.ColumnWriters() {
+		value := t.Columns[k].values(k)
+		for i := from; i < to; {
+			scratch = scratch[:0]
+			for ; i < to && len(scratch) < chunk; i++ {
+				scratch = append(scratch, value(i))
+			}
+			if _, err := w.WriteRowValues(scratch); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// values returns a function from rows to values with their levels.
+func (c *Column) values(column int) func(row int) parquet.Value {
+	null := parquet.Value{}.Level(0, 0, column)
+	text := func(s string) parquet.Value {
+		if s == "" {
+			return null
+		}
+		return parquet.ByteArrayValue([]byte(s)).Level(0, 1, column)
+	}
+	switch {
+	case c.Ints != nil:
+		return func(i int) parquet.Value { return parquet.Int64Value(c.Ints[i]).Level(0, 0, column) }
+	case c.Bools != nil:
+		return func(i int) parquet.Value { return parquet.BooleanValue(c.Bools[i]).Level(0, 0, column) }
+	case c.Floats != nil:
+		return func(i int) parquet.Value {
+			if math.IsNaN(c.Floats[i]) {
+				return null
+			}
+			return parquet.DoubleValue(c.Floats[i]).Level(0, 1, column)
+		}
+	case c.Dates != nil:
+		return func(i int) parquet.Value {
+			if c.Dates[i] == effect.NoDate {
+				return null
+			}
+			return parquet.Int32Value(int32(c.Dates[i])).Level(0, 1, column)
+		}
+	case c.Texts != nil:
+		return func(i int) parquet.Value { return text(c.Texts[i]) }
+	}
+	levels := make([]parquet.Value, len(c.Factor.Levels))
+	for i, s := range c.Factor.Levels {
+		levels[i] = text(s)
+	}
+	return func(i int) parquet.Value {
+		if code := c.Factor.Codes[i]; code >= 0 {
+			return levels[code]
+		}
+		return null
+	}
+}
+
+// ReadTable reads a table of results from a Parquet file, whoever wrote it:
+// whole numbers, numbers, text (as Factor, with sorted levels), dates and truth
+// values, in the order of the file. Whole numbers and truth values may not be
+// null, and whole numbers not be beyond 2^53; dates are those that input may
+// hold. What does not fit is an [ErrTable], a bad file a [FileError].
+func ReadTable(ctx context.Context, path string, limits Limits) (*Table, error) {
+	p, err := openParquet(path, limits)
+	if err != nil {
+		return nil, err
+	}
+	name, _ := p.file.Lookup(tableKey)
+	if name == "" {
+		name = p.file.Schema().Name()
+	}
+	d := NewDataset(Options{Limits: limits, MaxRejectShare: 1})
+	d.tables[name] = []part{p}
+	var extra []field
+	for _, column := range p.columns() {
+		l, _ := p.lookup(column)
+		w, ok := map[class]want{
+			classInteger: wantNumber, classNumber: wantFloat, classText: wantText, classDate: wantDate, classBool: wantBool,
+		}[l.class]
+		if !ok {
+			return nil, fmt.Errorf("ingest: %w: %s: column %q is %s", ErrTable, path, column, l.name)
+		}
+		extra = append(extra, field{column, w, true, l.class != classInteger})
+	}
+	f, err := d.load(ctx, name, extra, nil)
+	if err != nil {
+		return nil, err
+	}
+	t := &Table{Name: name, Columns: make([]Column, len(extra))}
+	rows := make([]int32, f.rows)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	for k := range extra {
+		c := Column{Name: extra[k].name}
+		c.Doc, _ = p.file.Lookup(docKey + c.Name)
+		v := f.cols[k]
+		l, _ := p.lookup(c.Name)
+		switch l.class {
+		case classInteger:
+			f.checkWhole(k)
+			c.Ints = gather(f.rows, func(i int) int64 { return int64(v.floats[i]) })
+		case classNumber:
+			c.Floats = gather(f.rows, func(i int) float64 { return v.floats[i] })
+		case classDate:
+			c.Dates = f.dates(k, rows)
+		case classBool:
+			c.Bools = gather(f.rows, func(i int) bool {
+				if v.ints[i] < 0 {
+					f.reject(i, k, causeNull)
+				}
+				return v.ints[i] == 1
+			})
+		default:
+			factor := f.factor(k, rows)
+			c.Factor = &factor
+		}
+		t.Columns[k] = c
+	}
+	if err := d.close(f.account, 0); err != nil {
+		r := f.rejects[0]
+		return nil, fmt.Errorf("ingest: %w: %s: row %d, column %q: %s", ErrTable, path, r.row+1, extra[r.column].name, r.cause)
+	}
+	return t, nil
+}

@@ -1,0 +1,160 @@
+package jobeffekt
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// ManifestName is the file of a results folder that says what the results were
+// made of. A folder without it holds no finished results.
+const ManifestName = "manifest.json"
+
+// Manifest says what a folder of results was made of and by what, so that
+// [Verify] can make it again.
+type Manifest struct {
+	Format   int         `json:"format"` // 1
+	Program  Program     `json:"program"`
+	AsOf     effect.Date `json:"as_of"`
+	Standing string      `json:"standing"` // provisional, retrospective
+	Steps    []Step      `json:"steps"`    // done, in order
+	RunFile  Source      `json:"run_file"`
+	Terms    []Source    `json:"terms,omitempty"`
+	Inputs   []Source    `json:"inputs"`
+	Results  []Source    `json:"results"`
+}
+
+// Program is what made the results.
+type Program struct {
+	Module   string `json:"module"`
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"` // of the source, where the build knows it
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+// Source is one file and what it held.
+type Source struct {
+	Path   string `json:"path"` // inputs, run file and terms: relative to the results folder
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Step is a step of the job.
+type Step string
+
+// The steps whose results stand in a folder, in order.
+const (
+	StepMeasure   Step = "measure"
+	StepEstimate  Step = "estimate"
+	StepBenchmark Step = "benchmark"
+	StepSettle    Step = "settle"
+)
+
+// ErrManifest is wrapped by errors about a results folder without a usable
+// manifest.
+var ErrManifest = errors.New("results folder")
+
+// ReadManifest reads the manifest of a results folder.
+func ReadManifest(folder string) (*Manifest, error) {
+	b, err := os.ReadFile(filepath.Join(folder, ManifestName))
+	if err != nil {
+		return nil, fmt.Errorf("%w: no %s in it, so it holds no finished results; run the job first: %w", ErrManifest, ManifestName, err)
+	}
+	var m Manifest
+	if err := json.Unmarshal(b, &m); err != nil || m.Format != 1 {
+		return nil, fmt.Errorf("%w: its %s is not one this program can read: %w", ErrManifest, ManifestName, errors.Join(err))
+	}
+	return &m, nil
+}
+
+func program() Program {
+	p := Program{Module: "github.com/jobeffekt/jobeffekt", Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return p
+	}
+	for _, m := range append(info.Deps, &info.Main) {
+		if m.Path == p.Module && m.Version != "" {
+			p.Version = m.Version
+		}
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && info.Main.Path == p.Module {
+			p.Revision = s.Value
+		}
+	}
+	return p
+}
+
+// hashFile describes a file as it is now; path is how the manifest names it.
+func hashFile(file, path string) (Source, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return Source{}, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	return Source{Path: path, Bytes: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
+}
+
+// sources describes files, with paths relative to the results folder.
+func sources(out string, files []string) ([]Source, error) {
+	list := make([]Source, 0, len(files))
+	for _, file := range files {
+		path, err := relative(out, file)
+		if err != nil {
+			return nil, err
+		}
+		s, err := hashFile(file, path)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+func relative(folder, file string) (string, error) {
+	a, err := filepath.Abs(folder)
+	if err != nil {
+		return "", err
+	}
+	b, err := filepath.Abs(file)
+	if err != nil {
+		return "", err
+	}
+	path, err := filepath.Rel(a, b)
+	return filepath.ToSlash(path), err
+}
+
+// hasher hashes and counts what passes through it.
+type hasher struct {
+	w io.Writer
+	h hash.Hash
+	n int64
+}
+
+func newHasher(w io.Writer) *hasher { return &hasher{w: w, h: sha256.New()} }
+
+func (h *hasher) Write(b []byte) (int, error) {
+	n, err := h.w.Write(b)
+	h.h.Write(b[:n])
+	h.n += int64(n)
+	return n, err
+}
+
+func (h *hasher) source(name string) Source {
+	return Source{Path: name, Bytes: h.n, SHA256: hex.EncodeToString(h.h.Sum(nil))}
+}

@@ -1,0 +1,288 @@
+package jobeffekt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/peer"
+	"github.com/jobeffekt/jobeffekt/effect/strata"
+	"github.com/jobeffekt/jobeffekt/ingest"
+)
+
+// Measured is what the first two steps, read and observe, make of a dataset.
+type Measured struct {
+	Observations *effect.Observations
+	// Strata are the analysed cases in aggregate, in the form in which one
+	// municipality may hand its outcomes to another.
+	Strata  []effect.StratumTotal
+	Classes []string // the covariates that Strata are classified by
+	Counts  []ingest.Count
+	Rejects []ingest.Reject
+}
+
+// Estimated is what the third step makes of observations.
+type Estimated struct {
+	Peers     []peer.Peer // chosen before any outcome was looked at
+	Estimates []effect.Estimate
+}
+
+// Benchmarked is what the fourth step makes of estimates.
+type Benchmarked struct {
+	Benchmark   []effect.BenchmarkRow
+	Diagnostics []effect.Diagnostic
+}
+
+// Result is what a whole job makes of a dataset.
+type Result struct {
+	AsOf effect.Date
+	Measured
+	Estimated
+	Benchmarked
+	Settlement *bonus.Settlement // nil where no terms were given
+}
+
+// Evaluate does the whole job in memory: what [Run] does, without files. The
+// dataset can come from files or from Arrow records.
+func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonus.Terms) (*Result, error) {
+	r := &Result{AsOf: c.AsOf}
+	if err := c.checkNeeds(terms); err != nil {
+		return nil, err
+	}
+	m, err := Measure(ctx, ds, c)
+	if err != nil {
+		return nil, err
+	}
+	r.Measured = *m
+	e, err := Estimate(ctx, ds, c, m.Observations)
+	if err != nil {
+		return nil, err
+	}
+	r.Estimated = *e
+	r.Benchmarked = Benchmark(e.Estimates)
+	if len(terms) > 0 {
+		r.Settlement, err = Settle(ctx, terms, m.Observations, r.Benchmarked)
+	}
+	return r, err
+}
+
+// Measure reads the cases and their spells and observes what became of them.
+// On an error the dataset still has the rejects and counts read so far.
+func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, error) {
+	cases, err := ds.Cases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o, err := effect.NewObserver(c.Study(), cases)
+	if err != nil {
+		return nil, err
+	}
+	err = ds.Spells(ctx, cases, func(person []int32, state []effect.State, start, end []effect.Date) error {
+		o.Add(person, state, start, end)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	m := &Measured{}
+	if m.Observations, err = o.Observations(ctx); err != nil {
+		return nil, err
+	}
+	m.Counts, m.Rejects = ds.Counts(), ds.Rejects()
+	m.Observations.Attrition = append(notRead(m), m.Observations.Attrition...)
+	for _, class := range c.classes() {
+		m.Classes = append(m.Classes, class.Covariate)
+	}
+	if len(m.Classes) > 0 {
+		m.Strata, err = strata.Totals(m.Observations, c.classes())
+	}
+	return m, err
+}
+
+// notRead puts the participations that never became a case before the attrition
+// of the others. They stand under no cell, because a bad row's may be unknown.
+func notRead(m *Measured) []effect.Attrition {
+	var out []effect.Attrition
+	for _, r := range m.Observations.Results {
+		var lines []effect.Attrition
+		total := int64(0)
+		for _, count := range m.Counts {
+			if count.Table == ingest.Participations && (count.Name == "rejected" || count.Name == "duplicates") && count.Rows > 0 {
+				lines = append(lines, effect.Attrition{Outcome: r.Outcome, Order: int64(len(lines) + 1), Step: count.Name, N: count.Rows})
+				total += count.Rows
+			}
+		}
+		if total > 0 {
+			out = append(out, effect.Attrition{Outcome: r.Outcome, Step: "read", N: total})
+			out = append(out, lines...)
+			out = append(out, effect.Attrition{Outcome: r.Outcome, Order: int64(len(lines) + 1), Step: "analysed"})
+		}
+	}
+	return out
+}
+
+// Estimate chooses the peers and sets every cell against its comparators. The
+// dataset gives what is known about municipalities and providers, and peers'
+// aggregated outcomes.
+func Estimate(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Observations) (*Estimated, error) {
+	d := effect.DefaultDesign()
+	d.Also, d.ByPackage, d.Repeats = c.Compare.Also, c.Compare.ByPackage, c.Cohort.Take == effect.TakeEach
+	if c.Compare.MinN != 0 {
+		d.MinN = c.Compare.MinN
+	}
+	if c.Compare.Confidence != 0 {
+		d.Confidence = c.Compare.Confidence
+	}
+	if ds.Has(ingest.Providers) {
+		members, err := ds.Providers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		d.Kin = effect.Kinship(members)
+	}
+	if ds.Has(ingest.PeerStrata) {
+		var err error
+		if d.Strata, err = peerStrata(ctx, ds, c); err != nil {
+			return nil, err
+		}
+	}
+	out := &Estimated{}
+	var err error
+	if out.Peers, err = choosePeers(ctx, ds, c, obs, d.Strata); err != nil {
+		return nil, err
+	}
+	d.Peers = map[string][]string{}
+	for _, p := range out.Peers {
+		d.Peers[p.Municipality] = append(d.Peers[p.Municipality], p.Peer)
+	}
+	out.Estimates, err = effect.Estimates(ctx, obs, d, c.Methods())
+	return out, err
+}
+
+// peerStrata reads the aggregated outcomes of the cohort's period. A line whose
+// quarter lies only partly in the period cannot be divided.
+func peerStrata(ctx context.Context, ds *ingest.Dataset, c *Config) ([]effect.StratumTotal, error) {
+	var classes []string
+	for _, class := range c.Compare.Classes {
+		classes = append(classes, class.Covariate)
+	}
+	lines, err := ds.PeerStrata(ctx, classes)
+	if err != nil {
+		return nil, err
+	}
+	cohort := c.Study().Cohort.Period
+	var out []effect.StratumTotal
+	for _, l := range lines {
+		p, err := effect.ParsePeriod(l.Period)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("table %s: %w", ingest.PeerStrata, err)
+		case p.End <= cohort.Start || cohort.End <= p.Start:
+			continue
+		case p.Start < cohort.Start || cohort.End < p.End:
+			return nil, fmt.Errorf("%w: table %s has a line for %s, which lies only partly in the cohort's period; choose a period of whole quarters or have the strata made for it", ErrConfig, ingest.PeerStrata, l.Period)
+		}
+		out = append(out, effect.StratumTotal{
+			Municipality: l.Municipality, MatchScheme: l.MatchScheme, MatchGroup: l.MatchGroup, Outcome: l.Outcome,
+			Period: l.Period, Classes: l.Classes, N: l.N, Sum: l.Sum, SumSquares: l.SumSquares,
+		})
+	}
+	return out, nil
+}
+
+// choosePeers chooses, for every municipality with cases, its peers among those
+// that have records or strata. Conditions are standardised over all
+// municipalities of the year, whether or not their outcomes are known.
+func choosePeers(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Observations, aggregated []effect.StratumTotal) ([]peer.Peer, error) {
+	if c.Peers == nil {
+		return nil, nil
+	}
+	known, records := map[string]bool{}, map[string]bool{}
+	for i, code := range obs.Cases.Municipality.Codes {
+		if len(obs.Results) > 0 && obs.Results[0].Status[i] != effect.Excluded {
+			records[obs.Cases.Municipality.Levels[code]] = true
+		}
+	}
+	for m := range records {
+		known[m] = true
+	}
+	for _, s := range aggregated {
+		known[s.Municipality] = true
+	}
+	var out []peer.Peer
+	if len(c.Peers.List) > 0 {
+		var errs []error
+		for _, m := range ordered(c.Peers.List) {
+			for _, p := range c.Peers.List[m] {
+				if !known[p] {
+					errs = append(errs, fmt.Errorf("%w: peers.list: municipality %s, a peer of %s, has neither participations in the cohort nor peer_strata", ErrConfig, p, m))
+				}
+				out = append(out, peer.Peer{Municipality: m, Peer: p, Distance: math.NaN()})
+			}
+		}
+		return out, errors.Join(errs...)
+	}
+	conditions, err := ds.Conditions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []peer.Municipality
+	exclude := slices.Clone(c.Peers.Exclude)
+	missing := map[string]bool{}
+	for m := range known {
+		missing[m] = true
+	}
+	for _, row := range conditions {
+		if row.Year != c.Peers.Year {
+			continue
+		}
+		m := peer.Municipality{ID: row.Municipality}
+		for _, name := range c.Peers.Conditions {
+			v, ok := row.Values[name]
+			if !ok {
+				v = math.NaN()
+			}
+			m.Values = append(m.Values, v)
+		}
+		all = append(all, m)
+		delete(missing, m.ID)
+		if !known[m.ID] && !slices.Contains(exclude, m.ID) {
+			exclude = append(exclude, m.ID)
+		}
+	}
+	var errs []error
+	for _, m := range ordered(missing) {
+		errs = append(errs, fmt.Errorf("%w: municipality %s has cases but no framework conditions for %d in table %s", ErrConfig, m, c.Peers.Year, ingest.Municipalities))
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	chosen, err := peer.Nearest(all, c.Peers.Conditions, c.Peers.K, exclude)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range chosen {
+		if records[p.Municipality] {
+			p.Distance = effect.Round(p.Distance)
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// Benchmark splits the differences into their parts and measures what a payment
+// may depend on. It needs the estimates alone.
+func Benchmark(estimates []effect.Estimate) Benchmarked {
+	b := Benchmarked{Benchmark: effect.Benchmark(estimates)}
+	b.Diagnostics = effect.Diagnostics(estimates, b.Benchmark)
+	return b
+}
+
+// Settle works out what the terms pay.
+func Settle(ctx context.Context, terms []*bonus.Terms, obs *effect.Observations, b Benchmarked) (*bonus.Settlement, error) {
+	return bonus.Settle(ctx, terms, bonus.Facts{Observations: obs, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics})
+}

@@ -1,0 +1,201 @@
+package jobeffekt
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/ingest"
+)
+
+// maxSummaryCells keeps a summary short; the tables have every cell.
+const maxSummaryCells = 40
+
+// Summary says in a screenful what the job found: what was read and analysed,
+// the verdicts, and what the terms pay. It ends in a newline.
+func (r *Result) Summary() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Results as of %s. %s: nothing here is booked.\n", r.AsOf, sentence(bonus.Standing))
+	if r.Observations != nil {
+		r.writeCohort(&b)
+	}
+	if len(r.Benchmark) > 0 {
+		r.writeBenchmark(&b)
+	}
+	if r.Settlement != nil {
+		r.writeSettlement(&b)
+	}
+	return b.String()
+}
+
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+// columns starts a table whose columns line up.
+func columns(b *strings.Builder) *tabwriter.Writer { return tabwriter.NewWriter(b, 0, 0, 2, ' ', 0) }
+
+func (r *Result) writeCohort(b *strings.Builder) {
+	fmt.Fprintf(b, "\nWhat was read\n")
+	w := columns(b)
+	for _, c := range r.Counts {
+		if c.Name == "rows" || c.Name == "rejected" || c.Rows > 0 && (c.Table == ingest.Participations || c.Table == ingest.Spells) {
+			fmt.Fprintf(w, "  %s\t%s\t%s\n", c.Table, c.Name, thousands(c.Rows))
+		}
+	}
+	w.Flush()
+	type key struct{ outcome, step string }
+	order, n, steps := []string{}, map[key]int64{}, []string{}
+	for _, a := range r.Observations.Attrition {
+		if !slices.Contains(order, a.Outcome) {
+			order = append(order, a.Outcome)
+		}
+		if !slices.Contains(steps, a.Step) && a.Step != "read" && a.Step != "analysed" {
+			steps = append(steps, a.Step)
+		}
+		n[key{a.Outcome, a.Step}] += a.N
+	}
+	slices.Sort(steps)
+	steps = append([]string{"read"}, append(steps, "analysed")...)
+	fmt.Fprintf(b, "\nFrom participations read to participations analysed\n")
+	w = columns(b)
+	fmt.Fprintf(w, "  outcome\t%s\n", strings.Join(steps, "\t"))
+	analysed := int64(0)
+	for _, o := range order {
+		fmt.Fprintf(w, "  %s", o)
+		for _, s := range steps {
+			fmt.Fprintf(w, "\t%s", thousands(n[key{o, s}]))
+		}
+		fmt.Fprintln(w)
+		analysed += n[key{o, "analysed"}]
+	}
+	w.Flush()
+	if analysed == 0 {
+		fmt.Fprintf(b, "  No outcome can be told yet: no window has ended by %s.\n", r.AsOf)
+	}
+}
+
+// writeBenchmark shows the cells of the providers whose agreements are settled,
+// or counts the verdicts where there are none.
+func (r *Result) writeBenchmark(b *strings.Builder) {
+	fmt.Fprintf(b, "\nVerdicts on the difference from similar citizens of the peer municipalities (cells)\n")
+	type key struct{ outcome, method string }
+	order, n := []key{}, map[key]map[effect.Verdict]int{}
+	for _, row := range r.Benchmark {
+		if row.Part != effect.Total || row.Package != "" {
+			continue
+		}
+		k := key{row.Outcome, row.Method}
+		if n[k] == nil {
+			n[k] = map[effect.Verdict]int{}
+			order = append(order, k)
+		}
+		n[k][row.Verdict]++
+	}
+	w := columns(b)
+	fmt.Fprintf(w, "  outcome\tmethod\thigher\tlower\tno difference shown\tnot rated\n")
+	for _, k := range order {
+		fmt.Fprintf(w, "  %s\t%s\t%d\t%d\t%d\t%d\n", k.outcome, k.method, n[k][effect.Higher], n[k][effect.Lower], n[k][effect.NoDifference], n[k][effect.NotRated])
+	}
+	w.Flush()
+	if r.Settlement == nil {
+		return
+	}
+	type cellKey struct{ municipality, provider string }
+	paid := map[cellKey]bool{}
+	outcomes := map[key]bool{}
+	for _, l := range r.Settlement.Lines {
+		if l.Municipality != "" {
+			paid[cellKey{l.Municipality, l.Provider}] = true
+			outcomes[key{outcome: l.Outcome}] = true
+		}
+	}
+	rows := slices.DeleteFunc(slices.Clone(r.Benchmark), func(row effect.BenchmarkRow) bool {
+		return row.Package != "" || row.Part == effect.Municipality || !paid[cellKey{row.Municipality, row.Provider}] || !outcomes[key{outcome: row.Outcome}]
+	})
+	if len(rows) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nProviders under the agreements\n")
+	w = columns(b)
+	fmt.Fprintf(w, "  provider\tgroup\toutcome\tmethod\tcompared with\tn\tobserved\texpected\tdifference\tinterval\t\n")
+	for i, row := range rows {
+		if i == maxSummaryCells {
+			fmt.Fprintf(w, "  and %d more in benchmark.parquet\n", len(rows)-i)
+			break
+		}
+		with := "peers"
+		if row.Part == effect.Provider {
+			with = "others at home"
+		}
+		interval := "[" + figure(row.Low, row.Unit) + ", " + figure(row.High, row.Unit) + "]"
+		if row.Refusal != "" {
+			interval = row.Refusal
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", row.Provider, row.MatchGroup, row.Outcome, row.Method, with, row.N,
+			figure(row.Observed, row.Unit), figure(row.Expected, row.Unit), signed(row.Difference, row.Unit), interval, strings.ReplaceAll(string(row.Verdict), "_", " "))
+	}
+	w.Flush()
+}
+
+func (r *Result) writeSettlement(b *strings.Builder) {
+	fmt.Fprintf(b, "\nResults bonus\n")
+	type key struct{ agreement, provider, period string }
+	order, sum, lines, stopped := []key{}, map[key]bonus.Ore{}, map[key]int{}, map[key]int{}
+	for _, l := range r.Settlement.Lines {
+		k := key{l.Agreement, l.Provider, l.Period}
+		if _, ok := sum[k]; !ok {
+			order = append(order, k)
+		}
+		sum[k] += l.Amount
+		lines[k]++
+		if strings.HasPrefix(l.Reason, bonus.ReasonGate) || strings.HasPrefix(l.Reason, bonus.ReasonRefusal) {
+			stopped[k]++
+		}
+	}
+	w := columns(b)
+	fmt.Fprintf(w, "  agreement\tprovider\tperiod\tlines\tstopped by the gate\tkr.\n")
+	for i, k := range order {
+		if i == maxSummaryCells {
+			fmt.Fprintf(w, "  and %d more in settlement.parquet\n", len(order)-i)
+			break
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%d\t%d\t%s\n", k.agreement, k.provider, k.period, lines[k], stopped[k], sum[k])
+	}
+	w.Flush()
+	if len(order) == 0 {
+		fmt.Fprintf(b, "  Nothing is paid.\n")
+	}
+	for _, warning := range r.Settlement.Warnings {
+		fmt.Fprintf(b, "  %v\n", warning)
+	}
+}
+
+// figure writes a share in per cent, days as they are.
+func figure(x float64, u effect.Unit) string {
+	switch {
+	case math.IsNaN(x):
+		return "-"
+	case u == effect.Share:
+		return fmt.Sprintf("%.1f %%", 100*x)
+	}
+	return fmt.Sprintf("%.1f d", x)
+}
+
+func signed(x float64, u effect.Unit) string {
+	if math.IsNaN(x) || x < 0 {
+		return figure(x, u)
+	}
+	return "+" + figure(x, u)
+}
+
+// thousands writes a count with thin separators.
+func thousands(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,124 @@
+package jobeffekt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/world"
+	"github.com/jobeffekt/jobeffekt/ingest"
+)
+
+// ErrNotEmpty says that a folder already holds something that would mix with
+// what is to be written to it.
+var ErrNotEmpty = errors.New("folder is not empty")
+
+// TableTruth is the table of true effects that Synth writes beside a dataset.
+const TableTruth = "truth"
+
+// Synth writes a simulated world as a dataset of the data contract to an empty
+// or new folder, and the true effects of the cells of the municipality named
+// ("" for all) to truth.parquet beside its tables. The large tables are folders
+// of parts, one for some thousands of persons, so that a world of any size fits
+// in memory. peers are the municipalities that truth compares with; none means
+// all others.
+func Synth(ctx context.Context, folder string, o world.Options, municipality string, peers ...string) error {
+	w, err := world.New(o)
+	if err != nil {
+		return err
+	}
+	if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%w: %s", ErrNotEmpty, folder)
+	}
+	part := 0
+	flush := func(block world.Block) error {
+		part++
+		for _, t := range []*ingest.Table{
+			rowTable(ingest.Participations, block.Participations),
+			spellTable(block.Spells),
+			rowTable(ingest.Persons, block.Persons),
+		} {
+			if err := writeTable(filepath.Join(folder, t.Name), fmt.Sprintf("part-%05d.parquet", part), t); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var held world.Block
+	for block, err := range w.Blocks(ctx) {
+		if err != nil {
+			return err
+		}
+		held.Participations = append(held.Participations, block.Participations...)
+		held.Spells = append(held.Spells, block.Spells...)
+		held.Persons = append(held.Persons, block.Persons...)
+		if len(held.Persons) >= personsPerPart {
+			if err := flush(held); err != nil {
+				return err
+			}
+			held = world.Block{}
+		}
+	}
+	if len(held.Persons) > 0 {
+		if err := flush(held); err != nil {
+			return err
+		}
+	}
+	truth, err := w.Truth(ctx, municipality, peers...)
+	if err != nil {
+		return err
+	}
+	for i := range truth {
+		t := &truth[i]
+		for _, x := range []*float64{&t.With, &t.Without, &t.Average, &t.Home, &t.Peers, &t.Provider, &t.Municipality} {
+			*x = effect.Round(*x)
+		}
+	}
+	for _, t := range []*ingest.Table{
+		rowTable(ingest.Municipalities, w.Municipalities()), rowTable(ingest.Providers, w.Providers()), rowTable(TableTruth, truth),
+	} {
+		if err := writeTable(folder, t.Name+".parquet", t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const personsPerPart = 1 << 16
+
+func writeTable(folder, name string, t *ingest.Table) error {
+	f, err := newFiles(folder)
+	if err != nil {
+		return err
+	}
+	defer f.cleanup()
+	if err := f.write(name, true, t.WriteParquet); err != nil {
+		return err
+	}
+	return f.publishPending()
+}
+
+// spellTable is FromRows for spells, whose states are names and whose number
+// is large.
+func spellTable(spells []world.Spell) *ingest.Table {
+	n := len(spells)
+	person, hours := make([]int64, n), make([]float64, n)
+	start, end := make([]effect.Date, n), make([]effect.Date, n)
+	state := effect.Factor{Codes: make([]int32, n), Levels: effect.StateNames()}
+	employers := make([]string, n)
+	for i, s := range spells {
+		person[i], state.Codes[i], start[i], end[i], hours[i], employers[i] = s.PersonID, int32(s.State), s.Start, s.End, s.Hours, s.EmployerID
+	}
+	employer := effect.NewFactor(employers)
+	return &ingest.Table{Name: ingest.Spells, Columns: []ingest.Column{
+		{Name: "person_id", Doc: "person", Ints: person},
+		{Name: "state", Doc: "canonical state", Factor: &state},
+		{Name: "start_date", Doc: "first day", Dates: start},
+		{Name: "end_date", Doc: "day after the last; null while open", Dates: end},
+		{Name: "hours_per_week", Doc: "weekly hours of work", Floats: hours},
+		{Name: "employer_id", Doc: "employer", Factor: &employer},
+	}}
+}

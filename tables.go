@@ -1,0 +1,317 @@
+package jobeffekt
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/ingest"
+)
+
+// The names of the result tables, in the order in which the steps make them.
+const (
+	TableRejects     = "rejects"
+	TableCounts      = "counts"
+	TableAttrition   = "attrition"
+	TableCases       = "cases"
+	TableCovariates  = "covariates"
+	TableOutcomes    = "outcomes"
+	TablePeerStrata  = "peer_strata"
+	TablePeers       = "peers"
+	TableEstimates   = "estimates"
+	TableBenchmark   = "benchmark"
+	TableDiagnostics = "diagnostics"
+	TableSettlement  = "settlement"
+	TableSteps       = "settlement_steps"
+	TableGate        = "settlement_gate"
+	TableCounted     = "settlement_counts"
+	TableCaseLines   = "settlement_cases"
+)
+
+// ErrTables is wrapped by errors about step tables that do not fit together.
+var ErrTables = errors.New("step tables")
+
+// covariatePrefix keeps a covariate apart from a column of the same name.
+const covariatePrefix = "x_"
+
+// covariateRow describes one covariate of the table of cases.
+type covariateRow struct {
+	Name  string `col:"covariate" doc:"name; its column in the table of cases has x_ before it"`
+	Dated bool   `col:"dated" doc:"known no later than the referral, or declared fixed"`
+}
+
+// idColumn is a column of identifiers: numbers where all are, else texts.
+func idColumn(name, doc string, n int, at func(int) effect.ID) ingest.Column {
+	ints := make([]int64, n)
+	for i := range n {
+		v, ok := at(i).Number()
+		if !ok {
+			texts := make([]string, n)
+			for j := range n {
+				texts[j] = at(j).String()
+			}
+			return ingest.Column{Name: name, Doc: doc, Texts: texts}
+		}
+		ints[i] = v
+	}
+	return ingest.Column{Name: name, Doc: doc, Ints: ints}
+}
+
+func ids(c *ingest.Column) []effect.ID {
+	out := make([]effect.ID, max(len(c.Ints), len(c.Texts)))
+	for i := range out {
+		if c.Ints != nil {
+			out[i] = effect.NumberID(c.Ints[i])
+		} else {
+			out[i] = effect.TextID(c.Texts[i])
+		}
+	}
+	return out
+}
+
+// caseFactors are the columns of names of a case, in the order of the table.
+func caseFactors(c *effect.Cases) []struct {
+	name, doc string
+	factor    *effect.Factor
+} {
+	return []struct {
+		name, doc string
+		factor    *effect.Factor
+	}{
+		{"municipality", "municipality responsible at referral", &c.Municipality},
+		{"match_scheme", "numbering the match group belongs to", &c.MatchScheme},
+		{"match_group", "match group at referral", &c.MatchGroup},
+		{"provider_id", "provider; null for the municipality's own projects", &c.Provider},
+		{"agreement_id", "framework agreement", &c.Agreement},
+		{"package_id", "offer package", &c.Package},
+		{"channel", "provider, own or in_house_bid", &c.Channel},
+		{"role", "delivery or authority", &c.Role},
+	}
+}
+
+// caseTables are the tables cases and covariates.
+func caseTables(c *effect.Cases) []*ingest.Table {
+	n := c.Len()
+	t := &ingest.Table{Name: TableCases, Columns: []ingest.Column{
+		idColumn("participation_id", "participation", n, func(i int) effect.ID { return c.ID[i] }),
+		idColumn("person_id", "person", n, func(i int) effect.ID { return c.Persons[c.Person[i]] }),
+	}}
+	for _, f := range caseFactors(c) {
+		factor := *f.factor
+		if len(factor.Codes) == 0 {
+			factor.Codes = slices.Repeat([]int32{-1}, n)
+		}
+		t.Columns = append(t.Columns, ingest.Column{Name: f.name, Doc: f.doc, Factor: &factor})
+	}
+	for _, d := range []struct {
+		name, doc string
+		dates     []effect.Date
+	}{
+		{"referral_date", "day of referral", c.Referral},
+		{"start_date", "first day of the course; null where unknown", c.Start},
+		{"end_date", "day after the last of the course; null where unknown", c.End},
+	} {
+		if len(d.dates) == 0 {
+			d.dates = slices.Repeat([]effect.Date{effect.NoDate}, n)
+		}
+		t.Columns = append(t.Columns, ingest.Column{Name: d.name, Doc: d.doc, Dates: d.dates})
+	}
+	rows := []covariateRow{}
+	for _, v := range c.Covariates {
+		col := ingest.Column{Name: covariatePrefix + v.Name, Doc: "covariate"}
+		if v.Number != nil {
+			col.Floats = v.Number
+		} else {
+			col.Factor = &v.Factor
+		}
+		t.Columns = append(t.Columns, col)
+		rows = append(rows, covariateRow{v.Name, v.Dated})
+	}
+	covariates, _ := ingest.FromRows(TableCovariates, rows)
+	return []*ingest.Table{t, covariates}
+}
+
+// outcomeTable holds the outcome rows: outcomes as declared, and under each the
+// cases in order.
+func outcomeTable(o *effect.Observations) *ingest.Table {
+	k, n := len(o.Results), o.Cases.Len()
+	names := effect.Factor{Codes: make([]int32, 0, k*n)}
+	units := effect.Factor{Levels: []string{string(effect.Days), string(effect.Share)}}
+	status := effect.Factor{}
+	for s := effect.Excluded; s <= effect.Left; s++ {
+		status.Levels = append(status.Levels, s.String())
+	}
+	var reasons []string
+	var value []float64
+	var reached, ends []effect.Date
+	var complete, followed []bool
+	for r := range o.Results {
+		res := &o.Results[r]
+		names.Levels = append(names.Levels, res.Outcome)
+		for i := range n {
+			names.Codes = append(names.Codes, int32(r))
+			units.Codes = append(units.Codes, units.Code(string(res.Unit)))
+			status.Codes = append(status.Codes, int32(res.Status[i]))
+		}
+		reasons = append(reasons, res.Reason...)
+		value, reached, ends = append(value, res.Value...), append(reached, res.ReachedOn...), append(ends, res.WindowEnd...)
+		complete, followed = append(complete, res.Complete...), append(followed, res.Followed...)
+	}
+	reason := effect.NewFactor(reasons)
+	return &ingest.Table{Name: TableOutcomes, Columns: []ingest.Column{
+		idColumn("participation_id", "participation", k*n, func(i int) effect.ID { return o.Cases.ID[i%n] }),
+		{Name: "outcome", Doc: "outcome", Factor: &names},
+		{Name: "unit", Doc: "what the value counts: share (1 or 0) or days", Factor: &units},
+		{Name: "status", Doc: "reached, not_reached, pending, left or excluded", Factor: &status},
+		{Name: "reason", Doc: "why the case is not analysed; null when it is", Factor: &reason},
+		{Name: "value", Doc: "value so far; null where there is none", Floats: value},
+		{Name: "reached_on", Doc: "first day on which the outcome was reached", Dates: reached},
+		{Name: "window_end", Doc: "clock plus the full window", Dates: ends},
+		{Name: "complete", Doc: "the window has ended by as_of and the person was there for all of it: effects use these", Bools: complete},
+		{Name: "followed", Doc: "the registers can be relied on for the window", Bools: followed},
+	}}
+}
+
+// picker takes columns of a table by name and gathers what is missing.
+type picker struct {
+	table *ingest.Table
+	errs  []error
+}
+
+func (p *picker) column(name string) *ingest.Column {
+	for i := range p.table.Columns {
+		if p.table.Columns[i].Name == name {
+			return &p.table.Columns[i]
+		}
+	}
+	p.errs = append(p.errs, fmt.Errorf("%w: table %s has no column %s; run the step that makes it again", ErrTables, p.table.Name, name))
+	return &ingest.Column{}
+}
+
+func (p *picker) factor(name string) effect.Factor {
+	c := p.column(name)
+	if c.Factor != nil {
+		return *c.Factor
+	}
+	return effect.NewFactor(c.Texts)
+}
+
+// readObservations rebuilds observations from the tables of the observe step.
+func readObservations(asOf effect.Date, cases, covariates, outcomes, attrition *ingest.Table) (*effect.Observations, error) {
+	p := &picker{table: cases}
+	c := &effect.Cases{ID: ids(p.column("participation_id")), Referral: p.column("referral_date").Dates, Start: p.column("start_date").Dates, End: p.column("end_date").Dates}
+	persons := ids(p.column("person_id"))
+	c.Persons = slices.Clone(persons)
+	slices.SortFunc(c.Persons, effect.ID.Compare)
+	c.Persons = slices.Compact(c.Persons)
+	for _, id := range persons {
+		k, _ := slices.BinarySearchFunc(c.Persons, id, effect.ID.Compare)
+		c.Person = append(c.Person, int32(k))
+	}
+	for _, f := range caseFactors(c) {
+		*f.factor = p.factor(f.name)
+		f.factor.Sort()
+	}
+	rows, err := ingest.ToRows[covariateRow](covariates)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		col := p.column(covariatePrefix + r.Name)
+		v := effect.Covariate{Name: r.Name, Number: col.Floats, Dated: r.Dated}
+		if col.Floats == nil {
+			v.Factor = p.factor(covariatePrefix + r.Name)
+			v.Factor.Sort()
+		}
+		c.Covariates = append(c.Covariates, v)
+	}
+	obs := &effect.Observations{AsOf: asOf, Cases: c}
+	if obs.Attrition, err = ingest.ToRows[effect.Attrition](attrition); err != nil {
+		return nil, err
+	}
+
+	q := &picker{table: outcomes}
+	id, names, units, status, reason := ids(q.column("participation_id")), q.factor("outcome"), q.factor("unit"), q.factor("status"), q.factor("reason")
+	value, reached, ends := q.column("value").Floats, q.column("reached_on").Dates, q.column("window_end").Dates
+	complete, followed := q.column("complete").Bools, q.column("followed").Bools
+	if err := errors.Join(append(p.errs, q.errs...)...); err != nil {
+		return nil, err
+	}
+	n := c.Len()
+	if n == 0 || len(id)%max(n, 1) != 0 {
+		return nil, fmt.Errorf("%w: %d outcome rows do not fit %d cases; run measure again", ErrTables, len(id), n)
+	}
+	for at := 0; at < len(id); at += n {
+		if !slices.Equal(id[at:at+n], c.ID) {
+			return nil, fmt.Errorf("%w: outcome rows and cases are not about the same participations; run measure again", ErrTables)
+		}
+		r := effect.Result{
+			Outcome: names.At(at), Unit: effect.Unit(units.At(at)),
+			Value: value[at : at+n], ReachedOn: reached[at : at+n], WindowEnd: ends[at : at+n],
+			Complete: complete[at : at+n], Followed: followed[at : at+n],
+			Status: make([]effect.Status, n), Reason: make([]string, n),
+		}
+		for i := range n {
+			s, ok := effect.ParseStatus(status.At(at + i))
+			if !ok {
+				return nil, fmt.Errorf("%w: table %s has an unknown status", ErrTables, outcomes.Name)
+			}
+			r.Status[i], r.Reason[i] = s, reason.At(at+i)
+		}
+		obs.Results = append(obs.Results, r)
+	}
+	return obs, nil
+}
+
+// strataTable is aggregated outcomes in the form of the contract's table
+// peer_strata, with a column for each class.
+func strataTable(totals []effect.StratumTotal, classes []string) *ingest.Table {
+	text := func(name, doc string, at func(*effect.StratumTotal) string) ingest.Column {
+		names := make([]string, len(totals))
+		for i := range totals {
+			names[i] = at(&totals[i])
+		}
+		f := effect.NewFactor(names)
+		return ingest.Column{Name: name, Doc: doc, Factor: &f}
+	}
+	n, sum, squares := make([]int64, len(totals)), make([]float64, len(totals)), make([]float64, len(totals))
+	for i, t := range totals {
+		n[i], sum[i], squares[i] = t.N, t.Sum, t.SumSquares
+	}
+	t := &ingest.Table{Name: TablePeerStrata, Columns: []ingest.Column{
+		text("municipality", "municipality responsible at referral", func(s *effect.StratumTotal) string { return s.Municipality }),
+		text("match_scheme", "numbering the match group belongs to", func(s *effect.StratumTotal) string { return s.MatchScheme }),
+		text("match_group", "match group at referral", func(s *effect.StratumTotal) string { return s.MatchGroup }),
+		text("outcome", "outcome", func(s *effect.StratumTotal) string { return s.Outcome }),
+		text("period", "calendar quarter of the referrals", func(s *effect.StratumTotal) string { return s.Period }),
+		{Name: "n", Doc: "persons with a complete window", Ints: n},
+		{Name: "sum", Doc: "sum of the outcome", Floats: sum},
+		{Name: "sum_squares", Doc: "sum of the squared outcome", Floats: squares},
+	}}
+	for k, name := range classes {
+		t.Columns = append(t.Columns, text(name, "class", func(s *effect.StratumTotal) string { return s.Classes[k] }))
+	}
+	return t
+}
+
+// rowTable is FromRows for the row types of this module, whose tags are known
+// to be right.
+func rowTable[T any](name string, rows []T) *ingest.Table {
+	t, err := ingest.FromRows(name, rows)
+	if err != nil {
+		panic(err) // a fault in a row type's tags, which the tests see
+	}
+	return t
+}
+
+// ordered returns the keys of a map in order.
+func ordered[K cmp.Ordered, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
