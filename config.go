@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/invopop/jsonschema"
 
@@ -203,6 +204,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 			fault(at+".name", "another outcome has this name")
 		}
 		names[a.Name] = true
+		complete := true
 		for _, f := range []struct {
 			name   string
 			given  bool
@@ -212,6 +214,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 			{"within", a.Within != nil, a.Kind == KindDaysIn || a.Kind == KindSustained},
 			{"weeks", a.Weeks != 0, a.Kind == KindSustained},
 		} {
+			complete = complete && f.given == f.wanted
 			if f.given != f.wanted && slices.Contains(a.Kind.Names(), string(a.Kind)) {
 				fault(at, "%s", map[bool]string{true: fmt.Sprintf("a %s outcome needs %s", a.Kind, f.name), false: fmt.Sprintf("a %s outcome has no %s", a.Kind, f.name)}[f.wanted])
 			}
@@ -222,9 +225,9 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 		if a.MaxGap != 0 && a.Kind != KindSustained {
 			fault(at+".max_gap", "only a sustained outcome has max_gap")
 		}
-		if m := a.measure(); m != nil {
+		if m := a.measure(); m != nil && complete {
 			if err := m.Validate(); err != nil {
-				fault(at, "%v", err)
+				fault(at, "%s", strings.TrimPrefix(err.Error(), effect.ErrOutcome.Error()+": "))
 			}
 		}
 	}

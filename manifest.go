@@ -29,6 +29,7 @@ type Manifest struct {
 	Standing string      `json:"standing"` // provisional, retrospective
 	Steps    []Step      `json:"steps"`    // done, in order
 	RunFile  Source      `json:"run_file"`
+	Data     string      `json:"data"` // folder of the dataset, relative to the results folder
 	Terms    []Source    `json:"terms,omitempty"`
 	Inputs   []Source    `json:"inputs"`
 	Results  []Source    `json:"results"`

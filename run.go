@@ -304,6 +304,9 @@ func (j *job) describe(m *Manifest) error {
 		return err
 	}
 	m.RunFile = list[0]
+	if m.Data, err = relative(j.out, j.c.resolve(j.c.Data)); err != nil {
+		return err
+	}
 	var terms []string
 	for _, t := range j.c.Terms {
 		terms = append(terms, j.c.resolve(t))
@@ -384,7 +387,7 @@ func Verify(ctx context.Context, folder string) ([]Difference, error) {
 	}
 	defer os.RemoveAll(again)
 	c = c.with(m.AsOf)
-	if c.Data, err = filepath.Abs(c.resolve(c.Data)); err != nil {
+	if c.Data, err = filepath.Abs(filepath.Join(folder, filepath.FromSlash(m.Data))); err != nil {
 		return nil, err
 	}
 	c.Out = again

@@ -186,10 +186,7 @@ func peerStrata(ctx context.Context, ds *ingest.Dataset, c *Config) ([]effect.St
 		case p.Start < cohort.Start || cohort.End < p.End:
 			return nil, fmt.Errorf("%w: table %s has a line for %s, which lies only partly in the cohort's period; choose a period of whole quarters or have the strata made for it", ErrConfig, ingest.PeerStrata, l.Period)
 		}
-		out = append(out, effect.StratumTotal{
-			Municipality: l.Municipality, MatchScheme: l.MatchScheme, MatchGroup: l.MatchGroup, Outcome: l.Outcome,
-			Period: l.Period, Classes: l.Classes, N: l.N, Sum: l.Sum, SumSquares: l.SumSquares,
-		})
+		out = append(out, l)
 	}
 	return out, nil
 }

@@ -95,7 +95,7 @@ func (r *Result) writeBenchmark(b *strings.Builder) {
 		n[k][row.Verdict]++
 	}
 	w := columns(b)
-	fmt.Fprintf(w, "  outcome\tmethod\thigher\tlower\tno difference shown\tnot rated\n")
+	fmt.Fprintf(w, "  outcome\tmethod\thigher made probable\tlower made probable\tno difference shown\tnot rated\n")
 	for _, k := range order {
 		fmt.Fprintf(w, "  %s\t%s\t%d\t%d\t%d\t%d\n", k.outcome, k.method, n[k][effect.Higher], n[k][effect.Lower], n[k][effect.NoDifference], n[k][effect.NotRated])
 	}
@@ -113,14 +113,15 @@ func (r *Result) writeBenchmark(b *strings.Builder) {
 		}
 	}
 	rows := slices.DeleteFunc(slices.Clone(r.Benchmark), func(row effect.BenchmarkRow) bool {
-		return row.Package != "" || row.Part == effect.Municipality || !paid[cellKey{row.Municipality, row.Provider}] || !outcomes[key{outcome: row.Outcome}]
+		return row.Package != "" || row.Part == effect.Municipality || row.Method != r.Benchmark[0].Method ||
+			!paid[cellKey{row.Municipality, row.Provider}] || !outcomes[key{outcome: row.Outcome}]
 	})
 	if len(rows) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\nProviders under the agreements\n")
+	fmt.Fprintf(b, "\nProviders under the agreements, by %s, all packages together (shares in %%, their differences in percentage points)\n", rows[0].Method)
 	w = columns(b)
-	fmt.Fprintf(w, "  provider\tgroup\toutcome\tmethod\tcompared with\tn\tobserved\texpected\tdifference\tinterval\t\n")
+	fmt.Fprintf(w, "  provider\tgroup\toutcome\tcompared with\tn\tobserved\texpected\tdifference\t%.0f %% interval\tverdict\n", 100*rows[0].Confidence)
 	for i, row := range rows {
 		if i == maxSummaryCells {
 			fmt.Fprintf(w, "  and %d more in benchmark.parquet\n", len(rows)-i)
@@ -130,12 +131,12 @@ func (r *Result) writeBenchmark(b *strings.Builder) {
 		if row.Part == effect.Provider {
 			with = "others at home"
 		}
-		interval := "[" + figure(row.Low, row.Unit) + ", " + figure(row.High, row.Unit) + "]"
+		interval := figure(row.Low, row.Unit) + " to " + figure(row.High, row.Unit)
 		if row.Refusal != "" {
 			interval = row.Refusal
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", row.Provider, row.MatchGroup, row.Outcome, row.Method, with, row.N,
-			figure(row.Observed, row.Unit), figure(row.Expected, row.Unit), signed(row.Difference, row.Unit), interval, strings.ReplaceAll(string(row.Verdict), "_", " "))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", row.Provider, row.MatchGroup, row.Outcome, with, row.N,
+			figure(row.Observed, row.Unit), figure(row.Expected, row.Unit), figure(row.Difference, row.Unit), interval, strings.ReplaceAll(string(row.Verdict), "_", " "))
 	}
 	w.Flush()
 }
@@ -179,16 +180,9 @@ func figure(x float64, u effect.Unit) string {
 	case math.IsNaN(x):
 		return "-"
 	case u == effect.Share:
-		return fmt.Sprintf("%.1f %%", 100*x)
+		x *= 100
 	}
-	return fmt.Sprintf("%.1f d", x)
-}
-
-func signed(x float64, u effect.Unit) string {
-	if math.IsNaN(x) || x < 0 {
-		return figure(x, u)
-	}
-	return "+" + figure(x, u)
+	return fmt.Sprintf("%.1f", x)
 }
 
 // thousands writes a count with thin separators.

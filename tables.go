@@ -42,12 +42,13 @@ type covariateRow struct {
 	Dated bool   `col:"dated" doc:"known no later than the referral, or declared fixed"`
 }
 
-// idColumn is a column of identifiers: numbers where all are, else texts.
+// idColumn is a column of identifiers: numbers where all are, else texts. A
+// number that a reader with floats would round goes as text too.
 func idColumn(name, doc string, n int, at func(int) effect.ID) ingest.Column {
 	ints := make([]int64, n)
 	for i := range n {
 		v, ok := at(i).Number()
-		if !ok {
+		if !ok || v > 1<<53 || v < -1<<53 {
 			texts := make([]string, n)
 			for j := range n {
 				texts[j] = at(j).String()

@@ -3,7 +3,6 @@ package bonus
 import (
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -28,17 +27,17 @@ func (PeriodLength) Names() []string {
 // Period is the settlement period that a day lies in.
 func (l PeriodLength) Period(d effect.Date) effect.Period {
 	year, month, _ := d.Time().Date()
-	name, months := fmt.Sprintf("%04d", year), 12
+	name := fmt.Sprintf("%04d", year)
 	switch l {
 	case Month:
-		name, months = fmt.Sprintf("%s-%02d", name, month), 1
+		name = fmt.Sprintf("%s-%02d", name, month)
 	case Quarter:
-		name, months = fmt.Sprintf("%sQ%d", name, (month+2)/3), 3
+		name = fmt.Sprintf("%sQ%d", name, (month+2)/3)
 	case HalfYear:
-		name, months = fmt.Sprintf("%sH%d", name, (month+5)/6), 6
+		name = fmt.Sprintf("%sH%d", name, (month+5)/6)
 	}
-	start := effect.NewDate(year, month-(month-1)%time.Month(months), 1)
-	return effect.Period{Name: name, Start: start, End: start.AddMonths(months)}
+	p, _ := effect.ParsePeriod(name) // a name of a valid date's year parses
+	return p
 }
 
 // AppliesBy says which date chooses the version in force.

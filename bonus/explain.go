@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/jobeffekt/jobeffekt/effect"
-	"github.com/jobeffekt/jobeffekt/internal/strict"
+	"github.com/jobeffekt/jobeffekt/internal/nearest"
 )
 
 // ErrNotFound says that a settlement has no such line or case.
@@ -33,7 +33,7 @@ func (s *Settlement) Explain(line string) (Explanation, error) {
 		for i := range s.Lines {
 			ids[i] = s.Lines[i].ID
 		}
-		hint := strict.Nearest(line, ids)
+		hint := nearest.Of(line, ids)
 		if hint == "" {
 			return Explanation{}, fmt.Errorf("%w: line %q is not one of its %s", ErrNotFound, line, count(int64(len(ids)), "line"))
 		}

@@ -211,7 +211,7 @@ func (e *effectClause) line(codes cellCodes, key figureKey, parts []share) {
 		where += ", package " + key.cell.Package
 	}
 	inseparable := func(format string, args ...any) {
-		e.faults.Add(t.doc, path+".measure", FaultInseparable, "the effect of "+where+" mixes cases: "+format, args...)
+		e.faults.Add(t.doc, path+".measure", FaultInseparable, "the effect of %s mixes cases: %s", where, fmt.Sprintf(format, args...))
 	}
 	indices := map[int32]int32{} // version -> index of this clause in it
 	prices := map[Ore]bool{}
@@ -236,7 +236,7 @@ func (e *effectClause) line(codes cellCodes, key figureKey, parts []share) {
 		}
 		other := slices.IndexFunc(t.Versions[x.version].Clauses, func(c Clause) bool { return reflect.DeepEqual(c, *e.clause) })
 		if other < 0 {
-			inseparable("%s were referred under a version in which clause %s has other words; set applies_by: period, or estimate the versions' cohorts apart", count(x.n, "case"), e.clause.ID)
+			inseparable("%s were referred under a version in which clause %s reads differently or does not stand; set applies_by: period, or estimate the versions' cohorts apart", count(x.n, "case"), e.clause.ID)
 			continue
 		}
 		if t.Versions[x.version].ValidFrom > t.Versions[e.version].ValidFrom {

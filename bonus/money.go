@@ -43,7 +43,7 @@ func plain(s string, decimals int) bool {
 func toOre(kroner *big.Rat) (Ore, error) {
 	r := new(big.Rat).Mul(kroner, big.NewRat(100, 1))
 	if !r.IsInt() || !r.Num().IsInt64() {
-		return 0, fmt.Errorf("%w: %s kr.", ErrOverflow, exactText(kroner))
+		return 0, fmt.Errorf("%w: %s kr. does not fit", ErrOverflow, exactText(kroner))
 	}
 	return Ore(r.Num().Int64()), nil
 }

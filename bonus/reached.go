@@ -25,13 +25,8 @@ func (s *settler) reachedLines() {
 func (s *settler) reachedClause(key clauseKey, candidates []candidate) {
 	t, c := s.terms[key.terms], s.cases
 	s.periods = map[effect.Date]effect.Period{}
-	reachedOn := func(x candidate) effect.Date {
-		o := s.origin[x.row]
-		r, _ := s.obs.Result(t.Versions[o.version].Clauses[o.clause].Measure.Reached)
-		return r.ReachedOn[x.at]
-	}
 	slices.SortFunc(candidates, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(c.Person[a.at], c.Person[b.at]), cmp.Compare(reachedOn(a), reachedOn(b)), c.ID[a.at].Compare(c.ID[b.at]))
+		return cmp.Or(cmp.Compare(c.Person[a.at], c.Person[b.at]), cmp.Compare(a.on, b.on), c.ID[a.at].Compare(c.ID[b.at]))
 	})
 	type lineKey struct {
 		version, clause, provider, scheme, group, pkg int32
@@ -43,7 +38,7 @@ func (s *settler) reachedClause(key clauseKey, candidates []candidate) {
 			s.rows[x.row].Rule = RuleAlreadyPaid
 			continue
 		}
-		o, period := s.origin[x.row], s.period(t, reachedOn(x))
+		o, period := s.origin[x.row], s.period(t, x.on)
 		k := lineKey{
 			o.version, o.clause, code(&c.Provider, x.at), code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at),
 			code(&c.Package, x.at), period.Start,

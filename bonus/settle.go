@@ -89,7 +89,10 @@ type clauseKey struct {
 }
 
 // candidate is a case that counts unless the same citizen has an earlier one.
-type candidate struct{ row, at int32 }
+type candidate struct {
+	row, at int32
+	on      effect.Date
+}
 
 // draft is a line before it is rounded.
 type draft struct {
@@ -214,6 +217,7 @@ const stopEvery = 1 << 16
 // candidates until it is known which of a citizen's cases was first.
 func (s *settler) judgeCases(ctx context.Context) error {
 	excluded := map[string]string{}
+	s.rows, s.origin = make([]CaseLine, 0, s.cases.Len()), make([]origin, 0, s.cases.Len())
 	for i := range int32(s.cases.Len()) {
 		if i%stopEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -261,7 +265,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				s.undeclared[undeclared{ti, int32(v), int32(c), pkg}]++
 			case rule == RuleCounted && clause.Measure.Reached != "":
 				key := clauseKey{ti, clause.ID}
-				s.reached[key] = append(s.reached[key], candidate{int32(len(s.rows)), i})
+				s.reached[key] = append(s.reached[key], candidate{int32(len(s.rows)), i, event})
 			}
 			add(clause.ID, rule, v, c)
 		})

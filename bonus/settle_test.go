@@ -244,6 +244,26 @@ func TestPeriodLimit(t *testing.T) {
 	}, paid(s))
 }
 
+func TestRoundingStage(t *testing.T) {
+	facts := bonus.Facts{Observations: observe(
+		row{id: "1", job: "2008-03-01"}, row{id: "2", job: "2008-03-01", pkg: "P2"}, row{id: "3", job: "2008-03-01", group: "4"},
+	)}
+	prices := []string{"P1, amount: 5000.00", "P1, amount: 10.30", "P2, amount: 6000", "P2, amount: 10.40", `amount: "12500.50"`, "amount: 10.30"}
+	line := readTerms(t, append(prices, "{unit: ore,", "{unit: krone,")...)
+	require.Equal(t, []string{
+		"A-1/north/2008H1/sustained-job@2008-01-01/match5_2004/1/P1 1 x 1 = 10.00",
+		"A-1/north/2008H1/sustained-job@2008-01-01/match5_2004/1/P2 1 x 1 = 10.00",
+		"A-1/north/2008H1/sustained-job@2008-01-01/match5_2004/4/P1 1 x 1 = 10.00",
+	}, paid(settle(t, line, facts)))
+	// 10.30 + 10.40 + 10.30 = 31.00: the krone left over goes to the largest remainder.
+	total := readTerms(t, append(prices, "{unit: ore,", "{unit: krone,", "stage: line", "stage: total")...)
+	require.Equal(t, []string{
+		"A-1/north/2008H1/sustained-job@2008-01-01/match5_2004/1/P1 1 x 1 = 10.00",
+		"A-1/north/2008H1/sustained-job@2008-01-01/match5_2004/1/P2 1 x 1 = 11.00",
+		"A-1/north/2008H1/sustained-job@2008-01-01/match5_2004/4/P1 1 x 1 = 10.00",
+	}, paid(settle(t, total, facts)))
+}
+
 // measured is a benchmark row of north in Byen that passes every gate: 200 cases, 160 of
 // them compared, a difference of 0.0625 with a lower limit of 0.0212345679.
 func measured(edit func(*effect.BenchmarkRow)) effect.BenchmarkRow {
@@ -354,6 +374,28 @@ func TestEffectByPackage(t *testing.T) {
 	// 0.05 x 100 x 20000.
 	require.Equal(t, []string{"A-1/north/2008H2/effect@2008-01-01/match5_2004/1/P1/Byen 120 x 5 = 100000.00"}, paid(s))
 	require.Equal(t, "package_not_eligible", rules(s, "effect")["200"])
+}
+
+func TestEffectAcrossVersions(t *testing.T) {
+	b := measured(nil)
+	facts := bonus.Facts{Observations: observe(cell200(func(i int, r *row) {
+		if i >= 150 {
+			r.referral = "2010-03-01"
+		}
+	})...), Benchmark: []effect.BenchmarkRow{b}, Diagnostics: diagnosed(b, nil)}
+	facts.Observations.AsOf = day("2010-12-31")
+	found := faults(t, facts, readTerms(t))
+	require.ErrorContains(t, found, "50 cases were referred under a version in which clause effect reads differently or does not stand")
+
+	// The same words in both versions: one line, under the later.
+	src, err := os.ReadFile("testdata/terms.yaml")
+	require.NoError(t, err)
+	_, clause, _ := strings.Cut(string(src), "      - id: effect\n")
+	clause, _, _ = strings.Cut(clause, "    limits:")
+	terms := readTerms(t, "amount: 5250.00}\n", "amount: 5250.00}\n      - id: effect\n"+clause)
+	s := settle(t, terms, facts)
+	require.Equal(t, []string{"A-1/north/2010H2/effect@2010-01-01/match5_2004/1/(all)/Byen 200 x 3.397530864 = 67950.62"}, paid(s))
+	require.Equal(t, s.Lines[0].ID, s.Cases[1].Line, "a case of the earlier version counts in it too")
 }
 
 func TestNothingObserved(t *testing.T) {

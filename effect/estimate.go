@@ -135,6 +135,15 @@ func DiagnosticNames() []DiagnosticName {
 	return []DiagnosticName{DiagN, DiagFollowUp, DiagUncovered, DiagPeers, DiagDatedCovariates}
 }
 
+// Names lists the diagnostics.
+func (DiagnosticName) Names() []string {
+	var out []string
+	for _, n := range DiagnosticNames() {
+		out = append(out, string(n))
+	}
+	return out
+}
+
 // Refusal is the typed answer of a method that has no figure to give. It is
 // also what an estimate's Refusal column holds the code of.
 type Refusal struct {

@@ -1,5 +1,3 @@
-//go:build arrowdoor
-
 package ingest
 
 import (

@@ -2,46 +2,74 @@ package ingest
 
 import (
 	"context"
+	"io"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
-	"time"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-func TestBig(t *testing.T) {
-	dir := os.Getenv("BIG")
+// benchData is a dataset to measure with: that of JOBEFFEKT_BENCH, or a small
+// one of its own.
+func benchData(b *testing.B) *Dataset {
+	b.Helper()
+	dir := os.Getenv("JOBEFFEKT_BENCH")
 	if dir == "" {
-		t.Skip()
+		dir = b.TempDir()
+		var participations []testParticipation
+		var spells []goodSpell
+		states := []string{"cash_benefit", "ordinary_employment", "education"}
+		for p := range int64(20_000) {
+			participations = append(participations, testParticipation{ID: effect.NumberID(p).String(), Person: 3 * p, City: 101, Group: "1", Referral: 13000})
+			for k := range int32(20) {
+				spells = append(spells, goodSpell{3 * p, states[(int32(p)+k)%3], 12000 + 90*k, new(12090 + 90*k)})
+			}
+		}
+		t := &testing.T{}
+		zstd := parquet.Compression(&parquet.Zstd)
+		writeRows(t, filepath.Join(dir, "participations.parquet"), participations, zstd, parquet.MaxRowsPerRowGroup(100_000))
+		writeRows(t, filepath.Join(dir, "spells.parquet"), spells, zstd, parquet.MaxRowsPerRowGroup(100_000))
 	}
 	opt := DefaultOptions()
-	opt.Covariates = []string{"age", "female", "education", "origin"}
-	ctx := context.Background()
-	t0 := time.Now()
+	if os.Getenv("JOBEFFEKT_BENCH") == "" {
+		opt = testOptions()
+	}
 	d, err := OpenFolder(dir, opt)
-	require.NoError(t, err)
-	require.NoError(t, d.Check(ctx))
-	t.Log("open", time.Since(t0))
-	t0 = time.Now()
-	c, err := d.Cases(ctx)
-	require.NoError(t, err)
-	t.Log("cases", c.Len(), time.Since(t0))
-	for range 3 {
-		t0 = time.Now()
-		var n, sum atomic.Int64
-		require.NoError(t, d.Spells(ctx, c, func(p []int32, s []effect.State, a, b []effect.Date) error {
-			n.Add(int64(len(p)))
-			var x int64
-			for i := range a {
-				x += int64(b[i] - a[i])
-			}
-			sum.Add(x)
+	require.NoError(b, err)
+	return d
+}
+
+func BenchmarkSpells(b *testing.B) {
+	d := benchData(b)
+	cases, err := d.Cases(context.Background())
+	require.NoError(b, err)
+	var rows atomic.Int64
+	for b.Loop() {
+		require.NoError(b, d.Spells(context.Background(), cases, func(person []int32, _ []effect.State, _, _ []effect.Date) error {
+			rows.Add(int64(len(person)))
 			return nil
 		}))
-		t.Log("spells", n.Load(), sum.Load(), time.Since(t0))
 	}
-	t.Log(d.Counts())
+	b.ReportMetric(float64(rows.Load())/b.Elapsed().Seconds(), "spells/s")
+}
+
+func BenchmarkCases(b *testing.B) {
+	d := benchData(b)
+	for b.Loop() {
+		_, err := d.Cases(context.Background())
+		require.NoError(b, err)
+	}
+}
+
+func BenchmarkWriteParquet(b *testing.B) {
+	table := largeTable(500_000)
+	for b.Loop() {
+		require.NoError(b, table.WriteParquet(io.Discard))
+	}
+	b.ReportMetric(float64(b.N)*float64(table.Rows())/b.Elapsed().Seconds(), "rows/s")
 }

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/jobeffekt/jobeffekt/internal/nearest"
 )
 
 // Check says whether every column that the contract and the options want can be
@@ -41,7 +43,7 @@ func (d *Dataset) checkOptions() []SchemaProblem {
 			if c == nil {
 				problems = append(problems, SchemaProblem{
 					Table: table, File: what, Column: table, Input: table, Problem: "no such table",
-					Expected: strings.Join(tables(), ", "), Nearest: nearest(table, tables()),
+					Expected: strings.Join(tables(), ", "), Nearest: nearest.Of(table, tables()),
 				})
 				continue
 			}
@@ -53,7 +55,7 @@ func (d *Dataset) checkOptions() []SchemaProblem {
 				if !slices.Contains(known, column) {
 					problems = append(problems, SchemaProblem{
 						Table: table, File: what, Column: column, Input: column, Problem: "no such column of " + table,
-						Expected: "a column of the contract or a covariate", Nearest: nearest(column, known),
+						Expected: "a column of the contract or a covariate", Nearest: nearest.Of(column, known),
 					})
 				}
 			}
@@ -100,6 +102,12 @@ func (d *Dataset) find(table string, f field, in *input) (problems []SchemaProbl
 		if in.want == wantCovariate {
 			in.want = wantText
 		}
+		if !in.want.parses(c) {
+			problems = []SchemaProblem{{
+				Table: table, File: "Options.Constants", Column: f.name, Input: f.name,
+				Problem: "the constant does not fit", Expected: in.want.String(),
+			}}
+		}
 	} else {
 		problems = d.findInput(table, in)
 	}
@@ -126,7 +134,7 @@ func (d *Dataset) findInput(table string, in *input) (problems []SchemaProblem) 
 			Problem: problem, Expected: expected, Found: found,
 		}
 		if found == "" {
-			s.Nearest = nearest(in.column, p.columns())
+			s.Nearest = nearest.Of(in.column, p.columns())
 		}
 		problems = append(problems, s)
 	}
@@ -260,36 +268,4 @@ func (d *Dataset) conditions() []field {
 		out = append(out, field{name: name, want: wantNumber})
 	}
 	return out
-}
-
-// nearest is the most similar of the names, the first of equals, or "" if none
-// is similar.
-func nearest(name string, names []string) string {
-	best, at := max(2, len(name)/3)+1, ""
-	for _, n := range names {
-		if dist := distance(strings.ToLower(name), strings.ToLower(n)); dist < best {
-			best, at = dist, n
-		}
-	}
-	return at
-}
-
-// distance is the Levenshtein distance of two texts, in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

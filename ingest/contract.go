@@ -1,6 +1,11 @@
 package ingest
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
 
 // want is what a contract column means, whatever its physical type.
 type want uint8
@@ -37,6 +42,22 @@ func (w want) accepts(c class) bool {
 		return c == classBool || c == classNull
 	}
 	return c != classOther
+}
+
+// parses says whether a constant of the options can be read as what is wanted.
+func (w want) parses(s string) bool {
+	var err error
+	switch w {
+	case wantDate:
+		_, err = effect.ParseDate(s)
+	case wantNumber, wantFloat:
+		_, err = strconv.ParseFloat(s, 64)
+	case wantBool:
+		_, err = strconv.ParseBool(s)
+	default:
+		return s != ""
+	}
+	return err == nil
 }
 
 // field is one column of the contract.

@@ -148,6 +148,13 @@ func (c *converter) convert(dst vector, data *encoding.Values, from, to int) err
 		return c.floats(dst.floats, data, from, to)
 	case c.want == wantDate:
 		return c.dates(dst.ints, data, from, to)
+	case c.want == wantBool && c.leaf.class == classText: // a constant of the options
+		return eachText(data, from, to, func(b []byte) int32 {
+			if v, _ := strconv.ParseBool(string(b)); v {
+				return 1
+			}
+			return 0
+		}, dst.ints)
 	case c.want == wantBool:
 		bits := data.Boolean()
 		for i := range dst.ints {
@@ -307,14 +314,10 @@ func (c *converter) floats(dst []float64, data *encoding.Values, from, to int) e
 		}
 		return nil
 	case c.leaf.class == classText: // a constant of the options
-		var err error
-		b, offsets := data.ByteArray()
-		for i := from; i < to; i++ {
-			if dst[i-from], err = strconv.ParseFloat(string(b[offsets[i]:offsets[i+1]]), 64); err != nil {
-				dst[i-from] = math.Inf(1)
-			}
-		}
-		return nil
+		b, _ := data.ByteArray()
+		v, err := strconv.ParseFloat(string(b), 64)
+		dst[0] = v
+		return err
 	case c.leaf.class == classBool:
 		bits := data.Boolean()
 		for i := range dst {

@@ -28,7 +28,8 @@ type Options struct {
 	// unless they are mapped here.
 	States map[string]effect.State
 	// FixedCovariates are columns of persons that cannot change (sex,
-	// birth_date): they are dated even without valid_from.
+	// birth_date), or of participations that were known at referral: they are
+	// dated, even without valid_from.
 	FixedCovariates []string
 	// Covariates are the extra columns of persons and participations to read, in
 	// the order wanted; only these are read. Where both tables have the column,

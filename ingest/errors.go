@@ -55,6 +55,7 @@ type SchemaProblem struct {
 	Nearest  string // the most similar column name in the file, "" for none
 }
 
+// String says where the column is, what is wrong with it and what was expected.
 func (p SchemaProblem) String() string {
 	s := fmt.Sprintf("%s: column %q", p.File, p.Input)
 	if p.Input != p.Column {
@@ -96,9 +97,13 @@ type UnmappedStatesError struct {
 }
 
 func (e *UnmappedStatesError) Error() string {
-	parts := make([]string, len(e.Codes))
-	for i, c := range e.Codes {
-		parts[i] = fmt.Sprintf("%q (%d rows)", c.Code, c.Rows)
+	const most = 50 // the rest is in Codes
+	var parts []string
+	for _, c := range e.Codes[:min(most, len(e.Codes))] {
+		parts = append(parts, fmt.Sprintf("%q (%d rows)", c.Code, c.Rows))
+	}
+	if more := len(e.Codes) - most; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
 	}
 	return fmt.Sprintf("ingest: %s: state codes that are not mapped: %s (map each under States; ignore is a state)",
 		e.Table, strings.Join(parts, ", "))

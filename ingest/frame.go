@@ -302,7 +302,7 @@ func (f *frame) reject(i, col int, why cause) {
 
 // checkOrder rejects the rows that end before they start.
 func (f *frame) checkOrder(start, end int) {
-	if f.columns[start].absent || f.columns[end].absent {
+	if start < 0 || end < 0 { // the input lacks one of them
 		return
 	}
 	from, to := f.cols[start].ints, f.cols[end].ints

@@ -49,7 +49,10 @@ func (d *Dataset) Cases(ctx context.Context) (*effect.Cases, error) {
 		c.ID[i] = f.columns[id].res.(*interner).levels[f.cols[id].ints[r]]
 	}
 	c.Person, c.Persons = f.persons(f.index("person_id"), rows)
-	return c, d.addCovariates(ctx, c, f, rows)
+	if err := d.addCovariates(ctx, c, f, rows); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // persons numbers the persons of the rows in the order of their ids.
@@ -182,7 +185,10 @@ func (d *Dataset) Providers(ctx context.Context) ([]effect.Membership, error) {
 			InHouse: inHouse >= 0 && f.cols[inHouse].ints[r] == 1,
 		}
 	}
-	return out, d.close(f.account, int64(f.rows))
+	if err := d.close(f.account, int64(f.rows)); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // Condition is one row of the table municipalities.
@@ -215,7 +221,10 @@ func (d *Dataset) Conditions(ctx context.Context) ([]Condition, error) {
 			}
 		}
 	}
-	return out, d.close(f.account, int64(f.rows))
+	if err := d.close(f.account, int64(f.rows)); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // checkWhole rejects the rows in which a number is not whole, or too large to
@@ -228,18 +237,10 @@ func (f *frame) checkWhole(col int) {
 	}
 }
 
-// StratumTotal is one row of the table peer_strata.
-type StratumTotal struct {
-	Municipality, MatchScheme, MatchGroup, Outcome, Period string
-	N                                                      int64
-	Sum, SumSquares                                        float64
-	Classes                                                []string // in the order asked for; "" is missing
-}
-
 // PeerStrata reads the aggregated strata of other municipalities, with the
 // columns named by classes as text, sorted by all columns that are text. Rows
 // that are equal count once; those of one stratum that differ are rejected.
-func (d *Dataset) PeerStrata(ctx context.Context, classes []string) ([]StratumTotal, error) {
+func (d *Dataset) PeerStrata(ctx context.Context, classes []string) ([]effect.StratumTotal, error) {
 	extra := make([]field, len(classes))
 	for i, name := range classes {
 		extra[i] = field{name, wantText, true, true}
@@ -256,17 +257,21 @@ func (d *Dataset) PeerStrata(ctx context.Context, classes []string) ([]StratumTo
 		keys = append(keys, first+i)
 	}
 	rows := f.distinct(keys...)
-	out := make([]StratumTotal, len(rows))
+	out := make([]effect.StratumTotal, len(rows))
 	for i, r := range rows {
-		out[i] = StratumTotal{
-			f.text(0, r), f.text(1, r), f.text(2, r), f.text(3, r), f.text(4, r), int64(f.cols[n].floats[r]),
-			f.cols[n+1].floats[r], f.cols[n+2].floats[r], make([]string, len(classes)),
+		out[i] = effect.StratumTotal{
+			Municipality: f.text(0, r), MatchScheme: f.text(1, r), MatchGroup: f.text(2, r), Outcome: f.text(3, r), Period: f.text(4, r),
+			Classes: make([]string, len(classes)),
+			N:       int64(f.cols[n].floats[r]), Sum: f.cols[n+1].floats[r], SumSquares: f.cols[n+2].floats[r],
 		}
 		for k := range classes {
 			out[i].Classes[k] = f.text(first+k, r)
 		}
 	}
-	return out, d.close(f.account, int64(f.rows))
+	if err := d.close(f.account, int64(f.rows)); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // personIndex is the resolver that finds persons among those of the cases. It

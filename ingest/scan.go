@@ -68,11 +68,10 @@ type input struct {
 // batch is a run of rows of a table. It is valid only during the call it is
 // handed to.
 type batch struct {
-	part  int
-	row   int64 // first row in the part, from 0
-	rows  int
-	order int // of the unit among all units
-	cols  []vector
+	part int
+	row  int64 // first row in the part, from 0
+	rows int
+	cols []vector
 }
 
 // scan reads the columns of every part of a table and hands them over in
@@ -83,13 +82,12 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 	defer cancel(nil)
 
 	type unit struct {
-		part, index, order int
-		first, rows        int64
+		part, index int
+		first, rows int64
 	}
 	units := make(chan unit)
 	go func() {
 		defer close(units)
-		order := 0
 		for p, part := range d.tables[table] {
 			var first int64
 			for i, rows := range part.units() {
@@ -97,12 +95,11 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 					continue // some writers give an empty row group no pages
 				}
 				select {
-				case units <- unit{p, i, order, first, rows}:
+				case units <- unit{p, i, first, rows}:
 				case <-ctx.Done():
 					return
 				}
 				first += rows
-				order++
 			}
 		}
 	}()
@@ -118,7 +115,7 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 			f := work()
 			for u := range units {
 				p := d.tables[table][u.part]
-				r.batch.part, r.batch.order, r.batch.row = u.part, u.order, u.first
+				r.batch.part, r.batch.row = u.part, u.first
 				if err := r.readUnit(ctx, p, u.index, u.rows, cols, f); err != nil {
 					cancel(err)
 					return
@@ -204,11 +201,17 @@ func fileError(p part, unit int, column string, err error) error {
 	return &FileError{p.name(), where, err, "export the file again"}
 }
 
+// Columns that no unit reader is asked for.
+const (
+	constantColumn = -1 - iota
+	nullColumn
+)
+
 // columnReader turns the runs of one column into vectors of any length.
 type columnReader struct {
 	in    *input
 	conv  converter
-	index int // among the columns of the unit reader; -1 for a constant
+	index int // among the columns of the unit reader, or one of those below
 	run   run
 	row   int // rows of the run that are used
 	value int // values of the run that are used
@@ -225,20 +228,17 @@ func (c *columnReader) reset(p part, in *input, names []string) []string {
 		return names
 	}
 	if in.constant != nil {
-		c.index = -1
+		c.index = constantColumn
 		text := []byte(*in.constant)
 		data := encoding.ByteArrayValues(text, []uint32{0, uint32(len(text))})
 		c.conv = converter{leaf{class: classText, kind: encoding.ByteArray, scale: -1}, in.want, in.res}
 		c.run = run{rows: math.MaxInt, dict: &dictionary{data, 1}}
 		return names
 	}
-	l, ok := p.lookup(in.column)
-	if !ok {
-		l.class = classNull // an optional column that only other parts have
-	}
+	l, _ := p.lookup(in.column) // it is there: the plan is made for all parts
 	c.conv = converter{l, in.want, in.res}
 	if l.class == classNull {
-		c.index = -2
+		c.index = nullColumn
 		return names
 	}
 	c.index = len(names)
@@ -247,7 +247,7 @@ func (c *columnReader) reset(p part, in *input, names []string) []string {
 
 func (c *columnReader) read(u unitReader, n int) (vector, error) {
 	out := resize(&c.scratch, n, c.conv.want.numeric())
-	if c.index == -2 {
+	if c.index == nullColumn {
 		fill(out, c.in.want)
 		return out, nil
 	}
@@ -324,7 +324,7 @@ func (c *columnReader) values(dst vector, from, to int) error {
 		}
 		c.dict = c.run.dict
 	}
-	if c.index == -1 {
+	if c.index == constantColumn {
 		for i := range dst.ints {
 			dst.ints[i] = c.lut.ints[0]
 		}

@@ -175,19 +175,20 @@ func FromRows[T any](name string, rows []T) (*Table, error) {
 			c.Texts = gather(len(rows), func(i int) string { return at(i).String() })
 		case kind == reflect.Bool:
 			c.Bools = gather(len(rows), func(i int) bool { return at(i).Bool() })
-		case at0(m.typ).CanInt():
+		case reflect.Zero(m.typ).CanInt():
 			c.Ints = gather(len(rows), func(i int) int64 { return at(i).Int() })
-		case at0(m.typ).CanFloat():
+		case reflect.Zero(m.typ).CanFloat():
 			c.Floats = gather(len(rows), func(i int) float64 { return at(i).Float() })
 		default:
 			return nil, fmt.Errorf("ingest: %w: %s: field %q has type %v, which is no column", ErrTable, name, m.name, m.typ)
 		}
 		t.Columns[k] = c
 	}
-	return t, t.check()
+	if err := t.check(); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
-
-func at0(t reflect.Type) reflect.Value { return reflect.Zero(t) }
 
 func gather[V any](n int, at func(int) V) []V {
 	out := make([]V, n)
@@ -215,7 +216,7 @@ func ToRows[T any](t *Table) ([]T, error) {
 		if c == nil {
 			return nil, fmt.Errorf("ingest: %w: %s: there is no column %q", ErrTable, t.Name, m.name)
 		}
-		zero := at0(m.typ)
+		zero := reflect.Zero(m.typ)
 		date := m.typ == reflect.TypeFor[effect.Date]()
 		ok := true
 		for i := range rows {

@@ -204,7 +204,9 @@ func ReadTable(ctx context.Context, path string, limits Limits) (*Table, error) 
 		name = p.file.Schema().Name()
 	}
 	d := NewDataset(Options{Limits: limits, MaxRejectShare: 1})
-	d.tables[name] = []part{p}
+	// The name of a table of the contract would bring the contract's columns in.
+	key := "result " + name
+	d.tables[key] = []part{p}
 	var extra []field
 	for _, column := range p.columns() {
 		l, _ := p.lookup(column)
@@ -216,7 +218,7 @@ func ReadTable(ctx context.Context, path string, limits Limits) (*Table, error) 
 		}
 		extra = append(extra, field{column, w, true, l.class != classInteger})
 	}
-	f, err := d.load(ctx, name, extra, nil)
+	f, err := d.load(ctx, key, extra, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -162,7 +162,8 @@ func separation() error {
 // separates says whether the direction of the last Newton step separates: no
 // row moves against its outcome and some row, already fitted as 0 or 1, keeps
 // moving by about one unit a step, which Newton's method does only on its way to
-// infinity. At a maximum the moves shrink to nothing instead.
+// infinity, while the rows that are not separated have come to rest. Where a
+// maximum exists, rows still move both ways, or none moves any more.
 func separates(y, eta, move []float64) bool {
 	against, along := 0.0, 0.0
 	for i, m := range move {
@@ -174,7 +175,7 @@ func separates(y, eta, move []float64) bool {
 			along = max(along, m)
 		}
 	}
-	return along > 0.5 && against < 0.02*along
+	return along > 0.5 && against < 1e-6
 }
 
 // Expit is 1/(1+exp(-x)), without overflow.

@@ -19,8 +19,10 @@ import (
 // number set to the mean. A covariate of names enters as one indicator for each
 // name but the comparators' most frequent. Cases with a name, or a missing
 // number, that no comparator has are left uncovered and counted; beyond
-// MaxUncovered of the cell the method refuses. It needs records: aggregated
-// comparators are refused.
+// MaxUncovered of the cell the method refuses. Comparators whose name nobody in
+// the cell has, and who all have the same outcome of 0 or 1, are set aside: the
+// logistic likelihood fits them exactly whatever the other coefficients are. The
+// method needs records: aggregated comparators are refused.
 type Method struct {
 	Covariates   []string
 	MaxUncovered float64
@@ -111,6 +113,46 @@ func (m Method) model(c *effect.Comparison) (columns []column, covered func(int3
 	}, nil
 }
 
+// setAside drops the comparators that a logistic fit would fit exactly without
+// any bearing on the cell, until there are none.
+func (m Method) setAside(c *effect.Comparison) (_ *effect.Comparison, some bool) {
+	if c.Unit != effect.Share {
+		return c, false
+	}
+	for again := true; again; {
+		again = false
+		for _, name := range m.Covariates {
+			cov, ok := c.Covariate(name)
+			if !ok || cov.Number != nil {
+				continue
+			}
+			codes := cov.Factor.Codes
+			cell, n, ones := make([]int, len(cov.Factor.Levels)+1), make([]int, len(cov.Factor.Levels)+1), make([]int, len(cov.Factor.Levels)+1)
+			for _, i := range c.In {
+				cell[codes[i]+1]++
+			}
+			for _, i := range c.Out {
+				n[codes[i]+1]++
+				if c.Y[i] == 1 {
+					ones[codes[i]+1]++
+				}
+			}
+			var keep []int32
+			for _, i := range c.Out {
+				if k := codes[i] + 1; cell[k] > 0 || ones[k] > 0 && ones[k] < n[k] {
+					keep = append(keep, i)
+				}
+			}
+			if len(keep) < len(c.Out) {
+				less := *c
+				less.Out = keep
+				c, again, some = &less, true, true
+			}
+		}
+	}
+	return c, some
+}
+
 func indicator(b bool) float64 {
 	if b {
 		return 1
@@ -133,6 +175,7 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	if len(c.Strata) > 0 {
 		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalNeedsMicro, Why: "some peers are known by aggregated strata only", Cure: "use the strata method"}
 	}
+	c, aside := m.setAside(c)
 	columns, covers, err := m.model(c)
 	if err != nil {
 		return effect.Expectation{}, err
@@ -189,6 +232,9 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	e.Rank, e.Columns = fit.Rank, out.P
 	if !all {
 		e.Covered = covered
+	}
+	if aside {
+		e.Warnings = append(e.Warnings, "constant_names_set_aside")
 	}
 	if fit.Rank < out.P {
 		e.Warnings = append(e.Warnings, "aliased_columns_set_aside")

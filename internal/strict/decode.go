@@ -218,8 +218,16 @@ func (d *decoder) value(node ast.Node, path string, v reflect.Value) {
 	}
 }
 
-// note remembers where a path stands.
-func (d *decoder) note(path string, node ast.Node) { d.doc.at[path] = place(node.GetToken()) }
+// note remembers where a path stands. A mapping's own token is a colon; its first
+// key is what a reader would point at.
+func (d *decoder) note(path string, node ast.Node) {
+	if m, ok := node.(ast.MapNode); ok {
+		if it := m.MapRange(); it.Next() {
+			node = it.Key()
+		}
+	}
+	d.doc.at[path] = place(node.GetToken())
+}
 
 // cause is an error's text without that of the error it wraps: the place in the
 // file and what was expected there say the same.

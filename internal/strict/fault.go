@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/jobeffekt/jobeffekt/internal/nearest"
 )
 
 // Code names a kind of fault for programs and tests.
@@ -105,46 +107,13 @@ func (l Gathered) Err() error {
 // Suggest ends a message about an unknown name: with the nearest name where one
 // is near, else with all of them.
 func Suggest(name string, names []string) string {
-	if near := Nearest(name, names); near != "" {
+	if near := nearest.Of(name, names); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	if len(names) == 0 {
 		return "; there are none"
 	}
 	return "; use " + strings.Join(names, ", ")
-}
-
-// Nearest is the name with the fewest edits from the one given, "" where none
-// is near; the first of equals.
-func Nearest(name string, names []string) string {
-	best, least := "", max(2, len(name)/3)+1
-	for _, n := range names {
-		if d := edits(strings.ToLower(name), strings.ToLower(n)); d < least {
-			best, least = n, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance of two names.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // count writes a number of things.

@@ -15,6 +15,9 @@ func Schema(title string, v any, special func(reflect.Type) *jsonschema.Schema) 
 	r := jsonschema.Reflector{
 		FieldNameTag: "yaml", ExpandedStruct: true, Anonymous: true,
 		LookupComment: func(t reflect.Type, field string) string {
+			if field == "" { // asked of the type itself
+				return ""
+			}
 			f, _ := t.FieldByName(field)
 			return f.Tag.Get("doc")
 		},

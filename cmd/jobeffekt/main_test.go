@@ -1,0 +1,52 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/effect/world"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"jobeffekt": main})
+}
+
+// The scripts in testdata/script read like a manual: what is typed, what comes
+// back and with which exit code.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+	})
+}
+
+// The embedded dataset is the world named demo, to the byte.
+func TestDemoData(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "data")
+	require.NoError(t, jobeffekt.Synth(context.Background(), folder, world.Demo(), "751"))
+	made := 0
+	err := fs.WalkDir(os.DirFS(folder), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		made++
+		want, err := fs.ReadFile(demoFiles(), "data/"+path)
+		require.NoError(t, err, "run go generate ./cmd/jobeffekt")
+		got, err := os.ReadFile(filepath.Join(folder, path))
+		require.NoError(t, err)
+		assert.True(t, bytes.Equal(want, got), "%s differs: run go generate ./cmd/jobeffekt", path)
+		return nil
+	})
+	require.NoError(t, err)
+	assert.Equal(t, 6, made)
+}

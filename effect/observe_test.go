@@ -1,0 +1,390 @@
+package effect_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// spell is one row of a life, as a test writes it.
+type spell struct {
+	person     int32
+	state      effect.State
+	start, end effect.Date
+}
+
+// life is cases and spells that a property test draws. Days run from 0.
+type life struct {
+	cases  *effect.Cases
+	spells []spell
+	study  effect.Study
+}
+
+func outcomes() []effect.Outcome {
+	work := effect.Employment
+	return []effect.Outcome{
+		{Name: "at", Measure: effect.StateAt{States: work, At: effect.Span{Days: 40}}},
+		{Name: "at month", Measure: effect.StateAt{States: work, At: effect.Span{Months: 2}}},
+		{Name: "not", Measure: effect.StateAt{States: effect.Benefits, At: effect.Span{Days: 70}, Not: true}},
+		{Name: "days", Measure: effect.DaysIn{States: work, Within: effect.Span{Days: 100}, AtLeast: 10}},
+		{Name: "days from start", Clock: effect.AtStart, Measure: effect.DaysIn{States: effect.States(effect.OrdinaryEmployment), Within: effect.Span{Months: 3}}},
+		{Name: "sustained", Measure: effect.Sustained{States: work, Weeks: 3, MaxGap: 4, Within: effect.Span{Days: 50}}},
+		{Name: "no gap", Measure: effect.Sustained{States: work, Weeks: 2, Within: effect.Span{Days: 30}}},
+	}
+}
+
+func drawLife(t *rapid.T) life {
+	persons := rapid.IntRange(1, 5).Draw(t, "persons")
+	l := life{cases: &effect.Cases{}, study: effect.Study{
+		AsOf: effect.Date(rapid.IntRange(450, 700).Draw(t, "as_of")), Outcomes: outcomes(), RegistersReach: effect.NoDate,
+		Cohort:  effect.Cohort{Period: effect.Period{Start: 400, End: 600}, Take: effect.TakeEach},
+		History: effect.History{Weeks: []int{4, 10}, ElapsedMax: 30, ElapsedGap: 5},
+	}}
+	for p := range persons {
+		l.cases.Persons = append(l.cases.Persons, effect.NumberID(int64(p)))
+	}
+	n := rapid.IntRange(1, 8).Draw(t, "cases")
+	places := make([]string, n)
+	for i := range n {
+		places[i] = "1"
+		l.cases.ID = append(l.cases.ID, effect.NumberID(int64(i)))
+		l.cases.Person = append(l.cases.Person, int32(rapid.IntRange(0, persons-1).Draw(t, "person")))
+		referral := effect.Date(rapid.IntRange(380, 610).Draw(t, "referral"))
+		l.cases.Referral = append(l.cases.Referral, referral)
+		start := effect.NoDate
+		if rapid.Bool().Draw(t, "starts") {
+			start = referral + effect.Date(rapid.IntRange(0, 30).Draw(t, "wait"))
+		}
+		l.cases.Start, l.cases.End = append(l.cases.Start, start), append(l.cases.End, effect.NoDate)
+	}
+	l.cases.Municipality, l.cases.MatchScheme, l.cases.MatchGroup = effect.NewFactor(places), effect.NewFactor(places), effect.NewFactor(places)
+	states := []effect.State{effect.OrdinaryEmployment, effect.OrdinaryEmployment, effect.SelfEmployment, effect.CashBenefit, effect.SicknessBenefit, effect.Education, effect.Ignore}
+	for range rapid.IntRange(0, 40).Draw(t, "spells") {
+		s := spell{person: int32(rapid.IntRange(0, persons-1).Draw(t, "who")), state: rapid.SampledFrom(states).Draw(t, "state")}
+		s.start = effect.Date(rapid.IntRange(300, 720).Draw(t, "from"))
+		s.end = s.start + effect.Date(rapid.IntRange(0, 40).Draw(t, "length"))
+		switch rapid.IntRange(0, 30).Draw(t, "end") {
+		case 0:
+			s.end = effect.NoDate
+		case 1:
+			s.state = effect.Emigrated
+		case 2:
+			s.state = effect.Dead
+		}
+		l.spells = append(l.spells, s)
+	}
+	return l
+}
+
+func observe(t require.TestingT, l life, spells []spell) *effect.Observations {
+	o, err := effect.NewObserver(l.study, l.cases)
+	require.NoError(t, err)
+	add(o, spells)
+	obs, err := o.Observations(context.Background())
+	require.NoError(t, err)
+	return obs
+}
+
+func add(o *effect.Observer, spells []spell) {
+	for _, s := range spells {
+		o.Add([]int32{s.person}, []effect.State{s.state}, []effect.Date{s.start}, []effect.Date{s.end})
+	}
+}
+
+// Every outcome and covariate equals what a day-by-day reading of the same life
+// gives, and neither the order of spells, nor goroutines, nor merging of partial
+// observations changes anything.
+func TestObserverAgainstDays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := drawLife(t)
+		got := observe(t, l, l.spells)
+		for i := range l.cases.Len() {
+			for k, out := range l.study.Outcomes {
+				want := bruteForce(l, i, out)
+				r := &got.Results[k]
+				have := row{r.Status[i], r.Reason[i], r.Value[i], r.ReachedOn[i], r.WindowEnd[i], r.Complete[i], r.Followed[i]}
+				require.Equal(t, fmt.Sprint(want), fmt.Sprint(have), "case %d, %s, referred %d, as of %d", i, out.Name, l.cases.Referral[i], l.study.AsOf)
+			}
+			checkHistory(t, l, got, i)
+		}
+
+		shuffled := rapid.Permutation(l.spells).Draw(t, "order")
+		require.Equal(t, fmt.Sprint(got.Results, got.Attrition), fmt.Sprint(observe(t, l, shuffled).Results, got.Attrition))
+
+		cut := rapid.IntRange(0, len(l.spells)).Draw(t, "cut")
+		a, err := effect.NewObserver(l.study, l.cases)
+		require.NoError(t, err)
+		b, err := effect.NewObserver(l.study, l.cases)
+		require.NoError(t, err)
+		add(a, shuffled[:cut])
+		add(b, shuffled[cut:])
+		require.NoError(t, a.Merge(b))
+		merged, err := a.Observations(context.Background())
+		require.NoError(t, err)
+		require.Equal(t, fmt.Sprint(got.Results), fmt.Sprint(merged.Results))
+	})
+}
+
+type row struct {
+	status         effect.Status
+	reason         string
+	value          float64
+	reached, ends  effect.Date
+	complete, know bool
+}
+
+// bruteForce reads an outcome off an array of days, by the words of the data
+// contract.
+func bruteForce(l life, i int, out effect.Outcome) row {
+	r := row{value: math.NaN(), reached: effect.NoDate, ends: effect.NoDate}
+	referral := l.cases.Referral[i]
+	if referral < 400 || referral >= 600 {
+		r.reason = effect.ReasonOutsidePeriod
+		return r
+	}
+	clock := referral
+	if out.Clock == effect.AtStart {
+		clock = l.cases.Start[i]
+	}
+	if clock == effect.NoDate {
+		r.reason = effect.ReasonNoClock
+		return r
+	}
+	in := func(set effect.StateSet, d effect.Date) bool {
+		return d <= l.study.AsOf && slices.ContainsFunc(l.spells, func(s spell) bool {
+			return s.person == l.cases.Person[i] && set.Has(s.state) && s.start <= d && (s.end == effect.NoDate || d < s.end)
+		})
+	}
+	var first, last effect.Date // days that matter, inclusive
+	switch m := out.Measure.(type) {
+	case effect.StateAt:
+		day := clock.Add(m.At)
+		first, last, r.ends = day, day, day
+		if day <= l.study.AsOf {
+			r.value = 0
+			if in(m.States, day) != m.Not {
+				r.value, r.reached = 1, day
+			}
+		}
+	case effect.DaysIn:
+		first, last, r.ends = clock, clock.Add(m.Within)-1, clock.Add(m.Within)
+		r.value = 0
+		for d := first; d <= last; d++ {
+			if in(m.States, d) {
+				r.value++
+				if r.value == float64(max(1, m.AtLeast)) {
+					r.reached = d
+				}
+			}
+		}
+	case effect.Sustained:
+		r.ends = clock.Add(m.Within) + effect.Date(7*m.Weeks+m.MaxGap)
+		first, last, r.value = clock, r.ends-1, 0
+		// A run starts on a worked day before the limit; try each.
+		for s := clock; s < clock.Add(m.Within) && r.value == 0; s++ {
+			worked, gap := 0, 0
+			for d := s; d <= last && gap <= m.MaxGap; d++ {
+				if !in(m.States, d) {
+					gap++
+					if d == s {
+						break
+					}
+					continue
+				}
+				gap = 0
+				worked++
+				if worked == 7*m.Weeks {
+					r.value, r.reached = 1, d
+					break
+				}
+			}
+		}
+	}
+	closed, left, seen := r.ends <= l.study.AsOf, false, false
+	reach := effect.NoDate
+	for _, s := range l.spells {
+		if s.start <= l.study.AsOf {
+			reach = max(reach, s.start)
+		}
+		if s.end != effect.NoDate && s.end <= l.study.AsOf+1 {
+			reach = max(reach, s.end-1)
+		}
+		if s.person != l.cases.Person[i] {
+			continue
+		}
+		seen = true
+		left = left || s.state == effect.Dead && s.start <= min(last, l.study.AsOf)
+	}
+	for d := first; d <= last; d++ {
+		left = left || in(effect.States(effect.Emigrated), d)
+	}
+	switch {
+	case left:
+		r.reason = effect.ReasonLeft
+	case !closed:
+		r.reason = effect.ReasonPending
+	}
+	switch {
+	case r.reached != effect.NoDate:
+		r.status = effect.Reached
+	case left:
+		r.status = effect.Left
+	case !closed:
+		r.status = effect.Pending
+	default:
+		r.status = effect.NotReached
+	}
+	r.complete, r.know = closed && !left, seen && last <= reach
+	return r
+}
+
+func checkHistory(t *rapid.T, l life, obs *effect.Observations, i int) {
+	referral := l.cases.Referral[i]
+	if referral < 400 || referral >= 600 {
+		return
+	}
+	in := func(set effect.StateSet, d effect.Date) bool {
+		return d <= l.study.AsOf && slices.ContainsFunc(l.spells, func(s spell) bool {
+			return s.person == l.cases.Person[i] && set.Has(s.state) && s.start <= d && (s.end == effect.NoDate || d < s.end)
+		})
+	}
+	value := func(name string) float64 {
+		c, ok := obs.Cases.Covariate(name)
+		require.True(t, ok, name)
+		require.True(t, c.Dated)
+		return c.Number[i]
+	}
+	for _, weeks := range []int{4, 10} {
+		for name, set := range map[string]effect.StateSet{"on_cash_benefit": effect.States(effect.CashBenefit), "on_sickness_benefit": effect.States(effect.SicknessBenefit), "employed": effect.Employment} {
+			days := 0
+			for d := referral - effect.Date(7*weeks); d < referral; d++ {
+				if in(set, d) {
+					days++
+				}
+			}
+			require.Equal(t, float64(days)/7, value(fmt.Sprintf("weeks_%s_%d", name, weeks)))
+		}
+	}
+	start, gap := referral, 0
+	for d := referral - 1; d >= referral-7*30 && gap <= 5; d-- {
+		if in(effect.Benefits, d) {
+			start, gap = d, 0
+		} else {
+			gap++
+		}
+	}
+	require.Equal(t, float64(referral-start)/7, value("elapsed_benefit_weeks"))
+}
+
+// The attrition of every outcome and cell sums from read to analysed.
+func TestAttritionSums(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := drawLife(t)
+		l.study.Cohort.Take = rapid.SampledFrom([]effect.Take{effect.TakeFirst, effect.TakeLast, effect.TakeEach}).Draw(t, "take")
+		obs := observe(t, l, l.spells)
+		for _, out := range l.study.Outcomes {
+			read, rest, analysed := int64(0), int64(0), int64(-1)
+			for _, a := range obs.Attrition {
+				switch {
+				case a.Outcome != out.Name:
+				case a.Step == "read":
+					read += a.N
+				default:
+					rest += a.N
+					if a.Step == "analysed" {
+						analysed = a.N
+					}
+				}
+			}
+			require.Equal(t, int64(l.cases.Len()), read)
+			require.Equal(t, read, rest)
+			r, _ := obs.Result(out.Name)
+			complete := int64(0)
+			for _, c := range r.Complete {
+				if c {
+					complete++
+				}
+			}
+			require.Equal(t, complete, analysed)
+		}
+	})
+}
+
+func TestTake(t *testing.T) {
+	cases := &effect.Cases{
+		ID:       []effect.ID{effect.NumberID(1), effect.NumberID(2), effect.NumberID(3), effect.NumberID(4), effect.NumberID(5), effect.NumberID(6)},
+		Person:   []int32{0, 0, 0, 0, 1, 0},
+		Referral: []effect.Date{20, 10, 10, 12, 11, 5},
+		// The fourth has another agreement; the sixth lies before the period.
+		Agreement:    effect.NewFactor([]string{"A", "A", "A", "B", "A", "A"}),
+		Municipality: effect.NewFactor([]string{"1", "1", "1", "1", "1", "1"}),
+		Persons:      []effect.ID{effect.NumberID(1), effect.NumberID(2)},
+	}
+	period := effect.Period{Start: 10, End: 30}
+	for take, want := range map[effect.Take][]string{
+		effect.TakeFirst: {effect.ReasonNotFirst, "", effect.ReasonNotFirst, "", "", effect.ReasonOutsidePeriod},
+		effect.TakeLast:  {"", effect.ReasonNotLast, effect.ReasonNotLast, "", "", effect.ReasonOutsidePeriod},
+		effect.TakeEach:  {"", "", "", "", "", effect.ReasonOutsidePeriod},
+	} {
+		assert.Equal(t, want, effect.Cohort{Period: period, Take: take}.Select(cases), take)
+	}
+}
+
+// Goroutines may add at once (run with -race).
+func TestAddConcurrently(t *testing.T) {
+	var l life
+	rapid.Check(t, func(t *rapid.T) { l = drawLife(t) })
+	want := observe(t, l, l.spells)
+	o, err := effect.NewObserver(l.study, l.cases)
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	for k := range 4 {
+		wg.Go(func() {
+			for i := k; i < len(l.spells); i += 4 {
+				add(o, l.spells[i:i+1])
+			}
+		})
+	}
+	wg.Wait()
+	got, err := o.Observations(context.Background())
+	require.NoError(t, err)
+	assert.Equal(t, fmt.Sprint(want.Results), fmt.Sprint(got.Results))
+}
+
+func TestStudyThatMakesNoSense(t *testing.T) {
+	base := effect.Study{AsOf: 100, Cohort: effect.Cohort{Period: effect.Period{Start: 0, End: 10}}}
+	work := effect.Employment
+	for name, study := range map[string]func(*effect.Study){
+		"no as_of":   func(s *effect.Study) { s.AsOf = effect.NoDate },
+		"no measure": func(s *effect.Study) { s.Outcomes = []effect.Outcome{{Name: "a"}} },
+		"no name":    func(s *effect.Study) { s.Outcomes = []effect.Outcome{{Measure: effect.StateAt{States: work}}} },
+		"same name": func(s *effect.Study) {
+			s.Outcomes = slices.Repeat([]effect.Outcome{{Name: "a", Measure: effect.StateAt{States: work}}}, 2)
+		},
+		"no states": func(s *effect.Study) { s.Outcomes = []effect.Outcome{{Name: "a", Measure: effect.StateAt{}}} },
+		"dead": func(s *effect.Study) {
+			s.Outcomes = []effect.Outcome{{Name: "a", Measure: effect.StateAt{States: effect.States(effect.Dead)}}}
+		},
+		"no window": func(s *effect.Study) {
+			s.Outcomes = []effect.Outcome{{Name: "a", Measure: effect.DaysIn{States: work}}}
+		},
+		"no weeks": func(s *effect.Study) {
+			s.Outcomes = []effect.Outcome{{Name: "a", Measure: effect.Sustained{States: work, Within: effect.Weeks(1)}}}
+		},
+		"long window": func(s *effect.Study) { s.History.Weeks = []int{6000} },
+	} {
+		study2 := base
+		study(&study2)
+		_, err := effect.NewObserver(study2, &effect.Cases{})
+		assert.ErrorIs(t, err, effect.ErrOutcome, name)
+	}
+}

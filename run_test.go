@@ -1,0 +1,320 @@
+package jobeffekt_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/ingest"
+)
+
+const demo = "cmd/jobeffekt/demo"
+
+// job copies the demonstration's run file and terms to a new folder, which
+// reads the demonstration's data.
+func job(t *testing.T, change ...string) *jobeffekt.Config {
+	t.Helper()
+	folder := t.TempDir()
+	for _, name := range []string{"jobeffekt.yaml", "terms.yaml"} {
+		b, err := os.ReadFile(filepath.Join(demo, name))
+		require.NoError(t, err)
+		text := string(b)
+		for i := 0; i+1 < len(change); i += 2 {
+			text = strings.ReplaceAll(text, change[i], change[i+1])
+		}
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600))
+	}
+	c, err := jobeffekt.LoadConfig(filepath.Join(folder, "jobeffekt.yaml"))
+	require.NoError(t, err)
+	c.Data, err = filepath.Abs(filepath.Join(demo, "data"))
+	require.NoError(t, err)
+	return c
+}
+
+func results(t *testing.T, c *jobeffekt.Config) map[string]string {
+	t.Helper()
+	m, err := jobeffekt.ReadManifest(c.ResultsFolder())
+	require.NoError(t, err)
+	out := map[string]string{}
+	for _, r := range m.Results {
+		out[r.Path] = r.SHA256
+	}
+	return out
+}
+
+func TestRunStepByStepEqualsRun(t *testing.T) {
+	whole := job(t)
+	_, err := jobeffekt.Run(context.Background(), whole)
+	require.NoError(t, err)
+	steps := job(t)
+	for _, s := range []jobeffekt.Step{jobeffekt.StepMeasure, jobeffekt.StepEstimate, jobeffekt.StepBenchmark, jobeffekt.StepSettle} {
+		_, err := jobeffekt.RunStep(context.Background(), steps, s)
+		require.NoError(t, err)
+	}
+	assert.Equal(t, results(t, whole), results(t, steps))
+	differences, err := jobeffekt.Verify(context.Background(), steps.ResultsFolder())
+	require.NoError(t, err)
+	assert.Empty(t, differences)
+
+	// Measuring again takes back what was made of the old figures.
+	_, err = jobeffekt.RunStep(context.Background(), steps, jobeffekt.StepMeasure)
+	require.NoError(t, err)
+	assert.NoFileExists(t, filepath.Join(steps.ResultsFolder(), "settlement.parquet"))
+	assert.NoFileExists(t, filepath.Join(steps.ResultsFolder(), "settlement.csv"))
+	_, err = jobeffekt.RunStep(context.Background(), steps, jobeffekt.StepSettle)
+	assert.ErrorIs(t, err, jobeffekt.ErrManifest)
+}
+
+// The same rows in another order, cut into other parts, read by another number
+// of goroutines: the same bytes of every result table.
+func TestSameBytes(t *testing.T) {
+	c := job(t)
+	_, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	want := results(t, c)
+
+	for _, procs := range []int{1, 2, 16} {
+		other := job(t)
+		other.Data = shuffled(t, c.Data, uint64(procs))
+		old := runtime.GOMAXPROCS(procs)
+		_, err := jobeffekt.Run(context.Background(), other)
+		runtime.GOMAXPROCS(old)
+		require.NoError(t, err)
+		assert.Equal(t, want, results(t, other), "%d processors", procs)
+	}
+}
+
+// shuffled writes the dataset in another order of rows, in parts of different
+// sizes, and returns its folder.
+func shuffled(t *testing.T, data string, seed uint64) string {
+	t.Helper()
+	out := t.TempDir()
+	rng := rand.New(rand.NewPCG(seed, 1))
+	for _, name := range []string{"participations", "spells", "persons", "municipalities", "providers"} {
+		paths, _ := filepath.Glob(filepath.Join(data, name, "*.parquet"))
+		if paths == nil {
+			paths = []string{filepath.Join(data, name+".parquet")}
+		}
+		require.Len(t, paths, 1)
+		table, err := ingest.ReadTable(context.Background(), paths[0], ingest.DefaultLimits())
+		require.NoError(t, err)
+		order := rng.Perm(table.Rows())
+		folder := filepath.Join(out, name)
+		require.NoError(t, os.Mkdir(folder, 0o700))
+		for part := 0; len(order) > 0; part++ {
+			n := 1 + rng.IntN(len(order))
+			piece := take(table, order[:n])
+			order = order[n:]
+			var b bytes.Buffer
+			require.NoError(t, piece.WriteParquet(&b))
+			// Names sort differently from the order of writing.
+			require.NoError(t, os.WriteFile(filepath.Join(folder, string(rune('a'+rng.IntN(26)))+string(rune('a'+part))+".parquet"), b.Bytes(), 0o600))
+		}
+	}
+	return out
+}
+
+// take returns the rows of a table, in the order given.
+func take(t *ingest.Table, rows []int) *ingest.Table {
+	out := &ingest.Table{Name: t.Name}
+	for _, c := range t.Columns {
+		n := ingest.Column{Name: c.Name, Doc: c.Doc}
+		switch {
+		case c.Ints != nil:
+			n.Ints = pick(c.Ints, rows)
+		case c.Floats != nil:
+			n.Floats = pick(c.Floats, rows)
+		case c.Dates != nil:
+			n.Dates = pick(c.Dates, rows)
+		case c.Bools != nil:
+			n.Bools = pick(c.Bools, rows)
+		case c.Factor != nil:
+			n.Factor = &effect.Factor{Codes: pick(c.Factor.Codes, rows), Levels: c.Factor.Levels}
+		default:
+			n.Texts = pick(c.Texts, rows)
+		}
+		out.Columns = append(out.Columns, n)
+	}
+	return out
+}
+
+func pick[T any](all []T, rows []int) []T {
+	out := make([]T, 0, len(rows))
+	for _, i := range rows {
+		out = append(out, all[i])
+	}
+	return out
+}
+
+func TestVerifyFindsChanges(t *testing.T) {
+	c := job(t)
+	c.Data = shuffled(t, c.Data, 7)
+	_, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	out := c.ResultsFolder()
+
+	// A result that was edited.
+	path := filepath.Join(out, "settlement.csv")
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, append(b, "x"...), 0o600))
+	d, err := jobeffekt.Verify(context.Background(), out)
+	require.NoError(t, err)
+	assert.Equal(t, []jobeffekt.Difference{{Path: "settlement.csv", What: "changed since the results were written"}}, d)
+	require.NoError(t, os.WriteFile(path, b, 0o600))
+
+	// An input that was edited.
+	inputs, _ := filepath.Glob(filepath.Join(c.Data, "persons", "*.parquet"))
+	require.NoError(t, os.Remove(inputs[0]))
+	d, err = jobeffekt.Verify(context.Background(), out)
+	require.NoError(t, err)
+	require.Len(t, d, 1)
+	assert.Equal(t, "missing", d[0].What)
+
+	// No manifest, no results.
+	require.NoError(t, os.Remove(filepath.Join(out, jobeffekt.ManifestName)))
+	_, err = jobeffekt.Verify(context.Background(), out)
+	assert.ErrorIs(t, err, jobeffekt.ErrManifest)
+}
+
+// A manifest that is doctored together with a result does not pass: the figures
+// are made again.
+func TestVerifyMakesFiguresAgain(t *testing.T) {
+	c := job(t)
+	_, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	out := c.ResultsFolder()
+	m, err := jobeffekt.ReadManifest(out)
+	require.NoError(t, err)
+	k := slices.IndexFunc(m.Results, func(s jobeffekt.Source) bool { return s.Path == "rejects.csv" })
+	require.NoError(t, os.WriteFile(filepath.Join(out, "rejects.csv"), []byte("x"), 0o600))
+	// printf x | sha256sum
+	m.Results[k] = jobeffekt.Source{Path: "rejects.csv", Bytes: 1, SHA256: "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}
+	b, err := json.Marshal(m)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(out, jobeffekt.ManifestName), b, 0o600))
+	d, err := jobeffekt.Verify(context.Background(), out)
+	require.NoError(t, err)
+	assert.Equal(t, []jobeffekt.Difference{{Path: "rejects.csv", What: "not made again with the same bytes"}}, d)
+}
+
+// A cancelled run leaves the folder as it was: old results stay whole, and no
+// temporary file is left.
+func TestCancelledRun(t *testing.T) {
+	c := job(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := jobeffekt.Run(ctx, c)
+	assert.ErrorIs(t, err, context.Canceled)
+	entries, _ := os.ReadDir(c.ResultsFolder())
+	assert.Empty(t, entries)
+
+	_, err = jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	want := results(t, c)
+	_, err = jobeffekt.Run(ctx, c)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, want, results(t, c))
+	entries, err = os.ReadDir(c.ResultsFolder())
+	require.NoError(t, err)
+	assert.Len(t, entries, len(want)+1, "the results and their manifest")
+	for _, e := range entries {
+		info, err := e.Info()
+		require.NoError(t, err)
+		if runtime.GOOS != "windows" {
+			assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), e.Name())
+		}
+	}
+}
+
+// An as_of before any window has ended: said so, and nothing paid.
+func TestNothingObserved(t *testing.T) {
+	c := job(t)
+	c.AsOf = effect.NewDate(2007, 12, 31)
+	r, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	assert.Contains(t, r.Summary(), "No outcome can be told yet: no window has ended by 2007-12-31.")
+	assert.Contains(t, r.Summary(), "Nothing is paid.")
+	for _, l := range r.Settlement.Lines {
+		assert.Zero(t, l.Amount)
+	}
+	assert.NotEmpty(t, r.Settlement.Warnings)
+	m, err := jobeffekt.ReadManifest(c.ResultsFolder())
+	require.NoError(t, err)
+	assert.Equal(t, c.AsOf, m.AsOf)
+}
+
+// What a provider is paid for a reached outcome does not wait for its window,
+// but no effect uses the open windows.
+func TestAsOfInTheMiddle(t *testing.T) {
+	c := job(t)
+	c.AsOf = effect.NewDate(2008, 10, 1)
+	r, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	early := 0
+	for _, res := range r.Observations.Results {
+		for i := range res.Status {
+			if res.Complete[i] {
+				require.LessOrEqual(t, res.WindowEnd[i], c.AsOf)
+			} else if res.Status[i] == effect.Reached && res.Reason[i] == effect.ReasonPending {
+				early++
+				require.LessOrEqual(t, res.ReachedOn[i], c.AsOf)
+			}
+		}
+	}
+	assert.NotZero(t, early)
+}
+
+func TestCheck(t *testing.T) {
+	require.NoError(t, jobeffekt.Check(context.Background(), job(t)))
+
+	c := job(t, "sustained_13w\n    kind", "sustained_26w\n    kind", "method: regression", "method: regressions")
+	err := jobeffekt.Check(context.Background(), c)
+	require.ErrorIs(t, err, jobeffekt.ErrConfig)
+	assert.Contains(t, err.Error(), `agreement A-751, clause sustained-job pays on outcome "sustained_13w", which the run file does not declare`)
+	assert.Contains(t, err.Error(), `clause effect pays on method "regressions"`)
+	_, err = jobeffekt.Run(context.Background(), c)
+	assert.ErrorIs(t, err, jobeffekt.ErrConfig)
+
+	c = job(t)
+	c.Input.Columns = map[string]map[string]string{"spells": {"state": "condition", "person_id": "persn_id"}}
+	err = jobeffekt.Check(context.Background(), c)
+	var schema *ingest.SchemaError
+	require.ErrorAs(t, err, &schema)
+	assert.Len(t, schema.Problems, 2, "all at once")
+
+	c = job(t)
+	c.Data = t.TempDir()
+	err = jobeffekt.Check(context.Background(), c)
+	assert.ErrorContains(t, err, "participations")
+	assert.ErrorContains(t, err, "municipalities")
+}
+
+func TestFaultsOfRunFile(t *testing.T) {
+	b, err := os.ReadFile("testdata/runfile/faults.yaml")
+	require.NoError(t, err)
+	_, err = jobeffekt.ParseConfig("faults.yaml", b)
+	golden(t, "testdata/runfile/faults.txt", err.Error())
+	b, err = os.ReadFile("testdata/runfile/contradictions.yaml")
+	require.NoError(t, err)
+	_, err = jobeffekt.ParseConfig("contradictions.yaml", b)
+	golden(t, "testdata/runfile/contradictions.txt", err.Error())
+}
+
+func TestSchemaIsCurrent(t *testing.T) {
+	b, err := jobeffekt.ConfigSchema()
+	require.NoError(t, err)
+	golden(t, "jobeffekt.schema.json", string(b))
+}
