@@ -21,3 +21,10 @@ func golden(t *testing.T, path, got string) {
 	require.NoError(t, err)
 	assert.Equal(t, string(want), got, "if the change is meant: go test -run %s . -update", t.Name())
 }
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return b
+}

@@ -80,11 +80,16 @@ func (r *Result) writeCohort(b *strings.Builder) {
 // writeBenchmark shows the cells of the providers whose agreements are settled,
 // or counts the verdicts where there are none.
 func (r *Result) writeBenchmark(b *strings.Builder) {
-	fmt.Fprintf(b, "\nVerdicts on the difference from similar citizens of the peer municipalities (cells)\n")
+	// Without peers the provider's part is all there is to tell.
+	part, with := effect.Total, "similar citizens of the peer municipalities"
+	if len(r.Peers) == 0 {
+		part, with = effect.Provider, "similar citizens at other providers and own projects of the municipality"
+	}
+	fmt.Fprintf(b, "\nVerdicts on the difference from %s (cells)\n", with)
 	type key struct{ outcome, method string }
 	order, n := []key{}, map[key]map[effect.Verdict]int{}
 	for _, row := range r.Benchmark {
-		if row.Part != effect.Total || row.Package != "" {
+		if row.Part != part || row.Package != "" {
 			continue
 		}
 		k := key{row.Outcome, row.Method}
@@ -113,7 +118,7 @@ func (r *Result) writeBenchmark(b *strings.Builder) {
 		}
 	}
 	rows := slices.DeleteFunc(slices.Clone(r.Benchmark), func(row effect.BenchmarkRow) bool {
-		return row.Package != "" || row.Part == effect.Municipality || row.Method != r.Benchmark[0].Method ||
+		return row.Package != "" || row.Part == effect.Municipality || len(r.Peers) == 0 && row.Part == effect.Total || row.Method != r.Benchmark[0].Method ||
 			!paid[cellKey{row.Municipality, row.Provider}] || !outcomes[key{outcome: row.Outcome}]
 	})
 	if len(rows) == 0 {
@@ -156,6 +161,10 @@ func (r *Result) writeSettlement(b *strings.Builder) {
 			stopped[k]++
 		}
 	}
+	total := bonus.Ore(0)
+	for _, k := range order {
+		total += sum[k]
+	}
 	w := columns(b)
 	fmt.Fprintf(w, "  agreement\tprovider\tperiod\tlines\tstopped by the gate\tkr.\n")
 	for i, k := range order {
@@ -166,8 +175,10 @@ func (r *Result) writeSettlement(b *strings.Builder) {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%d\t%d\t%s\n", k.agreement, k.provider, k.period, lines[k], stopped[k], sum[k])
 	}
 	w.Flush()
-	if len(order) == 0 {
+	if total == 0 {
 		fmt.Fprintf(b, "  Nothing is paid.\n")
+	} else {
+		fmt.Fprintf(b, "  In total %s kr.\n", total)
 	}
 	for _, warning := range r.Settlement.Warnings {
 		fmt.Fprintf(b, "  %v\n", warning)

@@ -271,9 +271,16 @@ func (e *effectClause) line(codes cellCodes, key figureKey, parts []share) {
 func (e *effectClause) pay(d *draft, row *effect.BenchmarkRow, measured map[effect.DiagnosticName]*effect.Diagnostic, price Ore) {
 	var shut, reasons []string
 	d.gate, shut = e.clause.Gate.judge(measured)
-	paid, name := figure(row.Low), "lower limit of the difference"
+	limit, cautious, gain := row.Low, "lower limit of the difference", "extra "
+	if e.clause.Measure.Better == Low {
+		limit, cautious, gain = row.High, "upper limit of the difference", "fewer "
+	}
+	paid, name := figure(limit), cautious
 	if e.clause.PayOn == Point {
 		paid, name = figure(row.Difference), "difference"
+	}
+	if e.clause.Measure.Better == Low && paid != nil {
+		paid, name = paid.Neg(paid), "-("+name+")"
 	}
 	switch {
 	case row.Refusal != "":
@@ -286,10 +293,11 @@ func (e *effectClause) pay(d *draft, row *effect.BenchmarkRow, measured map[effe
 	if len(shut) > 0 {
 		reasons = append(reasons, ReasonGate+":"+strings.Join(shut, ","))
 	}
-	unit, what := "citizens", "extra citizens"
+	unit := "citizens"
 	if row.Unit != effect.Share {
-		unit, what = string(row.Unit), "extra "+string(row.Unit)
+		unit = string(row.Unit)
 	}
+	what := gain + unit
 	figures := []struct {
 		what  string
 		value float64
@@ -297,7 +305,7 @@ func (e *effectClause) pay(d *draft, row *effect.BenchmarkRow, measured map[effe
 		{fmt.Sprintf("observed, all %d cases", row.N), row.Observed},
 		{fmt.Sprintf("expected of the %d cases that have comparators", row.NCompared), row.Expected},
 		{fmt.Sprintf("difference of those %d, %s part, by %s", row.NCompared, row.Part, row.Method), row.Difference},
-		{fmt.Sprintf("lower limit of the difference, confidence %s", text(row.Confidence)), row.Low},
+		{fmt.Sprintf("%s, confidence %s", cautious, text(row.Confidence)), limit},
 	}
 	for _, f := range figures {
 		d.step(f.what, text(f.value), string(row.Unit), d.Section)

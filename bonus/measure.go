@@ -16,6 +16,9 @@ type Measure struct {
 	Effect string `yaml:"effect,omitempty" doc:"count what was achieved in this outcome beyond what similar citizens achieve: extra citizens, or extra days for an outcome in days"`
 	Part   Part   `yaml:"part,omitempty" doc:"of an effect: provider (against others in the municipality) or total (against the peer municipalities)"`
 	Method string `yaml:"method,omitempty" doc:"of an effect: the method of estimation"`
+	// Better says which way is an improvement. With Low, what is paid for is how
+	// far the outcome lies below what similar citizens have: days on benefit saved.
+	Better Better `yaml:"better,omitempty" doc:"of an effect: high (if left out) when more of the outcome is better, low when less is, as for days on benefit"`
 }
 
 // Outcome is the outcome that the measure is about.
@@ -41,8 +44,8 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 			clause.Gate.check(c, path+".gate")
 		}
 	default:
-		if m.Part != "" || m.Method != "" {
-			c.fault(path+".measure", "part and method belong to an effect")
+		if m.Part != "" || m.Method != "" || m.Better != "" {
+			c.fault(path+".measure", "part, method and better belong to an effect")
 		}
 		if clause.PayOn != "" {
 			c.fault(path+".pay_on", "pay_on belongs to an effect: a reached outcome is counted, not estimated")
@@ -53,13 +56,25 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 	}
 }
 
+// Better says which way of an outcome is an improvement.
+type Better string
+
+// The ways. High is meant where terms say nothing.
+const (
+	High Better = "high"
+	Low  Better = "low"
+)
+
+// Names lists the ways.
+func (Better) Names() []string { return []string{string(High), string(Low)} }
+
 // PayOn says which figure of an uncertain effect is paid.
 type PayOn string
 
 // What can be paid on. Paying on the point pays about 0.4 standard errors to a
 // provider without any effect.
 const (
-	LowerLimit PayOn = "lower_limit"
+	LowerLimit PayOn = "lower_limit" // the cautious limit: where less is better, the upper one
 	Point      PayOn = "point"
 )
 

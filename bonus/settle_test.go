@@ -340,6 +340,16 @@ func TestEffect(t *testing.T) {
 		{name: "not accepted", terms: []string{"          accept_not_applicable: [peers]\n", ""}, want: "200 x 0 = 0.00 gate:peers"},
 		// Days: 1.5 extra days x 160 = 240 days at 20000.
 		{name: "days", row: func(b *effect.BenchmarkRow) { b.Unit, b.Low = effect.Days, 1.5 }, want: "200 x 240 = 4800000.00"},
+		// Where less is better, the cautious limit is the upper one: 0.02 x 160 = 3.2.
+		{name: "less is better", terms: []string{"part: provider, method: regression", "part: provider, method: regression, better: low"}, row: func(b *effect.BenchmarkRow) {
+			b.Difference, b.Low, b.High = -0.06, -0.1, -0.02
+		}, want: "200 x 3.2 = 64000.00"},
+		{name: "less is better, by the point", terms: []string{"part: provider, method: regression", "part: provider, method: regression, better: low", "pay_on: lower_limit", "pay_on: point"}, row: func(b *effect.BenchmarkRow) {
+			b.Difference, b.Low, b.High = -0.06, -0.1, -0.02
+		}, want: "200 x 9.6 = 192000.00"},
+		{name: "more is worse", terms: []string{"part: provider, method: regression", "part: provider, method: regression, better: low"}, row: func(b *effect.BenchmarkRow) {
+			b.Difference, b.Low, b.High = 0.06, 0.02, 0.1
+		}, want: "200 x 0 = 0.00 not_above_0"},
 		{name: "no rest", row: func(b *effect.BenchmarkRow) { b.Low = 1e-9 }, want: "200 x 0.00000016 = 0.00 rounds_to_0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

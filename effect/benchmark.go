@@ -52,8 +52,9 @@ func (f *Figures) judge(difference float64, v variance) {
 		}
 	}
 	f.SE, f.DF = Round(math.Sqrt(total)), Round(total*total/down)
-	if !(total > 0) || math.IsInf(total, 0) {
-		// No variation at all: there is no telling how sure the figure is.
+	size := max(math.Abs(f.Observed), math.Abs(f.Expected))
+	if !(total > 1e-18*size*size) || math.IsInf(total, 0) {
+		// No variation but for rounding: there is no telling how sure the figure is.
 		f.SE, f.DF, f.Verdict, f.Refusal = nan, nan, NotRated, RefusalNoVariation
 		return
 	}

@@ -33,13 +33,17 @@ func NewDate(year int, month time.Month, day int) Date {
 	return Date(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() / 86400)
 }
 
-// ParseDate reads a date written as 2006-01-02.
+// ParseDate reads a date written as 2006-01-02, from FirstDate to LastDate.
 func ParseDate(s string) (Date, error) {
 	t, err := time.Parse(time.DateOnly, s)
 	if err != nil {
 		return NoDate, fmt.Errorf("%w: %q is not a date written as 2008-12-31", ErrDate, s)
 	}
-	return Date(t.Unix() / 86400), nil
+	d := Date(t.Unix() / 86400)
+	if d < FirstDate || d > LastDate {
+		return NoDate, fmt.Errorf("%w: %s lies outside %s to %s", ErrDate, s, FirstDate, LastDate)
+	}
+	return d, nil
 }
 
 // Time returns midnight UTC of the day.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -364,6 +365,30 @@ func dated(cases *Cases, uses []string) float64 {
 	return Round(ok / float64(len(uses)))
 }
 
+// floor puts a floor under the variances of a share: where all citizens of the
+// cell, or all its comparators, have the same outcome, their sample variance is
+// 0, but another sample could have held another outcome. The variance of a share
+// is then that of one more success and one more failure. It says whether it had
+// to. Equal outcomes on both sides stay without variance, and are refused.
+func (e *Expectation) floor() bool {
+	equal := func(share float64) bool { return share < 1e-12 || share > 1-1e-12 }
+	variance := func(share, n float64) float64 {
+		p := (math.Round(share)*n + 1) / (n + 2)
+		return p * (1 - p) / n
+	}
+	cell, comparators := equal(e.Observed), equal(e.Expected)
+	if cell && comparators && math.Abs(e.Observed-e.Expected) < 0.5 {
+		return false
+	}
+	if cell {
+		e.VarCell = max(e.VarCell, variance(e.Observed, float64(e.N)))
+	}
+	if comparators {
+		e.VarComparators = max(e.VarComparators, variance(e.Expected, e.EffectiveN))
+	}
+	return cell || comparators
+}
+
 // weighty counts the municipalities that carry weight.
 func weighty(parts []MunicipalityPart) int {
 	k := 0
@@ -386,6 +411,9 @@ func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused e
 	}
 	c.NComparators, c.EffectiveN, c.MaxWeight = int64(e.Comparators), Round(e.EffectiveN), Round(e.MaxWeight)
 	c.Municipalities = int64(weighty(e.Municipalities))
+	if row.Unit == Share && e.floor() {
+		e.Warnings = append(e.Warnings, "all_outcomes_equal")
+	}
 	c.VarCell, c.VarComparators = Round(e.VarCell), Round(e.VarComparators)
 	c.Rank, c.Columns, c.Converged = int64(e.Rank), int64(e.Columns), e.Converged
 	c.Warnings = strings.Join(e.Warnings, ";")

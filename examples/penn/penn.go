@@ -29,8 +29,8 @@ const (
 	offer        = "bonus-offer"
 )
 
-// epoch is day 0 of the claims' dates.
-var epoch = effect.NewDate(1960, 1, 1)
+// epoch is day 0 of the claims' dates: 1960-01-01.
+const epoch effect.Date = -3653
 
 // participation is a claim: the referral of a claimant to an arm.
 type participation struct {

@@ -18,7 +18,6 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
-	"github.com/jobeffekt/jobeffekt/effect"
 )
 
 // MaxBytes is the largest file that Decode reads.
@@ -170,8 +169,6 @@ func (d *decoder) value(node ast.Node, path string, v reflect.Value) {
 				d.fault(path, Value, "%q is not one of the names allowed here%s", s, Suggest(s, names))
 			} else if err := u.UnmarshalText([]byte(s)); err != nil {
 				d.fault(path, Value, "%s", cause(err))
-			} else if day, ok := u.(*effect.Date); ok && (*day < effect.FirstDate || *day > effect.LastDate) {
-				d.fault(path, Value, "%s lies outside %s to %s", day, effect.FirstDate, effect.LastDate)
 			}
 		}
 		return

@@ -38,9 +38,12 @@ func Schema(title string, v any, special func(reflect.Type) *jsonschema.Schema) 
 		if t.Kind() == reflect.Map && namesOf(t.Key()) != nil {
 			s := &jsonschema.Schema{Type: "object", AdditionalProperties: jsonschema.FalseSchema, Properties: jsonschema.NewProperties()}
 			for _, name := range namesOf(t.Key()) {
-				s.Properties.Set(name, special(t.Elem()))
+				s.Properties.Set(name, r.Mapper(t.Elem()))
 			}
 			return s
+		}
+		if t.Kind() == reflect.Float64 {
+			return &jsonschema.Schema{Type: "number"}
 		}
 		if t.Kind() == reflect.String {
 			// A YAML 1 or 8.2 is read as the text that stands there.

@@ -1,0 +1,59 @@
+package jobeffekt_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/ingest"
+)
+
+// docs/tables.md is the data dictionary of the results, made from the tables
+// themselves.
+func TestDataDictionary(t *testing.T) {
+	c := job(t)
+	_, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	var b strings.Builder
+	b.WriteString("# Result tables\n\nMade by `go test . -run TestDataDictionary -update`. In CSV a missing value is an empty field.\n" +
+		"Columns of covariates depend on the run file; those of the demonstration are shown.\n")
+	for _, s := range []struct {
+		step   string
+		tables []string
+	}{
+		{"measure", []string{"rejects", "counts", "attrition", "cases", "covariates", "outcomes", "peer_strata"}},
+		{"estimate", []string{"peers", "estimates"}},
+		{"benchmark", []string{"benchmark", "diagnostics"}},
+		{"settle", []string{"settlement", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
+	} {
+		for _, name := range s.tables {
+			table, err := ingest.ReadTable(context.Background(), filepath.Join(c.ResultsFolder(), name+".parquet"), ingest.DefaultLimits())
+			require.NoError(t, err)
+			fmt.Fprintf(&b, "\n## %s\n\nWritten by the step %s.\n\n| column | type | meaning |\n|---|---|---|\n", name, s.step)
+			for _, col := range table.Columns {
+				require.NotEmpty(t, col.Doc, "%s.%s", name, col.Name)
+				fmt.Fprintf(&b, "| %s | %s | %s |\n", col.Name, kind(col), strings.ReplaceAll(col.Doc, "|", "or"))
+			}
+		}
+	}
+	golden(t, "docs/tables.md", b.String())
+}
+
+func kind(c ingest.Column) string {
+	switch {
+	case c.Ints != nil:
+		return "whole number"
+	case c.Floats != nil:
+		return "number"
+	case c.Dates != nil:
+		return "date"
+	case c.Bools != nil:
+		return "true or false"
+	}
+	return "text"
+}
