@@ -39,8 +39,8 @@ const SummaryName = "summary.txt"
 // a summary and the manifest to the folder c.Out: whole, or not at all. Files in
 // the folder that are no results of this program are left alone.
 //
-// On an error that comes after rows were read, the rejects are still written to
-// rejects.parquet, without a manifest.
+// When too many rows are bad, the rejects are still written to rejects.parquet,
+// without a manifest, and in a subfolder stopped if the folder holds results.
 func Run(ctx context.Context, c *Config) (*Result, error) { return run(ctx, c, steps()) }
 
 // RunStep does one step, starting from the tables of the steps before it in
@@ -88,7 +88,7 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 		}
 		if err := job.step(ctx, s); err != nil {
 			if s == StepMeasure {
-				err = errors.Join(err, job.saveRejects())
+				err = job.saveRejects(err)
 			}
 			return nil, err
 		}
@@ -188,21 +188,29 @@ func settlementTables(s *bonus.Settlement) []*ingest.Table {
 }
 
 // saveRejects writes the rejects of a run that stopped, so that somebody can
-// see what was wrong with the rows.
-func (j *job) saveRejects() error {
+// see what was wrong with the rows, and returns why it stopped.
+func (j *job) saveRejects(why error) error {
 	rejects := j.data.Rejects()
-	if len(rejects) == 0 {
-		return nil
+	if len(rejects) == 0 || !errors.Is(why, ingest.ErrTooManyRejects) {
+		return why
 	}
-	f, err := newFiles(j.out)
+	folder := j.c.Out
+	if _, err := os.Stat(filepath.Join(j.out, ManifestName)); err == nil {
+		// The results of an earlier run stay as they are.
+		folder = filepath.Join(folder, "stopped")
+	}
+	f, err := newFiles(j.c.resolve(folder))
 	if err != nil {
-		return err
+		return errors.Join(why, err)
 	}
 	defer f.cleanup()
 	if err := f.table(context.Background(), rowTable(TableRejects, rejects), j.c.Formats); err != nil {
-		return err
+		return errors.Join(why, err)
 	}
-	return f.publishPending()
+	if err := f.publishPending(); err != nil {
+		return errors.Join(why, err)
+	}
+	return fmt.Errorf("%w; they are listed in %s, and input.max_reject_share in the run file says how many are allowed", why, filepath.Join(folder, TableRejects+".parquet"))
 }
 
 // load reads the tables of earlier steps back and returns their manifest,

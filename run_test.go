@@ -239,6 +239,51 @@ func TestCancelledRun(t *testing.T) {
 	}
 }
 
+// Bad rows are rejects with a place and a cause; past the share allowed the run
+// stops, and they are there to be read. Earlier results stay.
+func TestTooManyRejects(t *testing.T) {
+	c := job(t)
+	c.Data = broken(t, c.Data, 3000)
+	_, err := jobeffekt.Run(context.Background(), c)
+	require.ErrorIs(t, err, ingest.ErrTooManyRejects)
+	assert.ErrorContains(t, err, "3000 of 97112 rows")
+	assert.ErrorContains(t, err, "results/rejects.parquet")
+	rejects, err := ingest.ReadTable(context.Background(), filepath.Join(c.ResultsFolder(), "rejects.parquet"), ingest.DefaultLimits())
+	require.NoError(t, err)
+	assert.Equal(t, 3000, rejects.Rows())
+	assert.NoFileExists(t, filepath.Join(c.ResultsFolder(), jobeffekt.ManifestName))
+
+	share := 0.05
+	c.Input.MaxRejectShare = &share
+	r, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	assert.Len(t, r.Rejects, 3000)
+	want := results(t, c)
+
+	share = 0.01
+	_, err = jobeffekt.Run(context.Background(), c)
+	require.ErrorIs(t, err, ingest.ErrTooManyRejects)
+	assert.ErrorContains(t, err, "results/stopped/rejects.parquet")
+	assert.Equal(t, want, results(t, c))
+}
+
+// broken is the dataset with the end of its first n spells before their start.
+func broken(t *testing.T, data string, n int) string {
+	t.Helper()
+	out := t.TempDir()
+	require.NoError(t, os.CopyFS(out, os.DirFS(data)))
+	path := filepath.Join(out, "spells", "part-00001.parquet")
+	table, err := ingest.ReadTable(context.Background(), path, ingest.DefaultLimits())
+	require.NoError(t, err)
+	for i := range n {
+		table.Column("end_date").Dates[i] = table.Column("start_date").Dates[i] - 1
+	}
+	var b bytes.Buffer
+	require.NoError(t, table.WriteParquet(&b))
+	require.NoError(t, os.WriteFile(path, b.Bytes(), 0o600))
+	return out
+}
+
 // An as_of before any window has ended: said so, and nothing paid.
 func TestNothingObserved(t *testing.T) {
 	c := job(t)

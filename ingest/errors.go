@@ -118,7 +118,7 @@ type RejectLimitError struct {
 }
 
 func (e *RejectLimitError) Error() string {
-	return fmt.Sprintf("ingest: %s: %d of %d rows are rejected, more than the share of %g that is allowed (look at the rejects, or raise MaxRejectShare)",
+	return fmt.Sprintf("ingest: %s: %d of %d rows are rejected, more than the share of %g that is allowed (look at the rejects, mend the rows, or allow a larger share)",
 		e.Table, e.Rejected, e.Rows, e.MaxShare)
 }
 

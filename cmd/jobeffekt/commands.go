@@ -36,7 +36,7 @@ Start with:  jobeffekt demo`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	root.AddCommand(
-		newDemo(log), newCheck(), newRun(log),
+		newDemo(), newCheck(), newRun(log),
 		newStep(log, jobeffekt.StepMeasure, "Read the dataset and observe outcomes: cases, outcomes, attrition"),
 		newStep(log, jobeffekt.StepEstimate, "Choose peers and estimate every cell, from the tables of measure"),
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
@@ -125,7 +125,7 @@ func newRun(log *slog.Logger) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log.Info("run done", "seconds", time.Since(began).Round(time.Millisecond).Seconds(), "participations", r.Observations.Cases.Len(), "rejected", len(r.Rejects))
+			log.Info("run done", "took", time.Since(began).Round(time.Millisecond), "participations", r.Observations.Cases.Len(), "rejected", len(r.Rejects))
 			return f.finish(cmd, r, config)
 		},
 	}
@@ -149,7 +149,7 @@ func newStep(log *slog.Logger, s jobeffekt.Step, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log.Info(string(s)+" done", "seconds", time.Since(began).Round(time.Millisecond).Seconds())
+			log.Info(string(s)+" done", "took", time.Since(began).Round(time.Millisecond))
 			return f.finish(cmd, r, config)
 		},
 	}
@@ -272,7 +272,7 @@ and everything about providers is invented.`,
 			if err := jobeffekt.Synth(cmd.Context(), args[0], o, truthFor); err != nil {
 				return err
 			}
-			log.Info("synth done", "persons", o.Persons, "seconds", time.Since(began).Round(time.Millisecond).Seconds())
+			log.Info("synth done", "persons", o.Persons, "took", time.Since(began).Round(time.Millisecond))
 			return nil
 		},
 	}
@@ -310,7 +310,7 @@ func newSchema() *cobra.Command {
 }
 
 // newDemo unpacks the embedded dataset, run file and terms and does the job.
-func newDemo(log *slog.Logger) *cobra.Command {
+func newDemo() *cobra.Command {
 	var folder string
 	c := &cobra.Command{
 		Use:   "demo",
@@ -319,14 +319,14 @@ func newDemo(log *slog.Logger) *cobra.Command {
 citizens) with its run file and terms, and does the whole job on it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return runDemo(cmd.Context(), cmd.OutOrStdout(), log, folder)
+			return runDemo(cmd.Context(), cmd.OutOrStdout(), folder)
 		},
 	}
 	c.Flags().StringVar(&folder, "folder", "jobeffekt-demo", "folder to unpack and work in")
 	return c
 }
 
-func runDemo(ctx context.Context, stdout io.Writer, log *slog.Logger, folder string) error {
+func runDemo(ctx context.Context, stdout io.Writer, folder string) error {
 	if err := unpackDemo(folder); err != nil {
 		return err
 	}
@@ -338,7 +338,6 @@ func runDemo(ctx context.Context, stdout io.Writer, log *slog.Logger, folder str
 	if err != nil {
 		return err
 	}
-	log.Debug("demo done")
 	fmt.Fprint(stdout, r.Summary())
 	results := config.ResultsFolder()
 	fmt.Fprintf(stdout, "\nResults are in %s, and what they were made of in %s.\nNext:\n  go run ./cmd/jobeffekt explain %s\n  go run ./cmd/jobeffekt verify %s\n", results, folder, results, results)
