@@ -117,9 +117,9 @@ func notRead(m *Measured) []effect.Attrition {
 			}
 		}
 		if total > 0 {
-			out = append(out, effect.Attrition{Outcome: r.Outcome, Step: "read", N: total})
+			out = append(out, effect.Attrition{Outcome: r.Outcome, Step: effect.StepRead, N: total})
 			out = append(out, lines...)
-			out = append(out, effect.Attrition{Outcome: r.Outcome, Order: int64(len(lines) + 1), Step: "analysed"})
+			out = append(out, effect.Attrition{Outcome: r.Outcome, Order: int64(len(lines) + 1), Step: effect.StepAnalysed})
 		}
 	}
 	return out

@@ -52,13 +52,13 @@ func (r *Result) writeCohort(b *strings.Builder) {
 		if !slices.Contains(order, a.Outcome) {
 			order = append(order, a.Outcome)
 		}
-		if !slices.Contains(steps, a.Step) && a.Step != "read" && a.Step != "analysed" {
+		if !slices.Contains(steps, a.Step) && a.Step != effect.StepRead && a.Step != effect.StepAnalysed {
 			steps = append(steps, a.Step)
 		}
 		n[key{a.Outcome, a.Step}] += a.N
 	}
 	slices.Sort(steps)
-	steps = append([]string{"read"}, append(steps, "analysed")...)
+	steps = append([]string{effect.StepRead}, append(steps, effect.StepAnalysed)...)
 	fmt.Fprintf(b, "\nFrom participations read to participations analysed\n")
 	w = columns(b)
 	fmt.Fprintf(w, "  outcome\t%s\n", strings.Join(steps, "\t"))
@@ -69,7 +69,7 @@ func (r *Result) writeCohort(b *strings.Builder) {
 			fmt.Fprintf(w, "\t%s", thousands(n[key{o, s}]))
 		}
 		fmt.Fprintln(w)
-		analysed += n[key{o, "analysed"}]
+		analysed += n[key{o, effect.StepAnalysed}]
 	}
 	w.Flush()
 	if analysed == 0 {

@@ -144,7 +144,7 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 	for s := effect.Excluded; s <= effect.Left; s++ {
 		status.Levels = append(status.Levels, s.String())
 	}
-	var reasons []string
+	reason := effect.Factor{Codes: make([]int32, 0, k*n), Levels: reasons()}
 	var value []float64
 	var reached, ends []effect.Date
 	var complete, followed []bool
@@ -155,12 +155,11 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 			names.Codes = append(names.Codes, int32(r))
 			units.Codes = append(units.Codes, units.Code(string(res.Unit)))
 			status.Codes = append(status.Codes, int32(res.Status[i]))
+			reason.Codes = append(reason.Codes, int32(res.Reason[i])-1) // NoReason is missing
 		}
-		reasons = append(reasons, res.Reason...)
 		value, reached, ends = append(value, res.Value...), append(reached, res.ReachedOn...), append(ends, res.WindowEnd...)
 		complete, followed = append(complete, res.Complete...), append(followed, res.Followed...)
 	}
-	reason := effect.NewFactor(reasons)
 	return &ingest.Table{Name: TableOutcomes, Columns: []ingest.Column{
 		idColumn("participation_id", "participation", k*n, func(i int) effect.ID { return o.Cases.ID[i%n] }),
 		{Name: "outcome", Doc: "outcome", Factor: &names},
@@ -173,6 +172,15 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 		{Name: "complete", Doc: "the window has ended by as_of and the person was there for all of it: effects use these", Bools: complete},
 		{Name: "followed", Doc: "the registers can be relied on for the window", Bools: followed},
 	}}
+}
+
+// reasons lists the names of the reasons, in their order.
+func reasons() []string {
+	var out []string
+	for r := effect.ReasonOutsidePeriod; r <= effect.ReasonPending; r++ {
+		out = append(out, r.String())
+	}
+	return out
 }
 
 // picker takes columns of a table by name and gathers what is missing.
@@ -252,14 +260,15 @@ func readObservations(asOf effect.Date, cases, covariates, outcomes, attrition *
 			Outcome: names.At(at), Unit: effect.Unit(units.At(at)),
 			Value: value[at : at+n], ReachedOn: reached[at : at+n], WindowEnd: ends[at : at+n],
 			Complete: complete[at : at+n], Followed: followed[at : at+n],
-			Status: make([]effect.Status, n), Reason: make([]string, n),
+			Status: make([]effect.Status, n), Reason: make([]effect.Reason, n),
 		}
 		for i := range n {
-			s, ok := effect.ParseStatus(status.At(at + i))
-			if !ok {
-				return nil, fmt.Errorf("%w: table %s has an unknown status", ErrTables, outcomes.Name)
+			var known, stated bool
+			r.Status[i], known = effect.ParseStatus(status.At(at + i))
+			r.Reason[i], stated = effect.ParseReason(reason.At(at + i))
+			if !known || !stated {
+				return nil, fmt.Errorf("%w: table %s has an unknown status or reason", ErrTables, outcomes.Name)
 			}
-			r.Status[i], r.Reason[i] = s, reason.At(at+i)
 		}
 		obs.Results = append(obs.Results, r)
 	}

@@ -187,12 +187,13 @@ func reasonText(reason string) string {
 // ruleText says in words by which rule a case counts or does not.
 func ruleText(rule string) string {
 	code, detail, _ := strings.Cut(rule, ":")
-	if text := map[string]string{
+	reason, _ := effect.ParseReason(detail)
+	if text := map[effect.Reason]string{
 		effect.ReasonOutsidePeriod: "referred outside the period that is measured",
 		effect.ReasonNotFirst:      "the citizen has an earlier case under the agreement",
 		effect.ReasonNotLast:       "the citizen has a later case under the agreement",
 		effect.ReasonNoClock:       "the day from which the outcome is counted is missing",
-	}[detail]; code == RuleExcluded && text != "" {
+	}[reason]; code == RuleExcluded && text != "" {
 		return text
 	}
 	return map[string]string{

@@ -216,7 +216,7 @@ const stopEvery = 1 << 16
 // judgeCases makes the rows of the cases. Reached outcomes that count are
 // candidates until it is known which of a citizen's cases was first.
 func (s *settler) judgeCases(ctx context.Context) error {
-	excluded := map[string]string{}
+	excluded := map[effect.Reason]string{}
 	s.rows, s.origin = make([]CaseLine, 0, s.cases.Len()), make([]origin, 0, s.cases.Len())
 	for i := range int32(s.cases.Len()) {
 		if i%stopEvery == 0 && ctx.Err() != nil {
@@ -256,7 +256,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			switch {
 			case rule == RuleExcluded:
 				if rule = excluded[r.Reason[i]]; rule == "" {
-					rule = strings.TrimSuffix(RuleExcluded+":"+r.Reason[i], ":")
+					rule = strings.TrimSuffix(RuleExcluded+":"+r.Reason[i].String(), ":")
 					excluded[r.Reason[i]] = rule
 				}
 			case offer != nil && !clause.Conditions.allow(offer):
@@ -314,7 +314,7 @@ func (s *settler) clauseAt(terms, version, clause int32) (*Terms, *Clause, strin
 func (m *Measure) rule(r *effect.Result, i int32, asOf effect.Date) string {
 	reason := r.Reason[i]
 	switch {
-	case reason != "" && reason != effect.ReasonPending && reason != effect.ReasonLeft || r.Status[i] == effect.Excluded:
+	case reason != effect.NoReason && reason != effect.ReasonPending && reason != effect.ReasonLeft || r.Status[i] == effect.Excluded:
 		return RuleExcluded
 	case m.Effect != "" && r.Complete[i]:
 		return RuleCounted

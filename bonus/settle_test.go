@@ -30,7 +30,7 @@ type row struct {
 	id, person, municipality, group, provider, agreement, pkg, referral string
 	job                                                                 string // day on which sustained_13w was reached
 	status                                                              effect.Status
-	reason                                                              string
+	reason                                                              effect.Reason
 	complete                                                            bool // window of employed_26w
 }
 
@@ -84,13 +84,13 @@ func observe(rows ...row) *effect.Observations {
 		status, on := r.status, effect.NoDate
 		if r.job != "" {
 			status, on = effect.Reached, day(r.job)
-		} else if status == effect.Excluded && r.reason == "" {
+		} else if status == effect.Excluded && r.reason == effect.NoReason {
 			status = effect.NotReached
 		}
 		job.Status, job.Reason, job.ReachedOn = append(job.Status, status), append(job.Reason, r.reason), append(job.ReachedOn, on)
 		job.Complete = append(job.Complete, r.complete)
 		reason := r.reason
-		if !r.complete && reason == "" {
+		if !r.complete && reason == effect.NoReason {
 			reason = effect.ReasonPending
 		}
 		work.Status, work.Reason = append(work.Status, effect.NotReached), append(work.Reason, reason)

@@ -2,17 +2,17 @@
 -- Run it from the folder that holds jobeffekt-demo, after `go run ./cmd/jobeffekt demo`.
 
 -- 1. From the input alone: n, the share in work at 26 weeks, the days in work within 52 weeks.
-CREATE TABLE cohort AS          -- referred in 2008; a citizen's first under the agreement; ties by id
+CREATE VIEW cohort AS          -- referred in 2008; a citizen's first under the agreement; ties by id
 SELECT * FROM 'jobeffekt-demo/data/participations/*.parquet'
 WHERE referral_date >= DATE '2008-01-01' AND referral_date < DATE '2009-01-01'
 QUALIFY row_number() OVER (PARTITION BY person_id, coalesce(agreement_id, 'no agreement in ' || municipality)
                            ORDER BY referral_date, participation_id) = 1;
 
-CREATE TABLE cell AS
+CREATE VIEW cell AS
 SELECT * FROM cohort
 WHERE municipality = '751' AND match_scheme = 'match5_2004' AND match_group = '4' AND provider_id = 'L751-2';
 
-CREATE TABLE days AS            -- one row per case and day of its year: in work, dead, abroad
+CREATE VIEW days AS            -- one row per case and day of its year: in work, dead, abroad
 SELECT participation_id, referral_date, day::DATE AS day,
        coalesce(bool_or(s.state IN ('ordinary_employment', 'self_employment')), false) AS works,
        coalesce(bool_or(s.state = 'emigrated'), false) AS abroad,
@@ -37,7 +37,7 @@ WHERE municipality = '751' AND match_group = '4' AND provider_id = 'L751-2' AND 
   AND outcome IN ('employed_26w', 'days_employed_52w') ORDER BY outcome DESC;
 
 -- 2. From the tables of results: what similar citizens of the peers achieve (method strata).
-CREATE TABLE classed AS         -- cases with a complete window, in their strata
+CREATE VIEW classed AS         -- cases with a complete window, in their strata
 SELECT c.*, o.value AS y,
        CASE WHEN x_age < 30 THEN '<30' WHEN x_age < 50 THEN '30-<50' WHEN x_age >= 50 THEN '>=50' ELSE 'missing' END || ' | ' ||
        CASE WHEN x_weeks_employed_52 < 0.1 THEN '<0.1' WHEN x_weeks_employed_52 < 13 THEN '0.1-<13'
@@ -46,9 +46,9 @@ FROM 'jobeffekt-demo/results/cases.parquet' c
 JOIN 'jobeffekt-demo/results/outcomes.parquet' o USING (participation_id)
 WHERE o.outcome = 'employed_26w' AND o.complete AND match_scheme = 'match5_2004' AND match_group = '4';
 
-CREATE TABLE inside AS FROM classed WHERE municipality = '751' AND provider_id = 'L751-2';
+CREATE VIEW inside AS FROM classed WHERE municipality = '751' AND provider_id = 'L751-2';
 
-CREATE TABLE kin AS             -- the provider, and who shared a consortium with it on some day
+CREATE VIEW kin AS             -- the provider, and who shared a consortium with it on some day
 SELECT 'L751-2' AS provider_id
 UNION
 SELECT b.provider_id FROM 'jobeffekt-demo/data/providers.parquet' a
@@ -56,14 +56,14 @@ JOIN 'jobeffekt-demo/data/providers.parquet' b USING (consortium_id)
 WHERE a.provider_id = 'L751-2'
   AND a.valid_from < coalesce(b.valid_to, DATE '2200-12-31') AND b.valid_from < coalesce(a.valid_to, DATE '2200-12-31');
 
-CREATE TABLE comparators AS     -- a person once per municipality, with the earliest participation
+CREATE VIEW comparators AS     -- a person once per municipality, with the earliest participation
 SELECT * FROM classed
 WHERE municipality IN (SELECT peer FROM 'jobeffekt-demo/results/peers.parquet' WHERE municipality = '751')
   AND (provider_id IS NULL OR provider_id NOT IN (FROM kin))
   AND person_id NOT IN (SELECT person_id FROM inside)
 QUALIFY row_number() OVER (PARTITION BY municipality, person_id ORDER BY referral_date, participation_id) = 1;
 
-CREATE TABLE strata AS
+CREATE VIEW strata AS
 SELECT stratum, i.n AS in_cell, i.mean AS cell_mean, o.n AS comparators, o.mean AS their_mean
 FROM (SELECT stratum, count(*) AS n, avg(y) AS mean FROM inside GROUP BY stratum) i
 LEFT JOIN (SELECT stratum, count(*) AS n, avg(y) AS mean FROM comparators GROUP BY stratum) o USING (stratum);
@@ -81,7 +81,7 @@ WHERE outcome = 'employed_26w' AND municipality = '751' AND match_group = '4' AN
   AND method = 'strata' AND comparators = 'peers' AND support = 'own';
 
 -- 3. The variance of that difference, from the same tables.
-CREATE TABLE pieces AS          -- each peer's share of the weight, its mean residual and what it adds to the variance
+CREATE VIEW pieces AS          -- each peer's share of the weight, its mean residual and what it adds to the variance
 SELECT c.municipality, sum(w) AS weight, sum(w * r) / sum(w) AS residual, sum(w * w) AS w2,
        sum(w * w * r * r * s.comparators / (s.comparators - 1)) AS square
 FROM (SELECT municipality, stratum, y - their_mean AS r, in_cell / (SELECT sum(in_cell) FROM strata) / comparators AS w

@@ -81,23 +81,43 @@ func ParseStatus(s string) (Status, bool) {
 	return Excluded, false
 }
 
-// The reasons for which a participation is not analysed, in the order in which
-// they are applied: the first that holds is the one that counts.
+// Reason is why a participation is not analysed; NoReason when it is.
+type Reason uint8
+
+// The reasons, in the order in which they are applied: the first that holds is
+// the one that counts.
 const (
-	ReasonOutsidePeriod = "outside_period" // referred outside the cohort's period
-	ReasonNotFirst      = "not_first"      // the person has an earlier participation under the agreement
-	ReasonNotLast       = "not_last"       // the person has a later one
-	ReasonNoClock       = "no_clock"       // the outcome's clock (start or end of the course) has no date
-	ReasonLeft          = "left"           // died or emigrated before the window closed
-	ReasonPending       = "pending"        // the window is still open at as_of
+	NoReason            Reason = iota
+	ReasonOutsidePeriod        // referred outside the cohort's period
+	ReasonNotFirst             // the person has an earlier participation under the agreement
+	ReasonNotLast              // the person has a later one
+	ReasonNoClock              // the outcome's clock (start or end of the course) has no date
+	ReasonLeft                 // died or emigrated before the window closed
+	ReasonPending              // the window is still open at as_of
+	numReasons
 )
+
+// String is the reason as tables hold it, "" for NoReason.
+func (r Reason) String() string {
+	return [numReasons]string{"", "outside_period", "not_first", "not_last", "no_clock", "left", "pending"}[r]
+}
+
+// ParseReason reads what String writes.
+func ParseReason(s string) (Reason, bool) {
+	for r := range numReasons {
+		if r.String() == s {
+			return r, true
+		}
+	}
+	return NoReason, false
+}
 
 // Result is one outcome of every case, in columns in the order of the cases.
 type Result struct {
 	Outcome string
 	Unit    Unit
 	Status  []Status
-	Reason  []string // why a case is not analysed; "" when it is
+	Reason  []Reason
 	Value   []float64
 	// ReachedOn is the first day on which the outcome was reached, which can be
 	// before the window closes; NoDate where it was not.
@@ -151,6 +171,12 @@ type Cell struct {
 // OwnProvider stands in a Cell for the municipality's own projects, which have
 // no provider.
 const OwnProvider = "(own)"
+
+// The first and the last step of an attrition.
+const (
+	StepRead     = "read"
+	StepAnalysed = "analysed"
+)
 
 // Attrition is one line of the attrition table: how many participations of a
 // cell a step took out of an outcome's analysis. For each outcome and cell the

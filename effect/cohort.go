@@ -31,9 +31,9 @@ type Cohort struct {
 	Take   Take // "" is TakeFirst
 }
 
-// Select returns, for every case, why it is not in the cohort, "" if it is.
-func (c Cohort) Select(cases *Cases) []string {
-	out := make([]string, cases.Len())
+// Select returns, for every case, why it is not in the cohort.
+func (c Cohort) Select(cases *Cases) []Reason {
+	out := make([]Reason, cases.Len())
 	for i, d := range cases.Referral {
 		if !c.Period.Contains(d) {
 			out[i] = ReasonOutsidePeriod
@@ -49,7 +49,7 @@ func (c Cohort) Select(cases *Cases) []string {
 		sign, reason = -1, ReasonNotLast
 	}
 	for i := range out {
-		if out[i] != "" {
+		if out[i] != NoReason {
 			continue
 		}
 		k := key{person: cases.Person[i], agreement: -1}
@@ -76,28 +76,24 @@ func (c Cohort) Select(cases *Cases) []string {
 
 // attrition counts, for one result, why cases are not analysed, per cell.
 func attrition(cases *Cases, r *Result) []Attrition {
-	order := []string{ReasonOutsidePeriod, ReasonNotFirst, ReasonNotLast, ReasonNoClock, ReasonLeft, ReasonPending, ""}
 	cells := cases.cells(false)
-	counts := make([][]int64, len(cells.list))
+	counts := make([][numReasons]int64, len(cells.list))
 	for i, reason := range r.Reason {
-		c := cells.of[i]
-		if counts[c] == nil {
-			counts[c] = make([]int64, len(order)+1)
-		}
-		counts[c][0]++
-		counts[c][1+slices.Index(order, reason)]++
+		counts[cells.of[i]][reason]++
 	}
 	var out []Attrition
 	for c, cell := range cells.list {
-		for k, n := range counts[c] {
-			step := "read"
-			if k > 0 {
-				step = cmp.Or(order[k-1], "analysed")
-			}
-			if n > 0 || k == 0 || k == len(order) {
-				out = append(out, Attrition{Outcome: r.Outcome, Cell: cell, Order: int64(k), Step: step, N: n})
+		line := Attrition{Outcome: r.Outcome, Cell: cell, Step: StepRead}
+		for _, n := range counts[c] {
+			line.N += n
+		}
+		out = append(out, line)
+		for reason := ReasonOutsidePeriod; reason < numReasons; reason++ {
+			if n := counts[c][reason]; n > 0 {
+				out = append(out, Attrition{Outcome: r.Outcome, Cell: cell, Order: int64(reason), Step: reason.String(), N: n})
 			}
 		}
+		out = append(out, Attrition{Outcome: r.Outcome, Cell: cell, Order: int64(numReasons), Step: StepAnalysed, N: counts[c][NoReason]})
 	}
 	return out
 }

@@ -50,7 +50,7 @@ func observations(rows []city) *effect.Observations {
 		c.ID, c.Person = append(c.ID, effect.NumberID(int64(i))), append(c.Person, row.person)
 		c.Referral = append(c.Referral, effect.Date(100-i))
 		places, providers, one = append(places, row.municipality), append(providers, row.provider), append(one, "1")
-		r.Status, r.Reason, r.Complete, r.Followed = append(r.Status, effect.NotReached), append(r.Reason, ""), append(r.Complete, true), append(r.Followed, i%4 != 0)
+		r.Status, r.Reason, r.Complete, r.Followed = append(r.Status, effect.NotReached), append(r.Reason, effect.NoReason), append(r.Complete, true), append(r.Followed, i%4 != 0)
 		r.Value, r.WindowEnd, r.ReachedOn = append(r.Value, row.value), append(r.WindowEnd, 200), append(r.ReachedOn, effect.NoDate)
 	}
 	c.Persons = make([]effect.ID, len(rows))

@@ -31,7 +31,7 @@ type Study struct {
 type Observer struct {
 	study    Study
 	cases    *Cases
-	excluded []string // why a case is not in the cohort, "" if it is
+	excluded []Reason // why a case is not in the cohort
 
 	lanes   []lane
 	byState [numStates][]int // lanes that watch a state
@@ -59,7 +59,7 @@ func NewObserver(study Study, cases *Cases) (*Observer, error) {
 	o.first = make([]int32, len(cases.Persons)+1)
 	for i, why := range o.excluded {
 		o.slotOf[i] = -1
-		if why == "" {
+		if why == NoReason {
 			o.slotOf[i] = int32(len(o.caseOf))
 			o.caseOf = append(o.caseOf, int32(i))
 			o.first[cases.Person[i]+1]++
@@ -285,7 +285,7 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 	for _, outcome := range o.study.Outcomes {
 		out.Results = append(out.Results, Result{
 			Outcome: outcome.Name, Unit: outcome.Measure.Unit(),
-			Status: make([]Status, n), Reason: make([]string, n), Value: make([]float64, n),
+			Status: make([]Status, n), Reason: make([]Reason, n), Value: make([]float64, n),
 			ReachedOn: make([]Date, n), WindowEnd: make([]Date, n),
 			Complete: make([]bool, n), Followed: make([]bool, n),
 		})

@@ -136,7 +136,7 @@ func TestObserverAgainstDays(t *testing.T) {
 
 type row struct {
 	status         effect.Status
-	reason         string
+	reason         effect.Reason
 	value          float64
 	reached, ends  effect.Date
 	complete, know bool
@@ -330,10 +330,10 @@ func TestTake(t *testing.T) {
 		Persons:      []effect.ID{effect.NumberID(1), effect.NumberID(2)},
 	}
 	period := effect.Period{Start: 10, End: 30}
-	for take, want := range map[effect.Take][]string{
-		effect.TakeFirst: {effect.ReasonNotFirst, "", effect.ReasonNotFirst, "", "", effect.ReasonOutsidePeriod},
-		effect.TakeLast:  {"", effect.ReasonNotLast, effect.ReasonNotLast, "", "", effect.ReasonOutsidePeriod},
-		effect.TakeEach:  {"", "", "", "", "", effect.ReasonOutsidePeriod},
+	for take, want := range map[effect.Take][]effect.Reason{
+		effect.TakeFirst: {effect.ReasonNotFirst, 0, effect.ReasonNotFirst, 0, 0, effect.ReasonOutsidePeriod},
+		effect.TakeLast:  {0, effect.ReasonNotLast, effect.ReasonNotLast, 0, 0, effect.ReasonOutsidePeriod},
+		effect.TakeEach:  {0, 0, 0, 0, 0, effect.ReasonOutsidePeriod},
 	} {
 		assert.Equal(t, want, effect.Cohort{Period: period, Take: take}.Select(cases), take)
 	}
