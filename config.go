@@ -39,6 +39,8 @@ type Config struct {
 
 	// Path is the run file's own path; the paths in it are relative to its folder.
 	Path string `yaml:"-"`
+	// source is the file as it was read.
+	source Source
 }
 
 // Format is a format of result tables.
@@ -55,9 +57,9 @@ type Input struct {
 	Columns        map[string]map[string]string `yaml:"columns,omitempty" doc:"table: {contract column: column in the input}"`
 	Constants      map[string]map[string]string `yaml:"constants,omitempty" doc:"table: {contract column: one value for every row}"`
 	States         map[string]effect.State      `yaml:"states,omitempty" doc:"code in the input: canonical state; canonical names stand for themselves"`
-	Fixed          []string                     `yaml:"fixed,omitempty" doc:"columns of persons that cannot change, so that they need no valid_from"`
+	Fixed          []string                     `yaml:"fixed,omitempty" doc:"columns of persons or participations that were known at the referral and cannot change since, so that they need no valid_from"`
 	MaxRejectShare *float64                     `yaml:"max_reject_share,omitempty" doc:"share of a table's rows that may be rejected before the run stops; left out: 0.01"`
-	RegistersReach *effect.Date                 `yaml:"registers_reach,omitempty" doc:"last day the registers are complete for; left out: the last day on which a spell begins or ends"`
+	RegistersReach *effect.Date                 `yaml:"registers_reach,omitempty" doc:"last day the registers are complete for; left out: the last day, up to as_of, on which a spell of the cases begins or ends"`
 }
 
 // Cohort says which participations are analysed.
@@ -159,7 +161,18 @@ func LoadConfig(path string) (*Config, error) {
 		return nil, err
 	}
 	c.Path = path
+	c.source = Source{Bytes: int64(len(src)), SHA256: sha(src)}
 	return c, nil
+}
+
+// Validate finds values that make no sense or contradict each other, as loading
+// a run file does for its text; every fault comes at once.
+func (c *Config) Validate() error {
+	var faults strict.Gathered
+	c.check(func(path, format string, args ...any) {
+		faults.Add(nil, path, strict.Contradiction, format, args...)
+	})
+	return faults.Err()
 }
 
 // ParseConfig reads a run file's text; name stands for it in errors.
@@ -204,6 +217,10 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 			fault(at+".name", "another outcome has this name")
 		}
 		names[a.Name] = true
+		if !slices.Contains(a.Kind.Names(), string(a.Kind)) {
+			fault(at+".kind", "there is no kind of outcome %q%s", a.Kind, strict.Suggest(string(a.Kind), a.Kind.Names()))
+			continue
+		}
 		complete := true
 		for _, f := range []struct {
 			name   string
@@ -215,7 +232,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 			{"weeks", a.Weeks != 0, a.Kind == KindSustained},
 		} {
 			complete = complete && f.given == f.wanted
-			if f.given != f.wanted && slices.Contains(a.Kind.Names(), string(a.Kind)) {
+			if f.given != f.wanted {
 				fault(at, "%s", map[bool]string{true: fmt.Sprintf("a %s outcome needs %s", a.Kind, f.name), false: fmt.Sprintf("a %s outcome has no %s", a.Kind, f.name)}[f.wanted])
 			}
 		}
@@ -238,6 +255,8 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 			fault("peers", "give either conditions, year and k, or a list")
 		case byConditions && (len(p.Conditions) == 0 || p.K < 1 || p.Year == 0):
 			fault("peers", "choosing peers by framework conditions needs conditions, year and k")
+		case byConditions && p.K < effect.MinPeers:
+			fault("peers.k", "%d peers or more are needed to tell how much municipalities differ; with fewer every comparison is refused", effect.MinPeers)
 		}
 		for m, list := range p.List {
 			if slices.Contains(list, m) {
@@ -254,6 +273,30 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 			fault("compare.methods", "regression needs covariates")
 		}
 	}
+	for _, f := range []struct {
+		path  string
+		share *float64
+	}{{"compare.max_uncovered", cmpr.MaxUncovered}, {"input.max_reject_share", c.Input.MaxRejectShare}} {
+		if f.share != nil && !(*f.share >= 0 && *f.share <= 1) {
+			fault(f.path, "a share lies between 0 and 1")
+		}
+	}
+	for i, kind := range cmpr.Also {
+		if slices.Contains(cmpr.Also[:i], kind) {
+			fault(fmt.Sprintf("compare.also[%d]", i), "these comparators stand twice")
+		}
+	}
+	if len(c.Terms) > 0 && cohort.Take != "" && cohort.Take != effect.TakeFirst {
+		fault("cohort.take", "only a citizen's first participation is paid on; last and each are for description, without terms")
+	}
+	for i, m := range cmpr.Methods {
+		if !slices.Contains(m.Names(), string(m)) {
+			fault(fmt.Sprintf("compare.methods[%d]", i), "there is no method %q%s", m, strict.Suggest(string(m), m.Names()))
+		}
+	}
+	if len(cmpr.Methods) == 0 || len(c.Outcomes) == 0 || c.AsOf == effect.NoDate {
+		fault("", "as_of, outcomes and compare.methods must be given")
+	}
 	if cmpr.Confidence != 0 && !(cmpr.Confidence > 0 && cmpr.Confidence < 1) {
 		fault("compare.confidence", "a confidence lies between 0 and 1, as 0.95")
 	}
@@ -261,8 +304,11 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 		fault("compare.min_n", "the minimum number of cases is 2 or more")
 	}
 	for i, class := range cmpr.Classes {
-		if !slices.IsSorted(class.Cuts) {
+		if !slices.IsSorted(class.Cuts) || len(slices.Compact(slices.Clone(class.Cuts))) < len(class.Cuts) {
 			fault(fmt.Sprintf("compare.classes[%d].cuts", i), "cuts must ascend")
+		}
+		if derived := c.history().Names(); len(class.Cuts) == 0 && class.Covariate != "referral_quarter" && (class.Covariate == "age" || slices.Contains(derived, class.Covariate)) {
+			fault(fmt.Sprintf("compare.classes[%d]", i), "%s is a number: give the cuts of its classes, as in cuts: [30, 50]", class.Covariate)
 		}
 	}
 }
@@ -281,15 +327,20 @@ func (a Asked) measure() effect.Measure {
 	return nil
 }
 
+// history says which covariates are read off the spells.
+func (c *Config) history() effect.History {
+	if h := c.History; h != nil {
+		return effect.History{Weeks: h.Weeks, ElapsedMax: h.ElapsedMax, ElapsedGap: h.ElapsedGap}
+	}
+	return effect.DefaultHistory()
+}
+
 // Study is what the run file asks of the cases.
 func (c *Config) Study() effect.Study {
-	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: effect.DefaultHistory()}
+	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: c.history()}
 	s.Cohort = effect.Cohort{Period: c.Cohort.Period, Take: cmp.Or(c.Cohort.Take, effect.TakeFirst)}
 	if c.Cohort.From != nil {
 		s.Cohort.Period = effect.Period{Start: *c.Cohort.From, End: *c.Cohort.To}
-	}
-	if h := c.History; h != nil {
-		s.History = effect.History{Weeks: h.Weeks, ElapsedMax: h.ElapsedMax, ElapsedGap: h.ElapsedGap}
 	}
 	if d := c.Input.RegistersReach; d != nil {
 		s.RegistersReach = *d
@@ -331,6 +382,15 @@ func (c *Config) classes() []strata.Class {
 	return out
 }
 
+// classNames are the covariates that the strata method classifies by.
+func (c *Config) classNames() []string {
+	var out []string
+	for _, class := range c.Compare.Classes {
+		out = append(out, class.Covariate)
+	}
+	return out
+}
+
 // IngestOptions say how the dataset is read: the mapping, and the covariates
 // that no history gives.
 func (c *Config) IngestOptions() ingest.Options {
@@ -340,12 +400,8 @@ func (c *Config) IngestOptions() ingest.Options {
 	if c.Input.MaxRejectShare != nil {
 		o.MaxRejectShare = *c.Input.MaxRejectShare
 	}
-	derived := c.Study().History.Names()
-	names := slices.Clone(c.Compare.Covariates)
-	for _, class := range c.Compare.Classes {
-		names = append(names, class.Covariate)
-	}
-	for _, name := range names {
+	derived := c.history().Names()
+	for _, name := range slices.Concat(c.Compare.Covariates, c.classNames()) {
 		if !slices.Contains(derived, name) && !slices.Contains(o.Covariates, name) {
 			o.Covariates = append(o.Covariates, name)
 		}
@@ -353,8 +409,9 @@ func (c *Config) IngestOptions() ingest.Options {
 	return o
 }
 
-// loadTerms reads the terms files. Their faults come all at once.
-func (c *Config) loadTerms() ([]*bonus.Terms, error) {
+// LoadTerms reads the terms files that the configuration names. Their faults come
+// all at once.
+func (c *Config) LoadTerms() ([]*bonus.Terms, error) {
 	var out []*bonus.Terms
 	var errs []error
 	for _, path := range c.Terms {
@@ -373,22 +430,23 @@ func (c *Config) loadTerms() ([]*bonus.Terms, error) {
 	return out, errors.Join(errs...)
 }
 
-// checkNeeds compares what the terms pay on with what the run file computes.
-func (c *Config) checkNeeds(terms []*bonus.Terms) error {
+// checkTerms says what the terms need and the job will not know.
+func (c *Config) checkTerms(terms []*bonus.Terms) error {
+	k := bonus.Known{Outcomes: map[string]effect.Unit{}, Peers: c.Peers != nil, ByPackage: c.Compare.ByPackage}
+	for _, a := range c.Outcomes {
+		k.Outcomes[a.Name] = a.measure().Unit()
+	}
+	for _, m := range c.Compare.Methods {
+		k.Methods = append(k.Methods, string(m))
+	}
 	var errs []error
+	files := map[string]string{}
 	for _, t := range terms {
-		for _, n := range t.Needs() {
-			where := fmt.Sprintf("agreement %s, clause %s", n.Agreement, n.Clause)
-			if !slices.ContainsFunc(c.Outcomes, func(a Asked) bool { return a.Name == n.Outcome }) {
-				errs = append(errs, fmt.Errorf("%w: %s pays on outcome %q, which the run file does not declare", ErrConfig, where, n.Outcome))
-			}
-			if n.Method != "" && !slices.Contains(c.Compare.Methods, MethodName(n.Method)) {
-				errs = append(errs, fmt.Errorf("%w: %s pays on method %q, which compare.methods does not name", ErrConfig, where, n.Method))
-			}
-			if n.Part == effect.Total && c.Peers == nil {
-				errs = append(errs, fmt.Errorf("%w: %s pays on the total difference, which needs peers", ErrConfig, where))
-			}
+		if other, twice := files[t.Agreement]; twice {
+			errs = append(errs, fmt.Errorf("%w: %s and %s are both terms of agreement %s", ErrConfig, other, t.File, t.Agreement))
 		}
+		files[t.Agreement] = t.File
+		errs = append(errs, t.Check(k))
 	}
 	return errors.Join(errs...)
 }

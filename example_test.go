@@ -38,19 +38,19 @@ func Example() {
 	}
 	fmt.Print("\n", e)
 	// Output:
-	// 45331.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P1/751
+	// 41310.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P1/751
 	// 0.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P2/751
-	// 487852.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P1/751
-	// 372142.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P2/751
+	// 483244.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P1/751
+	// 368341.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P2/751
 	// 12000.00 A-751/L751-2/2010H1/sustained-job@2008-01-01/match5_2004/4/P1
-	// -517325.00 A-751/L751-2/2010H1/cap
+	// -504895.00 A-751/L751-2/2010H1/cap
 	//
 	// A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P1/751
-	// 45331.00 kr. to L751-2 for 2010H1 (provisional, retrospective)
+	// 41310.00 kr. to L751-2 for 2010H1 (provisional, retrospective)
 	//
 	//   A price for each citizen in work at 26 weeks beyond what similar citizens achieve with others in the city
 	//   section 8.4 of Framework agreement 2008, annex 4 (invented), 2007-11-15; version in force from 2008-01-01
-	//   terms sha256 f82137e04f42284b3e6e510250f3ea6761df2aa7445a9b17297d3eed2c7335f7
+	//   terms sha256 a324f0c19b4e9d254008180b2b967e4b9747cc68e796c3df70cfeb23f3d89417
 	//
 	// Cases of match group 4 (match5_2004), package P1 in 751, over all periods
 	//   94  counted             the case counts
@@ -58,30 +58,32 @@ func Example() {
 	//   1   left                the citizen died or emigrated before the window was over
 	//
 	// Gate
-	//   n                 94      at least 30    PASS
-	//   follow_up         1       at least 0.95  PASS
-	//   uncovered_share   0       at most 0.1    PASS
-	//   peers             (none)  at least 4     NOT_APPLICABLE, which the terms accept  the provider's part lies within one municipality
-	//   dated_covariates  1       at least 1     PASS
+	//   n                 94             at least 30    PASS
+	//   follow_up         1              at least 0.95  PASS
+	//   uncovered_share   0              at most 0.1    PASS
+	//   peers             (none)         at least 4     NOT_APPLICABLE, which the terms accept  the provider's part lies within one municipality
+	//   dated_covariates  1              at least 1     PASS
+	//   overlap           6.91239079     at least 1     PASS
+	//   max_weight        0.00275709682  at most 0.05   PASS
 	//
 	// Steps
 	//   1  observed, all 94 cases                                                                      0.361702128 share      8.4
-	//   2  expected of the 94 cases that have comparators                                              0.251231339 share      8.4
-	//   3  difference of those 94, provider part, by regression                                        0.110470789 share      8.4
-	//   4  lower limit of the difference, confidence 0.95                                              0.0120560044 share     8.4
+	//   2  expected of the 94 cases that have comparators                                              0.252188507 share      8.4
+	//   3  difference of those 94, provider part, by regression                                        0.10951362 share       8.4
+	//   4  lower limit of the difference, confidence 0.95                                              0.0109868342 share     8.4
 	//   5  cases that have comparators                                                                 94 citizens            8.4
-	//   6  extra citizens = lower limit of the difference (not under 0) x cases that have comparators  1.1332644136 citizens  8.4
+	//   6  extra citizens = lower limit of the difference (not under 0) x cases that have comparators  1.0327624148 citizens  8.4
 	//   7  price of one                                                                                40000.00 kr.           8.4
-	//   8  quantity x price                                                                            45330.576544 kr.       8.4
-	//   9  rounded to krone, half_up                                                                   45331.00 kr.           rounding
+	//   8  quantity x price                                                                            41310.496592 kr.       8.4
+	//   9  rounded to krone, half_up                                                                   41310.00 kr.           rounding
 	//
 	// All lines of the provider in the period
-	//   45331.00 kr.    A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P1/751
+	//   41310.00 kr.    A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P1/751
 	//   0.00 kr.        A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P2/751
-	//   487852.00 kr.   A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P1/751
-	//   372142.00 kr.   A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P2/751
+	//   483244.00 kr.   A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P1/751
+	//   368341.00 kr.   A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P2/751
 	//   12000.00 kr.    A-751/L751-2/2010H1/sustained-job@2008-01-01/match5_2004/4/P1
-	//   -517325.00 kr.  A-751/L751-2/2010H1/cap
+	//   -504895.00 kr.  A-751/L751-2/2010H1/cap
 	//   400000.00 kr.   sum
 }
 
@@ -106,7 +108,7 @@ func ExampleEvaluate() {
 		}
 	}
 	// Output:
-	// total         0.066 [ 0.001,  0.132] higher_made_probable
-	// municipality -0.056 [-0.113,  0.002] no_difference_shown
-	// provider      0.122 [ 0.076,  0.168] higher_made_probable
+	// total         0.066 [ 0.000,  0.132] higher_made_probable
+	// municipality -0.055 [-0.113,  0.003] no_difference_shown
+	// provider      0.122 [ 0.076,  0.167] higher_made_probable
 }

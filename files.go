@@ -3,34 +3,78 @@ package jobeffekt
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"github.com/gofrs/flock"
 
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
 // files are results on their way to a folder: each is written whole to a
 // temporary file, and none stands under its own name before all are written.
+//
+// While they are written the folder is locked, so that two runs cannot mix.
 type files struct {
 	folder  string
+	lock    *flock.Flock
 	pending []*pending
 	results []Source
 }
+
+// LockName is the file by which a run keeps others out of its folder. It may
+// stay behind, and means nothing then.
+const LockName = ".jobeffekt.lock"
+
+// ErrBusy says that another run is writing to the same folder.
+var ErrBusy = errors.New("another run is writing to this folder; wait for it, or name another folder")
 
 func newFiles(folder string) (*files, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("results folder: %w", err)
 	}
-	return &files{folder: folder}, nil
+	f := &files{folder: folder, lock: flock.New(filepath.Join(folder, LockName), flock.SetPermissions(0o600))}
+	switch free, err := f.lock.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("results folder: %w", err)
+	case !free:
+		return nil, fmt.Errorf("results folder %s: %w", folder, ErrBusy)
+	}
+	// A run that was killed leaves temporary files; nobody else writes here now.
+	entries, err := os.ReadDir(folder)
+	for _, e := range entries {
+		if temporary(e.Name()) {
+			err = errors.Join(err, os.Remove(filepath.Join(folder, e.Name())))
+		}
+	}
+	if err != nil {
+		f.cleanup()
+		return nil, fmt.Errorf("results folder: %w", err)
+	}
+	return f, nil
 }
 
-// cleanup drops what was not published. It does nothing after publish.
+// temporary says whether a file is one that this package left behind: a dot, the
+// name of a result, and digits.
+func temporary(base string) bool {
+	name := strings.TrimRight(strings.TrimPrefix(base, "."), "0123456789")
+	return "."+name != base && strings.HasPrefix(base, ".") && (name == ManifestName || name == SummaryName || slices.ContainsFunc(steps(), func(s Step) bool {
+		return slices.ContainsFunc(resultsOf(s), func(t string) bool { return name == t+".parquet" || name == t+".csv" })
+	}))
+}
+
+// cleanup drops what was not published and lets others in.
 func (f *files) cleanup() {
 	for _, p := range f.pending {
 		_ = p.drop() // best effort: what is left is a temporary file
+	}
+	if f.lock != nil {
+		_ = f.lock.Close() // the process's end would release it too
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -73,8 +74,25 @@ func ReadManifest(folder string) (*Manifest, error) {
 		return nil, fmt.Errorf("%w: no %s in it, so it holds no finished results; run the job first: %w", ErrManifest, ManifestName, err)
 	}
 	var m Manifest
-	if err := json.Unmarshal(b, &m); err != nil || m.Format != 1 {
-		return nil, fmt.Errorf("%w: its %s is not one this program can read: %w", ErrManifest, ManifestName, errors.Join(err))
+	bad := func(why string) (*Manifest, error) {
+		return nil, fmt.Errorf("%w: its %s is not one this program can read: %s", ErrManifest, ManifestName, why)
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return bad("it is no JSON of a manifest")
+	}
+	if m.Format != 1 {
+		return bad(fmt.Sprintf("format %d, where 1 is known", m.Format))
+	}
+	// A folder holds the steps from the first on, each with all of its tables.
+	if len(m.Steps) == 0 || len(m.Steps) > len(steps()) || !slices.Equal(m.Steps, steps()[:len(m.Steps)]) {
+		return bad("its steps are not the first of measure, estimate, benchmark and settle")
+	}
+	for _, s := range m.Steps {
+		for _, t := range resultsOf(s) {
+			if !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" }) {
+				return bad(fmt.Sprintf("it does not name %s.parquet, which the step %s writes", t, s))
+			}
+		}
 	}
 	return &m, nil
 }
@@ -108,6 +126,11 @@ func hashFile(file, path string) (Source, error) {
 	h := sha256.New()
 	n, err := io.Copy(h, f)
 	return Source{Path: path, Bytes: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
+}
+
+func sha(b []byte) string {
+	h := sha256.Sum256(b)
+	return hex.EncodeToString(h[:])
 }
 
 // sources describes files, with paths relative to the results folder.

@@ -2,13 +2,17 @@
 
 package jobeffekt
 
-import "github.com/google/renameio/v2"
+import (
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+)
 
 // pending is a file that does not stand under its name yet.
 type pending struct{ *renameio.PendingFile }
 
 func newPending(path string) (*pending, error) {
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o600))
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o600))
 	return &pending{f}, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -55,30 +56,42 @@ func RunStep(ctx context.Context, c *Config, s Step) (*Result, error) {
 }
 
 func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
-	out := c.resolve(c.Out)
-	job := &job{c: c, out: out, result: &Result{AsOf: c.AsOf}}
-	if job.terms, err = c.loadTerms(); err != nil {
+	if c.Path == "" {
+		return nil, fmt.Errorf("%w: results in files need a configuration that was read from one; use Evaluate for one made in memory", ErrConfig)
+	}
+	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if err := c.checkNeeds(job.terms); err != nil {
+	if err := c.checkFolders(); err != nil {
+		return nil, err
+	}
+	out := c.resolve(c.Out)
+	job := &job{c: c, out: out, result: &Result{AsOf: c.AsOf}}
+	if job.terms, err = c.LoadTerms(); err != nil {
+		return nil, err
+	}
+	if err := c.checkTerms(job.terms); err != nil {
 		return nil, err
 	}
 	if job.data, err = ingest.OpenFolder(c.resolve(c.Data), c.IngestOptions()); err != nil {
 		return nil, err
-	}
-	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Standing: bonus.Standing}
-	var before []Step
-	if first := slices.Index(steps(), todo[0]); first > 0 {
-		before = steps()[:first]
-		if m, err = job.load(ctx, before); err != nil {
-			return nil, err
-		}
 	}
 	f, err := newFiles(out)
 	if err != nil {
 		return nil, err
 	}
 	defer f.cleanup()
+	// Inputs are described before they are read. The dataset refuses a file that
+	// changed since it was opened, so what is read is what is described.
+	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Standing: bonus.Standing}
+	if err := job.describe(m); err != nil {
+		return nil, err
+	}
+	if first := slices.Index(steps(), todo[0]); first > 0 {
+		if m, err = job.load(ctx, m, steps()[:first]); err != nil {
+			return nil, err
+		}
+	}
 	for _, s := range todo {
 		if s == StepSettle && len(job.terms) == 0 {
 			if len(todo) == 1 {
@@ -88,6 +101,7 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 		}
 		if err := job.step(ctx, s); err != nil {
 			if s == StepMeasure {
+				f.cleanup()
 				err = job.saveRejects(err)
 			}
 			return nil, err
@@ -107,9 +121,6 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 		return nil, err
 	}
 	m.Results = append(m.Results, f.results...)
-	if err := job.describe(m); err != nil {
-		return nil, err
-	}
 	var stale []string
 	for _, s := range steps() {
 		if !slices.Contains(m.Steps, s) {
@@ -142,6 +153,13 @@ func (j *job) step(ctx context.Context, s Step) error {
 		m, err := Measure(ctx, j.data, j.c)
 		if err != nil {
 			return err
+		}
+		// Named from the dataset's folder, the same rows make the same table
+		// wherever the job is run from.
+		for k := range m.Rejects {
+			if m.Rejects[k].File, err = relative(j.c.resolve(j.c.Data), m.Rejects[k].File); err != nil {
+				return err
+			}
 		}
 		r.Measured = *m
 	case StepEstimate:
@@ -183,7 +201,7 @@ func (j *job) tables(s Step) []*ingest.Table {
 func settlementTables(s *bonus.Settlement) []*ingest.Table {
 	return []*ingest.Table{
 		rowTable(TableSettlement, s.Lines), rowTable(TableSteps, s.Steps), rowTable(TableGate, s.Gate),
-		rowTable(TableCounted, s.Counts), rowTable(TableCaseLines, s.Cases),
+		rowTable(TableCounted, s.Counts), caseLineTable(s.Cases),
 	}
 }
 
@@ -214,8 +232,9 @@ func (j *job) saveRejects(why error) error {
 }
 
 // load reads the tables of earlier steps back and returns their manifest,
-// reduced to those steps.
-func (j *job) load(ctx context.Context, before []Step) (*Manifest, error) {
+// reduced to those steps. It refuses tables that were made by another run file or
+// of other data than now describes, or that are not as they were written.
+func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest, error) {
 	m, err := ReadManifest(j.out)
 	if err != nil {
 		return nil, err
@@ -225,16 +244,15 @@ func (j *job) load(ctx context.Context, before []Step) (*Manifest, error) {
 			return nil, fmt.Errorf("%w: the step %s has not been done; do it first", ErrManifest, s)
 		}
 	}
-	now, err := hashFile(j.c.Path, "")
-	if err != nil {
-		return nil, err
-	}
-	if now.SHA256 != m.RunFile.SHA256 {
+	switch {
+	case now.RunFile.SHA256 != m.RunFile.SHA256:
 		return nil, fmt.Errorf("%w: the tables were made by another version of the run file; start again from measure", ErrManifest)
+	case now.Data != m.Data || !slices.Equal(now.Inputs, m.Inputs):
+		return nil, fmt.Errorf("%w: the tables were made of other data than there are now; start again from measure", ErrManifest)
 	}
 	j.c = j.c.with(m.AsOf)
 	j.result.AsOf = m.AsOf
-	m.Steps = before
+	m.Steps, m.Terms, m.Program = slices.Clone(before), now.Terms, now.Program
 	keep := []Source{}
 	for _, s := range before {
 		for _, t := range resultsOf(s) {
@@ -247,8 +265,8 @@ func (j *job) load(ctx context.Context, before []Step) (*Manifest, error) {
 	}
 	m.Results = keep
 	for _, r := range keep {
-		if now, err := hashFile(filepath.Join(j.out, r.Path), r.Path); err != nil || now != r {
-			return nil, fmt.Errorf("%w: %s is not as it was written; start again from measure: %w", ErrManifest, r.Path, errors.Join(err))
+		if err := unchanged(j.out, r); err != nil {
+			return nil, err
 		}
 	}
 	r := j.result
@@ -305,27 +323,54 @@ func readRows[T any](ctx context.Context, folder, name string) ([]T, error) {
 	return ingest.ToRows[T](t)
 }
 
-// describe fills in what the results were made of.
-func (j *job) describe(m *Manifest) error {
-	list, err := sources(j.out, []string{j.c.Path})
+// unchanged says whether a result is as it was written.
+func unchanged(folder string, r Source) error {
+	now, err := hashFile(filepath.Join(folder, r.Path), r.Path)
 	if err != nil {
+		return fmt.Errorf("%w: %w", ErrManifest, err)
+	}
+	if now != r {
+		return fmt.Errorf("%w: %s is not as it was written; do its step again", ErrManifest, r.Path)
+	}
+	return nil
+}
+
+// describe fills in what the results are made of: the run file and terms as they
+// were parsed, the inputs as they are before they are read.
+func (j *job) describe(m *Manifest) (err error) {
+	m.RunFile = j.c.source
+	if m.RunFile.Path, err = relative(j.out, j.c.Path); err != nil {
 		return err
 	}
-	m.RunFile = list[0]
 	if m.Data, err = relative(j.out, j.c.resolve(j.c.Data)); err != nil {
 		return err
 	}
-	var terms []string
-	for _, t := range j.c.Terms {
-		terms = append(terms, j.c.resolve(t))
+	for i, t := range j.c.Terms {
+		s := Source{Bytes: j.terms[i].Bytes, SHA256: j.terms[i].SHA256}
+		if s.Path, err = relative(j.out, j.c.resolve(t)); err != nil {
+			return err
+		}
+		m.Terms = append(m.Terms, s)
 	}
-	if m.Terms, err = sources(j.out, terms); err != nil {
+	m.Inputs, err = sources(j.out, j.data.Files())
+	return err
+}
+
+// checkFolders refuses results in the folder of the dataset, where they would be
+// taken for input.
+func (c *Config) checkFolders() error {
+	out, err := filepath.Abs(c.resolve(c.Out))
+	if err != nil {
 		return err
 	}
-	if !slices.Contains(m.Steps, StepMeasure) || len(m.Inputs) == 0 {
-		m.Inputs, err = sources(j.out, j.data.Files())
+	data, err := filepath.Abs(c.resolve(c.Data))
+	if err != nil {
+		return err
 	}
-	return err
+	if rel, err := filepath.Rel(data, out); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return fmt.Errorf("%w: out (%s) lies in the dataset's folder, where results would be taken for input", ErrConfig, c.Out)
+	}
+	return nil
 }
 
 // ReadSettlement reads the settlement tables of a results folder, to be
@@ -337,6 +382,12 @@ func ReadSettlement(ctx context.Context, folder string) (*bonus.Settlement, erro
 	}
 	if !slices.Contains(m.Steps, StepSettle) {
 		return nil, fmt.Errorf("%w: nothing was settled in it", ErrManifest)
+	}
+	for _, t := range resultsOf(StepSettle) {
+		k := slices.IndexFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" })
+		if err := unchanged(folder, m.Results[k]); err != nil {
+			return nil, err
+		}
 	}
 	s := &bonus.Settlement{}
 	if s.Lines, err = readRows[bonus.Line](ctx, folder, TableSettlement); err != nil {
@@ -351,7 +402,11 @@ func ReadSettlement(ctx context.Context, folder string) (*bonus.Settlement, erro
 	if s.Counts, err = readRows[bonus.Count](ctx, folder, TableCounted); err != nil {
 		return nil, err
 	}
-	s.Cases, err = readRows[bonus.CaseLine](ctx, folder, TableCaseLines)
+	t, err := readTable(ctx, folder, TableCaseLines)
+	if err != nil {
+		return nil, err
+	}
+	s.Cases, err = readCaseLines(t)
 	return s, err
 }
 
@@ -363,8 +418,9 @@ type Difference struct {
 
 // Verify makes the results of a folder again from what its manifest names, in a
 // temporary folder, and compares. It returns what differs: inputs, run file or
-// terms that changed, result files that are not as written, and results that
-// come out otherwise. Nothing in the folder is touched.
+// terms that changed, result files that are not as written or that the manifest
+// does not name, results and entries of the manifest that come out otherwise.
+// Nothing in the folder is touched.
 func Verify(ctx context.Context, folder string) ([]Difference, error) {
 	m, err := ReadManifest(folder)
 	if err != nil {
@@ -382,6 +438,16 @@ func Verify(ctx context.Context, folder string) ([]Difference, error) {
 			out = append(out, Difference{s.Path, "changed since the results were written"})
 		}
 	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		ext := filepath.Ext(e.Name())
+		if named := slices.ContainsFunc(m.Results, func(s Source) bool { return s.Path == e.Name() }); !named && (ext == ".parquet" || ext == ".csv") {
+			out = append(out, Difference{e.Name(), "not named in the manifest"})
+		}
+	}
 	if len(out) > 0 {
 		return out, nil
 	}
@@ -389,27 +455,43 @@ func Verify(ctx context.Context, folder string) ([]Difference, error) {
 	if err != nil {
 		return nil, err
 	}
-	again, err := os.MkdirTemp("", "jobeffekt-verify-")
+	temp, err := os.MkdirTemp("", "jobeffekt-verify-")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(again)
+	defer os.RemoveAll(temp)
 	c = c.with(m.AsOf)
 	if c.Data, err = filepath.Abs(filepath.Join(folder, filepath.FromSlash(m.Data))); err != nil {
 		return nil, err
 	}
-	c.Out = again
+	c.Out = temp
 	if _, err := run(ctx, c, m.Steps); err != nil {
 		return nil, err
 	}
+	again, err := ReadManifest(temp)
+	if err != nil {
+		return nil, err
+	}
 	for _, s := range m.Results {
-		now, err := hashFile(filepath.Join(again, s.Path), s.Path)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, err
-		}
-		if now != s {
+		k := slices.IndexFunc(again.Results, func(r Source) bool { return r.Path == s.Path })
+		if k < 0 || again.Results[k] != s {
 			out = append(out, Difference{s.Path, "not made again with the same bytes"})
 		}
+	}
+	for _, s := range again.Results {
+		if !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == s.Path }) {
+			out = append(out, Difference{s.Path, "missing from the manifest"})
+		}
+	}
+	// Paths differ with the folder; what they hold must not.
+	hashes := func(list []Source) (out []string) {
+		for _, s := range list {
+			out = append(out, s.SHA256)
+		}
+		return out
+	}
+	if m.Standing != again.Standing || !slices.Equal(hashes(m.Terms), hashes(again.Terms)) || !slices.Equal(hashes(m.Inputs), hashes(again.Inputs)) {
+		out = append(out, Difference{ManifestName, "standing, terms or inputs are not those of the results"})
 	}
 	return out, nil
 }
@@ -418,15 +500,25 @@ func Verify(ctx context.Context, folder string) ([]Difference, error) {
 // file, the terms and what they need, and the columns of the dataset. It returns
 // every fault found.
 func Check(ctx context.Context, c *Config) error {
-	terms, err := c.loadTerms()
+	if err := errors.Join(c.Validate(), c.checkFolders()); err != nil {
+		return err
+	}
+	terms, err := c.LoadTerms()
 	if err == nil {
-		err = c.checkNeeds(terms)
+		err = c.checkTerms(terms)
 	}
 	data, open := ingest.OpenFolder(c.resolve(c.Data), c.IngestOptions())
 	if open != nil {
 		return errors.Join(err, open)
 	}
-	return errors.Join(err, data.Check(ctx), c.checkTables(data))
+	err = errors.Join(err, data.Check(ctx), c.checkTables(data))
+	if err == nil && c.Peers != nil && len(c.Peers.List) == 0 {
+		conditions, read := data.Conditions(ctx)
+		if err = read; err == nil {
+			err = c.checkConditions(conditions)
+		}
+	}
+	return err
 }
 
 // checkTables says which tables the run file needs and the dataset lacks.

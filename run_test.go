@@ -12,10 +12,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gofrs/flock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
@@ -210,6 +212,153 @@ func TestVerifyMakesFiguresAgain(t *testing.T) {
 	assert.Equal(t, []jobeffekt.Difference{{Path: "rejects.csv", What: "not made again with the same bytes"}}, d)
 }
 
+// Leaving a forged table out of the manifest does not help, nor does adding one,
+// nor other words about the standing.
+func TestVerifyFindsForgery(t *testing.T) {
+	c := job(t)
+	_, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	out := c.ResultsFolder()
+	path := filepath.Join(out, jobeffekt.ManifestName)
+	good := read(t, path)
+	doctor := func(change func(*jobeffekt.Manifest)) {
+		var m jobeffekt.Manifest
+		require.NoError(t, json.Unmarshal(good, &m))
+		change(&m)
+		b, err := json.Marshal(m)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, b, 0o600))
+	}
+	without := func(name string) func(*jobeffekt.Manifest) {
+		return func(m *jobeffekt.Manifest) {
+			m.Results = slices.DeleteFunc(m.Results, func(s jobeffekt.Source) bool { return s.Path == name })
+		}
+	}
+	doctor(without("settlement.parquet"))
+	_, err = jobeffekt.Verify(context.Background(), out)
+	assert.ErrorIs(t, err, jobeffekt.ErrManifest)
+	_, err = jobeffekt.ReadSettlement(context.Background(), out)
+	assert.ErrorIs(t, err, jobeffekt.ErrManifest)
+
+	for name, change := range map[string]func(*jobeffekt.Manifest){
+		"settlement.csv":       without("settlement.csv"),
+		jobeffekt.SummaryName:  without(jobeffekt.SummaryName),
+		jobeffekt.ManifestName: func(m *jobeffekt.Manifest) { m.Standing = "booked, final" },
+	} {
+		doctor(change)
+		d, err := jobeffekt.Verify(context.Background(), out)
+		require.NoError(t, err)
+		require.NotEmpty(t, d, name)
+		assert.Equal(t, name, d[0].Path)
+	}
+	for _, steps := range [][]jobeffekt.Step{{}, {jobeffekt.StepSettle}, {"measure", "bogus"}} {
+		doctor(func(m *jobeffekt.Manifest) { m.Steps = steps })
+		_, err = jobeffekt.Verify(context.Background(), out)
+		assert.ErrorIs(t, err, jobeffekt.ErrManifest)
+	}
+	require.NoError(t, os.WriteFile(path, good, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(out, "settlement_final.csv"), []byte("x"), 0o600))
+	d, err := jobeffekt.Verify(context.Background(), out)
+	require.NoError(t, err)
+	assert.Equal(t, []jobeffekt.Difference{{Path: "settlement_final.csv", What: "not named in the manifest"}}, d)
+}
+
+// A step does not go on from tables that were edited, or made of other data.
+func TestStepsRefuseOtherTables(t *testing.T) {
+	c := job(t)
+	source := c.Data
+	c.Data = shuffled(t, source, 3)
+	_, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+
+	path := filepath.Join(c.ResultsFolder(), "benchmark.parquet")
+	good := read(t, path)
+	require.NoError(t, os.WriteFile(path, append(good[:len(good):len(good)], 0), 0o600))
+	_, err = jobeffekt.RunStep(context.Background(), c, jobeffekt.StepSettle)
+	assert.ErrorContains(t, err, "benchmark.parquet is not as it was written")
+	_, err = jobeffekt.RunStep(context.Background(), c, jobeffekt.StepBenchmark)
+	require.NoError(t, err, "the step makes its own table again")
+
+	other := *c
+	other.Data = shuffled(t, source, 4)
+	_, err = jobeffekt.RunStep(context.Background(), &other, jobeffekt.StepSettle)
+	assert.ErrorContains(t, err, "made of other data")
+	require.NoError(t, os.Remove(glob(t, filepath.Join(c.Data, "providers", "*.parquet"))))
+	_, err = jobeffekt.RunStep(context.Background(), c, jobeffekt.StepEstimate)
+	assert.ErrorContains(t, err, "made of other data")
+}
+
+func glob(t *testing.T, pattern string) string {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	return paths[0]
+}
+
+// Two runs in one folder: the second is refused, and the first is not harmed.
+func TestTwoRunsAtOnce(t *testing.T) {
+	c := job(t)
+	require.NoError(t, os.MkdirAll(c.ResultsFolder(), 0o700))
+	lock := flock.New(filepath.Join(c.ResultsFolder(), jobeffekt.LockName))
+	held, err := lock.TryLock()
+	require.NoError(t, err)
+	require.True(t, held)
+	_, err = jobeffekt.Run(context.Background(), c)
+	assert.ErrorIs(t, err, jobeffekt.ErrBusy)
+	require.NoError(t, lock.Close())
+	_, err = jobeffekt.Run(context.Background(), c)
+	assert.NoError(t, err)
+}
+
+// What a killed run left behind goes with the next one; other files stay.
+func TestLeftoversGo(t *testing.T) {
+	c := job(t)
+	out := c.ResultsFolder()
+	require.NoError(t, os.MkdirAll(out, 0o700))
+	for _, name := range []string{".cases.parquet123", ".cases.csv4", ".manifest.json9", ".notes.csv1", "cases.txt", ".hidden"} {
+		require.NoError(t, os.WriteFile(filepath.Join(out, name), nil, 0o600))
+	}
+	_, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	for name, stays := range map[string]bool{".cases.parquet123": false, ".cases.csv4": false, ".manifest.json9": false, ".notes.csv1": true, "cases.txt": true, ".hidden": true} {
+		_, err := os.Stat(filepath.Join(out, name))
+		assert.Equal(t, stays, err == nil, name)
+	}
+}
+
+// Rejects name files from the dataset's folder, so that the table is the same
+// wherever the job is run from, and verify can make it again.
+func TestVerifyWithRejects(t *testing.T) {
+	c := job(t)
+	c.Data = broken(t, c.Data, 10)
+	r, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	assert.Equal(t, "spells/part-00001.parquet", r.Rejects[0].File)
+	t.Chdir(t.TempDir())
+	d, err := jobeffekt.Verify(context.Background(), c.ResultsFolder())
+	require.NoError(t, err)
+	assert.Empty(t, d)
+}
+
+// A configuration made in memory is checked as one that was read.
+func TestValidate(t *testing.T) {
+	c := job(t)
+	require.NoError(t, c.Validate())
+	assert.Error(t, (&jobeffekt.Config{AsOf: effect.NoDate}).Validate())
+	c.Compare.Methods = []jobeffekt.MethodName{"regresion"}
+	assert.ErrorContains(t, c.Validate(), `there is no method "regresion"; did you mean "regression"?`)
+	_, err := jobeffekt.Evaluate(context.Background(), ingest.NewDataset(c.IngestOptions()), c)
+	assert.ErrorContains(t, err, "there is no method")
+	c = job(t)
+	c.Cohort.From, c.Cohort.Period = &c.AsOf, effect.Period{}
+	assert.Error(t, c.Validate())
+	c = job(t)
+	c.Path = ""
+	_, err = jobeffekt.Run(context.Background(), c)
+	assert.ErrorIs(t, err, jobeffekt.ErrConfig)
+}
+
 // A cancelled run leaves the folder as it was: old results stay whole, and no
 // temporary file is left.
 func TestCancelledRun(t *testing.T) {
@@ -219,7 +368,7 @@ func TestCancelledRun(t *testing.T) {
 	_, err := jobeffekt.Run(ctx, c)
 	assert.ErrorIs(t, err, context.Canceled)
 	entries, _ := os.ReadDir(c.ResultsFolder())
-	assert.Empty(t, entries)
+	assert.Len(t, entries, 1, "the lock")
 
 	_, err = jobeffekt.Run(context.Background(), c)
 	require.NoError(t, err)
@@ -229,7 +378,7 @@ func TestCancelledRun(t *testing.T) {
 	assert.Equal(t, want, results(t, c))
 	entries, err = os.ReadDir(c.ResultsFolder())
 	require.NoError(t, err)
-	assert.Len(t, entries, len(want)+1, "the results and their manifest")
+	assert.Len(t, entries, len(want)+2, "the results, their manifest and the lock")
 	for _, e := range entries {
 		info, err := e.Info()
 		require.NoError(t, err)
@@ -327,11 +476,20 @@ func TestCheck(t *testing.T) {
 
 	c := job(t, "sustained_13w\n    kind", "sustained_26w\n    kind", "method: regression", "method: regressions")
 	err := jobeffekt.Check(context.Background(), c)
-	require.ErrorIs(t, err, jobeffekt.ErrConfig)
-	assert.Contains(t, err.Error(), `agreement A-751, clause sustained-job pays on outcome "sustained_13w", which the run file does not declare`)
-	assert.Contains(t, err.Error(), `clause effect pays on method "regressions"`)
+	var faults *bonus.Faults
+	require.ErrorAs(t, err, &faults)
+	assert.ErrorContains(t, err, `terms.yaml:22:19: versions[0].clauses[0].measure.reached: clause sustained-job needs the outcome "sustained_13w", which nobody observes; did you mean "sustained_26w"?`)
+	assert.ErrorContains(t, err, `clause effect pays on the method "regressions", by which nothing is estimated; did you mean "regression"?`)
 	_, err = jobeffekt.Run(context.Background(), c)
-	assert.ErrorIs(t, err, jobeffekt.ErrConfig)
+	assert.ErrorAs(t, err, &faults)
+
+	c = job(t)
+	c.Terms = []string{"terms.yaml", "terms.yaml"}
+	assert.ErrorContains(t, jobeffekt.Check(context.Background(), c), "are both terms of agreement A-751")
+
+	c = job(t)
+	c.Out = filepath.Join(c.Data, "results")
+	assert.ErrorContains(t, jobeffekt.Check(context.Background(), c), "results would be taken for input")
 
 	c = job(t)
 	c.Input.Columns = map[string]map[string]string{"spells": {"state": "condition", "person_id": "persn_id"}}
@@ -339,6 +497,13 @@ func TestCheck(t *testing.T) {
 	var schema *ingest.SchemaError
 	require.ErrorAs(t, err, &schema)
 	assert.Len(t, schema.Problems, 2, "all at once")
+
+	c = job(t, "unemployment_pct", "unemployed_pct")
+	err = jobeffekt.Check(context.Background(), c)
+	assert.ErrorContains(t, err, `no municipality has the framework condition "unemployed_pct" in 2008; did you mean "unemployment_pct"?`)
+
+	c = job(t, "by_package: true", "by_package: false")
+	assert.ErrorContains(t, jobeffekt.Check(context.Background(), c), "set compare.by_package")
 
 	c = job(t)
 	c.Data = t.TempDir()

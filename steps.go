@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect/peer"
 	"github.com/jobeffekt/jobeffekt/effect/strata"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
 
 // Measured is what the first two steps, read and observe, make of a dataset.
@@ -24,6 +26,10 @@ type Measured struct {
 	Counts  []ingest.Count
 	Rejects []ingest.Reject
 }
+
+// countUnseen is the count of participations whose persons have no spell at all.
+// Many mean that the tables do not name persons alike.
+const countUnseen = "cases_without_spells"
 
 // Estimated is what the third step makes of observations.
 type Estimated struct {
@@ -50,7 +56,10 @@ type Result struct {
 // dataset can come from files or from Arrow records.
 func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonus.Terms) (*Result, error) {
 	r := &Result{AsOf: c.AsOf}
-	if err := c.checkNeeds(terms); err != nil {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if err := c.checkTerms(terms); err != nil {
 		return nil, err
 	}
 	m, err := Measure(ctx, ds, c)
@@ -88,15 +97,22 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	if err != nil {
 		return nil, err
 	}
+	// The small tables are read here too, so that their bad rows are known before
+	// anything is made of the good ones.
+	if _, _, _, err := reference(ctx, ds, c); err != nil {
+		return nil, err
+	}
 	m := &Measured{}
 	if m.Observations, err = o.Observations(ctx); err != nil {
 		return nil, err
 	}
 	m.Counts, m.Rejects = ds.Counts(), ds.Rejects()
+	m.Counts = append(m.Counts, ingest.Count{
+		Table: ingest.Spells, Name: countUnseen, Rows: int64(o.Unseen()),
+		Rule: "participations of the cohort whose persons have no spell: they count as not followed up",
+	})
 	m.Observations.Attrition = append(notRead(m), m.Observations.Attrition...)
-	for _, class := range c.classes() {
-		m.Classes = append(m.Classes, class.Covariate)
-	}
+	m.Classes = c.classNames()
 	if len(m.Classes) > 0 {
 		m.Strata, err = strata.Totals(m.Observations, c.classes())
 	}
@@ -137,22 +153,13 @@ func Estimate(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Ob
 	if c.Compare.Confidence != 0 {
 		d.Confidence = c.Compare.Confidence
 	}
-	if ds.Has(ingest.Providers) {
-		members, err := ds.Providers(ctx)
-		if err != nil {
-			return nil, err
-		}
-		d.Kin = effect.Kinship(members)
+	members, aggregated, conditions, err := reference(ctx, ds, c)
+	if err != nil {
+		return nil, err
 	}
-	if ds.Has(ingest.PeerStrata) {
-		var err error
-		if d.Strata, err = peerStrata(ctx, ds, c); err != nil {
-			return nil, err
-		}
-	}
+	d.Kin, d.Strata = effect.Kinship(members), aggregated
 	out := &Estimated{}
-	var err error
-	if out.Peers, err = choosePeers(ctx, ds, c, obs, d.Strata); err != nil {
+	if out.Peers, err = choosePeers(c, conditions, obs, d.Strata); err != nil {
 		return nil, err
 	}
 	d.Peers = map[string][]string{}
@@ -163,14 +170,29 @@ func Estimate(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Ob
 	return out, err
 }
 
+// reference reads the tables that are about providers and municipalities, as
+// far as they are there and asked for.
+func reference(ctx context.Context, ds *ingest.Dataset, c *Config) (members []effect.Membership, aggregated []effect.StratumTotal, conditions []ingest.Condition, err error) {
+	if ds.Has(ingest.Providers) {
+		if members, err = ds.Providers(ctx); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if ds.Has(ingest.PeerStrata) {
+		if aggregated, err = peerStrata(ctx, ds, c); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if c.Peers != nil && len(c.Peers.List) == 0 {
+		conditions, err = ds.Conditions(ctx)
+	}
+	return members, aggregated, conditions, err
+}
+
 // peerStrata reads the aggregated outcomes of the cohort's period. A line whose
 // quarter lies only partly in the period cannot be divided.
 func peerStrata(ctx context.Context, ds *ingest.Dataset, c *Config) ([]effect.StratumTotal, error) {
-	var classes []string
-	for _, class := range c.Compare.Classes {
-		classes = append(classes, class.Covariate)
-	}
-	lines, err := ds.PeerStrata(ctx, classes)
+	lines, err := ds.PeerStrata(ctx, c.classNames())
 	if err != nil {
 		return nil, err
 	}
@@ -186,6 +208,11 @@ func peerStrata(ctx context.Context, ds *ingest.Dataset, c *Config) ([]effect.St
 		case p.Start < cohort.Start || cohort.End < p.End:
 			return nil, fmt.Errorf("%w: table %s has a line for %s, which lies only partly in the cohort's period; choose a period of whole quarters or have the strata made for it", ErrConfig, ingest.PeerStrata, l.Period)
 		}
+		for k, label := range l.Classes {
+			if label == "" {
+				l.Classes[k] = strata.Missing
+			}
+		}
 		out = append(out, l)
 	}
 	return out, nil
@@ -194,7 +221,7 @@ func peerStrata(ctx context.Context, ds *ingest.Dataset, c *Config) ([]effect.St
 // choosePeers chooses, for every municipality with cases, its peers among those
 // that have records or strata. Conditions are standardised over all
 // municipalities of the year, whether or not their outcomes are known.
-func choosePeers(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Observations, aggregated []effect.StratumTotal) ([]peer.Peer, error) {
+func choosePeers(c *Config, conditions []ingest.Condition, obs *effect.Observations, aggregated []effect.StratumTotal) ([]peer.Peer, error) {
 	if c.Peers == nil {
 		return nil, nil
 	}
@@ -203,6 +230,9 @@ func choosePeers(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect
 		if len(obs.Results) > 0 && obs.Results[0].Status[i] != effect.Excluded {
 			records[obs.Cases.Municipality.Levels[code]] = true
 		}
+	}
+	if len(records) == 0 {
+		return nil, fmt.Errorf("%w: no participation was referred in the cohort's period", ErrConfig)
 	}
 	for m := range records {
 		known[m] = true
@@ -213,7 +243,7 @@ func choosePeers(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect
 	var out []peer.Peer
 	if len(c.Peers.List) > 0 {
 		var errs []error
-		for _, m := range ordered(c.Peers.List) {
+		for _, m := range slices.Sorted(maps.Keys(c.Peers.List)) {
 			for _, p := range c.Peers.List[m] {
 				if !known[p] {
 					errs = append(errs, fmt.Errorf("%w: peers.list: municipality %s, a peer of %s, has neither participations in the cohort nor peer_strata", ErrConfig, p, m))
@@ -223,8 +253,7 @@ func choosePeers(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect
 		}
 		return out, errors.Join(errs...)
 	}
-	conditions, err := ds.Conditions(ctx)
-	if err != nil {
+	if err := c.checkConditions(conditions); err != nil {
 		return nil, err
 	}
 	var all []peer.Municipality
@@ -252,7 +281,7 @@ func choosePeers(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect
 		}
 	}
 	var errs []error
-	for _, m := range ordered(missing) {
+	for _, m := range slices.Sorted(maps.Keys(missing)) {
 		errs = append(errs, fmt.Errorf("%w: municipality %s has cases but no framework conditions for %d in table %s", ErrConfig, m, c.Peers.Year, ingest.Municipalities))
 	}
 	if len(errs) > 0 {
@@ -269,6 +298,28 @@ func choosePeers(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect
 		}
 	}
 	return out, nil
+}
+
+// checkConditions says which framework conditions no municipality has.
+func (c *Config) checkConditions(conditions []ingest.Condition) error {
+	found := map[string]bool{}
+	for _, row := range conditions {
+		if row.Year == c.Peers.Year {
+			for name := range row.Values {
+				found[name] = true
+			}
+		}
+	}
+	if len(found) == 0 {
+		return fmt.Errorf("%w: table %s has no framework conditions for %d", ErrConfig, ingest.Municipalities, c.Peers.Year)
+	}
+	var errs []error
+	for _, name := range c.Peers.Conditions {
+		if !found[name] {
+			errs = append(errs, fmt.Errorf("%w: no municipality has the framework condition %q in %d%s", ErrConfig, name, c.Peers.Year, strict.Suggest(name, slices.Sorted(maps.Keys(found)))))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Benchmark splits the differences into their parts and measures what a payment

@@ -41,7 +41,7 @@ func (r *Result) writeCohort(b *strings.Builder) {
 	fmt.Fprintf(b, "\nWhat was read\n")
 	w := columns(b)
 	for _, c := range r.Counts {
-		if c.Name == "rows" || c.Name == "rejected" || c.Rows > 0 && (c.Table == ingest.Participations || c.Table == ingest.Spells) {
+		if c.Name == "read" || c.Name == "rejected" || c.Rows > 0 && c.Name != countUnseen && (c.Table == ingest.Participations || c.Table == ingest.Spells) {
 			fmt.Fprintf(w, "  %s\t%s\t%s\n", c.Table, c.Name, thousands(c.Rows))
 		}
 	}
@@ -72,6 +72,16 @@ func (r *Result) writeCohort(b *strings.Builder) {
 		analysed += n[key{o, effect.StepAnalysed}]
 	}
 	w.Flush()
+	for _, c := range r.Counts {
+		if c.Name != countUnseen || c.Rows == 0 {
+			continue
+		}
+		fmt.Fprintf(b, "  %s participations are of persons who have no spell at all.", thousands(c.Rows))
+		if 20*c.Rows > int64(r.Observations.Cases.Len()) {
+			fmt.Fprintf(b, " So many mean, as a rule, that the tables do not name persons alike: check person_id.")
+		}
+		fmt.Fprintln(b)
+	}
 	if analysed == 0 {
 		fmt.Fprintf(b, "  No outcome can be told yet: no window has ended by %s.\n", r.AsOf)
 	}
@@ -157,7 +167,7 @@ func (r *Result) writeSettlement(b *strings.Builder) {
 		}
 		sum[k] += l.Amount
 		lines[k]++
-		if strings.HasPrefix(l.Reason, bonus.ReasonGate) || strings.HasPrefix(l.Reason, bonus.ReasonRefusal) {
+		if l.Stopped(bonus.ReasonGate) {
 			stopped[k]++
 		}
 	}
@@ -181,7 +191,7 @@ func (r *Result) writeSettlement(b *strings.Builder) {
 		fmt.Fprintf(b, "  In total %s kr.\n", total)
 	}
 	for _, warning := range r.Settlement.Warnings {
-		fmt.Fprintf(b, "  %v\n", warning)
+		fmt.Fprintf(b, "  %s: %s (%s)\n", warning.Agreement, warning.Text, warning.Code)
 	}
 }
 

@@ -90,10 +90,10 @@ func Synth(ctx context.Context, folder string, o world.Options, municipality str
 const personsPerPart = 1 << 16
 
 func writeTable(folder, name string, t *ingest.Table) error {
-	f, err := newFiles(folder)
-	if err != nil {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
+	f := files{folder: folder}
 	defer f.cleanup()
 	if err := f.write(name, true, t.WriteParquet); err != nil {
 		return err

@@ -1,11 +1,11 @@
 package jobeffekt
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
@@ -139,13 +139,18 @@ func caseTables(c *effect.Cases) []*ingest.Table {
 func outcomeTable(o *effect.Observations) *ingest.Table {
 	k, n := len(o.Results), o.Cases.Len()
 	names := effect.Factor{Codes: make([]int32, 0, k*n)}
-	units := effect.Factor{Levels: []string{string(effect.Days), string(effect.Share)}}
+	var units []string
+	for _, r := range o.Results {
+		units = append(units, string(r.Unit))
+	}
+	unit := effect.Factor{Levels: effect.NewFactor(units).Levels}
 	status := effect.Factor{}
 	for s := effect.Excluded; s <= effect.Left; s++ {
 		status.Levels = append(status.Levels, s.String())
 	}
 	reason := effect.Factor{Codes: make([]int32, 0, k*n), Levels: reasons()}
 	var value []float64
+	var absence []bool
 	var reached, ends []effect.Date
 	var complete, followed []bool
 	for r := range o.Results {
@@ -153,7 +158,8 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 		names.Levels = append(names.Levels, res.Outcome)
 		for i := range n {
 			names.Codes = append(names.Codes, int32(r))
-			units.Codes = append(units.Codes, units.Code(string(res.Unit)))
+			absence = append(absence, res.Absence)
+			unit.Codes = append(unit.Codes, unit.Code(string(res.Unit)))
 			status.Codes = append(status.Codes, int32(res.Status[i]))
 			reason.Codes = append(reason.Codes, int32(res.Reason[i])-1) // NoReason is missing
 		}
@@ -163,7 +169,8 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 	return &ingest.Table{Name: TableOutcomes, Columns: []ingest.Column{
 		idColumn("participation_id", "participation", k*n, func(i int) effect.ID { return o.Cases.ID[i%n] }),
 		{Name: "outcome", Doc: "outcome", Factor: &names},
-		{Name: "unit", Doc: "what the value counts: share (1 or 0) or days", Factor: &units},
+		{Name: "unit", Doc: "what the value counts: share (1 or 0) or days", Factor: &unit},
+		{Name: "absence", Doc: "the outcome is reached by being in none of its states", Bools: absence},
 		{Name: "status", Doc: "reached, not_reached, pending, left or excluded", Factor: &status},
 		{Name: "reason", Doc: "why the case is not analysed; null when it is", Factor: &reason},
 		{Name: "value", Doc: "value so far; null where there is none", Floats: value},
@@ -190,10 +197,8 @@ type picker struct {
 }
 
 func (p *picker) column(name string) *ingest.Column {
-	for i := range p.table.Columns {
-		if p.table.Columns[i].Name == name {
-			return &p.table.Columns[i]
-		}
+	if c := p.table.Column(name); c != nil {
+		return c
 	}
 	p.errs = append(p.errs, fmt.Errorf("%w: table %s has no column %s; run the step that makes it again", ErrTables, p.table.Name, name))
 	return &ingest.Column{}
@@ -244,7 +249,7 @@ func readObservations(asOf effect.Date, cases, covariates, outcomes, attrition *
 	q := &picker{table: outcomes}
 	id, names, units, status, reason := ids(q.column("participation_id")), q.factor("outcome"), q.factor("unit"), q.factor("status"), q.factor("reason")
 	value, reached, ends := q.column("value").Floats, q.column("reached_on").Dates, q.column("window_end").Dates
-	complete, followed := q.column("complete").Bools, q.column("followed").Bools
+	complete, followed, absence := q.column("complete").Bools, q.column("followed").Bools, q.column("absence").Bools
 	if err := errors.Join(append(p.errs, q.errs...)...); err != nil {
 		return nil, err
 	}
@@ -257,7 +262,7 @@ func readObservations(asOf effect.Date, cases, covariates, outcomes, attrition *
 			return nil, fmt.Errorf("%w: outcome rows and cases are not about the same participations; run measure again", ErrTables)
 		}
 		r := effect.Result{
-			Outcome: names.At(at), Unit: effect.Unit(units.At(at)),
+			Outcome: names.At(at), Unit: effect.Unit(units.At(at)), Absence: absence[at],
 			Value: value[at : at+n], ReachedOn: reached[at : at+n], WindowEnd: ends[at : at+n],
 			Complete: complete[at : at+n], Followed: followed[at : at+n],
 			Status: make([]effect.Status, n), Reason: make([]effect.Reason, n),
@@ -316,12 +321,23 @@ func rowTable[T any](name string, rows []T) *ingest.Table {
 	return t
 }
 
-// ordered returns the keys of a map in order.
-func ordered[K cmp.Ordered, V any](m map[K]V) []K {
-	keys := make([]K, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+// caseLineTable is what became of each case, with its id in the form that the
+// table of cases has.
+func caseLineTable(lines []bonus.CaseLine) *ingest.Table {
+	t := rowTable(TableCaseLines, lines)
+	id := t.Column("participation_id")
+	*id = idColumn(id.Name, id.Doc, len(lines), func(i int) effect.ID { return effect.TextID(lines[i].Participation) })
+	return t
+}
+
+// readCaseLines is the inverse of caseLineTable.
+func readCaseLines(t *ingest.Table) ([]bonus.CaseLine, error) {
+	if id := t.Column("participation_id"); id != nil && id.Ints != nil {
+		texts := make([]string, len(id.Ints))
+		for i, n := range id.Ints {
+			texts[i] = effect.NumberID(n).String()
+		}
+		*id = ingest.Column{Name: id.Name, Texts: texts}
 	}
-	slices.Sort(keys)
-	return keys
+	return ingest.ToRows[bonus.CaseLine](t)
 }

@@ -2,8 +2,11 @@ package bonus
 
 // Conditions say for which cases a clause pays. All must hold.
 //
-// A new condition is a field here, and its test where the cases are judged (or,
-// for one that is about a package, in allow).
+// A condition about a package is a field here and its test in allow. One about a
+// case needs two places more, which must agree: judgeCases, where each case gets
+// its rule, and shares in effects.go, where the cases behind an effect are split
+// into what the terms treat alike, so that an effect that mixes cases inside and
+// outside the condition is a fault and not paid.
 type Conditions struct {
 	JobOriented *bool `yaml:"job_oriented,omitempty" doc:"only packages that are (true) or are not (false) job-oriented"`
 }

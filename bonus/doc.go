@@ -12,7 +12,7 @@
 // error, [*Faults], that lists everything at once.
 //
 // Where a new part goes: a thing to count in measure.go (and a file of its own
-// that makes the lines, as reached.go and extra.go), what it is worth in
+// that makes the lines, as reached.go and effects.go), what it is worth in
 // schedule.go, for which cases in condition.go, when an uncertain figure may be
 // paid in gate.go, the most that is paid in limit.go, dates in calendar.go. A
 // closed list of names is declared beside its type and listed in namesOf.

@@ -41,11 +41,13 @@ const (
 
 // atMost says whether a diagnostic passes at or below its threshold; the others
 // pass at or above it.
-func atMost(name effect.DiagnosticName) bool { return name == effect.DiagUncovered }
+func atMost(name effect.DiagnosticName) bool {
+	return name == effect.DiagUncovered || name == effect.DiagMaxWeight
+}
 
 // isShare says whether a diagnostic lies between 0 and 1.
 func isShare(name effect.DiagnosticName) bool {
-	return name == effect.DiagUncovered || name == effect.DiagFollowUp || name == effect.DiagDatedCovariates
+	return name == effect.DiagUncovered || name == effect.DiagFollowUp || name == effect.DiagDatedCovariates || name == effect.DiagMaxWeight
 }
 
 func (g *Gate) check(c *checker, path string) {

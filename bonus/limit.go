@@ -56,12 +56,12 @@ func (s *settler) amounts() error {
 	for _, k := range order {
 		lines := groups[k]
 		slices.SortFunc(lines, func(a, b *draft) int { return cmp.Compare(a.ID, b.ID) })
-		if err := round(lines); err != nil {
-			return err
+		total, err := Ore(0), round(lines)
+		if err == nil {
+			total, err = s.cap(lines)
 		}
-		total, err := s.cap(lines)
 		if err != nil {
-			return err
+			return fmt.Errorf("agreement %s, provider %s, period %s: %w", k.agreement, k.provider, lines[0].Period, err)
 		}
 		totals = append(totals, total)
 	}

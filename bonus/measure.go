@@ -5,7 +5,7 @@ import "github.com/jobeffekt/jobeffekt/effect"
 // Measure says what a clause counts. Exactly one of Reached and Effect is given.
 //
 // A new measure is a field here, its rules in check, a file that turns facts
-// into drafts of lines (as reached.go and extra.go do) and a call of it in
+// into drafts of lines (as reached.go and effects.go do) and a call of it in
 // Settle.
 type Measure struct {
 	// Reached counts citizens who reached an outcome: each once per agreement

@@ -10,8 +10,8 @@ import (
 )
 
 // reachedLines turns reached outcomes into lines: a citizen's first under an
-// agreement and clause, or of several on one day that with the lowest
-// participation id.
+// agreement and clause. Of several on one day that of the earliest referral
+// counts, and of several of those that with the lowest participation id.
 func (s *settler) reachedLines() {
 	keys := slices.SortedFunc(maps.Keys(s.reached), func(a, b clauseKey) int {
 		return cmp.Or(cmp.Compare(a.terms, b.terms), cmp.Compare(a.id, b.id))
@@ -26,7 +26,7 @@ func (s *settler) reachedClause(key clauseKey, candidates []candidate) {
 	t, c := s.terms[key.terms], s.cases
 	s.periods = map[effect.Date]effect.Period{}
 	slices.SortFunc(candidates, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(c.Person[a.at], c.Person[b.at]), cmp.Compare(a.on, b.on), c.ID[a.at].Compare(c.ID[b.at]))
+		return cmp.Or(cmp.Compare(c.Person[a.at], c.Person[b.at]), cmp.Compare(a.on, b.on), cmp.Compare(c.Referral[a.at], c.Referral[b.at]), c.ID[a.at].Compare(c.ID[b.at]))
 	})
 	type lineKey struct {
 		version, clause, provider, scheme, group, pkg int32

@@ -32,7 +32,8 @@ type Facts struct {
 // effect in the one that as_of lies in. Every case of an agreement gets a
 // [CaseLine] for each clause of its version, with the first rule that holds of:
 // outside_agreement, no_provider, no_version_in_force, excluded,
-// package_not_eligible, not_reached, pending, left, already_paid, counted.
+// package_not_eligible, not_reached, pending,
+// left, not_followed, earlier_case, already_paid, counted.
 //
 // The error is a [*Faults] with everything that is missing or ambiguous, and
 // then nothing is settled; or it wraps [ErrFacts], [ErrOverflow] or the error
@@ -124,9 +125,13 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 	})
 	n := s.cases.Len()
 	for _, r := range s.obs.Results {
-		if len(r.Status) != n || len(r.Reason) != n || len(r.ReachedOn) != n || len(r.Complete) != n {
+		if len(r.Status) != n || len(r.Reason) != n || len(r.ReachedOn) != n || len(r.Complete) != n || r.Absence && len(r.Followed) != n {
 			return nil, fmt.Errorf("%w: outcome %s does not have one row for each of the %d cases", ErrFacts, r.Outcome, n)
 		}
+	}
+	units := map[string]effect.Unit{}
+	for _, r := range s.obs.Results {
+		units[r.Outcome] = r.Unit
 	}
 	s.of = slices.Repeat([]int32{-1}, len(s.cases.Agreement.Levels))
 	for i, t := range s.terms {
@@ -142,31 +147,11 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 			offers[code] = t.offer(id)
 		}
 		s.offers = append(s.offers, offers)
-		s.checkOutcomes(t)
+		s.faults = append(s.faults, t.checkOutcomes(units)...)
 	}
 	// Without the outcomes or with two terms for one agreement, what follows
 	// would only add faults that come from these.
 	return s, s.faults.Err()
-}
-
-// checkOutcomes looks for the outcomes that the clauses need.
-func (s *settler) checkOutcomes(t *Terms) {
-	var names []string
-	for _, r := range s.obs.Results {
-		names = append(names, r.Outcome)
-	}
-	t.eachClause(func(v, c int, clause *Clause) {
-		path := fmt.Sprintf("versions[%d].clauses[%d].measure", v, c)
-		r, ok := s.obs.Result(clause.Measure.Outcome())
-		switch {
-		case !ok:
-			s.faults.Add(t.doc, path, FaultOutcome, "clause %s needs the outcome %q, which nobody observed%s",
-				clause.ID, clause.Measure.Outcome(), strict.Suggest(clause.Measure.Outcome(), names))
-		case clause.Measure.Reached != "" && r.Unit != effect.Share:
-			s.faults.Add(t.doc, path, FaultOutcome, "clause %s counts who reached %q, but that outcome is measured in %s and is not reached",
-				clause.ID, r.Outcome, r.Unit)
-		}
-	})
 }
 
 // eachClause goes through the clauses of all versions.
@@ -216,7 +201,7 @@ const stopEvery = 1 << 16
 // judgeCases makes the rows of the cases. Reached outcomes that count are
 // candidates until it is known which of a citizen's cases was first.
 func (s *settler) judgeCases(ctx context.Context) error {
-	excluded := map[effect.Reason]string{}
+	excluded, outside := map[effect.Reason]string{}, s.outsidePeriod()
 	s.rows, s.origin = make([]CaseLine, 0, s.cases.Len()), make([]origin, 0, s.cases.Len())
 	for i := range int32(s.cases.Len()) {
 		if i%stopEvery == 0 && ctx.Err() != nil {
@@ -261,6 +246,8 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				}
 			case offer != nil && !clause.Conditions.allow(offer):
 				rule = RulePackageNotEligible
+			case rule == RuleCounted && clause.Measure.Reached != "" && outside[citizen{s.cases.Person[i], ti}].before(s.cases, i):
+				rule = RuleEarlierCase
 			case rule == RuleCounted && offer == nil:
 				s.undeclared[undeclared{ti, int32(v), int32(c), pkg}]++
 			case rule == RuleCounted && clause.Measure.Reached != "":
@@ -274,6 +261,42 @@ func (s *settler) judgeCases(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// citizen is a person under an agreement.
+type citizen struct{ person, terms int32 }
+
+// earlier is a citizen's first case outside the cohort's period; ok is false
+// where there is none.
+type earlier struct {
+	at int32
+	ok bool
+}
+
+// before says whether the case comes before another.
+func (e earlier) before(c *effect.Cases, i int32) bool {
+	return e.ok && cmp.Or(cmp.Compare(c.Referral[e.at], c.Referral[i]), c.ID[e.at].Compare(c.ID[i])) < 0
+}
+
+// outsidePeriod finds the citizens with cases under an agreement that lie
+// outside the cohort's period. A settlement of that period may pay for them, so
+// that this one must not pay for a later case of the same citizen.
+func (s *settler) outsidePeriod() map[citizen]earlier {
+	out := map[citizen]earlier{}
+	if len(s.obs.Results) == 0 {
+		return out
+	}
+	for i := range int32(s.cases.Len()) {
+		ti := s.termsOf(i)
+		if ti < 0 || s.obs.Results[0].Reason[i] != effect.ReasonOutsidePeriod || !s.terms[ti].covers(s.cases.Referral[i]) {
+			continue
+		}
+		key := citizen{s.cases.Person[i], ti}
+		if !out[key].ok || !out[key].before(s.cases, i) {
+			out[key] = earlier{i, true}
+		}
+	}
+	return out
 }
 
 // undeclared is where cases of a package that is not in the terms would count.
@@ -327,6 +350,9 @@ func (m *Measure) rule(r *effect.Result, i int32, asOf effect.Date) string {
 	case effect.Reached:
 		if on := r.ReachedOn[i]; on == effect.NoDate || on > asOf {
 			return RulePending
+		}
+		if r.Absence && !r.Followed[i] {
+			return RuleNotFollowed
 		}
 		return RuleCounted
 	case effect.Pending:

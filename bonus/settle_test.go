@@ -438,7 +438,7 @@ func TestFaultsOfSettling(t *testing.T) {
 		{"package undeclared", func() bonus.Facts {
 			return bonus.Facts{Observations: observe(row{id: "1", pkg: "P9", job: "2008-06-01"})}
 		}, nil, bonus.FaultPackage, `have package "P9", which is not declared under packages`},
-		{"outcome", func() bonus.Facts { return full }, []string{"reached: sustained_13w", "reached: sustained_13"}, bonus.FaultOutcome, `clause sustained-job needs the outcome "sustained_13", which nobody observed; did you mean "sustained_13w"?`},
+		{"outcome", func() bonus.Facts { return full }, []string{"reached: sustained_13w", "reached: sustained_13"}, bonus.FaultOutcome, `clause sustained-job needs the outcome "sustained_13", which nobody observes; did you mean "sustained_13w"?`},
 		{"figure", func() bonus.Facts { return full }, []string{"method: regression", "method: regresion"}, bonus.FaultFigure, `needs the provider part of the effect on employed_26w by regresion, which nobody computed for 1 cell with cases; did you mean "regression (provider)"?`},
 		{"part", func() bonus.Facts { return full }, []string{"part: provider", "part: total"}, bonus.FaultFigure, "needs the total part"},
 		{"stale", func() bonus.Facts {
@@ -550,4 +550,65 @@ func TestExplain(t *testing.T) {
 	_, err = s.ExplainCase("4711")
 	require.ErrorIs(t, err, bonus.ErrNotFound)
 	require.NotContains(t, err.Error(), "4711")
+}
+
+// "In none of the states" proves nothing about somebody whom the registers do
+// not know, or for days they do not reach.
+func TestAbsenceNeedsFollowUp(t *testing.T) {
+	obs := observe(row{id: "1", job: "2008-06-01"}, row{id: "2", job: "2008-06-01"})
+	obs.Results[0].Absence, obs.Results[0].Followed = true, []bool{true, false}
+	s := settle(t, readTerms(t), bonus.Facts{Observations: obs})
+	rules := map[string]string{}
+	for _, c := range s.Cases {
+		if c.Clause == "sustained-job" {
+			rules[c.Participation] = c.Rule
+		}
+	}
+	require.Equal(t, map[string]string{"1": bonus.RuleCounted, "2": bonus.RuleNotFollowed}, rules)
+}
+
+// A citizen whose earlier case under the agreement belongs to another period's
+// settlement is not paid for again in this one.
+func TestEarlierCaseOutsideThePeriod(t *testing.T) {
+	obs := observe(
+		row{id: "1", person: "a", referral: "2008-01-05", reason: effect.ReasonOutsidePeriod},
+		row{id: "2", person: "a", referral: "2008-03-01", job: "2008-06-01"},
+		row{id: "3", person: "b", referral: "2008-03-01", job: "2008-06-01"},
+		row{id: "4", person: "b", referral: "2008-05-01", reason: effect.ReasonOutsidePeriod},
+		// Before the agreement began it was no case of the agreement.
+		row{id: "5", person: "c", referral: "2007-12-01", reason: effect.ReasonOutsidePeriod},
+		row{id: "6", person: "c", referral: "2008-03-01", job: "2008-06-01"},
+	)
+	s := settle(t, readTerms(t), bonus.Facts{Observations: obs})
+	rules := map[string]string{}
+	for _, c := range s.Cases {
+		if c.Clause == "sustained-job" {
+			rules[c.Participation] = c.Rule
+		}
+	}
+	require.Equal(t, bonus.RuleEarlierCase, rules["2"])
+	require.Equal(t, bonus.RuleCounted, rules["3"], "the later case does not count against the earlier")
+	require.Equal(t, bonus.RuleCounted, rules["6"])
+}
+
+// Two providers share one job: the one to whom the citizen was referred first is
+// paid, whatever the numbers of the referrals.
+func TestSharedJob(t *testing.T) {
+	s := settle(t, readTerms(t), bonus.Facts{Observations: observe(
+		row{id: "2", person: "a", referral: "2008-03-01", job: "2008-06-01", provider: "south"},
+		row{id: "10", person: "a", referral: "2008-02-01", job: "2008-06-01", provider: "north"},
+	)})
+	for _, l := range s.Lines {
+		if l.Clause == "sustained-job" {
+			require.Equal(t, "north", l.Provider)
+		}
+	}
+}
+
+func TestStopped(t *testing.T) {
+	l := bonus.Line{Reason: "refusal:n_below_minimum; gate:n,peers"}
+	require.True(t, l.Stopped(bonus.ReasonGate))
+	require.True(t, l.Stopped(bonus.ReasonRefusal))
+	require.False(t, l.Stopped(bonus.ReasonNotRated))
+	require.False(t, (&bonus.Line{}).Stopped(bonus.ReasonGate))
 }

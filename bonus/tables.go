@@ -1,6 +1,10 @@
 package bonus
 
-import "github.com/jobeffekt/jobeffekt/effect"
+import (
+	"strings"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
 
 // Settlement is what the terms pay on the facts, as five tables in a fixed
 // order. [Settlement.Explain] and [Settlement.ExplainCase] need nothing else,
@@ -57,6 +61,17 @@ const (
 	ReasonFree     = "price_is_0"  // the price of one is nothing
 )
 
+// Stopped says whether the reason, or its part before the colon, is among those
+// for which the line pays nothing.
+func (l *Line) Stopped(reason string) bool {
+	for _, r := range strings.Split(l.Reason, "; ") {
+		if code, _, _ := strings.Cut(r, ":"); code == reason {
+			return true
+		}
+	}
+	return false
+}
+
 // Step is one step from what was counted to what is paid.
 type Step struct {
 	Line    string `col:"line" doc:"line that the step belongs to"`
@@ -105,6 +120,8 @@ const (
 	RuleNotReached         = "not_reached"
 	RulePending            = "pending"
 	RuleLeft               = "left"
+	RuleNotFollowed        = "not_followed" // reached by being in none of the states, which the registers cannot vouch for
+	RuleEarlierCase        = "earlier_case" // an earlier case of the citizen lies outside the period that is measured
 	RuleExcluded           = "excluded"
 	RulePackageNotEligible = "package_not_eligible"
 	RuleAlreadyPaid        = "already_paid"

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -32,9 +33,11 @@ type Terms struct {
 	Rounding    Rounding       `yaml:"rounding" doc:"the one rounding of amounts"`
 	Versions    []Version      `yaml:"versions" jsonschema:"minItems=1" doc:"dated sets of clauses, in the order of time; they must not overlap"`
 
-	// File is the name given to ParseTerms; SHA256 is the hash of the bytes.
+	// File is the name given to ParseTerms; Bytes and SHA256 are the text's length
+	// and hash.
 	File   string `yaml:"-"`
 	SHA256 string `yaml:"-"`
+	Bytes  int64  `yaml:"-"`
 
 	doc *strict.Document
 }
@@ -90,7 +93,7 @@ type Clause struct {
 // each value where it applies.
 func ParseTerms(name string, src []byte) (*Terms, error) {
 	hash := sha256.Sum256(src)
-	t := &Terms{File: name, SHA256: hex.EncodeToString(hash[:])}
+	t := &Terms{File: name, SHA256: hex.EncodeToString(hash[:]), Bytes: int64(len(src))}
 	doc, faults := strict.Decode(name, src, t)
 	// Checks of values against each other would only repeat what is wrong with
 	// the values themselves.
@@ -106,38 +109,57 @@ func ParseTerms(name string, src []byte) (*Terms, error) {
 	return t, nil
 }
 
-// Need is a figure that a clause cannot do without.
-type Need struct {
-	Agreement string
-	Clause    string
-	Outcome   string
-	// Method and Part are empty where only the outcome of each case is needed.
-	Method string
-	Part   effect.Part
-	// ByPackage says that the clause treats packages differently, so that its
-	// effects must be estimated by package (unless every cell happens to hold
-	// cases of one kind only).
-	ByPackage bool
+// Known is what a job will know when it settles.
+type Known struct {
+	Outcomes  map[string]effect.Unit // the outcomes observed, and what each counts
+	Methods   []string               // the methods of estimation
+	Peers     bool                   // whether there are peer municipalities
+	ByPackage bool                   // whether packages are estimated one by one
 }
 
-// Needs lists the figures that the terms need, in the order of versions and
-// clauses, each once.
-func (t *Terms) Needs() []Need {
-	var needs []Need
-	for v := range t.Versions {
-		for c := range t.Versions[v].Clauses {
-			clause := &t.Versions[v].Clauses[c]
-			need := Need{Agreement: t.Agreement, Clause: clause.ID, Outcome: clause.Measure.Outcome()}
-			if clause.Measure.Effect != "" {
-				need.Method, need.Part = clause.Measure.Method, effect.Part(clause.Measure.Part)
-				need.ByPackage = t.packagesDiffer(clause)
-			}
-			if !slices.Contains(needs, need) {
-				needs = append(needs, need)
-			}
+// Check says, before anything is computed, which of the figures that the terms
+// need nobody will know: nil, or a [*Faults] with every place. It cannot see
+// what only the cases show, such as a price missing for a group.
+func (t *Terms) Check(k Known) error {
+	faults := t.checkOutcomes(k.Outcomes)
+	t.eachClause(func(v, c int, clause *Clause) {
+		m, path := &clause.Measure, fmt.Sprintf("versions[%d].clauses[%d].measure", v, c)
+		if m.Effect == "" {
+			return
 		}
-	}
-	return needs
+		if !slices.Contains(k.Methods, m.Method) {
+			faults.Add(t.doc, path+".method", FaultFigure, "clause %s pays on the method %q, by which nothing is estimated%s", clause.ID, m.Method, strict.Suggest(m.Method, k.Methods))
+		}
+		if effect.Part(m.Part) == effect.Total && !k.Peers {
+			faults.Add(t.doc, path+".part", FaultFigure, "clause %s pays on the total difference, which needs peer municipalities", clause.ID)
+		}
+		if t.packagesDiffer(clause) && !k.ByPackage {
+			faults.Add(t.doc, path, FaultInseparable, "clause %s treats packages differently, so its effect must be estimated by package: set compare.by_package in the run file", clause.ID)
+		}
+	})
+	return faults.Err()
+}
+
+// checkOutcomes looks for the outcomes that the clauses need.
+func (t *Terms) checkOutcomes(units map[string]effect.Unit) (faults strict.Gathered) {
+	t.eachClause(func(v, c int, clause *Clause) {
+		key := "reached"
+		if clause.Measure.Effect != "" {
+			key = "effect"
+		}
+		path := fmt.Sprintf("versions[%d].clauses[%d].measure.%s", v, c, key)
+		name := clause.Measure.Outcome()
+		unit, ok := units[name]
+		switch {
+		case !ok:
+			faults.Add(t.doc, path, FaultOutcome, "clause %s needs the outcome %q, which nobody observes%s",
+				clause.ID, name, strict.Suggest(name, slices.Sorted(maps.Keys(units))))
+		case clause.Measure.Reached != "" && unit != effect.Share:
+			faults.Add(t.doc, path, FaultOutcome, "clause %s counts who reached %q, but that outcome is measured in %s and is not reached",
+				clause.ID, name, unit)
+		}
+	})
+	return faults
 }
 
 // packagesDiffer says whether a clause leaves a package out or has different

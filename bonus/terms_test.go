@@ -20,15 +20,37 @@ func TestParseTerms(t *testing.T) {
 	require.Equal(t, hex.EncodeToString(hash[:]), terms.SHA256)
 	require.Equal(t, bonus.Ore(1250050), terms.Versions[0].Clauses[0].Schedule.UnitPrices[2].Amount)
 	require.Equal(t, "0.10", terms.Versions[0].Clauses[1].Gate.Require["uncovered_share"].String(), "a threshold is kept as it was written")
-	require.Equal(t, []bonus.Need{
-		{Agreement: "A-1", Clause: "sustained-job", Outcome: "sustained_13w"},
-		{Agreement: "A-1", Clause: "effect", Outcome: "employed_26w", Method: "regression", Part: effect.Provider, ByPackage: true},
-	}, terms.Needs())
+}
+
+// What nobody will know is said before anything is computed, with its place.
+func TestCheck(t *testing.T) {
+	known := bonus.Known{
+		Outcomes: map[string]effect.Unit{"sustained_13w": effect.Share, "employed_26w": effect.Share},
+		Methods:  []string{"regression"}, Peers: true, ByPackage: true,
+	}
+	terms := readTerms(t)
+	require.NoError(t, terms.Check(known))
+
+	var found *bonus.Faults
+	require.ErrorAs(t, terms.Check(bonus.Known{Outcomes: map[string]effect.Unit{"sustained_13": effect.Share, "employed_26w": effect.Share}, Methods: []string{"regresion"}}), &found)
+	require.Len(t, found.List, 4, "the outcome of two versions, the method, the packages")
+	require.ErrorContains(t, found, `terms.yaml:23:19: versions[0].clauses[0].measure.reached: clause sustained-job needs the outcome "sustained_13w", which nobody observes; did you mean "sustained_13"?`)
+	require.ErrorContains(t, found, `clause effect pays on the method "regression", by which nothing is estimated; did you mean "regresion"?`)
+	require.ErrorContains(t, found, "set compare.by_package in the run file")
+
+	known.Outcomes["sustained_13w"] = effect.Days
+	require.ErrorContains(t, terms.Check(known), "is measured in days and is not reached")
+
 	// Without a package that the clause leaves out, and with one price for all
 	// packages of a group, effects of all packages together will do.
+	known.Outcomes["sustained_13w"], known.ByPackage = effect.Share, false
 	alike := readTerms(t, "  - {id: P3, name: Clarification, job_oriented: false}\n", "",
 		"            - {match_group: 4, package: P1, amount: \"40000.00\"}\n", "")
-	require.False(t, alike.Needs()[1].ByPackage)
+	require.NoError(t, alike.Check(known))
+
+	total := readTerms(t, "part: provider", "part: total")
+	known.ByPackage, known.Peers = true, false
+	require.ErrorContains(t, total.Check(known), "needs peer municipalities")
 }
 
 // The golden files hold our own messages: they show how faults read.
@@ -71,7 +93,7 @@ func FuzzParseTerms(f *testing.F) {
 			t.Fatal("terms or an error")
 		}
 		if err == nil {
-			terms.Needs()
+			_ = terms.Check(bonus.Known{}) // it returns, whatever the terms
 		} else if err.Error() == "" {
 			t.Fatal("an error says something")
 		}

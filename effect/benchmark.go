@@ -8,18 +8,19 @@ import (
 )
 
 // between estimates the variance between comparator municipalities after
-// adjustment, by Paule and Mandel, and the sum of squared weight shares. A
-// municipality's own variance uses the pooled residual variance, because a
-// small municipality without any residual would otherwise weigh without limit.
-func between(parts []MunicipalityPart) (sigma2, sumW2 float64) {
+// adjustment, by Paule and Mandel over what the adjustment leaves visible of it,
+// and the sum of squared weight shares. A municipality's own variance uses the
+// pooled residual variance, because a small municipality without any residual
+// would otherwise weigh without limit.
+func (e *Expectation) between() (sigma2, sumW2 float64) {
 	var total, squares, weights2 float64
-	for _, p := range parts {
+	for _, p := range e.Municipalities {
 		total += p.Weight
 		squares += p.SumSquares
 		weights2 += p.SumWeights2
 	}
 	var d, v []float64
-	for _, p := range parts {
+	for _, p := range e.Municipalities {
 		if p.Weight == 0 {
 			continue
 		}
@@ -28,14 +29,55 @@ func between(parts []MunicipalityPart) (sigma2, sumW2 float64) {
 		d = append(d, p.Residual/p.Weight)
 		v = append(v, squares/weights2*p.SumWeights2/(p.Weight*p.Weight))
 	}
-	return Round(interval.PauleMandel(d, v)), Round(sumW2)
+	sigma2 = interval.PauleMandel(d, v)
+	if e.Visible != 0 {
+		sigma2 /= e.Visible
+	}
+	return sigma2, sumW2
 }
 
-// variance holds the parts of the variance of a difference, each with what its
-// degrees of freedom come from.
+const (
+	// minEffectivePeers is the effective number of peers under which one of them
+	// stands for all: their spread then says nothing about it.
+	minEffectivePeers = 2.5
+	// minVisible is the share of the variation between municipalities that must
+	// be left in the residuals to tell it from.
+	minVisible = 0.5
+)
+
+// checkPeers refuses comparators from which the spread between municipalities
+// cannot be told.
+func (e *Expectation) checkPeers(u Unit) error {
+	k := weighty(e.Municipalities)
+	if k < MinPeers {
+		return &Refusal{RefusalFewPeers, "fewer than 4 peer municipalities have comparators", "choose more peers"}
+	}
+	sigma2, sumW2 := e.between()
+	switch {
+	case 1/sumW2 < minEffectivePeers:
+		return &Refusal{RefusalFewPeers, "almost all comparators are of one peer municipality or two", "choose peers of similar size"}
+	case e.Visible != 0 && e.Visible < minVisible, u == Share && sigma2 > 0.25:
+		return &Refusal{RefusalConfounded, "what is adjusted for all but tells the peer municipality, so that the spread between peers cannot be told", "drop the covariate that tells the municipality, or choose other peers"}
+	}
+	return nil
+}
+
+// variance holds the parts of the variance of a difference, each with its
+// degrees of freedom.
 type variance struct {
-	cell, comparators, between float64
-	nIn, nOut, k               int64
+	cell, comparators, between       float64
+	dfCell, dfComparators, dfBetween float64
+}
+
+// variance is that of the difference of a cell from its comparators. The
+// comparators have as many degrees of freedom as they effectively count, less
+// the coefficients or strata that were fitted to them.
+func (c *Certificate) variance(n int64) variance {
+	v := variance{cell: c.VarCell, comparators: c.VarComparators, dfCell: float64(n - 1), dfComparators: c.EffectiveN - float64(c.Rank)}
+	if c.Municipalities > 0 && !math.IsNaN(c.Sigma2B) {
+		v.between, v.dfBetween = c.Sigma2B*(1+c.SumW2), float64(c.Municipalities-1)
+	}
+	return v
 }
 
 // judge fills in the difference, its interval and the verdict.
@@ -43,19 +85,16 @@ func (f *Figures) judge(difference float64, v variance) {
 	f.Difference, f.Refusal = difference, ""
 	total := v.cell + v.comparators + v.between
 	down := 0.0
-	for _, part := range []struct {
-		v float64
-		n int64
-	}{{v.cell, v.nIn}, {v.comparators, v.nOut}, {v.between, v.k}} {
-		if part.v > 0 {
-			down += part.v * part.v / float64(max(part.n-1, 1))
+	for _, part := range [][2]float64{{v.cell, v.dfCell}, {v.comparators, v.dfComparators}, {v.between, v.dfBetween}} {
+		if part[0] > 0 {
+			down += part[0] * part[0] / max(part[1], 1)
 		}
 	}
 	f.SE, f.DF = Round(math.Sqrt(total)), Round(total*total/down)
 	size := max(math.Abs(f.Observed), math.Abs(f.Expected))
 	if !(total > 1e-18*size*size) || math.IsInf(total, 0) {
 		// No variation but for rounding: there is no telling how sure the figure is.
-		f.SE, f.DF, f.Verdict, f.Refusal = nan, nan, NotRated, RefusalNoVariation
+		f.refuse(RefusalNoVariation)
 		return
 	}
 	t := interval.StudentT(f.DF, f.Confidence)
@@ -68,6 +107,13 @@ func (f *Figures) judge(difference float64, v variance) {
 	default:
 		f.Verdict = NoDifference
 	}
+}
+
+// refuse leaves the counts and what was observed, and takes every other figure
+// back.
+func (f *Figures) refuse(code string) {
+	f.NCompared, f.Expected, f.Difference, f.SE, f.DF, f.Low, f.High = 0, nan, nan, nan, nan, nan, nan
+	f.Verdict, f.Refusal = NotRated, code
 }
 
 // Benchmark splits each cell's difference from its peers into the
@@ -113,7 +159,7 @@ func Benchmark(estimates []Estimate) []BenchmarkRow {
 			continue
 		}
 		peers, home := r.peers, r.home
-		both := r.commonPeers != nil && r.commonHome != nil
+		both := r.commonPeers != nil && r.commonHome != nil && r.commonPeers.Refusal == "" && r.commonHome.Refusal == ""
 		if both {
 			peers, home = r.commonPeers, r.commonHome
 		}
@@ -126,15 +172,12 @@ func Benchmark(estimates []Estimate) []BenchmarkRow {
 			provider.Refusal = RefusalNoHome
 		}
 		f := &municipality.Figures
-		f.NCompared, f.Expected, f.Difference, f.SE, f.DF, f.Low, f.High = 0, nan, nan, nan, nan, nan, nan
-		f.Verdict, f.Refusal = NotRated, cmp.Or(peers.Refusal, provider.Refusal, RefusalFewCases)
+		f.refuse(cmp.Or(peers.Refusal, provider.Refusal, RefusalFewCases))
 		if both {
 			f.NCompared, f.Expected = peers.NCompared, peers.Expected
-			f.judge(Round(peers.Difference-home.Difference), variance{
-				cell: home.VarComparators, nIn: home.NComparators,
-				comparators: peers.VarComparators, nOut: peers.NComparators,
-				between: peers.Sigma2B * (1 + peers.SumW2), k: peers.Municipalities,
-			})
+			v, h := peers.variance(peers.NCompared), home.variance(home.NCompared)
+			v.cell, v.dfCell = h.comparators, h.dfComparators
+			f.judge(Round(peers.Difference-home.Difference), v)
 		}
 		out = append(out, total, municipality, provider)
 	}

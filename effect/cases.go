@@ -116,6 +116,7 @@ func ParseReason(s string) (Reason, bool) {
 type Result struct {
 	Outcome string
 	Unit    Unit
+	Absence bool // reached means being in none of the states: see Measure.Absence
 	Status  []Status
 	Reason  []Reason
 	Value   []float64

@@ -176,7 +176,7 @@ func ParsePeriod(s string) (Period, error) {
 	if rest := s[4:]; rest != "" {
 		size := map[byte]int{'H': 6, 'Q': 3, '-': 1}[rest[0]]
 		n, err := strconv.Atoi(rest[1:])
-		if size == 0 || err != nil || n < 1 || n > 12/size || (size == 1) != (len(rest) == 3) {
+		if size == 0 || err != nil || rest[1] == '+' || n < 1 || n > 12/size || (size == 1) != (len(rest) == 3) {
 			return Period{}, bad
 		}
 		month, months = (n-1)*size+1, size

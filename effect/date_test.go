@@ -72,7 +72,7 @@ func TestPeriods(t *testing.T) {
 		assert.True(t, p.Contains(p.Start))
 		assert.False(t, p.Contains(p.End))
 	}
-	for _, bad := range []string{"", "08", "2008H3", "2008Q0", "2008Q5", "2008-13", "2008-9", "2008-00", "2008H", "2008X1", "abcd", "2008Q03", "2008H+1"} {
+	for _, bad := range []string{"", "08", "2008H3", "2008Q0", "2008Q5", "2008-13", "2008-9", "2008-00", "2008H", "2008X1", "abcd", "2008Q03", "2008H+1", "2008-+9"} {
 		_, err := effect.ParsePeriod(bad)
 		assert.ErrorIs(t, err, effect.ErrDate, bad)
 	}

@@ -29,16 +29,20 @@ type Design struct {
 	Also []Comparators
 	// ByPackage adds a cell for every offer package of a provider.
 	ByPackage bool
-	// Repeats says that the cohort holds each of a person's participations, so
-	// that errors are clustered on person. Otherwise a person counts once among
-	// a municipality's comparators, with the earliest participation.
-	Repeats    bool
-	MinN       int     // cases needed to rate a cell
-	Confidence float64 // of every interval
+	// Repeats says that each of a person's participations counts. Otherwise a
+	// person counts once among a municipality's comparators, with the earliest.
+	// Errors are clustered on person either way.
+	Repeats bool
+	MinN    int // cases needed to rate a cell
+	// MinComparators is the effective number of comparators needed: with fewer,
+	// their variance cannot be told.
+	MinComparators float64
+	Confidence     float64 // of every interval
 }
 
-// DefaultDesign rates cells of 30 cases or more at 95 % confidence.
-func DefaultDesign() Design { return Design{MinN: 30, Confidence: 0.95} }
+// DefaultDesign rates cells of 30 cases or more, against comparators that count
+// as 30 or more, at 95 % confidence.
+func DefaultDesign() Design { return Design{MinN: 30, MinComparators: 30, Confidence: 0.95} }
 
 // ErrDesign is wrapped by errors about a design that cannot be carried out.
 var ErrDesign = errors.New("effect: comparison cannot be made as declared")
@@ -61,6 +65,9 @@ func (d Design) validate(obs *Observations, methods []Method) error {
 			records[obs.Cases.Municipality.Levels[c]] = true
 		}
 	}
+	if d.Repeats && len(d.Strata) > 0 {
+		errs = append(errs, fmt.Errorf("%w: aggregated strata hold a person once, so they cannot stand beside each participation", ErrDesign))
+	}
 	for _, s := range d.Strata {
 		if records[s.Municipality] {
 			errs = append(errs, fmt.Errorf("%w: municipality %s has both records and aggregated strata; its citizens would count twice", ErrDesign, s.Municipality))
@@ -78,6 +85,7 @@ type sample struct {
 	result  *Result
 	members map[group]map[string][]int32
 	strata  map[string][]StratumTotal // scheme, group and municipality, joined
+	repeats bool                      // some person has several analysed cases
 }
 
 // Estimates sets every cell against its comparators by every method, for every
@@ -162,10 +170,13 @@ func each(ctx context.Context, n int, f func(int) error) error {
 func newSample(obs *Observations, r *Result, d Design) *sample {
 	s := &sample{result: r, members: map[group]map[string][]int32{}, strata: map[string][]StratumTotal{}}
 	c := obs.Cases
+	seen := make([]bool, len(c.Persons))
 	for i, ok := range r.Complete {
 		if !ok {
 			continue
 		}
+		s.repeats = s.repeats || seen[c.Person[i]]
+		seen[c.Person[i]] = true
 		g := group{c.MatchScheme.Codes[i], c.MatchGroup.Codes[i]}
 		if s.members[g] == nil {
 			s.members[g] = map[string][]int32{}
@@ -185,19 +196,19 @@ func newSample(obs *Observations, r *Result, d Design) *sample {
 func strataKey(parts ...string) string { return strings.Join(parts, "\x00") }
 
 // compare builds the comparison of a cell with one kind of comparators.
-func (d Design) compare(obs *Observations, s *sample, cell Cell, in []int32, kind Comparators) *Comparison {
+func (d Design) compare(obs *Observations, s *sample, cell Cell, in, all []int32, kind Comparators) *Comparison {
 	cases := obs.Cases
 	c := &Comparison{
 		Outcome: s.result.Outcome, Unit: s.result.Unit, Cell: cell, Comparators: kind,
-		Cases: cases, Y: s.result.Value, In: in, Repeats: d.Repeats,
+		Cases: cases, Y: s.result.Value, In: in, Repeats: s.repeats,
 	}
 	g := group{cases.MatchScheme.Code(cell.MatchScheme), cases.MatchGroup.Code(cell.MatchGroup)}
 	where := []string{cell.Municipality}
 	if kind == Peers {
 		where = slices.DeleteFunc(slices.Clone(d.Peers[cell.Municipality]), func(m string) bool { return m == cell.Municipality })
 	}
-	inCell := make(map[int32]bool, len(in))
-	for _, i := range in {
+	inCell := make(map[int32]bool, len(all))
+	for _, i := range all {
 		inCell[cases.Person[i]] = true
 	}
 	kin := map[int32]bool{}
@@ -277,8 +288,11 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 		if a.err == nil && a.e.N < d.MinN {
 			a.err = &Refusal{RefusalFewCases, "fewer cases than the minimum have comparators", "use coarser classes or more peers"}
 		}
-		if a.err == nil && c.Comparators == Peers && weighty(a.e.Municipalities) < MinPeers {
-			a.err = &Refusal{RefusalFewPeers, "fewer than 4 peer municipalities have comparators", "choose more peers"}
+		if a.err == nil && a.e.EffectiveN < d.MinComparators {
+			a.err = &Refusal{RefusalFewComparators, "the comparators' weights count as too few persons", "declare more peers, or adjust for less"}
+		}
+		if a.err == nil && c.Comparators == Peers {
+			a.err = a.e.checkPeers(c.Unit)
 		}
 		if _, refused := AsRefusal(a.err); a.err != nil && !refused {
 			return a, fmt.Errorf("method %s, outcome %s: %w", m.Name(), c.Outcome, a.err)
@@ -291,7 +305,7 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 		if _, twice := answers[kind]; twice {
 			continue
 		}
-		a, err := ask(d.compare(obs, s, cell, in, kind))
+		a, err := ask(d.compare(obs, s, cell, in, all, kind))
 		if err != nil {
 			return nil, err
 		}
@@ -389,6 +403,21 @@ func (e *Expectation) floor() bool {
 	return cell || comparators
 }
 
+// floorDays does the same for days: a side without variance borrows that of the
+// other.
+func (e *Expectation) floorDays() bool {
+	const rounding = 1e-18
+	switch cell, comparators := e.VarCell*float64(e.N), e.VarComparators*e.EffectiveN; {
+	case cell <= rounding*comparators:
+		e.VarCell = comparators / float64(e.N)
+	case comparators <= rounding*cell:
+		e.VarComparators = cell / e.EffectiveN
+	default:
+		return false
+	}
+	return true
+}
+
 // weighty counts the municipalities that carry weight.
 func weighty(parts []MunicipalityPart) int {
 	k := 0
@@ -411,20 +440,18 @@ func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused e
 	}
 	c.NComparators, c.EffectiveN, c.MaxWeight = int64(e.Comparators), Round(e.EffectiveN), Round(e.MaxWeight)
 	c.Municipalities = int64(weighty(e.Municipalities))
-	if row.Unit == Share && e.floor() {
+	if row.Unit == Share && e.floor() || row.Unit == Days && e.floorDays() {
 		e.Warnings = append(e.Warnings, "all_outcomes_equal")
 	}
 	c.VarCell, c.VarComparators = Round(e.VarCell), Round(e.VarComparators)
 	c.Rank, c.Columns, c.Converged = int64(e.Rank), int64(e.Columns), e.Converged
 	c.Warnings = strings.Join(e.Warnings, ";")
 	if kind == Peers {
-		c.Sigma2B, c.SumW2 = between(e.Municipalities)
+		sigma2, sumW2 := e.between()
+		c.Sigma2B, c.SumW2 = Round(sigma2), Round(sumW2)
 	}
 	row.NCompared, row.Expected = int64(e.N), Round(e.Expected)
-	v := variance{cell: c.VarCell, comparators: c.VarComparators, nIn: row.NCompared, nOut: c.NComparators}
-	if kind == Peers {
-		v.between, v.k = c.Sigma2B*(1+c.SumW2), c.Municipalities
-	}
+	v := c.variance(row.NCompared)
 	row.Figures.judge(Round(e.Observed-e.Expected), v)
 	return row
 }

@@ -167,7 +167,8 @@ func rowsOf(t *testing.T, obs *effect.Observations, d effect.Design) (estimates 
 //	five peers of 100: d = -0.1 .. 0.1, v = pooled 0.25/100 each, equal, so that
 //	Paule-Mandel is the sample variance 0.00625 less 0.0025 = 0.00375; sum w^2 = 1/5
 //	V(total) = 0.16/49 + 0.25/500 + 0.00375*1.2 = 0.0082653061
-//	df = V^2/((0.16/49)^2/49 + 0.0005^2/499 + 0.0045^2/4)
+//	df = V^2/((0.16/49)^2/49 + 0.0005^2/500 + 0.0045^2/4), 500 being the effective
+//	number of comparators, to which the spy fits nothing
 func TestParts(t *testing.T) {
 	d := effect.DefaultDesign()
 	d.Peers = map[string][]string{"H": {"A", "B", "C", "D", "E"}}
@@ -177,7 +178,7 @@ func TestParts(t *testing.T) {
 	assert.InEpsilon(t, 0.3, total.Difference, 1e-8)
 	v := 0.16/49 + 0.25/500 + 0.00375*1.2
 	assert.InEpsilon(t, math.Sqrt(v), total.SE, 1e-8)
-	assert.InEpsilon(t, v*v/(0.16/49*0.16/49/49+0.0005*0.0005/499+0.0045*0.0045/4), total.DF, 1e-7)
+	assert.InEpsilon(t, v*v/(0.16/49*0.16/49/49+0.0005*0.0005/500+0.0045*0.0045/4), total.DF, 1e-7)
 	// SciPy 1.17.1: stats.t.ppf(0.975, 12.937037227436562) = 2.1614379452259844
 	assert.InEpsilon(t, 0.3-2.1614379452259844*math.Sqrt(v), total.Low, 1e-7)
 	assert.Equal(t, effect.Higher, total.Verdict)
@@ -212,6 +213,43 @@ func TestFewerThanFourPeersAreRefused(t *testing.T) {
 	assert.Equal(t, 0.8, b[effect.Total].Observed, "what was observed stands")
 	assert.Empty(t, b[effect.Provider].Refusal, "the provider's part needs no peers")
 	assert.True(t, math.IsNaN(diagnostics[effect.Total][effect.DiagPeers].Value), "not evaluated")
+}
+
+// A peer so large that the others hardly count tells nothing of their spread.
+func TestTokenPeersAreRefused(t *testing.T) {
+	obs := six()
+	for i := range obs.Cases.Municipality.Codes {
+		if m := obs.Cases.Municipality.At(i); m != "H" && i%20 != 0 {
+			obs.Cases.Municipality.Codes[i] = obs.Cases.Municipality.Code("A")
+		}
+	}
+	d := effect.DefaultDesign()
+	d.Peers = map[string][]string{"H": {"A", "B", "C", "D", "E"}}
+	_, b, _ := rowsOf(t, obs, d)
+	assert.Equal(t, effect.RefusalFewPeers, b[effect.Total].Refusal)
+}
+
+func TestFewComparatorsAreRefused(t *testing.T) {
+	d := effect.DefaultDesign()
+	d.MinComparators = 61
+	d.Peers = map[string][]string{"H": {"A", "B", "C", "D", "E"}}
+	_, b, _ := rowsOf(t, six(), d)
+	assert.Empty(t, b[effect.Total].Refusal, "500 peers' citizens are enough")
+	assert.Equal(t, effect.RefusalFewComparators, b[effect.Provider].Refusal, "60 at home are not")
+	assert.Equal(t, effect.RefusalFewComparators, b[effect.Municipality].Refusal)
+}
+
+// One person twice in a cell is not two persons.
+func TestPersonsAreClustered(t *testing.T) {
+	obs := six()
+	for i := range 50 {
+		obs.Cases.Person[i] = int32(i / 2)
+	}
+	d := effect.DefaultDesign()
+	d.Peers = map[string][]string{"H": {"A", "B", "C", "D", "E"}}
+	_, twice, _ := rowsOf(t, obs, d)
+	_, once, _ := rowsOf(t, six(), d)
+	assert.Greater(t, twice[effect.Provider].SE, 1.15*once[effect.Provider].SE)
 }
 
 func TestNobodyElseAtHome(t *testing.T) {

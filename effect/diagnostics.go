@@ -38,12 +38,23 @@ func Diagnostics(estimates []Estimate, benchmark []BenchmarkRow) []Diagnostic {
 				if b.Refusal == "" {
 					d.Value = Round(1 - float64(b.NCompared)/float64(b.N))
 				}
-			case DiagPeers:
+			case DiagOverlap:
+				if b.Refusal == "" {
+					d.Value = Round(c.EffectiveN / max(50, float64(b.NCompared)))
+				}
+			case DiagMaxWeight:
+				if b.Refusal == "" {
+					d.Value = c.MaxWeight
+				}
+			case DiagPeers, DiagEffectivePeers:
 				switch {
 				case b.Part == Provider:
 					d.NotApplicable = "the provider's part lies within one municipality"
-				case b.Refusal == "":
+				case b.Refusal != "":
+				case name == DiagPeers:
 					d.Value = float64(c.Municipalities)
+				default:
+					d.Value = Round(1 / c.SumW2)
 				}
 			}
 			out = append(out, d)

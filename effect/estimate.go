@@ -128,11 +128,14 @@ const (
 	DiagUncovered       DiagnosticName = "uncovered_share"  // share of the cell without comparators, at most
 	DiagPeers           DiagnosticName = "peers"            // peer municipalities that carry weight, at least
 	DiagDatedCovariates DiagnosticName = "dated_covariates" // share of the covariates used that are dated or fixed, at least
+	DiagOverlap         DiagnosticName = "overlap"          // effective comparators over max(50, cases compared), at least
+	DiagMaxWeight       DiagnosticName = "max_weight"       // largest weight share of one comparator, at most
+	DiagEffectivePeers  DiagnosticName = "effective_peers"  // effective number of peer municipalities, 1 / sum of squared shares, at least
 )
 
 // DiagnosticNames lists the diagnostics in their fixed order.
 func DiagnosticNames() []DiagnosticName {
-	return []DiagnosticName{DiagN, DiagFollowUp, DiagUncovered, DiagPeers, DiagDatedCovariates}
+	return []DiagnosticName{DiagN, DiagFollowUp, DiagUncovered, DiagPeers, DiagDatedCovariates, DiagOverlap, DiagMaxWeight, DiagEffectivePeers}
 }
 
 // Names lists the diagnostics.
@@ -156,17 +159,19 @@ func (r *Refusal) Error() string { return fmt.Sprintf("effect: %s: %s (%s)", r.C
 
 // Codes of refusals.
 const (
-	RefusalNoCases       = "no_cases"
-	RefusalFewCases      = "n_below_minimum"
-	RefusalNoComparators = "no_comparators"
-	RefusalUncovered     = "too_few_covered"
-	RefusalFewPeers      = "fewer_than_4_peers"
-	RefusalSeparation    = "separation"
-	RefusalNoVariation   = "no_variation"
-	RefusalNotFinite     = "not_finite"
-	RefusalNotConverged  = "not_converged"
-	RefusalNeedsMicro    = "needs_microdata"
-	RefusalNoHome        = "no_one_else_at_home"
+	RefusalNoCases        = "no_cases"
+	RefusalFewCases       = "n_below_minimum"
+	RefusalNoComparators  = "no_comparators"
+	RefusalUncovered      = "too_few_covered"
+	RefusalFewPeers       = "fewer_than_4_peers"
+	RefusalSeparation     = "separation"
+	RefusalNoVariation    = "no_variation"
+	RefusalNotFinite      = "not_finite"
+	RefusalNotConverged   = "not_converged"
+	RefusalNeedsMicro     = "needs_microdata"
+	RefusalNoHome         = "no_one_else_at_home"
+	RefusalFewComparators = "too_few_comparators"
+	RefusalConfounded     = "confounded_with_municipality"
 )
 
 // AsRefusal returns the refusal in an error's chain.
@@ -200,14 +205,21 @@ type Expectation struct {
 	N                  int
 	Observed, Expected float64
 	VarCell            float64 // of the mean residual of the covered cell, clustered on person
-	VarComparators     float64 // sum over persons of (sum w r)^2
+	VarComparators     float64 // sum over persons of (sum w r)^2, with small-sample corrections
 	Municipalities     []MunicipalityPart
 	Comparators        int
 	EffectiveN         float64
 	MaxWeight          float64
 	Rank, Columns      int
-	Converged          bool
-	Warnings           []string
+	// Visible is the share of the variation between the comparators'
+	// municipalities that the adjustment leaves in the residuals: 1 when all
+	// municipalities have the same mix of citizens, near 0 when a covariate all but
+	// tells the municipality. With d = M b for municipality effects b and mean
+	// residuals d, it is the squared length of the centred M over k - 1. 0 is
+	// taken as 1, for methods that adjust for nothing.
+	Visible   float64
+	Converged bool
+	Warnings  []string
 }
 
 // MunicipalityPart is what one municipality's comparators contribute.

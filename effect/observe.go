@@ -256,6 +256,17 @@ func (o *Observer) Merge(other *Observer) error {
 	return nil
 }
 
+// Unseen is how many cases of the cohort have persons of whom no spell was added.
+func (o *Observer) Unseen() int {
+	n := 0
+	for _, i := range o.caseOf {
+		if p := o.cases.Person[i]; o.seen[p>>5]&(1<<(p&31)) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // view returns the days of a case in the lane that holds the states and days.
 func (o *Observer) view(slot int32, clock Clock, states StateSet, from, to int) DayView {
 	for _, l := range o.lanes {
@@ -284,7 +295,7 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 	out := &Observations{AsOf: o.study.AsOf, Cases: &cases}
 	for _, outcome := range o.study.Outcomes {
 		out.Results = append(out.Results, Result{
-			Outcome: outcome.Name, Unit: outcome.Measure.Unit(),
+			Outcome: outcome.Name, Unit: outcome.Measure.Unit(), Absence: outcome.Measure.Absence(),
 			Status: make([]Status, n), Reason: make([]Reason, n), Value: make([]float64, n),
 			ReachedOn: make([]Date, n), WindowEnd: make([]Date, n),
 			Complete: make([]bool, n), Followed: make([]bool, n),
@@ -341,8 +352,15 @@ func (o *Observer) read(r *Result, outcome Outcome, i, slot int32, reach Date) {
 	closed := ends <= o.study.AsOf
 	value, reached := m.Read(o.view(slot, outcome.Clock, m.Watches(), int(from-clock), int(to-clock)), clock, closed)
 	// Death is for good; a stay abroad matters only on the days that are read.
-	abroad := o.view(slot, outcome.Clock, States(Emigrated), int(from-clock), int(to-clock))
-	left := Date(o.deadOn[o.cases.Person[i]]) < to || abroad.Count(from, to) > 0
+	leftOn := Date(o.deadOn[o.cases.Person[i]])
+	for day := range o.view(slot, outcome.Clock, States(Emigrated), int(from-clock), int(to-clock)).Runs(from, to) {
+		leftOn = min(leftOn, day)
+		break
+	}
+	left := leftOn < to
+	if reached != NoDate && leftOn <= reached {
+		value, reached = nan, NoDate // nobody reaches anything after leaving
+	}
 	r.Value[i], r.ReachedOn[i], r.WindowEnd[i] = value, reached, ends
 	r.Complete[i] = closed && !left
 	p := o.cases.Person[i]

@@ -210,7 +210,7 @@ func bruteForce(l life, i int, out effect.Outcome) row {
 		}
 	}
 	closed, left, seen := r.ends <= l.study.AsOf, false, false
-	reach := effect.NoDate
+	reach, leftOn := effect.NoDate, effect.Date(math.MaxInt32)
 	for _, s := range l.spells {
 		if s.start <= l.study.AsOf {
 			reach = max(reach, s.start)
@@ -222,10 +222,18 @@ func bruteForce(l life, i int, out effect.Outcome) row {
 			continue
 		}
 		seen = true
-		left = left || s.state == effect.Dead && s.start <= min(last, l.study.AsOf)
+		if s.state == effect.Dead && s.start <= l.study.AsOf {
+			leftOn = min(leftOn, s.start)
+		}
 	}
 	for d := first; d <= last; d++ {
-		left = left || in(effect.States(effect.Emigrated), d)
+		if in(effect.States(effect.Emigrated), d) {
+			leftOn = min(leftOn, d)
+		}
+	}
+	left = leftOn <= last
+	if leftOn <= r.reached {
+		r.value, r.reached = math.NaN(), effect.NoDate
 	}
 	switch {
 	case left:

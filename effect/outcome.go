@@ -44,6 +44,9 @@ type Measure interface {
 	// Read returns the value and the first day on which the outcome was reached
 	// (NoDate where it was not). closed says whether the window has ended.
 	Read(d DayView, clock Date, closed bool) (value float64, reached Date)
+	// Absence says that the outcome is reached by being in none of the states. A
+	// person of whom the registers tell nothing then looks as if it were reached.
+	Absence() bool
 	// Validate returns an error wrapping ErrOutcome about options that make no
 	// sense.
 	Validate() error
@@ -73,6 +76,9 @@ type StateAt struct {
 
 // Unit is Share.
 func (m StateAt) Unit() Unit { return Share }
+
+// Absence is Not.
+func (m StateAt) Absence() bool { return m.Not }
 
 // Watches returns States.
 func (m StateAt) Watches() StateSet { return m.States }
@@ -109,6 +115,9 @@ type DaysIn struct {
 
 // Unit is Days.
 func (m DaysIn) Unit() Unit { return Days }
+
+// Absence is false.
+func (DaysIn) Absence() bool { return false }
 
 // Watches returns States.
 func (m DaysIn) Watches() StateSet { return m.States }
@@ -153,6 +162,9 @@ type Sustained struct {
 
 // Unit is Share.
 func (m Sustained) Unit() Unit { return Share }
+
+// Absence is false.
+func (Sustained) Absence() bool { return false }
 
 // Watches returns States.
 func (m Sustained) Watches() StateSet { return m.States }

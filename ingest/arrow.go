@@ -73,7 +73,9 @@ func arrowLeaf(t arrow.DataType) leaf {
 		l.class, l.kind = classInteger, encoding.Int64
 	case *arrow.Uint64Type:
 		l.class, l.kind, l.unsigned = classInteger, encoding.Int64, true
-	case *arrow.Float32Type, *arrow.Float64Type:
+	case *arrow.Float32Type: // kept apart: its shortest decimal is another
+		l.class, l.kind = classNumber, encoding.Float
+	case *arrow.Float64Type:
 		l.class, l.kind = classNumber, encoding.Double
 	case *arrow.BooleanType:
 		l.class, l.kind = classBool, encoding.Boolean
@@ -166,6 +168,7 @@ func (u *arrowUnit) next(column int) (run, error) {
 type dense struct {
 	ints32  []int32
 	ints64  []int64
+	singles []float32
 	floats  []float64
 	bytes   []byte
 	offsets []uint32
@@ -187,10 +190,6 @@ func (d *dense) read(a arrow.Array, from, to int, has func(int) bool) encoding.V
 	int64s := func(at func(int) int64) encoding.Values {
 		d.ints64 = pick(d.ints64[:0], from, to, has, at)
 		return encoding.Int64Values(d.ints64)
-	}
-	doubles := func(at func(int) float64) encoding.Values {
-		d.floats = pick(d.floats[:0], from, to, has, at)
-		return encoding.DoubleValues(d.floats)
 	}
 	texts := func(add func(dst []byte, i int) []byte) encoding.Values {
 		d.bytes, d.offsets = d.bytes[:0], append(d.offsets[:0], 0)
@@ -227,9 +226,11 @@ func (d *dense) read(a arrow.Array, from, to int, has func(int) bool) encoding.V
 		d.ints32 = pick(d.ints32[:0], from, to, has, func(i int) int32 { return int32(a.Value(i)) })
 		return encoding.Int32Values(d.ints32)
 	case *array.Float32:
-		return doubles(func(i int) float64 { return float64(a.Value(i)) })
+		d.singles = pick(d.singles[:0], from, to, has, a.Value)
+		return encoding.FloatValues(d.singles)
 	case *array.Float64:
-		return doubles(a.Value)
+		d.floats = pick(d.floats[:0], from, to, has, a.Value)
+		return encoding.DoubleValues(d.floats)
 	case *array.Boolean:
 		d.bytes = d.bytes[:0]
 		n := 0

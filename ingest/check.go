@@ -112,8 +112,10 @@ func (d *Dataset) find(table string, f field, in *input) (problems []SchemaProbl
 		problems = d.findInput(table, in)
 	}
 	switch in.want {
-	case wantID, wantText:
-		in.res = newInterner(d.opt.Limits.TextBytes)
+	case wantID, wantText, wantPeriod, wantChannel:
+		in.res = newInterner(in.want, d.opt.Limits.TextBytes)
+	case wantAmount:
+		in.res = newInterner(in.want, maxAmount)
 	}
 	return problems
 }

@@ -3,6 +3,7 @@ package ingest
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -16,28 +17,39 @@ const (
 	wantState                 // state code: whole number or text
 	wantDate                  // date, or timestamp at midnight
 	wantNumber                // any finite number, or truth value
+	wantWhole                 // whole number, of whatever type
 	wantFloat                 // any number, infinite ones too
 	wantBool                  // truth value
 	wantCovariate             // number, date (days), truth value (0 and 1) or text
+	wantPeriod                // name that effect.ParsePeriod reads
+	wantChannel               // name of a channel of spend
+	wantAmount                // number kept as an exact decimal
 )
+
+// maxAmount is how long the decimal of an amount may be: what a DECIMAL of 38
+// digits needs, with sign and point.
+const maxAmount = 40
 
 func (w want) String() string {
 	return [...]string{
 		"an identifier (whole number or text)", "text or a whole number", "a state code (text or whole number)",
-		"a date (DATE, or a timestamp at midnight)", "a number", "a number", "a truth value",
-		"a covariate (number, date, truth value or text)",
+		"a date (DATE, or a timestamp at midnight)", "a number", "a whole number", "a number", "a truth value",
+		"a covariate (number, date, truth value or text)", "a period (2008, 2008H1, 2008Q3 or 2008-09)",
+		"a channel of spend (" + strings.Join(spendChannels(), ", ") + ")", "an amount (DECIMAL or another number)",
 	}[w]
 }
 
 // accepts says whether values of the class can be read as what is wanted.
 func (w want) accepts(c class) bool {
 	switch w {
-	case wantID, wantText, wantState:
+	case wantID, wantText, wantState, wantPeriod, wantChannel:
 		return c == classInteger || c == classText || c == classNull
 	case wantDate:
 		return c == classDate || c == classText || c == classNull
-	case wantNumber, wantFloat:
+	case wantNumber, wantWhole, wantFloat:
 		return c == classInteger || c == classNumber || c == classBool || c == classNull
+	case wantAmount:
+		return c == classInteger || c == classNumber || c == classNull
 	case wantBool:
 		return c == classBool || c == classNull
 	}
@@ -50,14 +62,30 @@ func (w want) parses(s string) bool {
 	switch w {
 	case wantDate:
 		_, err = effect.ParseDate(s)
-	case wantNumber, wantFloat:
+	case wantNumber, wantWhole, wantFloat, wantAmount:
 		_, err = strconv.ParseFloat(s, 64)
 	case wantBool:
 		_, err = strconv.ParseBool(s)
 	default:
-		return s != ""
+		return s != "" && w.knows(effect.TextID(s))
 	}
 	return err == nil
+}
+
+// knows says whether the contract allows a name there.
+func (w want) knows(name effect.ID) bool {
+	switch w {
+	case wantPeriod:
+		_, err := effect.ParsePeriod(name.String())
+		return err == nil
+	case wantChannel:
+		return slices.Contains(spendChannels(), name.String())
+	}
+	return true
+}
+
+func spendChannels() []string {
+	return []string{effect.ChannelProvider, effect.ChannelOwn, ChannelOther, ChannelTotal}
 }
 
 // field is one column of the contract.
@@ -97,15 +125,37 @@ func contract(table string) []field {
 		return slices.Concat(required(wantText, "provider_id"), required(wantDate, "valid_from"),
 			optional(wantDate, "valid_to"), optional(wantText, "name", "consortium_id"), optional(wantBool, "in_house"))
 	case Municipalities:
-		return slices.Concat(required(wantText, "municipality"), required(wantNumber, "year"), optional(wantText, "name"))
+		return slices.Concat(required(wantText, "municipality"), required(wantWhole, "year"), optional(wantText, "name"))
 	case PeerStrata:
 		return slices.Concat(required(wantText, "municipality", "match_scheme", "match_group", "outcome", "period"),
-			required(wantNumber, "n", "sum", "sum_squares"))
+			required(wantWhole, "n"), required(wantNumber, "sum", "sum_squares"))
+	case Caseload:
+		return slices.Concat(required(wantID, "person_id"), required(wantText, "municipality", "match_scheme", "match_group"),
+			required(wantDate, "start_date"), optional(wantDate, "end_date"))
+	case Satisfaction:
+		return slices.Concat(required(wantText, "provider_id"), required(wantPeriod, "period"),
+			required(wantNumber, "mean"), required(wantWhole, "n"), optional(wantWhole, "invited"))
+	case Inspections:
+		return slices.Concat(required(wantText, "provider_id"), required(wantDate, "inspected_on"),
+			required(wantText, "grade"), optional(wantText, "note"))
+	case Experience:
+		return slices.Concat(required(wantText, "provider_id"), required(wantPeriod, "period"), required(wantText, "text"))
+	case Spend:
+		return slices.Concat(required(wantText, "municipality"), required(wantWhole, "year"),
+			required(wantChannel, "channel"), required(wantAmount, "amount_dkk"))
+	case Evidence:
+		return slices.Concat(required(wantID, "participation_id"), required(wantText, "kind"), required(wantDate, "received_on"))
+	case Invoices, Payments:
+		return slices.Concat(required(wantID, "id"), required(wantText, "agreement_id", "provider_id"),
+			required(wantPeriod, "period"), required(wantDate, "date"), required(wantAmount, "amount_dkk"))
 	}
 	return nil
 }
 
-// tables lists the tables of the contract that this package reads, by name.
+// tables lists the tables of the contract, by name.
 func tables() []string {
-	return []string{Municipalities, Participations, PeerStrata, Persons, Providers, Spells}
+	return []string{
+		Caseload, Evidence, Experience, Inspections, Invoices, Municipalities, Participations, Payments, PeerStrata, Persons,
+		Providers, Satisfaction, Spells, Spend,
+	}
 }

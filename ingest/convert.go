@@ -42,11 +42,13 @@ type leaf struct {
 // Codes of vectors: values from 0 are levels of a resolver, negative ones say
 // why there is no level.
 const (
-	codeNull    int32 = -1 - iota
-	codeEmpty         // empty text
-	codeLong          // text over the limit
-	codeInvalid       // not UTF-8
-	codeUnknown       // not among the persons looked for
+	codeNull     int32 = -1 - iota
+	codeEmpty          // empty text
+	codeLong           // text over the limit
+	codeInvalid        // not UTF-8
+	codeOther          // no name that the contract allows
+	codeInfinite       // not a finite number
+	codeUnknown        // not among the persons looked for
 )
 
 // Dates of vectors that are no dates, besides effect.NoDate for null.
@@ -82,24 +84,35 @@ type resolver interface {
 // shared: convert locks it while it resolves.
 type interner struct {
 	sync.Mutex
+	want    want // says which names are known
 	maxText int
 	nums    map[int64]int32
 	texts   map[string]int32
 	levels  []effect.ID
 }
 
-func newInterner(maxText int) *interner {
-	return &interner{maxText: maxText, nums: map[int64]int32{}, texts: map[string]int32{}}
+func newInterner(w want, maxText int) *interner {
+	return &interner{want: w, maxText: maxText, nums: map[int64]int32{}, texts: map[string]int32{}}
 }
 
 func (in *interner) number(n int64) int32 {
-	c, ok := in.nums[n]
-	if !ok {
-		c = int32(len(in.levels))
-		in.levels = append(in.levels, effect.NumberID(n))
+	if c, ok := in.nums[n]; ok {
+		return c
+	}
+	c := in.add(effect.NumberID(n))
+	if c >= 0 {
 		in.nums[n] = c
 	}
 	return c
+}
+
+// add makes a level of an identifier that has none, if the contract knows it.
+func (in *interner) add(id effect.ID) int32 {
+	if !in.want.knows(id) {
+		return codeOther
+	}
+	in.levels = append(in.levels, id)
+	return int32(len(in.levels) - 1)
 }
 
 func (in *interner) text(b []byte) int32 {
@@ -113,9 +126,10 @@ func (in *interner) text(b []byte) int32 {
 	if n, ok := id.Number(); ok {
 		return in.number(n)
 	}
-	c := int32(len(in.levels))
-	in.levels = append(in.levels, id)
-	in.texts[id.String()] = c
+	c := in.add(id)
+	if c >= 0 {
+		in.texts[id.String()] = c
+	}
 	return c
 }
 
@@ -139,7 +153,7 @@ type converter struct {
 }
 
 // numeric says whether the vector holds floats.
-func (w want) numeric() bool { return w == wantNumber || w == wantFloat }
+func (w want) numeric() bool { return w == wantNumber || w == wantWhole || w == wantFloat }
 
 // convert writes the dense values [from, to) of data to dst.
 func (c *converter) convert(dst vector, data *encoding.Values, from, to int) error {
@@ -170,6 +184,9 @@ func (c *converter) convert(dst vector, data *encoding.Values, from, to int) err
 }
 
 func (c *converter) codes(dst []int32, data *encoding.Values, from, to int) error {
+	if c.want == wantAmount && c.leaf.class != classInteger {
+		return c.amounts(dst, data, from, to)
+	}
 	if c.leaf.class == classText {
 		return eachText(data, from, to, c.res.text, dst)
 	}
@@ -200,6 +217,47 @@ func (c *converter) codes(dst []int32, data *encoding.Values, from, to int) erro
 			dst[i] = c.res.number(v.Int64())
 		} else {
 			dst[i] = c.res.text([]byte(v.String()))
+		}
+	})
+}
+
+// amounts resolves numbers that need not be whole by their decimals: those of a
+// DECIMAL exactly, those of floats as the shortest that reads back as the same
+// number. Equal numbers have the same decimal, as there are no zeros at its end.
+func (c *converter) amounts(dst []int32, data *encoding.Values, from, to int) error {
+	float := func(v float64, bits int) int32 {
+		switch {
+		case v-v != 0: // NaN or infinite
+			return codeInfinite
+		case v == 0: // of either sign
+			return c.res.number(0)
+		}
+		return c.res.text(strconv.AppendFloat(nil, v, 'f', -1, bits))
+	}
+	switch {
+	case c.leaf.class == classText: // a constant of the options
+		return eachText(data, from, to, func(b []byte) int32 {
+			v, _ := strconv.ParseFloat(string(b), 64)
+			return float(v, 64)
+		}, dst)
+	case c.leaf.kind == encoding.Float:
+		for i, v := range data.Float()[from:to] {
+			dst[i] = float(float64(v), 32)
+		}
+		return nil
+	case c.leaf.kind == encoding.Double:
+		for i, v := range data.Double()[from:to] {
+			dst[i] = float(v, 64)
+		}
+		return nil
+	}
+	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(min(c.leaf.scale, maxAmount))), nil)
+	return eachDecimal(data, c.leaf, from, to, func(i int, v *big.Int) {
+		dst[i] = codeLong
+		if c.leaf.scale <= maxAmount {
+			r := new(big.Rat).SetFrac(v, unit)
+			digits, _ := r.FloatPrec()
+			dst[i] = c.res.text([]byte(r.FloatString(digits)))
 		}
 	})
 }
@@ -375,6 +433,17 @@ func decimal(v *big.Int, scale int) float64 {
 	return f
 }
 
+// maxDecimal is how many bytes a decimal may have, twice what is in use: to
+// write out a number of any length takes any time.
+const maxDecimal = 64
+
+func checkDecimal(size int) error {
+	if size > maxDecimal {
+		return fmt.Errorf("%w: a decimal of %d bytes", ErrLimit, size)
+	}
+	return nil
+}
+
 // eachDecimal calls f with the unscaled values [from, to) of a decimal column.
 func eachDecimal(data *encoding.Values, l leaf, from, to int, f func(i int, v *big.Int)) error {
 	var v big.Int
@@ -399,6 +468,9 @@ func eachDecimal(data *encoding.Values, l leaf, from, to int, f func(i int, v *b
 		if to*size > len(b) {
 			return errValues
 		}
+		if err := checkDecimal(size); err != nil {
+			return err
+		}
 		for i := from; i < to; i++ {
 			bigEndian(i-from, b[i*size:(i+1)*size])
 		}
@@ -408,6 +480,9 @@ func eachDecimal(data *encoding.Values, l leaf, from, to int, f func(i int, v *b
 			return errValues
 		}
 		for i := from; i < to; i++ {
+			if err := checkDecimal(int(offsets[i+1] - offsets[i])); err != nil {
+				return err
+			}
 			bigEndian(i-from, b[offsets[i]:offsets[i+1]])
 		}
 	default:

@@ -14,6 +14,14 @@ const (
 	Providers      = "providers"
 	Municipalities = "municipalities"
 	PeerStrata     = "peer_strata"
+	Caseload       = "caseload"
+	Satisfaction   = "satisfaction"
+	Inspections    = "inspections"
+	Experience     = "experience"
+	Spend          = "spend"
+	Evidence       = "evidence"
+	Invoices       = "invoices"
+	Payments       = "payments"
 )
 
 // Options say how an input maps to the contract. Start from [DefaultOptions].

@@ -45,6 +45,9 @@ const (
 	causeFraction
 	causeOrder
 	causeConflict
+	causePeriod
+	causeChannel
+	causeDigits
 )
 
 func (c cause) String() string {
@@ -53,6 +56,8 @@ func (c cause) String() string {
 		"timestamp is not at midnight", "date is outside 1900-01-01..2200-12-31",
 		"text is not a date written as 2008-12-31", "number is not finite", "number is not whole",
 		"end is before start", "the same key occurs with different content",
+		"not a period written as 2008, 2008H1, 2008Q3 or 2008-09", "not a channel of spend",
+		"amount has more digits than can be kept",
 	}[c]
 }
 
@@ -67,8 +72,16 @@ func (f *field) ofCode(code int32) cause {
 		return causeNull
 	case code == codeEmpty:
 		return causeEmpty
+	case code == codeLong && f.want == wantAmount:
+		return causeDigits
 	case code == codeLong:
 		return causeLong
+	case code == codeInfinite:
+		return causeInfinite
+	case code == codeOther && f.want == wantPeriod:
+		return causePeriod
+	case code == codeOther:
+		return causeChannel
 	}
 	return causeInvalid
 }
@@ -93,8 +106,13 @@ func (f *field) ofNumber(v float64) cause {
 	switch {
 	case math.IsInf(v, 0):
 		return causeInfinite
-	case !f.optional() && math.IsNaN(v):
+	case math.IsNaN(v):
+		if f.optional() {
+			return causeNone
+		}
 		return causeNull
+	case f.want == wantWhole && (v != math.Trunc(v) || math.Abs(v) > 1<<53): // beyond, not every number can be told
+		return causeFraction
 	}
 	return causeNone
 }
@@ -236,6 +254,7 @@ func (d *Dataset) load(ctx context.Context, table string, extra []field, prepare
 		for k, b := range batches {
 			copy(out.ints[min(f.starts[k].at, len(out.ints)):], b.cols[i].ints)
 			copy(out.floats[min(f.starts[k].at, len(out.floats)):], b.cols[i].floats)
+			b.cols[i] = vector{} // so that a large table is not held twice
 		}
 	}
 	f.bad = make([]bool, f.rows)
@@ -269,17 +288,22 @@ const orphanRule = "rows of persons without a participation are not used, nor ch
 func (f *frame) checkColumn(col int) {
 	c := &f.columns[col].field
 	v := f.cols[col]
-	if c.want == wantNumber {
+	switch c.want {
+	case wantFloat:
+	case wantNumber, wantWhole:
 		for i, x := range v.floats {
 			f.reject(i, col, c.ofNumber(x))
 		}
-	}
-	switch c.want {
 	case wantDate:
 		for i, x := range v.ints {
 			f.reject(i, col, c.ofDate(x))
 		}
 	case wantBool:
+		for i, x := range v.ints {
+			if x == codeNull && !c.optional() {
+				f.reject(i, col, causeNull)
+			}
+		}
 	default:
 		for i, x := range v.ints {
 			f.reject(i, col, c.ofCode(x))
@@ -448,14 +472,39 @@ func (f *frame) factor(col int, rows []int32) effect.Factor {
 	return out
 }
 
-// numbers gathers a column of numbers, NaN for a row of -1.
+// numbers gathers a column of numbers, NaN where it is absent or a row is -1.
 func (f *frame) numbers(col int, rows []int32) []float64 {
 	out := make([]float64, len(rows))
 	for i, r := range rows {
 		out[i] = math.NaN()
-		if r >= 0 {
+		if col >= 0 && r >= 0 {
 			out[i] = f.cols[col].floats[r]
 		}
 	}
 	return out
+}
+
+// result makes a table of rows of the frame, with every column that was wanted:
+// one that is absent is null throughout.
+func (f *frame) result(name string, rows []int32) *Table {
+	t := &Table{Name: name, Columns: make([]Column, len(f.columns))}
+	for k := range f.columns {
+		in, v := &f.columns[k], f.cols[k]
+		c := Column{Name: in.name}
+		switch col := f.index(in.name); {
+		case in.want == wantWhole && !in.optional():
+			c.Ints = gather(len(rows), func(i int) int64 { return int64(v.floats[rows[i]]) })
+		case in.want.numeric():
+			c.Floats = f.numbers(col, rows)
+		case in.want == wantDate:
+			c.Dates = f.dates(col, rows)
+		case in.want == wantBool:
+			c.Bools = gather(len(rows), func(i int) bool { return v.ints != nil && v.ints[rows[i]] == 1 })
+		default:
+			factor := f.factor(col, rows)
+			c.Factor = &factor
+		}
+		t.Columns[k] = c
+	}
+	return t
 }

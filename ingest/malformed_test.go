@@ -156,8 +156,17 @@ func TestMalformed(t *testing.T) {
 			for _, m := range c.messages {
 				require.ErrorContains(t, err, m)
 			}
-			require.NotContains(t, err.Error(), "7700")
+			requireNoPerson(t, err)
 		})
+	}
+}
+
+// requireNoPerson looks for whole numbers: the name of the folder is random and
+// can hold some of their digits.
+func requireNoPerson(t *testing.T, err error, about ...any) {
+	t.Helper()
+	for _, id := range malformedPersons {
+		require.NotContains(t, err.Error(), id.String(), about...)
 	}
 }
 
@@ -170,7 +179,7 @@ func TestFlippedBytes(t *testing.T) {
 		bad := bytes.Clone(good)
 		bad[i] ^= []byte{0xFF, 0x80, 0x01}[i%3]
 		if err := readMalformed(t, bad); err != nil {
-			require.NotContains(t, err.Error(), "7700", "byte %d", i)
+			requireNoPerson(t, err, "byte %d", i)
 		}
 	}
 }

@@ -210,7 +210,6 @@ func (d *Dataset) Conditions(ctx context.Context) ([]Condition, error) {
 		return nil, err
 	}
 	id, year, name := f.index("municipality"), f.index("year"), f.index("name")
-	f.checkWhole(year)
 	rows := f.distinct(id, year)
 	out := make([]Condition, len(rows))
 	for i, r := range rows {
@@ -227,16 +226,6 @@ func (d *Dataset) Conditions(ctx context.Context) ([]Condition, error) {
 	return out, nil
 }
 
-// checkWhole rejects the rows in which a number is not whole, or too large to
-// be counted exactly.
-func (f *frame) checkWhole(col int) {
-	for i, v := range f.cols[col].floats {
-		if v != math.Trunc(v) || math.Abs(v) > 1<<53 {
-			f.reject(i, col, causeFraction)
-		}
-	}
-}
-
 // PeerStrata reads the aggregated strata of other municipalities, with the
 // columns named by classes as text, sorted by all columns that are text. Rows
 // that are equal count once; those of one stratum that differ are rejected.
@@ -250,7 +239,6 @@ func (d *Dataset) PeerStrata(ctx context.Context, classes []string) ([]effect.St
 		return nil, err
 	}
 	n := f.index("n")
-	f.checkWhole(n)
 	keys := []int{0, 1, 2, 3, 4}
 	first := len(contract(PeerStrata))
 	for i := range classes {

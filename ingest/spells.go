@@ -53,7 +53,7 @@ func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, sink func(per
 		return err
 	}
 	acc.count("orphans", total.orphans, orphanRule)
-	acc.count("empty", total.empty, "spells that end on the day they start cover no day and are not used")
+	acc.count("empty", total.empty, emptyRule)
 	acc.count("used", total.used, "spells handed to the observation of outcomes")
 	err = d.close(acc, total.rows)
 	if len(total.unmapped) > 0 {

@@ -211,47 +211,20 @@ func ReadTable(ctx context.Context, path string, limits Limits) (*Table, error) 
 	for _, column := range p.columns() {
 		l, _ := p.lookup(column)
 		w, ok := map[class]want{
-			classInteger: wantNumber, classNumber: wantFloat, classText: wantText, classDate: wantDate, classBool: wantBool,
+			classInteger: wantWhole, classNumber: wantFloat, classText: wantText, classDate: wantDate, classBool: wantBool,
 		}[l.class]
 		if !ok {
 			return nil, fmt.Errorf("ingest: %w: %s: column %q is %s", ErrTable, path, column, l.name)
 		}
-		extra = append(extra, field{column, w, true, l.class != classInteger})
+		extra = append(extra, field{column, w, true, w != wantWhole && w != wantBool})
 	}
 	f, err := d.load(ctx, key, extra, nil)
 	if err != nil {
 		return nil, err
 	}
-	t := &Table{Name: name, Columns: make([]Column, len(extra))}
-	rows := make([]int32, f.rows)
-	for i := range rows {
-		rows[i] = int32(i)
-	}
-	for k := range extra {
-		c := Column{Name: extra[k].name}
-		c.Doc, _ = p.file.Lookup(docKey + c.Name)
-		v := f.cols[k]
-		l, _ := p.lookup(c.Name)
-		switch l.class {
-		case classInteger:
-			f.checkWhole(k)
-			c.Ints = gather(f.rows, func(i int) int64 { return int64(v.floats[i]) })
-		case classNumber:
-			c.Floats = gather(f.rows, func(i int) float64 { return v.floats[i] })
-		case classDate:
-			c.Dates = f.dates(k, rows)
-		case classBool:
-			c.Bools = gather(f.rows, func(i int) bool {
-				if v.ints[i] < 0 {
-					f.reject(i, k, causeNull)
-				}
-				return v.ints[i] == 1
-			})
-		default:
-			factor := f.factor(k, rows)
-			c.Factor = &factor
-		}
-		t.Columns[k] = c
+	t := f.result(name, gather(f.rows, func(i int) int32 { return int32(i) }))
+	for k := range t.Columns {
+		t.Columns[k].Doc, _ = p.file.Lookup(docKey + t.Columns[k].Name)
 	}
 	if err := d.close(f.account, 0); err != nil {
 		r := f.rejects[0]

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -61,13 +60,15 @@ type runFlags struct {
 	failOnGate      bool
 }
 
-func (f *runFlags) add(c *cobra.Command, all bool) {
-	if all {
+func (f *runFlags) add(c *cobra.Command, dated, settles bool) {
+	if dated {
 		c.Flags().StringVar(&f.asOf, "as-of", "", "last day that counts, in place of the run file's")
 	}
 	c.Flags().StringVar(&f.data, "data", "", "folder of the dataset, in place of the run file's")
 	c.Flags().StringVar(&f.out, "out", "", "folder of the results, in place of the run file's")
-	c.Flags().BoolVar(&f.failOnGate, "fail-on-gate", false, "exit with 4 when a gate stops a payment")
+	if settles {
+		c.Flags().BoolVar(&f.failOnGate, "fail-on-gate", false, "exit with 4 when a gate stops a payment")
+	}
 }
 
 // load reads the run file with what the flags replace.
@@ -100,7 +101,7 @@ func (f *runFlags) finish(cmd *cobra.Command, r *jobeffekt.Result, c *jobeffekt.
 	fmt.Fprintf(cmd.OutOrStdout(), "\nResults are in %s\n", c.ResultsFolder())
 	if f.failOnGate && r.Settlement != nil {
 		for _, l := range r.Settlement.Lines {
-			if strings.HasPrefix(l.Reason, bonus.ReasonGate) {
+			if l.Stopped(bonus.ReasonGate) {
 				return errGate
 			}
 		}
@@ -129,7 +130,7 @@ func newRun(log *slog.Logger) *cobra.Command {
 			return f.finish(cmd, r, config)
 		},
 	}
-	f.add(c, true)
+	f.add(c, true, true)
 	return c
 }
 
@@ -153,7 +154,7 @@ func newStep(log *slog.Logger, s jobeffekt.Step, short string) *cobra.Command {
 			return f.finish(cmd, r, config)
 		},
 	}
-	f.add(c, s == jobeffekt.StepMeasure)
+	f.add(c, s == jobeffekt.StepMeasure, s == jobeffekt.StepSettle)
 	return c
 }
 
@@ -175,7 +176,7 @@ func newCheck() *cobra.Command {
 			return nil
 		},
 	}
-	f.add(c, true)
+	f.add(c, true, false)
 	return c
 }
 

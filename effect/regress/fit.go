@@ -220,6 +220,25 @@ func (f *Fit) Influence(g []float64) func(row []float64) float64 {
 	return func(row []float64) float64 { return dot(row, f.kept, h) }
 }
 
+// leverages returns how far each row pulls its own fitted value: the diagonal
+// of W^1/2 X (X'WX)^-1 X' W^1/2, W being the slope at the fitted value.
+func (f *Fit) leverages(x Matrix, fitted []float64, slope func(float64) float64) []float64 {
+	out, z := make([]float64, x.N), make([]float64, len(f.kept))
+	for i := range out {
+		row := x.Row(i)
+		for k, c := range f.kept {
+			z[k] = row[c]
+			for m := range k {
+				z[k] -= f.factor[k][m] * z[m]
+			}
+			z[k] /= f.factor[k][k]
+			out[i] += z[k] * z[k]
+		}
+		out[i] *= slope(fitted[i])
+	}
+	return out
+}
+
 func (f *Fit) spread(p int, beta []float64) []float64 {
 	out := make([]float64, p)
 	for k := range out {

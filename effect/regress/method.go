@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -22,7 +23,9 @@ import (
 // MaxUncovered of the cell the method refuses. Comparators whose name nobody in
 // the cell has, and who all have the same outcome of 0 or 1, are set aside: the
 // logistic likelihood fits them exactly whatever the other coefficients are. The
-// method needs records: aggregated comparators are refused.
+// method needs records: aggregated comparators are refused. A name, or a
+// missing number, needs 5 comparators to count as known. The comparators' variance
+// takes residuals as r/(1 - h), h being the leverage (HC3).
 type Method struct {
 	Covariates   []string
 	MaxUncovered float64
@@ -113,21 +116,34 @@ func (m Method) model(c *effect.Comparison) (columns []column, covered func(int3
 	}, nil
 }
 
-// setAside drops the comparators that a logistic fit would fit exactly without
-// any bearing on the cell, until there are none.
+// fewComparators is how many comparators a name needs to count as known.
+const fewComparators = 5
+
+// maxLeverage is where a comparator all but decides its own fitted value.
+const maxLeverage = 0.99
+
+// setAside drops the comparators that tell nothing about the cell, until there
+// are none: those whose name, or whose missing number, too few others share, and
+// those that a logistic fit would fit exactly without any bearing on the cell.
 func (m Method) setAside(c *effect.Comparison) (_ *effect.Comparison, some bool) {
-	if c.Unit != effect.Share {
-		return c, false
-	}
 	for again := true; again; {
 		again = false
 		for _, name := range m.Covariates {
 			cov, ok := c.Covariate(name)
-			if !ok || cov.Number != nil {
+			if !ok {
 				continue
 			}
 			codes := cov.Factor.Codes
-			cell, n, ones := make([]int, len(cov.Factor.Levels)+1), make([]int, len(cov.Factor.Levels)+1), make([]int, len(cov.Factor.Levels)+1)
+			if cov.Number != nil {
+				// A number is known or missing: two names.
+				codes = make([]int32, len(cov.Number))
+				for _, rows := range [][]int32{c.In, c.Out} {
+					for _, i := range rows {
+						codes[i] = int32(indicator(!math.IsNaN(cov.Number[i]))) - 1
+					}
+				}
+			}
+			cell, n, ones := make([]int, len(cov.Factor.Levels)+2), make([]int, len(cov.Factor.Levels)+2), make([]int, len(cov.Factor.Levels)+2)
 			for _, i := range c.In {
 				cell[codes[i]+1]++
 			}
@@ -139,7 +155,9 @@ func (m Method) setAside(c *effect.Comparison) (_ *effect.Comparison, some bool)
 			}
 			var keep []int32
 			for _, i := range c.Out {
-				if k := codes[i] + 1; cell[k] > 0 || ones[k] > 0 && ones[k] < n[k] {
+				k := codes[i] + 1
+				exact := c.Unit == effect.Share && cell[k] == 0 && (ones[k] == 0 || ones[k] == n[k])
+				if n[k] >= fewComparators && !exact {
 					keep = append(keep, i)
 				}
 			}
@@ -228,16 +246,55 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 		row := out.Row(i)
 		fittedOut[i], weights[i] = link(fit.Predict(row)), influence(row)
 	}
+	// A comparator pulls its own fitted value towards itself by its leverage h, so
+	// its residual is taken as r/(1 - h) (HC3). Where a comparator decides its own
+	// fitted value there is no telling how far off it is.
+	plain := slices.Clone(fittedOut)
+	for i, h := range fit.leverages(out, plain, slope) {
+		if h > maxLeverage && math.Abs(weights[i]) > 1e-3/float64(out.N) {
+			return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "some coefficient rests on a single comparator", Cure: "use fewer covariates or coarser classes, or declare more peers"}
+		}
+		fittedOut[i] = y[i] - (y[i]-fittedOut[i])/(1-min(h, maxLeverage))
+	}
 	e := c.Linear(weights, fittedOut, fittedIn)
+	e.Visible = visible(&e, c, fit, out, weights, plain, slope)
 	e.Rank, e.Columns = fit.Rank, out.P
 	if !all {
 		e.Covered = covered
 	}
 	if aside {
-		e.Warnings = append(e.Warnings, "constant_names_set_aside")
+		e.Warnings = append(e.Warnings, "comparators_set_aside")
 	}
 	if fit.Rank < out.P {
 		e.Warnings = append(e.Warnings, "aliased_columns_set_aside")
 	}
 	return e, nil
+}
+
+// visible is the share of the variation between municipalities that the fit
+// leaves in the residuals: an effect of municipality l moves the coefficients by
+// (X'WX)^-1 times the sum of its rows.
+func visible(e *effect.Expectation, c *effect.Comparison, fit *Fit, x Matrix, weights, fitted []float64, slope func(float64) float64) float64 {
+	index := map[string]int{}
+	for k, p := range e.Municipalities {
+		index[p.Municipality] = k
+	}
+	k := len(e.Municipalities)
+	rows, pulls := make([][]float64, k), make([][]float64, k)
+	for j := range k {
+		rows[j], pulls[j] = make([]float64, x.P), make([]float64, x.P)
+	}
+	for n, i := range c.Out {
+		j, row := index[c.Cases.Municipality.At(int(i))], x.Row(n)
+		w := weights[n] * slope(fitted[n]) / e.Municipalities[j].Weight
+		for p, v := range row {
+			rows[j][p] += v
+			pulls[j][p] += w * v
+		}
+	}
+	shifts := make([]func([]float64) float64, k)
+	for l := range k {
+		shifts[l] = fit.Influence(rows[l])
+	}
+	return effect.Visible(k, func(j, l int) float64 { return shifts[l](pulls[j]) })
 }

@@ -288,3 +288,66 @@ func TestCoverage(t *testing.T) {
 	_, err = m.Expect(context.Background(), c)
 	assert.Equal(t, effect.RefusalUncovered, refusal(t, err))
 }
+
+// Comparators no more numerous than coefficients fit themselves exactly: that
+// is no certainty.
+func TestSaturatedFitIsRefused(t *testing.T) {
+	c := comparison(t, effect.Days)
+	c.Out = c.Out[:6]
+	// Six comparators and six columns: the constant and five of noise.
+	rng, names := rand.New(rand.NewPCG(5, 6)), []string{}
+	for k := range 5 {
+		x := make([]float64, len(c.Y))
+		for i := range x {
+			x[i] = rng.NormFloat64()
+		}
+		names = append(names, strconv.Itoa(k))
+		c.Cases.Covariates = append(c.Cases.Covariates, effect.Covariate{Name: strconv.Itoa(k), Number: x})
+	}
+	_, err := regress.Default(names...).Expect(context.Background(), c)
+	assert.Equal(t, effect.RefusalFewComparators, refusal(t, err))
+}
+
+// A name that fewer than 5 comparators have counts as unknown, and so do the
+// few.
+func TestRareNamesAreUncovered(t *testing.T) {
+	c := comparison(t, effect.Days)
+	names := make([]string, len(c.Y))
+	for i := range names {
+		names[i] = "common"
+	}
+	names[c.In[0]], names[c.Out[0]], names[c.Out[1]], names[c.Out[2]], names[c.Out[3]] = "rare", "rare", "rare", "rare", "rare"
+	c.Cases.Covariates = append(c.Cases.Covariates, effect.Covariate{Name: "name", Factor: effect.NewFactor(names)})
+	e, err := regress.Default("age", "name").Expect(context.Background(), c)
+	require.NoError(t, err)
+	assert.False(t, e.Covered[0])
+	assert.Equal(t, len(c.Out)-4, e.Comparators)
+	names[c.Out[4]] = "rare"
+	c.Cases.Covariates[len(c.Cases.Covariates)-1].Factor = effect.NewFactor(names)
+	e, err = regress.Default("age", "name").Expect(context.Background(), c)
+	require.NoError(t, err)
+	assert.Nil(t, e.Covered)
+	assert.Equal(t, len(c.Out), e.Comparators)
+}
+
+// A covariate that tells the municipality hides how municipalities differ.
+func TestConfoundedWithMunicipality(t *testing.T) {
+	c := comparison(t, effect.Days)
+	rng := rand.New(rand.NewPCG(3, 4))
+	places, labels := make([]string, len(c.Y)), make([]string, len(c.Y))
+	for i := range places {
+		places[i] = string(rune('A' + rng.IntN(5)))
+		labels[i] = places[i]
+		if rng.IntN(20) == 0 {
+			labels[i] = string(rune('A' + rng.IntN(5)))
+		}
+	}
+	c.Cases.Municipality = effect.NewFactor(places)
+	e, err := regress.Default("age", "educ").Expect(context.Background(), c)
+	require.NoError(t, err)
+	assert.Greater(t, e.Visible, 0.9)
+	c.Cases.Covariates = append(c.Cases.Covariates, effect.Covariate{Name: "label", Factor: effect.NewFactor(labels)})
+	e, err = regress.Default("age", "educ", "label").Expect(context.Background(), c)
+	require.NoError(t, err)
+	assert.Less(t, e.Visible, 0.1)
+}

@@ -34,7 +34,8 @@ const Missing = "missing"
 // beyond MaxUncovered of the cell the method refuses.
 //
 // The variance of m_s is the sample variance in the stratum over n_s; a stratum
-// with one comparator borrows the pooled one.
+// with fewer than 5 comparators has at least the pooled one, because a few can
+// be alike by chance.
 type Method struct {
 	Classes      []Class
 	MaxUncovered float64
@@ -125,17 +126,21 @@ func (co *coder) key(i int32) int {
 	return key
 }
 
-// keyOf numbers the stratum of an aggregated line; ok is false when a label is
-// none that the cases could have.
-func (co *coder) keyOf(labels []string) (key int, ok bool) {
-	for k := range co.classes {
+// keyOf numbers the stratum of an aggregated line; ok is false when it has a
+// name that no case has. A class of numbers that the cuts do not make is an
+// error: the line was made with other cuts.
+func (co *coder) keyOf(labels []string) (key int, ok bool, err error) {
+	ok = true
+	for k, class := range co.classes {
 		c := slices.Index(co.labels[k], labels[k])
-		if c < 0 {
-			return 0, false
+		if c < 0 && len(class.Cuts) > 0 {
+			return 0, false, fmt.Errorf("strata: aggregated outcomes have the class %q of %s, where the declared cuts make %s",
+				labels[k], class.Covariate, strings.Join(co.labels[k], ", "))
 		}
+		ok = ok && c >= 0
 		key = key*len(co.labels[k]) + c
 	}
-	return key, true
+	return key, ok, nil
 }
 
 // total is the outcome of one municipality's comparators in one stratum.
@@ -173,7 +178,11 @@ func (m Method) Expect(_ context.Context, c *effect.Comparison) (effect.Expectat
 		if len(s.Classes) != len(m.Classes) {
 			return e, fmt.Errorf("strata: aggregated outcomes have %d classes where %d are declared", len(s.Classes), len(m.Classes))
 		}
-		if key, ok := co.keyOf(s.Classes); ok {
+		key, ok, err := co.keyOf(s.Classes)
+		if err != nil {
+			return e, err
+		}
+		if ok {
 			add(key, s.Municipality, total{float64(s.N), s.Sum, s.SumSquares})
 		}
 	}
@@ -226,27 +235,32 @@ func (m Method) Expect(_ context.Context, c *effect.Comparison) (effect.Expectat
 	return e, spread(&e, c, co, strata, inCell, totals, mean, n)
 }
 
+// fewComparators is where a stratum's own variance is not trusted.
+const fewComparators = 5
+
 // spread fills in what the comparators contribute to the variance.
 func spread(e *effect.Expectation, c *effect.Comparison, co *coder, strata []int, inCell map[int]float64, totals map[int]map[string]total, mean, n map[int]float64) error {
 	// deviation is the sum of (Y - m_s)^2 of a total.
 	deviation := func(t total, m float64) float64 { return max(0, t.squares-2*m*t.sum+t.n*m*m) }
 	var pooled, freedom float64
-	ones := false
+	few, own := false, map[int]float64{}
 	for _, key := range strata {
 		for _, t := range sorted(totals[key]) {
-			pooled += deviation(t.total, mean[key])
+			own[key] += deviation(t.total, mean[key])
 			e.Comparators += int(t.n)
 		}
+		pooled += own[key]
 		freedom += n[key] - 1
-		ones = ones || n[key] == 1
+		few = few || n[key] < fewComparators
 	}
 	if freedom == 0 {
 		return &effect.Refusal{Code: effect.RefusalNoVariation, Why: "no stratum has two comparators", Cure: "declare fewer or coarser classes, or more peers"}
 	}
-	if ones {
-		e.Warnings = append(e.Warnings, "strata_with_one_comparator")
+	if few {
+		e.Warnings = append(e.Warnings, "strata_with_few_comparators")
 	}
 	index := map[string]int{}
+	mix := map[string]map[int]float64{} // weight of each stratum in a municipality
 	for _, key := range strata {
 		w := inCell[key] / float64(e.N) / n[key]
 		e.MaxWeight = max(e.MaxWeight, w)
@@ -262,14 +276,28 @@ func spread(e *effect.Expectation, c *effect.Comparison, co *coder, strata []int
 			p.Weight += w * t.n
 			p.Residual += w * (t.sum - t.n*mean[key])
 			p.SumWeights2 += w * w * t.n
-			if n[key] == 1 {
-				p.SumSquares += w * w * pooled / freedom
+			if n[key] < fewComparators && (n[key] == 1 || own[key]/(n[key]-1) < pooled/freedom) {
+				p.SumSquares += w * w * t.n * pooled / freedom
 			} else {
 				p.SumSquares += w * w * deviation(t.total, mean[key]) * n[key] / (n[key] - 1)
 			}
+			if mix[t.municipality] == nil {
+				mix[t.municipality] = map[int]float64{}
+			}
+			mix[t.municipality][key] = w * t.n
 		}
 	}
 	e.Finish()
+	e.Visible = effect.Visible(len(e.Municipalities), func(j, l int) float64 {
+		// Of municipality l's effect, the stratum means carry its share of each
+		// stratum, and j's residuals lose it by j's own mix.
+		a, b := e.Municipalities[j], e.Municipalities[l].Municipality
+		lost := 0.0
+		for _, key := range strata {
+			lost += mix[a.Municipality][key] / a.Weight * totals[key][b].n / n[key]
+		}
+		return lost
+	})
 	if c.Repeats {
 		influence := make([]float64, len(c.Out))
 		for k, i := range c.Out {

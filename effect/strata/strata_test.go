@@ -31,8 +31,9 @@ func TestLaws(t *testing.T) { effecttest.Laws(t, strata.Default(classes()...)) }
 // m in A 0, m in B 1.
 //
 //	means: f 3/4, m 1/2; expected 3/4*3/4 + 1/4*1/2 = 11/16; observed 1/2
-//	V(comparators) = (3/4/4)^2 * (4*3/16) * 4/3 + (1/4/2)^2 * (2*1/4) * 2/1
-//	               = 9/256 * 3/4 * 4/3 + 1/64 * 1/2 * 2 = 9/256 + 1/64 = 13/256
+//	own variances: f (4*3/16)/3 = 1/4, m (2*1/4)/1 = 1/2; pooled (3/4 + 1/2)/4 = 5/16,
+//	which strata with fewer than 5 comparators have at least: f 5/16, m 1/2
+//	V(comparators) = (3/4)^2/4 * 5/16 + (1/4)^2/2 * 1/2 = 45/1024 + 16/1024 = 61/1024
 //	residuals of the cell: 1/4 -3/4 1/4 -1/2, mean -3/16, deviations 7/16 -9/16 7/16 -5/16,
 //	V(cell) = (49 + 81 + 49 + 25)/256 / (4*3) = 204/3072 = 17/256
 func byHand() *effect.Comparison {
@@ -53,7 +54,7 @@ func TestByHand(t *testing.T) {
 	assert.Equal(t, 0.5, e.Observed)
 	assert.InEpsilon(t, 11.0/16, e.Expected, 1e-15)
 	assert.InEpsilon(t, 17.0/256, e.VarCell, 1e-14)
-	assert.InEpsilon(t, 13.0/256, e.VarComparators, 1e-14)
+	assert.InEpsilon(t, 61.0/1024, e.VarComparators, 1e-14)
 	// Weights: f 3/16 four times, m 1/8 twice: sum 1, squares 4*9/256 + 2/64.
 	assert.InEpsilon(t, 1/(36.0/256+2.0/64), e.EffectiveN, 1e-14)
 	assert.InEpsilon(t, 3.0/16, e.MaxWeight, 1e-15)
@@ -62,6 +63,8 @@ func TestByHand(t *testing.T) {
 	assert.Equal(t, "A", a.Municipality)
 	assert.Equal(t, 3, a.N)
 	assert.InEpsilon(t, 0.5, a.Weight, 1e-15)
+	// Both municipalities have the same mix, so all of their difference shows.
+	assert.InEpsilon(t, 1.0, e.Visible, 1e-14)
 	// A: f (1 + 0 - 2*3/4) * 3/16, m (0 - 1/2) * 1/8
 	assert.InEpsilon(t, -0.5*3/16-0.5/8, a.Residual, 1e-14)
 }
@@ -106,6 +109,14 @@ func TestMisdeclaredClasses(t *testing.T) {
 		_, refused := effect.AsRefusal(err)
 		assert.False(t, refused, "a declaration that makes no sense is an error, not a refusal")
 	}
+}
+
+func TestAggregatedWithOtherCuts(t *testing.T) {
+	c := byHand()
+	c.Cases.Covariates = append(c.Cases.Covariates, effect.Covariate{Name: "age", Number: make([]float64, 10)})
+	c.Strata = []effect.StratumTotal{{Municipality: "C", Classes: []string{"<25"}, N: 10, Sum: 5, SumSquares: 5}}
+	_, err := strata.Default(strata.Class{Covariate: "age", Cuts: []float64{30}}).Expect(context.Background(), c)
+	assert.ErrorContains(t, err, `the class "<25" of age, where the declared cuts make <30, >=30, missing`)
 }
 
 func TestMissingIsAClass(t *testing.T) {

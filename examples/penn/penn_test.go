@@ -346,13 +346,16 @@ func standardise(cell, others []claim, outcome string) standardised {
 			residuals = append(residuals, c.value(outcome)-mean(out[k], outcome))
 		}
 	}
-	n, varOut := float64(s.n), 0.0
+	n, varOut, weights2, used := float64(s.n), 0.0, 0.0, 0.0
 	for k, list := range in {
 		if m := float64(len(out[k])); m > 0 {
 			share, variance := float64(len(list))/n, pooled
-			if m > 1 {
-				variance = squares[k] / (m - 1)
+			// Fewer than 5 are not trusted to vary less than the others.
+			if own := squares[k] / (m - 1); m >= 5 || m > 1 && own > pooled {
+				variance = own
 			}
+			weights2 += share * share / m
+			used++
 			s.expected += share * mean(out[k], outcome)
 			varOut += share * share * variance / m
 		}
@@ -365,7 +368,7 @@ func standardise(cell, others []claim, outcome string) standardised {
 		varIn += math.Pow(r-s.difference, 2) / (n * (n - 1))
 	}
 	s.se = math.Sqrt(varIn + varOut)
-	df := math.Pow(varIn+varOut, 2) / (varIn*varIn/(n-1) + varOut*varOut/float64(comparators-1))
+	df := math.Pow(varIn+varOut, 2) / (varIn*varIn/(n-1) + varOut*varOut/(1/weights2-used))
 	s.low = s.difference - s.se*distuv.StudentsT{Sigma: 1, Nu: df}.Quantile(0.975)
 	return s
 }

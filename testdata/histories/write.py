@@ -1,9 +1,12 @@
 """Writes one small world of case histories with several writers of Parquet.
 
-    python write.py [truth] [duckdb] [pyarrow] [polars] [spark]
+    python write.py [--check] [truth] [duckdb] [pyarrow] [polars] [spark]
 
-Without arguments everything but the truth is written, from truth/*.csv; "truth"
-draws that anew. Versions used are in README.md. Spark needs Java.
+Without names everything but the truth is written, from truth/*.csv; "truth"
+draws that anew. With --check it is written to a temporary folder instead, the
+truth too, and compared with what is here: for every table the names and types of
+its columns and the values of its rows, in any order, as PyArrow reads them back.
+Exit code 1 if any differs. Versions used are in README.md. Spark needs Java.
 """
 import csv
 import datetime as dt
@@ -12,19 +15,26 @@ import os
 import random
 import shutil
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+OUT = HERE  # where to write
+WRITERS = ["duckdb", "pyarrow", "polars", "spark"]
 STATES = ["ordinary_employment", "self_employment", "wage_subsidy", "education", "cash_benefit", "sickness_benefit", "self_support"]
 
 
 def path(*parts):
-    out = os.path.join(HERE, *parts)
+    out = os.path.join(OUT, *parts)
     os.makedirs(os.path.dirname(out), exist_ok=True)
     return out
 
 
 def fresh(*parts):
-    shutil.rmtree(os.path.join(HERE, *parts), ignore_errors=True)
+    shutil.rmtree(os.path.join(OUT, *parts), ignore_errors=True)
+
+
+def source(table):
+    return os.path.join(HERE, "truth", table + ".csv")
 
 
 def truth():
@@ -63,7 +73,7 @@ def truth():
 
 def columns(table):
     """The columns of a table of the truth: whole numbers, floats, dates, booleans and text, None for null."""
-    with open(path("truth", table + ".csv"), newline="") as f:
+    with open(source(table), newline="") as f:
         rows = list(csv.DictReader(f))
 
     def value(name, s):
@@ -180,7 +190,7 @@ def spark():
     from pyspark.sql import SparkSession
     from pyspark.sql import functions as F
 
-    s = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").config("spark.sql.session.timeZone", "UTC")
+    s = (SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false").config("spark.sql.session.timeZone", "UTC")
          .config("spark.sql.parquet.outputTimestampType", "INT96").config("spark.driver.bindAddress", "127.0.0.1").getOrCreate())
     for variant in ("spark", "spark_int96"):
         fresh(variant)
@@ -188,7 +198,7 @@ def spark():
             cols = columns(table)
             types = {"participation_id": "bigint", "person_id": "bigint", "municipality": "int", "match_group": "int", "education": "int",
                      "debt": "double", "price": "decimal(12,2)", "hours_per_week": "double", "completed": "boolean"}
-            df = s.read.option("header", True).csv(path("truth", table + ".csv"))
+            df = s.read.option("header", True).csv(source(table))
             for c in cols:
                 kind = types.get(c, "date" if c.endswith("_date") or c == "valid_from" else "string")
                 if kind == "date" and variant == "spark_int96":
@@ -205,6 +215,56 @@ def spark():
     s.stop()
 
 
+def contents(folder, variant, table):
+    """The columns of a table and its rows, sorted as text; None where there is no file."""
+    import pyarrow.parquet as pq
+
+    files = [os.path.join(folder, variant, table + end) for end in (".csv", ".parquet")] + glob.glob(os.path.join(folder, variant, table, "*.parquet"))
+    columns, rows = set(), []
+    for file in filter(os.path.exists, files):
+        if file.endswith(".csv"):
+            with open(file, newline="") as f:
+                head, *lines = csv.reader(f)
+            columns.add(",".join(head))
+            rows += map(repr, lines)
+            continue
+        t = pq.ParquetFile(file).read()
+        columns.add(", ".join(f"{f.name} {f.type}" for f in t.schema))
+        rows += map(repr, t.to_pylist())
+    return (sorted(columns), sorted(rows)) if columns else None
+
+
+def difference(old, new):
+    if old is None or new is None:
+        return "is not here" if old is None else "was not written"
+    if old[0] != new[0]:
+        return "differs in its columns"
+    missing = len(set(old[1]) - set(new[1]))
+    return f"differs in {max(missing, 1)} of {len(old[1])} rows" if old[1] != new[1] else ""
+
+
+def check(names):
+    """Compares the variants of the writers named, as written anew, with those here; returns how many tables differ."""
+    differ = 0
+    here = {v for v in os.listdir(HERE) if os.path.isdir(os.path.join(HERE, v)) and v.split("_")[0] in names}
+    for variant in sorted(here | set(os.listdir(OUT))):
+        for table in TABLES:
+            old = contents(HERE, variant, table)
+            what = difference(old, contents(OUT, variant, table))
+            differ += what != ""
+            print(f"{variant}/{table}: {what or f'{len(old[1])} rows, the same'}")
+    return differ
+
+
 if __name__ == "__main__":
-    for what in sys.argv[1:] or ["duckdb", "pyarrow", "polars", "spark"]:
-        globals()[what]()
+    checking = "--check" in sys.argv
+    names = [a for a in sys.argv[1:] if a != "--check"] or WRITERS + ["truth"] * checking
+    if checking:
+        OUT = tempfile.mkdtemp()
+    try:
+        for what in names:
+            globals()[what]()
+        sys.exit(1 if checking and check(names) else 0)
+    finally:
+        if checking:
+            shutil.rmtree(OUT)

@@ -1,7 +1,7 @@
 """Figures for the tests of effect/regress: run as `python regress.py > regress.json`.
 
 statsmodels and scipy fit the models on lalonde_614.csv; g-computation and its
-variance (the delta method on the comparators' influence) are worked out from
+variance (the delta method on the comparators' influence, residuals over 1 - leverage: HC3) are worked out from
 their fits with numpy.
 """
 import csv, json, sys
@@ -28,12 +28,14 @@ pt, pc = fit.predict(X[t]), fit.predict(X[c])
 H = (X[c] * (pc * (1 - pc))[:, None]).T @ X[c]
 g = ((pt * (1 - pt))[:, None] * X[t]).mean(0)
 w = X[c] @ np.linalg.solve(H, g)
-out["gcomp_logistic"] = {"expected": pt.mean(), "var_comparators": float(((w * (work[c] - pc)) ** 2).sum()),
+h = (X[c] @ np.linalg.inv(H) * X[c]).sum(1) * pc * (1 - pc)
+out["gcomp_logistic"] = {"expected": pt.mean(), "var_comparators": float(((w * (work[c] - pc) / (1 - h)) ** 2).sum()),
                          "var_cell": float(np.var(work[t] - pt, ddof=1) / t.sum()), "sum_w": float(w.sum()),
                          "effective_n": float(w.sum() ** 2 / (w ** 2).sum())}
 fit = sm.OLS(re78[c], X[c]).fit()
 et, ec = X[t] @ fit.params, X[c] @ fit.params
 w = X[c] @ np.linalg.solve(X[c].T @ X[c], X[t].mean(0))
-out["gcomp_linear"] = {"expected": et.mean(), "var_comparators": float(((w * (re78[c] - ec)) ** 2).sum()),
+h = (X[c] @ np.linalg.inv(X[c].T @ X[c]) * X[c]).sum(1)
+out["gcomp_linear"] = {"expected": et.mean(), "var_comparators": float(((w * (re78[c] - ec) / (1 - h)) ** 2).sum()),
                        "var_cell": float(np.var(re78[t] - et, ddof=1) / t.sum()), "sum_w": float(w.sum())}
 json.dump(out, sys.stdout, indent=1)
