@@ -11,8 +11,8 @@
 //	Settle     bonus    what the terms of the agreement pay on it
 //
 // [Run] does all of them from a run file into one folder. [Evaluate] does the
-// same in memory, on a dataset a service holds, and [Measure], [Compare] and
-// [Settle] are its steps.
+// same in memory, on a dataset a service holds, and [Measure], [Estimate],
+// [Benchmark] and [Settle] are its steps.
 //
 // Where to look:
 //

@@ -15,5 +15,5 @@
 // that makes the lines, as reached.go and effects.go), what it is worth in
 // schedule.go, for which cases in condition.go, when an uncertain figure may be
 // paid in gate.go, the most that is paid in limit.go, dates in calendar.go. A
-// closed list of names is declared beside its type and listed in namesOf.
+// closed list of names is the Names method of its type.
 package bonus

@@ -36,7 +36,7 @@ func (d *Dataset) Check(ctx context.Context) error {
 func (d *Dataset) checkOptions() []SchemaProblem {
 	var problems []SchemaProblem
 	for what, byTable := range map[string]map[string]map[string]string{
-		"Options.Columns": d.opt.Columns, "Options.Constants": d.opt.Constants,
+		"mapping of columns": d.opt.Columns, "constants": d.opt.Constants,
 	} {
 		for table, columns := range byTable {
 			c := contract(table)
@@ -104,7 +104,7 @@ func (d *Dataset) find(table string, f field, in *input) (problems []SchemaProbl
 		}
 		if !in.want.parses(c) {
 			problems = []SchemaProblem{{
-				Table: table, File: "Options.Constants", Column: f.name, Input: f.name,
+				Table: table, File: "constants", Column: f.name, Input: f.name,
 				Problem: "the constant does not fit", Expected: in.want.String(),
 			}}
 		}

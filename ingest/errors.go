@@ -79,8 +79,8 @@ func (e *SchemaError) Error() string {
 	for i, p := range e.Problems {
 		lines[i] = p.String()
 	}
-	return fmt.Sprintf("ingest: %d columns cannot be read (map them under Columns, or correct the export):\n  %s",
-		len(lines), strings.Join(lines, "\n  "))
+	return fmt.Sprintf("ingest: %s cannot be read as the contract wants (map the columns' names, or correct the export):\n  %s",
+		plural(len(lines), "column"), strings.Join(lines, "\n  "))
 }
 
 // UnmappedState is a code of the input that no state is given for.
@@ -90,23 +90,34 @@ type UnmappedState struct {
 }
 
 // UnmappedStatesError lists every unmapped state code of a table with its rows,
-// in the order of the codes. Codes are no personal data.
+// in the order of the codes. A column of codes holds no personal data; one that
+// is no column of codes may, so Error repeats a hundred at most and else none.
 type UnmappedStatesError struct {
 	Table string
 	Codes []UnmappedState
 }
 
 func (e *UnmappedStatesError) Error() string {
-	const most = 50 // the rest is in Codes
+	// No register has so many codes. They may be identifiers, from a column that
+	// was mapped to state by mistake, and are not repeated.
+	const most = 100
+	if len(e.Codes) > most {
+		return fmt.Sprintf("ingest: %s: %d different codes in the column state are not mapped: is it the column of states?", e.Table, len(e.Codes))
+	}
 	var parts []string
-	for _, c := range e.Codes[:min(most, len(e.Codes))] {
-		parts = append(parts, fmt.Sprintf("%q (%d rows)", c.Code, c.Rows))
+	for _, c := range e.Codes {
+		parts = append(parts, fmt.Sprintf("%q (%s)", c.Code, plural(int(c.Rows), "row")))
 	}
-	if more := len(e.Codes) - most; more > 0 {
-		parts = append(parts, fmt.Sprintf("and %d more", more))
-	}
-	return fmt.Sprintf("ingest: %s: state codes that are not mapped: %s (map each under States; ignore is a state)",
+	return fmt.Sprintf("ingest: %s: state codes that are not mapped: %s (map each to a state; ignore is one)",
 		e.Table, strings.Join(parts, ", "))
+}
+
+// plural writes a number of things.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // RejectLimitError says that too large a share of a table's rows is bad. The

@@ -350,8 +350,8 @@ func TestCheck(t *testing.T) {
 		{Participations, "participations.parquet", "sex", "missing"},
 		{Spells, "b.parquet", "person_id", "parts differ"},
 		{Spells, "b.parquet", "end_date", "missing in this part only"},
-		{Participations, "Options.Columns", "refferal_date", "no such column of participations"},
-		{"spell", "Options.Columns", "spell", "no such table"},
+		{Participations, "mapping of columns", "refferal_date", "no such column of participations"},
+		{"spell", "mapping of columns", "spell", "no such table"},
 	}, got)
 	require.ErrorContains(t, err, `did you mean "referral_date"?`)
 	require.ErrorContains(t, err, `did you mean "spells"?`)
