@@ -95,7 +95,8 @@ func reference(t *testing.T) (r struct {
 		RSS  float64
 	} `json:"linear_re78"`
 	Logistic, Linear figures
-}) {
+},
+) {
 	b, err := os.ReadFile("../../testdata/reference/regress.json")
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(b, &r))
