@@ -8,14 +8,11 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/invopop/jsonschema"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
-	"github.com/jobeffekt/jobeffekt/effect/regress"
-	"github.com/jobeffekt/jobeffekt/effect/strata"
 	"github.com/jobeffekt/jobeffekt/ingest"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
@@ -70,35 +67,6 @@ type Cohort struct {
 	Take   effect.Take   `yaml:"take,omitempty" doc:"which of a person's participations under an agreement: first (if left out), last or each"`
 }
 
-// Kind is a kind of outcome.
-type Kind string
-
-// The kinds of outcomes.
-const (
-	KindStateAt    Kind = "state_at"
-	KindNotStateAt Kind = "not_in_states_at"
-	KindDaysIn     Kind = "days_in"
-	KindSustained  Kind = "sustained"
-)
-
-// Names lists the kinds.
-func (Kind) Names() []string {
-	return []string{string(KindStateAt), string(KindNotStateAt), string(KindDaysIn), string(KindSustained)}
-}
-
-// Asked is an outcome as a run file declares it.
-type Asked struct {
-	Name    string         `yaml:"name" doc:"name of the outcome, as terms and tables use it"`
-	Kind    Kind           `yaml:"kind" doc:"state_at, not_in_states_at, days_in or sustained"`
-	States  []effect.State `yaml:"states" doc:"the wanted states"`
-	Clock   effect.Clock   `yaml:"clock,omitempty" doc:"what the time counts from: referral (if left out), start or end of the course"`
-	At      *effect.Span   `yaml:"at,omitempty" doc:"state_at, not_in_states_at: time from the clock"`
-	Within  *effect.Span   `yaml:"within,omitempty" doc:"days_in: the window; sustained: the span within which the run must start"`
-	AtLeast int            `yaml:"at_least,omitempty" doc:"days_in: days that make the outcome reached; left out: 1"`
-	Weeks   int            `yaml:"weeks,omitempty" doc:"sustained: length of the run"`
-	MaxGap  int            `yaml:"max_gap,omitempty" doc:"sustained: longest gap, in days, that joins a run"`
-}
-
 // History says which covariates are read off the spells before referral.
 type History struct {
 	Weeks      []int `yaml:"weeks,omitempty" doc:"windows before referral in which weeks on each benefit and in work are counted; left out: none"`
@@ -115,18 +83,6 @@ type Peers struct {
 	Exclude    []string            `yaml:"exclude,omitempty" doc:"municipalities that are nobody's peers"`
 	List       map[string][]string `yaml:"list,omitempty" doc:"municipality: [its peers], in place of conditions, year and k"`
 }
-
-// MethodName is the name of a method of estimation.
-type MethodName string
-
-// The methods.
-const (
-	Strata     MethodName = "strata"
-	Regression MethodName = "regression"
-)
-
-// Names lists the methods.
-func (MethodName) Names() []string { return []string{string(Strata), string(Regression)} }
 
 // Compare says with whom and how cells are compared.
 type Compare struct {
@@ -201,132 +157,6 @@ func (c *Config) resolve(path string) string {
 	return filepath.Join(filepath.Dir(c.Path), path)
 }
 
-// check finds values that contradict each other.
-func (c *Config) check(fault func(path, format string, args ...any)) {
-	cohort := c.Cohort
-	switch {
-	case (cohort.Period.Name != "") == (cohort.From != nil || cohort.To != nil), (cohort.From == nil) != (cohort.To == nil):
-		fault("cohort", "give either a period, or both from and to")
-	case cohort.From != nil && *cohort.From >= *cohort.To:
-		fault("cohort", "to must come after from")
-	}
-	names := map[string]bool{}
-	for i, a := range c.Outcomes {
-		at := fmt.Sprintf("outcomes[%d]", i)
-		if names[a.Name] {
-			fault(at+".name", "another outcome has this name")
-		}
-		names[a.Name] = true
-		if !slices.Contains(a.Kind.Names(), string(a.Kind)) {
-			fault(at+".kind", "there is no kind of outcome %q%s", a.Kind, strict.Suggest(string(a.Kind), a.Kind.Names()))
-			continue
-		}
-		complete := true
-		for _, f := range []struct {
-			name   string
-			given  bool
-			wanted bool
-		}{
-			{"at", a.At != nil, a.Kind == KindStateAt || a.Kind == KindNotStateAt},
-			{"within", a.Within != nil, a.Kind == KindDaysIn || a.Kind == KindSustained},
-			{"weeks", a.Weeks != 0, a.Kind == KindSustained},
-		} {
-			complete = complete && f.given == f.wanted
-			if f.given != f.wanted {
-				fault(at, "%s", map[bool]string{true: fmt.Sprintf("a %s outcome needs %s", a.Kind, f.name), false: fmt.Sprintf("a %s outcome has no %s", a.Kind, f.name)}[f.wanted])
-			}
-		}
-		if a.AtLeast != 0 && a.Kind != KindDaysIn {
-			fault(at+".at_least", "only a days_in outcome has at_least")
-		}
-		if a.MaxGap != 0 && a.Kind != KindSustained {
-			fault(at+".max_gap", "only a sustained outcome has max_gap")
-		}
-		if m := a.measure(); m != nil && complete {
-			if err := m.Validate(); err != nil {
-				fault(at, "%s", strings.TrimPrefix(err.Error(), effect.ErrOutcome.Error()+": "))
-			}
-		}
-	}
-	if p := c.Peers; p != nil {
-		byConditions := len(p.Conditions) > 0 || p.K != 0 || p.Year != 0
-		switch {
-		case byConditions == (len(p.List) > 0):
-			fault("peers", "give either conditions, year and k, or a list")
-		case byConditions && (len(p.Conditions) == 0 || p.K < 1 || p.Year == 0):
-			fault("peers", "choosing peers by framework conditions needs conditions, year and k")
-		case byConditions && p.K < effect.MinPeers:
-			fault("peers.k", "%d peers or more are needed to tell how much municipalities differ; with fewer every comparison is refused", effect.MinPeers)
-		}
-		for m, list := range p.List {
-			if slices.Contains(list, m) {
-				fault("peers.list."+m, "a municipality is not its own peer")
-			}
-		}
-	}
-	cmpr := c.Compare
-	for _, m := range cmpr.Methods {
-		if m == Strata && len(cmpr.Classes) == 0 {
-			fault("compare.methods", "strata needs classes")
-		}
-		if m == Regression && len(cmpr.Covariates) == 0 {
-			fault("compare.methods", "regression needs covariates")
-		}
-	}
-	for _, f := range []struct {
-		path  string
-		share *float64
-	}{{"compare.max_uncovered", cmpr.MaxUncovered}, {"input.max_reject_share", c.Input.MaxRejectShare}} {
-		if f.share != nil && !(*f.share >= 0 && *f.share <= 1) {
-			fault(f.path, "a share lies between 0 and 1")
-		}
-	}
-	for i, kind := range cmpr.Also {
-		if slices.Contains(cmpr.Also[:i], kind) {
-			fault(fmt.Sprintf("compare.also[%d]", i), "these comparators stand twice")
-		}
-	}
-	if len(c.Terms) > 0 && cohort.Take != "" && cohort.Take != effect.TakeFirst {
-		fault("cohort.take", "only a citizen's first participation is paid on; last and each are for description, without terms")
-	}
-	for i, m := range cmpr.Methods {
-		if !slices.Contains(m.Names(), string(m)) {
-			fault(fmt.Sprintf("compare.methods[%d]", i), "there is no method %q%s", m, strict.Suggest(string(m), m.Names()))
-		}
-	}
-	if len(cmpr.Methods) == 0 || len(c.Outcomes) == 0 || c.AsOf == effect.NoDate {
-		fault("", "as_of, outcomes and compare.methods must be given")
-	}
-	if cmpr.Confidence != 0 && !(cmpr.Confidence > 0 && cmpr.Confidence < 1) {
-		fault("compare.confidence", "a confidence lies between 0 and 1, as 0.95")
-	}
-	if cmpr.MinN < 0 || cmpr.MinN == 1 {
-		fault("compare.min_n", "the minimum number of cases is 2 or more")
-	}
-	for i, class := range cmpr.Classes {
-		if !slices.IsSorted(class.Cuts) || len(slices.Compact(slices.Clone(class.Cuts))) < len(class.Cuts) {
-			fault(fmt.Sprintf("compare.classes[%d].cuts", i), "cuts must ascend")
-		}
-		if derived := c.history().Names(); len(class.Cuts) == 0 && class.Covariate != "referral_quarter" && (class.Covariate == "age" || slices.Contains(derived, class.Covariate)) {
-			fault(fmt.Sprintf("compare.classes[%d]", i), "%s is a number: give the cuts of its classes, as in cuts: [30, 50]", class.Covariate)
-		}
-	}
-}
-
-// measure is the outcome's measure; nil where its options are not all there.
-func (a Asked) measure() effect.Measure {
-	set := effect.States(a.States...)
-	switch {
-	case (a.Kind == KindStateAt || a.Kind == KindNotStateAt) && a.At != nil:
-		return effect.StateAt{States: set, At: *a.At, Not: a.Kind == KindNotStateAt}
-	case a.Kind == KindDaysIn && a.Within != nil:
-		return effect.DaysIn{States: set, Within: *a.Within, AtLeast: a.AtLeast}
-	case a.Kind == KindSustained && a.Within != nil:
-		return effect.Sustained{States: set, Weeks: a.Weeks, MaxGap: a.MaxGap, Within: *a.Within}
-	}
-	return nil
-}
-
 // history says which covariates are read off the spells.
 func (c *Config) history() effect.History {
 	if h := c.History; h != nil {
@@ -346,40 +176,10 @@ func (c *Config) Study() effect.Study {
 		s.RegistersReach = *d
 	}
 	for _, a := range c.Outcomes {
-		s.Outcomes = append(s.Outcomes, effect.Outcome{Name: a.Name, Clock: cmp.Or(a.Clock, effect.AtReferral), Measure: a.measure()})
+		out, _ := a.outcome() // Validate has found nothing wrong with it
+		s.Outcomes = append(s.Outcomes, out)
 	}
 	return s
-}
-
-// Methods are the methods of estimation that the run file names. A new method
-// is named here.
-func (c *Config) Methods() []effect.Method {
-	var out []effect.Method
-	for _, name := range c.Compare.Methods {
-		switch name {
-		case Strata:
-			m := strata.Default(c.classes()...)
-			if c.Compare.MaxUncovered != nil {
-				m.MaxUncovered = *c.Compare.MaxUncovered
-			}
-			out = append(out, m)
-		case Regression:
-			m := regress.Default(c.Compare.Covariates...)
-			if c.Compare.MaxUncovered != nil {
-				m.MaxUncovered = *c.Compare.MaxUncovered
-			}
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-func (c *Config) classes() []strata.Class {
-	var out []strata.Class
-	for _, class := range c.Compare.Classes {
-		out = append(out, strata.Class{Covariate: class.Covariate, Cuts: class.Cuts})
-	}
-	return out
 }
 
 // classNames are the covariates that the strata method classifies by.
@@ -434,7 +234,9 @@ func (c *Config) LoadTerms() ([]*bonus.Terms, error) {
 func (c *Config) checkTerms(terms []*bonus.Terms) error {
 	k := bonus.Known{Outcomes: map[string]effect.Unit{}, Peers: c.Peers != nil, ByPackage: c.Compare.ByPackage}
 	for _, a := range c.Outcomes {
-		k.Outcomes[a.Name] = a.measure().Unit()
+		if out, faults := a.outcome(); faults == nil {
+			k.Outcomes[a.Name] = out.Measure.Unit()
+		}
 	}
 	for _, m := range c.Compare.Methods {
 		k.Methods = append(k.Methods, string(m))

@@ -1,0 +1,114 @@
+package jobeffekt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/ingest"
+)
+
+// check finds values that make no sense or contradict each other.
+func (c *Config) check(fault func(path, format string, args ...any)) {
+	if len(c.Compare.Methods) == 0 || len(c.Outcomes) == 0 || c.AsOf == effect.NoDate {
+		fault("", "as_of, outcomes and compare.methods must be given")
+	}
+	c.Cohort.check(fault)
+	names := map[string]bool{}
+	for i, a := range c.Outcomes {
+		at := fmt.Sprintf("outcomes[%d]", i)
+		if names[a.Name] {
+			fault(at+".name", "another outcome has this name")
+		}
+		names[a.Name] = true
+		_, faults := a.outcome()
+		for _, f := range faults {
+			fault(at, "%s", f)
+		}
+	}
+	if c.Peers != nil {
+		c.Peers.check(fault)
+	}
+	c.Compare.check(fault)
+	if s := c.Input.MaxRejectShare; s != nil && !(*s >= 0 && *s <= 1) {
+		fault("input.max_reject_share", "a share lies between 0 and 1")
+	}
+	if take := c.Cohort.Take; len(c.Terms) > 0 && take != "" && take != effect.TakeFirst {
+		fault("cohort.take", "only a citizen's first participation is paid on; last and each are for description, without terms")
+	}
+	numbers := append(c.history().Names(), "age")
+	for i, class := range c.Compare.Classes {
+		if len(class.Cuts) == 0 && class.Covariate != "referral_quarter" && slices.Contains(numbers, class.Covariate) {
+			fault(fmt.Sprintf("compare.classes[%d]", i), "%s is a number: give the cuts of its classes, as in cuts: [30, 50]", class.Covariate)
+		}
+	}
+}
+
+func (c Cohort) check(fault func(path, format string, args ...any)) {
+	switch {
+	case (c.Period.Name != "") == (c.From != nil || c.To != nil), (c.From == nil) != (c.To == nil):
+		fault("cohort", "give either a period, or both from and to")
+	case c.From != nil && *c.From >= *c.To:
+		fault("cohort", "to must come after from")
+	}
+}
+
+func (p *Peers) check(fault func(path, format string, args ...any)) {
+	byConditions := len(p.Conditions) > 0 || p.K != 0 || p.Year != 0
+	switch {
+	case byConditions == (len(p.List) > 0):
+		fault("peers", "give either conditions, year and k, or a list")
+	case byConditions && (len(p.Conditions) == 0 || p.K < 1 || p.Year == 0):
+		fault("peers", "choosing peers by framework conditions needs conditions, year and k")
+	case byConditions && p.K < effect.MinPeers:
+		fault("peers.k", "%d peers or more are needed to tell how much municipalities differ; with fewer every comparison is refused", effect.MinPeers)
+	}
+	for m, list := range p.List {
+		if slices.Contains(list, m) {
+			fault("peers.list."+m, "a municipality is not its own peer")
+		}
+	}
+}
+
+// Check validates everything that can be validated without computing: the run
+// file, the terms and what they need, and the columns of the dataset. It returns
+// every fault found.
+func Check(ctx context.Context, c *Config) error {
+	if err := errors.Join(c.Validate(), c.checkFolders()); err != nil {
+		return err
+	}
+	terms, err := c.LoadTerms()
+	if err == nil {
+		err = c.checkTerms(terms)
+	}
+	data, open := ingest.OpenFolder(c.resolve(c.Data), c.IngestOptions())
+	if open != nil {
+		return errors.Join(err, open)
+	}
+	err = errors.Join(err, data.Check(ctx), c.checkTables(data))
+	if err == nil && c.Peers != nil && len(c.Peers.List) == 0 {
+		conditions, read := data.Conditions(ctx)
+		if err = read; err == nil {
+			err = c.checkConditions(conditions)
+		}
+	}
+	return err
+}
+
+// checkTables says which tables the run file needs and the dataset lacks.
+func (c *Config) checkTables(data *ingest.Dataset) error {
+	var errs []error
+	need := func(table, why string) {
+		if !data.Has(table) {
+			errs = append(errs, fmt.Errorf("%w: the dataset has no table %s, which is needed for %s", ErrConfig, table, why))
+		}
+	}
+	need(ingest.Participations, "every job")
+	need(ingest.Spells, "every job")
+	if c.Peers != nil && len(c.Peers.List) == 0 {
+		need(ingest.Municipalities, "choosing peers by framework conditions")
+	}
+	return errors.Join(errs...)
+}
