@@ -80,7 +80,7 @@ SELECT n_compared, n_comparators, observed, expected, difference FROM 'jobeffekt
 WHERE outcome = 'employed_26w' AND municipality = '751' AND match_group = '4' AND provider_id = 'L751-2' AND package_id IS NULL
   AND method = 'strata' AND comparators = 'peers' AND support = 'own';
 
--- 3. The variance of that difference, from the same tables.
+-- 3. The variance of that difference, from the same tables. (No stratum has fewer than 5 comparators, so none borrows a variance.)
 CREATE VIEW pieces AS          -- each peer's share of the weight, its mean residual and what it adds to the variance
 SELECT c.municipality, sum(w) AS weight, sum(w * r) / sum(w) AS residual, sum(w * w) AS w2,
        sum(w * w * r * r * s.comparators / (s.comparators - 1)) AS square
@@ -89,18 +89,34 @@ FROM (SELECT municipality, stratum, y - their_mean AS r, in_cell / (SELECT sum(i
 GROUP BY c.municipality;
 
 SELECT round((SELECT var_samp(y - their_mean) / count(*) FROM inside JOIN strata USING (stratum)), 12) AS var_cell,
-       round(sum(square), 12) AS var_comparators, round(sum(weight * weight), 9) AS sum_w2, count(*) AS municipalities
+       round(sum(square), 12) AS var_comparators, round(sum(weight * weight), 9) AS sum_w2, count(*) AS municipalities,
+       round(1 / sum(w2), 6) AS effective_n, (SELECT count(comparators) FROM strata) AS rank
 FROM pieces;
 
 SELECT municipality AS peer, round(weight, 4) AS weight, round(residual, 4) AS residual,
        round((SELECT sum(square) / sum(w2) FROM pieces) * w2 / weight / weight, 6) AS own_variance
 FROM pieces ORDER BY peer;
 
+CREATE VIEW mix AS             -- of each peer and stratum: the peer's weight there, and its share of the stratum's comparators
+SELECT c.municipality, stratum, count(*) * any_value(in_cell) / (SELECT sum(in_cell) FROM strata) / any_value(comparators) AS w,
+       count(*) / any_value(comparators) AS share
+FROM comparators c JOIN strata USING (stratum) GROUP BY c.municipality, stratum;
+
+CREATE VIEW left_over AS       -- how much of an effect of peer l is left in the mean residual of peer j
+SELECT j.municipality AS j, l.municipality AS l,
+       (j.municipality = l.municipality)::INT - coalesce(lost, 0) / j.weight AS m
+FROM pieces j CROSS JOIN pieces l
+LEFT JOIN (SELECT a.municipality AS mj, b.municipality AS ml, sum(a.w * b.share) AS lost FROM mix a JOIN mix b USING (stratum) GROUP BY ALL)
+       ON mj = j.municipality AND ml = l.municipality;
+
+SELECT round(sum((m - mean) ** 2) / (count(DISTINCT l) - 1), 6) AS visible
+FROM (SELECT l, m, avg(m) OVER (PARTITION BY l) AS mean FROM left_over);
+
 -- The results say (and the last two columns are the formulas of docs/methods.md):
 SELECT var_cell, var_comparators, sigma2_between, sum_w2, standard_error, df,
        round(sqrt(var_cell + var_comparators + sigma2_between * (1 + sum_w2)), 9) AS by_hand,
        round((var_cell + var_comparators + sigma2_between * (1 + sum_w2)) ** 2
-             / (var_cell ** 2 / (n_compared - 1) + var_comparators ** 2 / (n_comparators - 1)
+             / (var_cell ** 2 / (n_compared - 1) + var_comparators ** 2 / (effective_n - rank)
                 + (sigma2_between * (1 + sum_w2)) ** 2 / (municipalities - 1)), 6) AS df_by_hand
 FROM 'jobeffekt-demo/results/estimates.parquet'
 WHERE outcome = 'employed_26w' AND municipality = '751' AND match_group = '4' AND provider_id = 'L751-2' AND package_id IS NULL
