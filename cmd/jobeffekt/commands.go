@@ -109,35 +109,12 @@ func (f *runFlags) finish(cmd *cobra.Command, r *jobeffekt.Result, c *jobeffekt.
 	return nil
 }
 
-func newRun(log *slog.Logger) *cobra.Command {
+// newJob is a command that reads a run file, does something with it and shows
+// what came of it.
+func newJob(log *slog.Logger, name, short string, dated, settles bool, do func(context.Context, *jobeffekt.Config) (*jobeffekt.Result, error)) *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
-		Use:     "run jobeffekt.yaml",
-		Short:   "Do all steps into one folder",
-		Example: "  jobeffekt run jobeffekt.yaml --as-of 2010-06-30",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := f.load(args[0])
-			if err != nil {
-				return err
-			}
-			began := time.Now()
-			r, err := jobeffekt.Run(cmd.Context(), config)
-			if err != nil {
-				return err
-			}
-			log.Info("run done", "took", time.Since(began).Round(time.Millisecond), "participations", r.Observations.Cases.Len(), "rejected", len(r.Rejects))
-			return f.finish(cmd, r, config)
-		},
-	}
-	f.add(c, true, true)
-	return c
-}
-
-func newStep(log *slog.Logger, s jobeffekt.Step, short string) *cobra.Command {
-	var f runFlags
-	c := &cobra.Command{
-		Use:   string(s) + " jobeffekt.yaml",
+		Use:   name + " jobeffekt.yaml",
 		Short: short,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -146,16 +123,28 @@ func newStep(log *slog.Logger, s jobeffekt.Step, short string) *cobra.Command {
 				return err
 			}
 			began := time.Now()
-			r, err := jobeffekt.RunStep(cmd.Context(), config, s)
+			r, err := do(cmd.Context(), config)
 			if err != nil {
 				return err
 			}
-			log.Info(string(s)+" done", "took", time.Since(began).Round(time.Millisecond))
+			log.Info(name+" done", "took", time.Since(began).Round(time.Millisecond), "participations", r.Observations.Cases.Len(), "rejected", len(r.Rejects))
 			return f.finish(cmd, r, config)
 		},
 	}
-	f.add(c, s == jobeffekt.StepMeasure, s == jobeffekt.StepSettle)
+	f.add(c, dated, settles)
 	return c
+}
+
+func newRun(log *slog.Logger) *cobra.Command {
+	c := newJob(log, "run", "Do all steps into one folder", true, true, jobeffekt.Run)
+	c.Example = "  jobeffekt run jobeffekt.yaml --as-of 2010-06-30"
+	return c
+}
+
+func newStep(log *slog.Logger, s jobeffekt.Step, short string) *cobra.Command {
+	return newJob(log, string(s), short, s == jobeffekt.StepMeasure, s == jobeffekt.StepSettle, func(ctx context.Context, c *jobeffekt.Config) (*jobeffekt.Result, error) {
+		return jobeffekt.RunStep(ctx, c, s)
+	})
 }
 
 func newCheck() *cobra.Command {
