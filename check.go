@@ -66,6 +66,9 @@ func (p *Peers) check(fault func(path, format string, args ...any)) {
 		fault("peers.k", "%d peers or more are needed to tell how much municipalities differ; with fewer every comparison is refused", effect.MinPeers)
 	}
 	for m, list := range p.List {
+		if len(list) < effect.MinPeers {
+			fault("peers.list."+m, "%d peers or more are needed to tell how much municipalities differ; with fewer every comparison is refused", effect.MinPeers)
+		}
 		if slices.Contains(list, m) {
 			fault("peers.list."+m, "a municipality is not its own peer")
 		}

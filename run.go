@@ -154,12 +154,8 @@ func (j *job) step(ctx context.Context, s Step) error {
 		if err != nil {
 			return err
 		}
-		// Named from the dataset's folder, the same rows make the same table
-		// wherever the job is run from.
-		for k := range m.Rejects {
-			if m.Rejects[k].File, err = relative(j.c.resolve(j.c.Data), m.Rejects[k].File); err != nil {
-				return err
-			}
+		if m.Rejects, err = j.named(m.Rejects); err != nil {
+			return err
 		}
 		r.Measured = *m
 	case StepEstimate:
@@ -208,9 +204,12 @@ func settlementTables(s *bonus.Settlement) []*ingest.Table {
 // saveRejects writes the rejects of a run that stopped, so that somebody can
 // see what was wrong with the rows, and returns why it stopped.
 func (j *job) saveRejects(why error) error {
-	rejects := j.data.Rejects()
-	if len(rejects) == 0 || !errors.Is(why, ingest.ErrTooManyRejects) {
+	if !errors.Is(why, ingest.ErrTooManyRejects) {
 		return why
+	}
+	rejects, err := j.named(j.data.Rejects())
+	if err != nil {
+		return errors.Join(why, err)
 	}
 	folder := j.c.Out
 	if _, err := os.Stat(filepath.Join(j.out, ManifestName)); err == nil {
@@ -229,6 +228,18 @@ func (j *job) saveRejects(why error) error {
 		return errors.Join(why, err)
 	}
 	return fmt.Errorf("%w; they are listed in %s, and input.max_reject_share in the run file says how many are allowed", why, filepath.Join(folder, TableRejects+".parquet"))
+}
+
+// named are the rejects with their files named from the dataset's folder, so
+// that the same rows make the same table wherever the job is run from.
+func (j *job) named(rejects []ingest.Reject) ([]ingest.Reject, error) {
+	for k := range rejects {
+		var err error
+		if rejects[k].File, err = relative(j.c.resolve(j.c.Data), rejects[k].File); err != nil {
+			return nil, err
+		}
+	}
+	return rejects, nil
 }
 
 // load reads the tables of earlier steps back and returns their manifest,

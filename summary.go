@@ -76,7 +76,7 @@ func (r *Result) writeCohort(b *strings.Builder) {
 		if c.Name != countUnseen || c.Rows == 0 {
 			continue
 		}
-		fmt.Fprintf(b, "  %s participations are of persons who have no spell at all.", thousands(c.Rows))
+		fmt.Fprintf(b, "  Participations of persons who have no spell at all: %s.", thousands(c.Rows))
 		if 20*c.Rows > int64(r.Observations.Cases.Len()) {
 			fmt.Fprintf(b, " So many mean, as a rule, that the tables do not name persons alike: check person_id.")
 		}

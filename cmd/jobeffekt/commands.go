@@ -226,7 +226,7 @@ func newVerify() *cobra.Command {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", d.Path, d.What)
 			}
 			if len(differences) > 0 {
-				return fmt.Errorf("%d of the files named in the manifest differ", len(differences))
+				return errors.New("the folder is not as its manifest says; what differs is listed above")
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "Inputs are unchanged, and every result came out again with the same bytes.")
 			return nil

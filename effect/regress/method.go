@@ -128,44 +128,37 @@ const maxLeverage = 0.99
 func (m Method) setAside(c *effect.Comparison) (_ *effect.Comparison, some bool) {
 	for again := true; again; {
 		again = false
-		for _, name := range m.Covariates {
-			cov, ok := c.Covariate(name)
+		for _, covariate := range m.Covariates {
+			cov, ok := c.Covariate(covariate)
 			if !ok {
 				continue
 			}
-			codes := cov.Factor.Codes
+			name := func(i int32) int { return int(cov.Factor.Codes[i]) + 1 }
 			if cov.Number != nil {
 				// A number is known or missing: two names.
-				codes = make([]int32, len(cov.Number))
-				for _, rows := range [][]int32{c.In, c.Out} {
-					for _, i := range rows {
-						codes[i] = int32(indicator(!math.IsNaN(cov.Number[i]))) - 1
-					}
-				}
+				name = func(i int32) int { return int(indicator(!math.IsNaN(cov.Number[i]))) }
 			}
 			cell, n, ones := make([]int, len(cov.Factor.Levels)+2), make([]int, len(cov.Factor.Levels)+2), make([]int, len(cov.Factor.Levels)+2)
 			for _, i := range c.In {
-				cell[codes[i]+1]++
+				cell[name(i)]++
 			}
 			for _, i := range c.Out {
-				n[codes[i]+1]++
+				k := name(i)
+				n[k]++
 				if c.Y[i] == 1 {
-					ones[codes[i]+1]++
+					ones[k]++
 				}
 			}
-			var keep []int32
-			for _, i := range c.Out {
-				k := codes[i] + 1
+			aside := func(k int) bool {
 				exact := c.Unit == effect.Share && cell[k] == 0 && (ones[k] == 0 || ones[k] == n[k])
-				if n[k] >= fewComparators && !exact {
-					keep = append(keep, i)
-				}
+				return n[k] > 0 && (n[k] < fewComparators || exact)
 			}
-			if len(keep) < len(c.Out) {
-				less := *c
-				less.Out = keep
-				c, again, some = &less, true, true
+			if !slices.ContainsFunc(c.Out, func(i int32) bool { return aside(name(i)) }) {
+				continue
 			}
+			less := *c
+			less.Out = slices.DeleteFunc(slices.Clone(c.Out), func(i int32) bool { return aside(name(i)) })
+			c, again, some = &less, true, true
 		}
 	}
 	return c, some
