@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,13 +15,19 @@ import (
 
 // spy is a method that remembers who was compared with whom, and expects the
 // plain mean of the comparators.
-type spy struct{ seen map[string][]int32 }
+type spy struct{ seen *sync.Map }
+
+func (s spy) out(key string) []int32 {
+	v, _ := s.seen.Load(key)
+	rows, _ := v.([]int32)
+	return rows
+}
 
 func (spy) Name() string   { return "spy" }
 func (spy) Uses() []string { return []string{"age", "mood"} }
 
 func (s spy) Expect(_ context.Context, c *effect.Comparison) (effect.Expectation, error) {
-	s.seen[fmt.Sprintf("%s %s %s", c.Cell.Municipality, c.Cell.Provider, c.Comparators)] = c.Out
+	s.seen.Store(fmt.Sprintf("%s %s %s", c.Cell.Municipality, c.Cell.Provider, c.Comparators), c.Out)
 	n := float64(len(c.Out))
 	weights, out, in, mean := make([]float64, len(c.Out)), make([]float64, len(c.Out)), make([]float64, len(c.In)), 0.0
 	for _, i := range c.Out {
@@ -78,26 +85,26 @@ func TestLeaveOuts(t *testing.T) {
 		{"A", "", 11, 0},  // 11
 		{"B", "s", 12, 1}, // 12 not a peer
 	})
-	s := spy{map[string][]int32{}}
+	s := spy{&sync.Map{}}
 	d := effect.DefaultDesign()
 	d.MinN, d.Peers = 2, map[string][]string{"H": {"A", "H"}}
 	d.Kin = map[string][]string{"p": {"k", "p"}, "k": {"k", "p"}}
 	d.Also = []effect.Comparators{effect.OtherProviders, effect.OwnProjects}
 	_, err := effect.Estimates(context.Background(), obs, d, []effect.Method{s})
 	require.NoError(t, err)
-	assert.Equal(t, []int32{7, 10, 11}, s.seen["H p peers"])
-	assert.Equal(t, []int32{2, 3}, s.seen["H p home"])
-	assert.Equal(t, []int32{2}, s.seen["H p other_providers"])
-	assert.Equal(t, []int32{3}, s.seen["H p own_projects"])
+	assert.Equal(t, []int32{7, 10, 11}, s.out("H p peers"))
+	assert.Equal(t, []int32{2, 3}, s.out("H p home"))
+	assert.Equal(t, []int32{2}, s.out("H p other_providers"))
+	assert.Equal(t, []int32{3}, s.out("H p own_projects"))
 	// In A, persons of the cell r (0, 7, 9) are nobody's comparators for it.
-	assert.Equal(t, []int32{5, 6, 11}, s.seen["A r home"])
-	assert.NotContains(t, s.seen, "A r peers", "no peers were chosen for A, so there is nothing to ask")
+	assert.Equal(t, []int32{5, 6, 11}, s.out("A r home"))
+	assert.Nil(t, s.out("A r peers"), "no peers were chosen for A, so there is nothing to ask")
 
 	// With every participation kept, a person can be there twice.
 	d.Repeats = true
 	_, err = effect.Estimates(context.Background(), obs, d, []effect.Method{s})
 	require.NoError(t, err)
-	assert.Equal(t, []int32{7, 9, 10, 11}, s.seen["H p peers"])
+	assert.Equal(t, []int32{7, 9, 10, 11}, s.out("H p peers"))
 }
 
 func TestKinship(t *testing.T) {
@@ -141,7 +148,7 @@ func six() *effect.Observations {
 
 func rowsOf(t *testing.T, obs *effect.Observations, d effect.Design) (estimates []effect.Estimate, benchmark map[effect.Part]effect.BenchmarkRow, diagnostics map[effect.Part]map[effect.DiagnosticName]effect.Diagnostic) {
 	t.Helper()
-	estimates, err := effect.Estimates(context.Background(), obs, d, []effect.Method{spy{map[string][]int32{}}})
+	estimates, err := effect.Estimates(context.Background(), obs, d, []effect.Method{spy{&sync.Map{}}})
 	require.NoError(t, err)
 	benchmark, diagnostics = map[effect.Part]effect.BenchmarkRow{}, map[effect.Part]map[effect.DiagnosticName]effect.Diagnostic{}
 	all := effect.Benchmark(estimates)
