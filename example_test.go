@@ -38,15 +38,15 @@ func Example() {
 	}
 	fmt.Print("\n", e)
 	// Output:
-	// 41310.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P1/751
+	// 44960.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P1/751
 	// 0.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P2/751
-	// 483244.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P1/751
-	// 368341.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P2/751
+	// 487409.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P1/751
+	// 371833.00 A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P2/751
 	// 12000.00 A-751/L751-2/2010H1/sustained-job@2008-01-01/match5_2004/4/P1
-	// -504895.00 A-751/L751-2/2010H1/cap
+	// -516202.00 A-751/L751-2/2010H1/cap
 	//
 	// A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P1/751
-	// 41310.00 kr. to L751-2 for 2010H1 (provisional, retrospective)
+	// 44960.00 kr. to L751-2 for 2010H1 (provisional, retrospective)
 	//
 	//   A price for each citizen in work at 26 weeks beyond what similar citizens achieve with others in the city
 	//   section 8.4 of Framework agreement 2008, annex 4 (invented), 2007-11-15; version in force from 2008-01-01
@@ -63,27 +63,27 @@ func Example() {
 	//   uncovered_share   0              at most 0.1    PASS
 	//   peers             (none)         at least 4     NOT_APPLICABLE, which the terms accept  the provider's part lies within one municipality
 	//   dated_covariates  1              at least 1     PASS
-	//   overlap           6.91239079     at least 1     PASS
-	//   max_weight        0.00275709682  at most 0.05   PASS
+	//   overlap           6.95738245     at least 1     PASS
+	//   max_weight        0.00275101283  at most 0.05   PASS
 	//
 	// Steps
 	//   1  observed, all 94 cases                                                                      0.361702128 share      8.4
-	//   2  expected of the 94 cases that have comparators                                              0.252188507 share      8.4
-	//   3  difference of those 94, provider part, by regression                                        0.10951362 share       8.4
-	//   4  lower limit of the difference, confidence 0.95                                              0.0109868342 share     8.4
+	//   2  expected of the 94 cases that have comparators                                              0.251231339 share      8.4
+	//   3  difference of those 94, provider part, by regression                                        0.110470789 share      8.4
+	//   4  lower limit of the difference, confidence 0.95                                              0.0119573554 share     8.4
 	//   5  cases that have comparators                                                                 94 citizens            8.4
-	//   6  extra citizens = lower limit of the difference (not under 0) x cases that have comparators  1.0327624148 citizens  8.4
+	//   6  extra citizens = lower limit of the difference (not under 0) x cases that have comparators  1.1239914076 citizens  8.4
 	//   7  price of one                                                                                40000.00 kr.           8.4
-	//   8  quantity x price                                                                            41310.496592 kr.       8.4
-	//   9  rounded to krone, half_up                                                                   41310.00 kr.           rounding
+	//   8  quantity x price                                                                            44959.656304 kr.       8.4
+	//   9  rounded to krone, half_up                                                                   44960.00 kr.           rounding
 	//
 	// All lines of the provider in the period
-	//   41310.00 kr.    A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P1/751
+	//   44960.00 kr.    A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P1/751
 	//   0.00 kr.        A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/4/P2/751
-	//   483244.00 kr.   A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P1/751
-	//   368341.00 kr.   A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P2/751
+	//   487409.00 kr.   A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P1/751
+	//   371833.00 kr.   A-751/L751-2/2010H1/effect@2008-01-01/match5_2004/5/P2/751
 	//   12000.00 kr.    A-751/L751-2/2010H1/sustained-job@2008-01-01/match5_2004/4/P1
-	//   -504895.00 kr.  A-751/L751-2/2010H1/cap
+	//   -516202.00 kr.  A-751/L751-2/2010H1/cap
 	//   400000.00 kr.   sum
 }
 
@@ -109,6 +109,6 @@ func ExampleEvaluate() {
 	}
 	// Output:
 	// total         0.066 [ 0.000,  0.132] higher_made_probable
-	// municipality -0.055 [-0.113,  0.003] no_difference_shown
-	// provider      0.122 [ 0.076,  0.167] higher_made_probable
+	// municipality -0.056 [-0.114,  0.003] no_difference_shown
+	// provider      0.122 [ 0.076,  0.168] higher_made_probable
 }

@@ -131,8 +131,21 @@ func (f *files) publish(m *Manifest, stale []string) error {
 			return err
 		}
 	}
-	return f.publishPending()
+	if err := f.publishPending(); err != nil {
+		return err
+	}
+	// What an earlier run that stopped left is about rows that are read now.
+	for _, name := range []string{TableRejects + ".parquet", TableRejects + ".csv", LockName, ""} {
+		err := os.Remove(filepath.Join(f.folder, stoppedFolder, name))
+		if err != nil && name != "" && !os.IsNotExist(err) {
+			return err
+		}
+	}
+	return nil
 }
+
+// stoppedFolder holds the rejects of a run that stopped in a folder with results.
+const stoppedFolder = "stopped"
 
 // publishPending puts what was written under its own name.
 func (f *files) publishPending() error {

@@ -214,7 +214,7 @@ func (j *job) saveRejects(why error) error {
 	folder := j.c.Out
 	if _, err := os.Stat(filepath.Join(j.out, ManifestName)); err == nil {
 		// The results of an earlier run stay as they are.
-		folder = filepath.Join(folder, "stopped")
+		folder = filepath.Join(folder, stoppedFolder)
 	}
 	f, err := newFiles(j.c.resolve(folder))
 	if err != nil {

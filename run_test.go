@@ -414,7 +414,13 @@ func TestTooManyRejects(t *testing.T) {
 	_, err = jobeffekt.Run(context.Background(), c)
 	require.ErrorIs(t, err, ingest.ErrTooManyRejects)
 	assert.ErrorContains(t, err, "results/stopped/rejects.parquet")
+	assert.FileExists(t, filepath.Join(c.ResultsFolder(), "stopped", "rejects.parquet"))
 	assert.Equal(t, want, results(t, c))
+
+	share = 0.05
+	_, err = jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	assert.NoDirExists(t, filepath.Join(c.ResultsFolder(), "stopped"), "it is about rows that are read now")
 }
 
 // broken is the dataset with the end of its first n spells before their start.

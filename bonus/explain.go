@@ -201,7 +201,7 @@ func ruleText(rule string) string {
 		RuleNotReached:         "the outcome was not reached in its window",
 		RulePending:            "the window is still open",
 		RuleNotFollowed:        "the registers do not reach the day, or do not know the citizen, so that being in none of the states cannot be told",
-		RuleEarlierCase:        "an earlier case of the citizen under the agreement lies outside the period that is measured and may be paid there",
+		RuleEarlierCase:        "only a citizen's first case under the agreement is paid on, and an earlier one lies outside the period that is measured",
 		RuleLeft:               "the citizen died or emigrated before the window was over",
 		RuleExcluded:           "the case is not measured (" + detail + ")",
 		RulePackageNotEligible: "the clause does not pay for the case's package",

@@ -279,8 +279,9 @@ func (e earlier) before(c *effect.Cases, i int32) bool {
 }
 
 // outsidePeriod finds the citizens with cases under an agreement that lie
-// outside the cohort's period. A settlement of that period may pay for them, so
-// that this one must not pay for a later case of the same citizen.
+// outside the cohort's period. Only a citizen's first case under the agreement is
+// paid on, whichever period it belongs to, so that settlements of two periods
+// cannot both pay.
 func (s *settler) outsidePeriod() map[citizen]earlier {
 	out := map[citizen]earlier{}
 	if len(s.obs.Results) == 0 {

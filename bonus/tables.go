@@ -121,7 +121,7 @@ const (
 	RulePending            = "pending"
 	RuleLeft               = "left"
 	RuleNotFollowed        = "not_followed" // reached by being in none of the states, which the registers cannot vouch for
-	RuleEarlierCase        = "earlier_case" // an earlier case of the citizen lies outside the period that is measured
+	RuleEarlierCase        = "earlier_case" // the citizen's first case under the agreement lies outside the period that is measured
 	RuleExcluded           = "excluded"
 	RulePackageNotEligible = "package_not_eligible"
 	RuleAlreadyPaid        = "already_paid"

@@ -102,6 +102,9 @@ func (r Reason) String() string {
 	return [numReasons]string{"", "outside_period", "not_first", "not_last", "no_clock", "left", "pending"}[r]
 }
 
+// outsideCohort says whether the participation is none of the cohort's.
+func (r Reason) outsideCohort() bool { return ReasonOutsidePeriod <= r && r <= ReasonNotLast }
+
 // ParseReason reads what String writes.
 func ParseReason(s string) (Reason, bool) {
 	for r := range numReasons {

@@ -100,7 +100,7 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 		s    *sample
 		cell Cell
 		in   []int32
-		all  []int32 // the cell's cases whatever their status, for follow-up
+		all  []int32 // the cohort's cases of the cell whatever became of them
 		m    Method
 	}
 	indexes := []cellIndex{obs.Cases.cells(false)}
@@ -114,7 +114,9 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 			rows := make([][]int32, len(ix.list))
 			all := make([][]int32, len(ix.list))
 			for i, c := range ix.of {
-				all[c] = append(all[c], int32(i))
+				if !s.result.Reason[i].outsideCohort() {
+					all[c] = append(all[c], int32(i))
+				}
 				if s.result.Complete[i] {
 					rows[c] = append(rows[c], int32(i))
 				}
@@ -207,6 +209,8 @@ func (d Design) compare(obs *Observations, s *sample, cell Cell, in, all []int32
 	if kind == Peers {
 		where = slices.DeleteFunc(slices.Clone(d.Peers[cell.Municipality]), func(m string) bool { return m == cell.Municipality })
 	}
+	// A later participation that the cohort leaves out does not make its person one
+	// of the cell: who is referred again depends on what became of the first.
 	inCell := make(map[int32]bool, len(all))
 	for _, i := range all {
 		inCell[cases.Person[i]] = true

@@ -107,6 +107,27 @@ func TestLeaveOuts(t *testing.T) {
 	assert.Equal(t, []int32{7, 9, 10, 11}, s.out("H p peers"))
 }
 
+// Somebody whose later referral to the cell's provider is no case of the cohort
+// stays a comparator: leaving such persons out would leave out those who failed.
+func TestLaterReferralsDoNotTakeComparatorsAway(t *testing.T) {
+	rows := []city{{"H", "p", 0, 1}, {"H", "p", 1, 0}, {"H", "p", 2, 0}, {"H", "q", 2, 0}, {"H", "q", 3, 1}}
+	obs := observations(rows)
+	r := &obs.Results[0]
+	r.Status[2], r.Reason[2], r.Complete[2], r.WindowEnd[2] = effect.Excluded, effect.ReasonNotFirst, false, effect.NoDate
+	s := spy{&sync.Map{}}
+	d := effect.DefaultDesign()
+	d.MinN = 2
+	_, err := effect.Estimates(context.Background(), obs, d, []effect.Method{s})
+	require.NoError(t, err)
+	assert.Equal(t, []int32{3, 4}, s.out("H p home"))
+
+	// One that is pending does: the person is in the cell.
+	r.Status[2], r.Reason[2] = effect.Pending, effect.ReasonPending
+	_, err = effect.Estimates(context.Background(), obs, d, []effect.Method{s})
+	require.NoError(t, err)
+	assert.Equal(t, []int32{4}, s.out("H p home"))
+}
+
 func TestKinship(t *testing.T) {
 	day := func(n int) effect.Date { return effect.Date(n) }
 	kin := effect.Kinship([]effect.Membership{
