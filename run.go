@@ -101,7 +101,7 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 		}
 		if err := job.step(ctx, s); err != nil {
 			if s == StepMeasure {
-				f.cleanup()
+				f.cleanup() // the rejects may go to this folder, which is locked for f
 				err = job.saveRejects(err)
 			}
 			return nil, err
