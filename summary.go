@@ -200,7 +200,7 @@ func figure(x float64, u effect.Unit) string {
 	switch {
 	case math.IsNaN(x):
 		return "-"
-	case u == effect.Share:
+	case u == effect.UnitShare:
 		x *= 100
 	}
 	return fmt.Sprintf("%.1f", x)

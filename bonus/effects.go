@@ -294,7 +294,7 @@ func (e *effectClause) pay(d *draft, row *effect.BenchmarkRow, measured map[effe
 		reasons = append(reasons, ReasonGate+":"+strings.Join(shut, ","))
 	}
 	unit := "citizens"
-	if row.Unit != effect.Share {
+	if row.Unit != effect.UnitShare {
 		unit = string(row.Unit)
 	}
 	what := gain + unit

@@ -76,8 +76,8 @@ func observe(rows ...row) *effect.Observations {
 	for _, p := range person.Levels {
 		c.Persons = append(c.Persons, effect.TextID(p))
 	}
-	job := effect.Result{Outcome: "sustained_13w", Unit: effect.Share}
-	work := effect.Result{Outcome: "employed_26w", Unit: effect.Share}
+	job := effect.Result{Outcome: "sustained_13w", Unit: effect.UnitShare}
+	work := effect.Result{Outcome: "employed_26w", Unit: effect.UnitShare}
 	for _, r := range rows {
 		c.ID = append(c.ID, effect.TextID(r.id))
 		c.Referral = append(c.Referral, day(r.referral))
@@ -268,7 +268,7 @@ func TestRoundingStage(t *testing.T) {
 // them compared, a difference of 0.0625 with a lower limit of 0.0212345679.
 func measured(edit func(*effect.BenchmarkRow)) effect.BenchmarkRow {
 	b := effect.BenchmarkRow{
-		Outcome: "employed_26w", Unit: effect.Share, Method: "regression", Part: effect.Provider,
+		Outcome: "employed_26w", Unit: effect.UnitShare, Method: "regression", Part: effect.Provider,
 		Cell: effect.Cell{Municipality: "Byen", MatchScheme: "match5_2004", MatchGroup: "1", Provider: "north"},
 		Figures: effect.Figures{
 			N: 200, Observed: 0.5, NCompared: 160, Expected: 0.4375, Difference: 0.0625, SE: 0.02, DF: 100,
@@ -339,7 +339,7 @@ func TestEffect(t *testing.T) {
 		{name: "nobody measured", values: map[effect.DiagnosticName]float64{effect.DiagPeers: math.NaN()}, want: "200 x 0 = 0.00 gate:peers"},
 		{name: "not accepted", terms: []string{"          accept_not_applicable: [peers]\n", ""}, want: "200 x 0 = 0.00 gate:peers"},
 		// Days: 1.5 extra days x 160 = 240 days at 20000.
-		{name: "days", row: func(b *effect.BenchmarkRow) { b.Unit, b.Low = effect.Days, 1.5 }, want: "200 x 240 = 4800000.00"},
+		{name: "days", row: func(b *effect.BenchmarkRow) { b.Unit, b.Low = effect.UnitDays, 1.5 }, want: "200 x 240 = 4800000.00"},
 		// Where less is better, the cautious limit is the upper one: 0.02 x 160 = 3.2.
 		{name: "less is better", terms: []string{"part: provider, method: regression", "part: provider, method: regression, better: low"}, row: func(b *effect.BenchmarkRow) {
 			b.Difference, b.Low, b.High = -0.06, -0.1, -0.02

@@ -154,7 +154,7 @@ func (t *Terms) checkOutcomes(units map[string]effect.Unit) (faults strict.Gathe
 		case !ok:
 			faults.Add(t.doc, path, FaultOutcome, "clause %s needs the outcome %q, which nobody observes%s",
 				clause.ID, name, strict.Suggest(name, slices.Sorted(maps.Keys(units))))
-		case clause.Measure.Reached != "" && unit != effect.Share:
+		case clause.Measure.Reached != "" && unit != effect.UnitShare:
 			faults.Add(t.doc, path, FaultOutcome, "clause %s counts who reached %q, but that outcome is measured in %s and is not reached",
 				clause.ID, name, unit)
 		}

@@ -25,25 +25,25 @@ func TestParseTerms(t *testing.T) {
 // What nobody will know is said before anything is computed, with its place.
 func TestCheck(t *testing.T) {
 	known := bonus.Known{
-		Outcomes: map[string]effect.Unit{"sustained_13w": effect.Share, "employed_26w": effect.Share},
+		Outcomes: map[string]effect.Unit{"sustained_13w": effect.UnitShare, "employed_26w": effect.UnitShare},
 		Methods:  []string{"regression"}, Peers: true, ByPackage: true,
 	}
 	terms := readTerms(t)
 	require.NoError(t, terms.Check(known))
 
 	var found *bonus.Faults
-	require.ErrorAs(t, terms.Check(bonus.Known{Outcomes: map[string]effect.Unit{"sustained_13": effect.Share, "employed_26w": effect.Share}, Methods: []string{"regresion"}}), &found)
+	require.ErrorAs(t, terms.Check(bonus.Known{Outcomes: map[string]effect.Unit{"sustained_13": effect.UnitShare, "employed_26w": effect.UnitShare}, Methods: []string{"regresion"}}), &found)
 	require.Len(t, found.List, 4, "the outcome of two versions, the method, the packages")
 	require.ErrorContains(t, found, `terms.yaml:23:19: versions[0].clauses[0].measure.reached: clause sustained-job needs the outcome "sustained_13w", which nobody observes; did you mean "sustained_13"?`)
 	require.ErrorContains(t, found, `clause effect pays on the method "regression", by which nothing is estimated; did you mean "regresion"?`)
 	require.ErrorContains(t, found, "set compare.by_package in the run file")
 
-	known.Outcomes["sustained_13w"] = effect.Days
+	known.Outcomes["sustained_13w"] = effect.UnitDays
 	require.ErrorContains(t, terms.Check(known), "is measured in days and is not reached")
 
 	// Without a package that the clause leaves out, and with one price for all
 	// packages of a group, effects of all packages together will do.
-	known.Outcomes["sustained_13w"], known.ByPackage = effect.Share, false
+	known.Outcomes["sustained_13w"], known.ByPackage = effect.UnitShare, false
 	alike := readTerms(t, "  - {id: P3, name: Clarification, job_oriented: false}\n", "",
 		"            - {match_group: 4, package: P1, amount: \"40000.00\"}\n", "")
 	require.NoError(t, alike.Check(known))

@@ -56,7 +56,7 @@ func (e *Expectation) checkPeers(u Unit) error {
 	switch {
 	case 1/sumW2 < minEffectivePeers:
 		return &Refusal{RefusalFewPeers, "almost all comparators are of one peer municipality or two", "choose peers of similar size"}
-	case e.Visible != 0 && e.Visible < minVisible, u == Share && sigma2 > 0.25:
+	case e.Visible != 0 && e.Visible < minVisible, u == UnitShare && sigma2 > 0.25:
 		return &Refusal{RefusalConfounded, "what is adjusted for all but tells the peer municipality, so that the spread between peers cannot be told", "drop the covariate that tells the municipality, or choose other peers"}
 	}
 	return nil

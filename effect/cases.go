@@ -138,10 +138,17 @@ type Result struct {
 // Unit is what the value of an outcome counts.
 type Unit string
 
-// Share is 1 for reached and 0 for not: its mean is the share of cases.
+// UnitShare is 1 for reached and 0 for not: its mean is the share of cases.
+// UnitPortion is a part of a whole between 0 and 1, as the part of a window spent
+// in work. UnitNumber is a number on the participation's row.
 const (
-	Share Unit = "share"
-	Days  Unit = "days"
+	UnitShare   Unit = "share"
+	UnitPortion Unit = "portion"
+	UnitDays    Unit = "days"
+	UnitWeeks   Unit = "weeks"
+	UnitHours   Unit = "hours"
+	UnitKroner  Unit = "kroner"
+	UnitNumber  Unit = "number"
 )
 
 // Observations are cases with what became of them, as of a day.

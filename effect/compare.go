@@ -64,16 +64,28 @@ func (c *Comparison) Restrict(keep []bool) *Comparison {
 	return &out
 }
 
-// Linear turns the weights and fitted values of records into an expectation:
-// weights and fittedOut go with Out, fittedIn with In. It sums in the order of
-// the cases.
-func (c *Comparison) Linear(weights, fittedOut, fittedIn []float64) Expectation {
-	e := Expectation{N: len(c.In), Comparators: len(c.Out), Converged: true}
+// Linear is the answer of a method that is, or is linearised to, a weighted sum
+// over records: Expected changes by Weights[k] when the outcome of comparator
+// Out[k] changes by one.
+type Linear struct {
+	Weights   []float64 // of the comparators, parallel to Out
+	FittedOut []float64 // fitted outcomes of the comparators
+	FittedIn  []float64 // expected outcomes of the cell's cases, parallel to In
+	// Leverage is how far each comparator pulls its own fitted value. Its residual
+	// is taken as r/(1 - h) (HC3); nil takes residuals as they are.
+	// Source: mackinnonwhite1985.
+	Leverage []float64
+}
+
+// Linear turns the weights and fitted values of records into an expectation. It
+// sums in the order of the cases.
+func (c *Comparison) Linear(l Linear) Expectation {
+	e := Expectation{N: len(c.In), Comparators: len(c.Out), Converged: true, Out: c.Out, Weights: l.Weights}
 	resid := make([]float64, len(c.In))
 	for k, i := range c.In {
 		e.Observed += c.Y[i]
-		e.Expected += fittedIn[k]
-		resid[k] = c.Y[i] - fittedIn[k]
+		e.Expected += l.FittedIn[k]
+		resid[k] = c.Y[i] - l.FittedIn[k]
 	}
 	e.Observed /= float64(len(c.In))
 	e.Expected /= float64(len(c.In))
@@ -88,8 +100,11 @@ func (c *Comparison) Linear(weights, fittedOut, fittedIn []float64) Expectation 
 			p = &MunicipalityPart{Municipality: c.Cases.Municipality.Levels[m]}
 			parts[m] = p
 		}
-		w := weights[k]
-		influence[k] = w * (c.Y[i] - fittedOut[k])
+		w := l.Weights[k]
+		influence[k] = w * (c.Y[i] - l.FittedOut[k])
+		if l.Leverage != nil {
+			influence[k] /= 1 - l.Leverage[k]
+		}
 		p.N++
 		p.Weight += w
 		p.Residual += influence[k]

@@ -407,9 +407,9 @@ func (e *Expectation) floor() bool {
 	return cell || comparators
 }
 
-// floorDays does the same for days: a side without variance borrows that of the
+// floorAmount does the same for outcomes that are no shares: a side without variance borrows that of the
 // other.
-func (e *Expectation) floorDays() bool {
+func (e *Expectation) floorAmount() bool {
 	const rounding = 1e-18
 	switch cell, comparators := e.VarCell*float64(e.N), e.VarComparators*e.EffectiveN; {
 	case cell <= rounding*comparators:
@@ -444,7 +444,7 @@ func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused e
 	}
 	c.NComparators, c.EffectiveN, c.MaxWeight = int64(e.Comparators), Round(e.EffectiveN), Round(e.MaxWeight)
 	c.Municipalities = int64(weighty(e.Municipalities))
-	if row.Unit == Share && e.floor() || row.Unit == Days && e.floorDays() {
+	if row.Unit == UnitShare && e.floor() || row.Unit != UnitShare && e.floorAmount() {
 		e.Warnings = append(e.Warnings, "all_outcomes_equal")
 	}
 	c.VarCell, c.VarComparators = Round(e.VarCell), Round(e.VarComparators)

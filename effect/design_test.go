@@ -39,7 +39,7 @@ func (s spy) Expect(_ context.Context, c *effect.Comparison) (effect.Expectation
 	for k := range in {
 		in[k] = mean
 	}
-	return c.Linear(weights, out, in), nil
+	return c.Linear(effect.Linear{Weights: weights, FittedOut: out, FittedIn: in}), nil
 }
 
 // city is one case of an invented table: municipality, provider, person, value.
@@ -51,7 +51,7 @@ type city struct {
 
 func observations(rows []city) *effect.Observations {
 	c := &effect.Cases{}
-	r := effect.Result{Outcome: "job", Unit: effect.Share}
+	r := effect.Result{Outcome: "job", Unit: effect.UnitShare}
 	var places, providers, one []string
 	for i, row := range rows {
 		c.ID, c.Person = append(c.ID, effect.NumberID(int64(i))), append(c.Person, row.person)

@@ -220,6 +220,11 @@ type Expectation struct {
 	Visible   float64
 	Converged bool
 	Warnings  []string
+	// Out are the comparators that were used, ascending, and Weights their weights,
+	// from which the certificate is worked out again. Nil where some comparators
+	// are known in aggregate only. The slices are not changed by anybody.
+	Out     []int32
+	Weights []float64
 }
 
 // MunicipalityPart is what one municipality's comparators contribute.

@@ -74,8 +74,8 @@ type StateAt struct {
 	Not    bool
 }
 
-// Unit is Share.
-func (m StateAt) Unit() Unit { return Share }
+// Unit is UnitShare.
+func (m StateAt) Unit() Unit { return UnitShare }
 
 // Absence is Not.
 func (m StateAt) Absence() bool { return m.Not }
@@ -113,8 +113,8 @@ type DaysIn struct {
 	AtLeast int
 }
 
-// Unit is Days.
-func (m DaysIn) Unit() Unit { return Days }
+// Unit is UnitDays.
+func (m DaysIn) Unit() Unit { return UnitDays }
 
 // Absence is false.
 func (DaysIn) Absence() bool { return false }
@@ -160,8 +160,8 @@ type Sustained struct {
 	Within Span
 }
 
-// Unit is Share.
-func (m Sustained) Unit() Unit { return Share }
+// Unit is UnitShare.
+func (m Sustained) Unit() Unit { return UnitShare }
 
 // Absence is false.
 func (Sustained) Absence() bool { return false }

@@ -164,7 +164,7 @@ func Laws(t *testing.T, m effect.Method) {
 		require.Equal(t, before, text(obs))
 	})
 	t.Run("covariates of the comparators alone cannot help an empty cell", func(t *testing.T) {
-		c := &effect.Comparison{Cases: base.Cases(), Unit: effect.Share}
+		c := &effect.Comparison{Cases: base.Cases(), Unit: effect.UnitShare}
 		_, err := m.Expect(context.Background(), c)
 		assert.Error(t, err)
 	})

@@ -150,7 +150,7 @@ func (m Method) setAside(c *effect.Comparison) (_ *effect.Comparison, some bool)
 				}
 			}
 			aside := func(k int) bool {
-				exact := c.Unit == effect.Share && cell[k] == 0 && (ones[k] == 0 || ones[k] == n[k])
+				exact := c.Unit == effect.UnitShare && cell[k] == 0 && (ones[k] == 0 || ones[k] == n[k])
 				return n[k] > 0 && (n[k] < fewComparators || exact)
 			}
 			if !slices.ContainsFunc(c.Out, func(i int32) bool { return aside(name(i)) }) {
@@ -216,7 +216,7 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 		y[k] = c.Y[i]
 	}
 	fit, link, slope := (*Fit)(nil), func(e float64) float64 { return e }, func(float64) float64 { return 1 }
-	if c.Unit == effect.Share {
+	if c.Unit == effect.UnitShare {
 		fit, err = Logistic(out, y)
 		link, slope = Expit, func(p float64) float64 { return p * (1 - p) }
 	} else {
@@ -239,18 +239,17 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 		row := out.Row(i)
 		fittedOut[i], weights[i] = link(fit.Predict(row)), influence(row)
 	}
-	// A comparator pulls its own fitted value towards itself by its leverage h, so
-	// its residual is taken as r/(1 - h) (HC3). Where a comparator decides its own
-	// fitted value there is no telling how far off it is.
-	plain := slices.Clone(fittedOut)
-	for i, h := range fit.leverages(out, plain, slope) {
+	// Where a comparator decides its own fitted value there is no telling how far
+	// off it is.
+	leverage := fit.leverages(out, fittedOut, slope)
+	for i, h := range leverage {
 		if h > maxLeverage && math.Abs(weights[i]) > 1e-3/float64(out.N) {
 			return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "some coefficient rests on a single comparator", Cure: "use fewer covariates or coarser classes, or declare more peers"}
 		}
-		fittedOut[i] = y[i] - (y[i]-fittedOut[i])/(1-min(h, maxLeverage))
+		leverage[i] = min(h, maxLeverage)
 	}
-	e := c.Linear(weights, fittedOut, fittedIn)
-	e.Visible = visible(&e, c, fit, out, weights, plain, slope)
+	e := c.Linear(effect.Linear{Weights: weights, FittedOut: fittedOut, FittedIn: fittedIn, Leverage: leverage})
+	e.Visible = visible(&e, c, fit, out, weights, fittedOut, slope)
 	e.Rank, e.Columns = fit.Rank, out.P
 	if !all {
 		e.Covered = covered

@@ -143,7 +143,7 @@ func comparison(t *testing.T, unit effect.Unit) *effect.Comparison {
 			c.Out = append(c.Out, int32(i))
 		}
 		y := re78[i]
-		if unit == effect.Share && y > 0 {
+		if unit == effect.UnitShare && y > 0 {
 			y = 1
 		}
 		c.Y = append(c.Y, y)
@@ -159,7 +159,7 @@ func comparison(t *testing.T, unit effect.Unit) *effect.Comparison {
 var covariates = []string{"age", "educ", "race", "married", "nodegree", "re74", "re75"}
 
 func TestGComputation(t *testing.T) {
-	for unit, want := range map[effect.Unit]figures{effect.Share: reference(t).Logistic, effect.Days: reference(t).Linear} {
+	for unit, want := range map[effect.Unit]figures{effect.UnitShare: reference(t).Logistic, effect.UnitDays: reference(t).Linear} {
 		e, err := regress.Default(covariates...).Expect(context.Background(), comparison(t, unit))
 		require.NoError(t, err)
 		assert.InEpsilon(t, want.Expected, e.Expected, 1e-9)
@@ -176,7 +176,7 @@ func TestGComputation(t *testing.T) {
 // Duplicating a covariate, or one that is constant, changes no figure; the rank
 // says so.
 func TestAliasedColumns(t *testing.T) {
-	c := comparison(t, effect.Share)
+	c := comparison(t, effect.UnitShare)
 	want, err := regress.Default(covariates...).Expect(context.Background(), c)
 	require.NoError(t, err)
 	age, _ := c.Covariate("age")
@@ -260,7 +260,7 @@ func TestRefusals(t *testing.T) {
 	assert.Equal(t, effect.RefusalNotFinite, refusal(t, err))
 	_, err = regress.Linear(regress.Matrix{N: 1, P: 1, Data: []float64{math.Inf(1)}}, []float64{1})
 	assert.Equal(t, effect.RefusalNotFinite, refusal(t, err))
-	c := comparison(t, effect.Share)
+	c := comparison(t, effect.UnitShare)
 	c.Strata = []effect.StratumTotal{{Municipality: "B"}}
 	_, err = regress.Default("age").Expect(context.Background(), c)
 	assert.Equal(t, effect.RefusalNeedsMicro, refusal(t, err))
@@ -269,7 +269,7 @@ func TestRefusals(t *testing.T) {
 // A name that only the cell has leaves its cases uncovered; one that only
 // comparators have is no harm. A missing number needs comparators who miss it.
 func TestCoverage(t *testing.T) {
-	c := comparison(t, effect.Share)
+	c := comparison(t, effect.UnitShare)
 	names := make([]string, len(c.Y))
 	numbers := make([]float64, len(c.Y))
 	for i := range names {
@@ -293,7 +293,7 @@ func TestCoverage(t *testing.T) {
 // Comparators no more numerous than coefficients fit themselves exactly: that
 // is no certainty.
 func TestSaturatedFitIsRefused(t *testing.T) {
-	c := comparison(t, effect.Days)
+	c := comparison(t, effect.UnitDays)
 	c.Out = c.Out[:6]
 	// Six comparators and six columns: the constant and five of noise.
 	rng, names := rand.New(rand.NewPCG(5, 6)), []string{}
@@ -312,7 +312,7 @@ func TestSaturatedFitIsRefused(t *testing.T) {
 // A name that fewer than 5 comparators have counts as unknown, and so do the
 // few.
 func TestRareNamesAreUncovered(t *testing.T) {
-	c := comparison(t, effect.Days)
+	c := comparison(t, effect.UnitDays)
 	names := make([]string, len(c.Y))
 	for i := range names {
 		names[i] = "common"
@@ -333,7 +333,7 @@ func TestRareNamesAreUncovered(t *testing.T) {
 
 // A covariate that tells the municipality hides how municipalities differ.
 func TestConfoundedWithMunicipality(t *testing.T) {
-	c := comparison(t, effect.Days)
+	c := comparison(t, effect.UnitDays)
 	rng := rand.New(rand.NewPCG(3, 4))
 	places, labels := make([]string, len(c.Y)), make([]string, len(c.Y))
 	for i := range places {

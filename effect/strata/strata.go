@@ -298,6 +298,13 @@ func spread(e *effect.Expectation, c *effect.Comparison, co *coder, strata []int
 		}
 		return lost
 	})
+	if len(c.Strata) == 0 {
+		for _, i := range c.Out {
+			if key := co.key(i); n[key] > 0 {
+				e.Out, e.Weights = append(e.Out, i), append(e.Weights, inCell[key]/float64(e.N)/n[key])
+			}
+		}
+	}
 	if c.Repeats {
 		influence := make([]float64, len(c.Out))
 		for k, i := range c.Out {

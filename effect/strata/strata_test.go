@@ -43,7 +43,7 @@ func byHand() *effect.Comparison {
 		Covariates:   []effect.Covariate{{Name: "sex", Factor: effect.NewFactor([]string{"f", "f", "f", "m", "f", "f", "f", "f", "m", "m"})}},
 	}
 	return &effect.Comparison{
-		Cases: cases, Unit: effect.Share, Y: []float64{1, 0, 1, 0, 1, 0, 1, 1, 0, 1},
+		Cases: cases, Unit: effect.UnitShare, Y: []float64{1, 0, 1, 0, 1, 0, 1, 1, 0, 1},
 		In: []int32{0, 1, 2, 3}, Out: []int32{4, 5, 6, 7, 8, 9},
 	}
 }

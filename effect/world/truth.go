@@ -217,9 +217,9 @@ func (w *World) truth(p *place, group, choice, offer int, s *sums) []Truth {
 	n := float64(s.n)
 	var rows []Truth
 	for i, outcome := range [...]string{Employed26, Employed52, Days52} {
-		unit := effect.Share
+		unit := effect.UnitShare
 		if outcome == Days52 {
-			unit = effect.Days
+			unit = effect.UnitDays
 		}
 		rows = append(rows, Truth{
 			Outcome: outcome, Unit: unit, Cell: cell, N: s.n,
