@@ -18,6 +18,20 @@ type Cases struct {
 	Referral     []Date
 	Start, End   []Date // NoDate where unknown
 	Covariates   []Covariate
+	Placebo      *Placebo // nil where nobody asked for one
+}
+
+// Placebo is what a placebo comparison needs: how the cases were doing in the
+// weeks just before referral, and what was known of them before that. Providers
+// cannot have had an effect there.
+type Placebo struct {
+	Weeks int
+	// Value is the portion of the days of those weeks in unsupported employment; NaN
+	// outside the cohort.
+	Value []float64
+	// Covariates are the covariates from history as they stood when those weeks
+	// began, under the same names as in Cases.Covariates.
+	Covariates []Covariate
 }
 
 // Len is the number of participations.
