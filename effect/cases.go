@@ -172,6 +172,7 @@ type Observations struct {
 	Cases     *Cases
 	Results   []Result // in the order the outcomes were declared
 	Attrition []Attrition
+	Signals   *Signals // nil where they were not asked for
 }
 
 // Result returns the result of a named outcome.
