@@ -86,6 +86,7 @@ type sample struct {
 	members map[group]map[string][]int32
 	strata  map[string][]StratumTotal // scheme, group and municipality, joined
 	repeats bool                      // some person has several analysed cases
+	frames  *frames
 }
 
 // Estimates sets every cell against its comparators by every method, for every
@@ -108,8 +109,10 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 		indexes = append(indexes, obs.Cases.cells(true))
 	}
 	var tasks []task
+	shared := newFrames(obs)
 	for k := range obs.Results {
 		s := newSample(obs, &obs.Results[k], d)
+		s.frames = shared
 		for level, ix := range indexes {
 			rows := make([][]int32, len(ix.list))
 			all := make([][]int32, len(ix.list))
@@ -202,7 +205,7 @@ func (d Design) compare(obs *Observations, s *sample, cell Cell, in, all []int32
 	cases := obs.Cases
 	c := &Comparison{
 		Outcome: s.result.Outcome, Unit: s.result.Unit, Cell: cell, Comparators: kind,
-		Cases: cases, Y: s.result.Value, In: in, Repeats: s.repeats,
+		Cases: cases, Y: s.result.Value, In: in, Repeats: s.repeats, frames: s.frames,
 	}
 	g := group{cases.MatchScheme.Code(cell.MatchScheme), cases.MatchGroup.Code(cell.MatchGroup)}
 	where := []string{cell.Municipality}
@@ -449,6 +452,7 @@ func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused e
 	}
 	c.VarCell, c.VarComparators = Round(e.VarCell), Round(e.VarComparators)
 	c.Rank, c.Columns, c.Converged = int64(e.Rank), int64(e.Columns), e.Converged
+	c.Rung, c.ScoreNorm = e.Rung, Round(e.ScoreNorm)
 	c.Warnings = strings.Join(e.Warnings, ";")
 	if kind == Peers {
 		sigma2, sumW2 := e.between()
