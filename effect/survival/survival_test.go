@@ -850,17 +850,13 @@ func TestRows(t *testing.T) {
 	assert.Empty(t, Every(28, 0))
 }
 
-// cohort is made from counters, so that it is the same everywhere.
+// cohort is that of bench/curves/curves.R.
 func cohort(n int) Data {
 	d := Data{Causes: 2}
 	for i := range n {
-		x := uint64(i+1) * 0x9e3779b97f4a7c15
-		x ^= x >> 31
-		x *= 0xbf58476d1ce4e5b9
-		x ^= x >> 29
-		day := int32(-200 * math.Log1p(-float64(x>>11)/(1<<53)))
-		cause := uint8(1)
-		if x%4 == 0 {
+		u := float64((i*7919+13)%1000003) / 1000003
+		day, cause := int32(-200*math.Log1p(-u)), uint8(1)
+		if i%4 == 0 {
 			cause = 2
 		}
 		if day >= 728 {
@@ -869,6 +865,105 @@ func cohort(n int) Data {
 		d.Days, d.Cause = append(d.Days, day), append(d.Cause, cause)
 	}
 	return d
+}
+
+// Many rows: survfit's figures, and the shares that an uncensored cohort's
+// chances are, to the digits that tables hold.
+func TestCohort(t *testing.T) {
+	r := figures(t)
+	small := cohort(20_000)
+	for _, kind := range []string{"plain", "weighted"} {
+		if kind == "weighted" {
+			small.Weight = weights(20_000)
+		}
+		c, err := AalenJohansen(small, DefaultOptions())
+		require.NoError(t, err)
+		for state := range 3 {
+			at, f := fmt.Sprintf("cohort.20000.%s.%d.365.", kind, state), c.At(state, 365)
+			near(t, r(at+"value"), f.Value, at)
+			near(t, r(at+"se"), f.SE, at)
+		}
+	}
+	large := cohort(1_000_000)
+	c, err := AalenJohansen(large, DefaultOptions())
+	require.NoError(t, err)
+	near(t, r("cohort.1000000.km.700.value"), c.At(0, 700).Value)
+	assert.InEpsilon(t, r("cohort.1000000.km.700.se"), c.At(0, 700).SE, 1e-10)
+	for state := range 3 {
+		count := 0.0
+		for i, day := range large.Days {
+			if state == 0 && day > 700 || state > 0 && day <= 700 && int(large.Cause[i]) == state {
+				count++
+			}
+		}
+		p := count / 1e6
+		assert.InEpsilon(t, p, c.At(state, 700).Value, 1e-11)
+		assert.InEpsilon(t, math.Sqrt(p*(1-p)/1e6), c.At(state, 700).SE, 1e-10)
+	}
+}
+
+// uniform is number i of a stream of the unit interval, the same everywhere.
+func uniform(i uint64) float64 {
+	i = (i + 1) * 0x9e3779b97f4a7c15
+	i = (i ^ i>>30) * 0xbf58476d1ce4e5b9
+	i = (i ^ i>>27) * 0x94d049bb133111eb
+	return float64((i^i>>31)>>11) / (1 << 53)
+}
+
+// Intervals hold the truth as often as they say, in cohorts of 100 with
+// competing exits at constant rates, persons censored evenly over 250 days and,
+// in the second world, persons of two rows that share one life.
+func TestCoverage(t *testing.T) {
+	const runs, n, rate1, rate2 = 2000, 100, 0.004, 0.002
+	left := func(day float64) float64 { return -math.Expm1(-(rate1 + rate2) * day) }
+	third := func(day float64) float64 { return rate1 / (rate1 + rate2) * left(day) }
+	days := 0.0 // of the first 100, spent gone by cause 1
+	for day := range 100 {
+		days += third(float64(day))
+	}
+	for _, each := range []int{1, 2} {
+		hits := map[string]int{}
+		for run := range runs {
+			d := Data{Causes: 2}
+			for i := range n {
+				u := func(k int) float64 { return uniform(uint64((run*n+i)*4 + k)) }
+				// Exits within a day are dated on the next, so that chances at the end of a
+				// day are those of continuous time.
+				exit, censored := math.Ceil(-math.Log1p(-u(0))/(rate1+rate2)), math.Floor(1+250*u(1))
+				cause := uint8(1)
+				if u(2) < rate2/(rate1+rate2) {
+					cause = 2
+				}
+				if censored < exit {
+					exit, cause = censored, 0
+				}
+				for range each {
+					d.Days, d.Cause, d.Person = append(d.Days, int32(exit)), append(d.Cause, cause), append(d.Person, int32(i))
+				}
+			}
+			c, err := AalenJohansen(d, DefaultOptions())
+			require.NoError(t, err)
+			lost, err := c.RestrictedTime(1, 100)
+			require.NoError(t, err)
+			for name, x := range map[string]struct {
+				f     Figure
+				truth float64
+			}{
+				"survival": {c.At(0, 100), 1 - left(100)}, "incidence": {c.At(1, 100), third(100)}, "days lost": {lost, days},
+				"median": {c.Median(), math.Ceil(math.Ln2 / (rate1 + rate2))},
+			} {
+				if x.f.Low <= x.truth && !(x.truth > x.f.High) { // no upper limit is no bound
+					hits[name]++
+				}
+			}
+		}
+		// 2000 runs tell 95 % to 1 point either way.
+		for _, name := range []string{"survival", "incidence", "days lost", "median"} {
+			share := float64(hits[name]) / runs
+			t.Logf("rows of a person %d: %s %.4f", each, name, share)
+			assert.InDelta(t, 0.95, share, 0.02, name)
+		}
+	}
 }
 
 func BenchmarkAalenJohansen(b *testing.B) {

@@ -57,7 +57,10 @@ func newTally(d Data) *tally {
 	several := d.several()
 	t.cluster = make([]float64, len(several))
 	t.persons += len(several)
-	rows := make([]row, 0, len(d.Days))
+	var rows []row
+	if d.Weight != nil {
+		rows = make([]row, 0, len(d.Days))
+	}
 	for i, day := range d.Days {
 		w := d.weight(i)
 		if w == 0 {
@@ -75,13 +78,33 @@ func newTally(d Data) *tally {
 			rows = append(rows, r)
 		}
 	}
-	slices.SortFunc(rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.atCause, b.atCause), cmp.Compare(a.weight, b.weight), cmp.Compare(a.person, b.person))
-	})
-	for _, r := range rows {
+	for _, r := range bucketed(rows, len(t.weight)) {
 		add(r)
 	}
 	return t
+}
+
+// bucketed sorts rows by place, weight and person: by counting first, so that
+// only rows of the same day and cause are compared.
+func bucketed(rows []row, places int) []row {
+	from := make([]int, places+1)
+	for _, r := range rows {
+		from[r.atCause+1]++
+	}
+	for i := range places {
+		from[i+1] += from[i]
+	}
+	out, next := make([]row, len(rows)), slices.Clone(from)
+	for _, r := range rows {
+		out[next[r.atCause]] = r
+		next[r.atCause]++
+	}
+	for i := range places {
+		slices.SortFunc(out[from[i]:from[i+1]], func(a, b row) int {
+			return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(a.person, b.person))
+		})
+	}
+	return out
 }
 
 // several lists the persons with more than one row that carries weight.

@@ -98,6 +98,26 @@ for (kind in c("plain", "weighted", "clustered")) {
     put(paste0(n, "se"), sqrt(sum(u^2)))
   }
 }
+# A large cohort, that of bench/curves/curves.R.
+cohort <- function(n) {
+  i <- seq_len(n) - 1
+  u <- (i * 7919 + 13) %% 1000003 / 1000003
+  d <- data.frame(days = floor(-200 * log1p(-u)), cause = ifelse(i %% 4 == 0, 2, 1), w = 0.5 + (i %% 7) / 4)
+  d$cause[d$days >= 728] <- 0
+  d$days <- pmin(d$days, 728)
+  d
+}
+s <- summary(survfit(Surv(days, cause > 0) ~ 1, cohort(1e6)), times = 700)
+put("cohort.1000000.km.700.value", s$surv); put("cohort.1000000.km.700.se", s$std.err)
+for (kind in c("plain", "weighted")) {
+  x <- cohort(20000)
+  if (kind == "plain") x$w <- 1
+  s <- summary(survfit(Surv(days, factor(cause, 0:2)) ~ 1, x, weights = w), times = 365)
+  for (k in 0:2) {
+    put(sprintf("cohort.20000.%s.%d.365.value", kind, k), s$pstate[1, k + 1])
+    put(sprintf("cohort.20000.%s.%d.365.se", kind, k), s$std.err[1, k + 1])
+  }
+}
 # The same chance by cmprsk (another variance, Aalen's), and what 1 - KM would say.
 ci <- timepoints(with(m, cuminc(days, cause)), 240)
 put("mgus2.cmprsk.1.240.value", ci$est[1]); put("mgus2.cmprsk.1.240.se", sqrt(ci$var[1]))
