@@ -1,8 +1,46 @@
 package survival
 
 import (
+	"slices"
+
 	"github.com/jobeffekt/jobeffekt/effect"
 )
+
+// Take is the data of some cases of a timed outcome, with the names of its
+// causes: the events that occur among all cases, and effect.EventReached, in
+// alphabetical order, so that every cell of an outcome has the same. Person is
+// the cases' column. Weight goes with rows, as the comparators' weights of an
+// effect.Expectation do with its Out; nil gives every case the weight 1. Cases
+// without a time are left out. It is a *effect.Refusal where the outcome is not
+// timed or the weights are not as many as the rows.
+func Take(r *effect.Result, person, rows []int32, weight []float64) (Data, []string, error) {
+	if r.Days == nil || weight != nil && len(weight) != len(rows) {
+		return Data{}, nil, &effect.Refusal{Code: RefusalLengths, Why: "the outcome has no times, or the weights are not as many as the cases", Cure: "take a timed outcome and a weight for every case"}
+	}
+	names := append(slices.Clone(r.Event.Levels), effect.EventReached)
+	slices.Sort(names)
+	names = slices.Compact(names)
+	causes := make([]uint8, len(r.Event.Levels))
+	for code, name := range r.Event.Levels {
+		k, _ := slices.BinarySearch(names, name)
+		causes[code] = uint8(min(k+1, MaxCauses+1)) // too many are refused later
+	}
+	d := Data{Causes: len(names)}
+	for k, i := range rows {
+		if r.Days[i] == effect.NoTime {
+			continue
+		}
+		cause := uint8(0)
+		if len(r.Event.Codes) > 0 && r.Event.Codes[i] >= 0 {
+			cause = causes[r.Event.Codes[i]]
+		}
+		d.Days, d.Cause, d.Person = append(d.Days, r.Days[i]), append(d.Cause, cause), append(d.Person, person[i])
+		if weight != nil {
+			d.Weight = append(d.Weight, weight[k])
+		}
+	}
+	return d, names, nil
+}
 
 // Row is one cause of a cell's exits by one day. It is a row of the table of
 // curves.

@@ -51,7 +51,7 @@ type Data struct {
 // The sizes that are taken.
 const (
 	MaxDay    = int32(effect.LastDate - effect.FirstDate) // longest time seen, in days
-	MaxCauses = 8
+	MaxCauses = 16
 )
 
 // Codes of refusals, beside effect.RefusalNoCases, effect.RefusalNotFinite and

@@ -305,6 +305,7 @@ func TestChiSquareTail(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 1.0, ChiSquareTail(0, 2))
+	assert.Equal(t, 0.0, ChiSquareTail(math.Inf(1), 2))
 	assert.True(t, math.IsNaN(ChiSquareTail(1, 0)))
 	assert.True(t, math.IsNaN(ChiSquareTail(math.NaN(), 1)))
 }
@@ -848,6 +849,43 @@ func TestRows(t *testing.T) {
 	assert.Equal(t, []int32{20}, Every(28, 20))
 	assert.Empty(t, Every(0, 90))
 	assert.Empty(t, Every(28, 0))
+}
+
+func TestTake(t *testing.T) {
+	r := &effect.Result{
+		Days:  []int32{4, effect.NoTime, 9, 0, 7, 1},
+		Event: effect.Factor{Codes: []int32{1, -1, -1, 0, 2, 1}, Levels: []string{"work", "dead", "pension"}},
+	}
+	person := []int32{5, 6, 7, 5, 8, 9}
+	d, names, err := Take(r, person, []int32{0, 1, 2, 3, 4}, []float64{1, 2, 3, 4, 5})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"dead", "pension", "reached", "work"}, names)
+	assert.Equal(t, Data{
+		Days: []int32{4, 9, 0, 7}, Cause: []uint8{1, 0, 4, 2}, Causes: 4, Person: []int32{5, 7, 5, 8}, Weight: []float64{1, 3, 4, 5},
+	}, d)
+	_, err = Rows("out", effect.Cell{}, names, d, Every(2, 8), DefaultOptions())
+	require.NoError(t, err)
+
+	d, _, err = Take(r, person, []int32{1}, nil)
+	require.NoError(t, err)
+	_, err = KaplanMeier(d, DefaultOptions())
+	refusal, ok := effect.AsRefusal(err)
+	require.True(t, ok)
+	assert.Equal(t, effect.RefusalNoCases, refusal.Code)
+
+	// No event among all the cases: everybody is censored.
+	d, names, err = Take(&effect.Result{Days: []int32{4}}, person, []int32{0}, nil)
+	require.NoError(t, err)
+	assert.Equal(t, []string{effect.EventReached}, names)
+	assert.Equal(t, Data{Days: []int32{4}, Cause: []uint8{0}, Causes: 1, Person: []int32{5}}, d)
+
+	_, _, unweighted := Take(r, person, []int32{1}, []float64{})
+	_, _, untimed := Take(&effect.Result{}, person, []int32{1}, nil)
+	for _, err := range []error{unweighted, untimed} {
+		refusal, ok := effect.AsRefusal(err)
+		require.True(t, ok)
+		assert.Equal(t, RefusalLengths, refusal.Code)
+	}
 }
 
 // cohort is that of bench/curves/curves.R.
