@@ -12,8 +12,7 @@ import (
 
 // Method is regression on the comparators and prediction on the cell
 // (g-computation): logistic for outcomes that are shares, linear for all other
-// units, parts of a whole among them.
-// Start from [Default].
+// units, portions among them. Start from [Default].
 //
 //	expected = mean over the cell of m(x),  m fitted on the comparators alone
 //
@@ -251,6 +250,12 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	if len(c.Strata) > 0 {
 		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalNeedsMicro, Why: "some peers are known by aggregated strata only", Cure: "use the strata method"}
 	}
+	if len(c.In) == 0 {
+		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalNoCases, Why: "the cell has no cases", Cure: "choose a later as_of or an earlier cohort"}
+	}
+	if len(c.Out) == 0 {
+		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalNoComparators, Why: "nobody is left to compare with", Cure: "declare other comparators or peers"}
+	}
 	c, aside := m.setAside(c)
 	columns, covers, err := m.model(c)
 	if err != nil {
@@ -264,7 +269,7 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	if !all {
 		n := len(c.In)
 		c = c.Restrict(covered)
-		if uncovered := 1 - float64(len(c.In))/float64(n); uncovered > m.MaxUncovered {
+		if uncovered := 1 - float64(len(c.In))/float64(n); uncovered > m.MaxUncovered || len(c.In) == 0 {
 			return effect.Expectation{}, &effect.Refusal{
 				Code: effect.RefusalUncovered,
 				Why:  fmt.Sprintf("%.0f %% of the cell has characteristics that no comparator has", 100*uncovered),
