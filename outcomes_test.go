@@ -52,7 +52,7 @@ func everyOutcome(t *testing.T, change ...string) *jobeffekt.Config {
 	b, err := os.ReadFile(c.Path)
 	require.NoError(t, err)
 	text := regexp.MustCompile(`(?ms)^outcomes:\n.*?^peers:`).ReplaceAllString(string(b), everyKind+"\npeers:")
-	text = strings.Replace(text, "\ninput:\n", "\ninput:\n  constants: {spells: {amount: 5000}}\n", 1)
+	text = strings.Replace(text, "\ninput:\n", "\ninput:\n  constants: {spells: {amount: 5000}, providers: {employer_ids: "E0001 E0002, E0061;E0062"}}\n", 1)
 	require.NoError(t, os.WriteFile(c.Path, []byte(strings.NewReplacer(change...).Replace(text)), 0o600))
 	data := c.Data
 	c, err = jobeffekt.LoadConfig(c.Path)
@@ -77,6 +77,13 @@ func TestEveryKindOfOutcome(t *testing.T) {
 	}
 	require.Len(t, untold, 1)
 	assert.Positive(t, untold[0].Rows, "open spells have no amount")
+
+	own := int32(0)
+	for i, days := range want.Observations.Signals.OwnEmployerDays {
+		own += days
+		require.LessOrEqual(t, days, want.Observations.Signals.EmployedDays[i])
+	}
+	assert.Positive(t, own)
 
 	result := func(name string) *effect.Result {
 		r, ok := want.Observations.Result(name)

@@ -90,11 +90,22 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	if err != nil {
 		return nil, err
 	}
-	o, err := effect.NewObserver(c.Study(), cases)
+	study := c.Study()
+	var employers []effect.ID
+	if ds.Has(ingest.Providers) {
+		members, err := ds.Providers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if own := effect.OwnEmployers(members); len(own.IDs) > 0 {
+			study.Employers, employers = &own, own.IDs
+		}
+	}
+	o, err := effect.NewObserver(study, cases)
 	if err != nil {
 		return nil, err
 	}
-	err = ds.Spells(ctx, cases, func(b effect.Spells) error {
+	err = ds.Spells(ctx, cases, employers, func(b effect.Spells) error {
 		o.Add(b)
 		return nil
 	})

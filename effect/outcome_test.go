@@ -245,3 +245,16 @@ func TestUntold(t *testing.T) {
 		require.NoError(t, err)
 	}
 }
+
+// A provider's own employers are those of its consortium too, and nobody else's.
+func TestOwnEmployers(t *testing.T) {
+	number, text := effect.NumberID, effect.TextID
+	e := effect.OwnEmployers([]effect.Membership{
+		{Provider: "A", Consortium: "K", From: 0, To: effect.NoDate, Employers: []effect.ID{text("x"), number(2)}},
+		{Provider: "B", Consortium: "K", From: 0, To: effect.NoDate, Employers: []effect.ID{number(2), number(1)}},
+		{Provider: "C", From: 0, To: effect.NoDate, Employers: []effect.ID{number(3)}},
+		{Provider: "D", From: 0, To: effect.NoDate},
+	})
+	assert.Equal(t, []effect.ID{number(1), number(2), number(3), text("x")}, e.IDs)
+	assert.Equal(t, map[string][]int32{"A": {0, 1, 3}, "B": {0, 1, 3}, "C": {2}}, e.Of)
+}

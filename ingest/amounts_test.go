@@ -40,7 +40,7 @@ func TestSpellAmounts(t *testing.T) {
 		{3, "flex_job", 13007, end, new(-1.0), nil, "x"}, // an orphan is not looked at
 	})
 	cases := &effect.Cases{Persons: []effect.ID{effect.NumberID(1), effect.NumberID(2)}}
-	lines := func(change func(*Options)) (*Dataset, []string) {
+	lines := func(employers []effect.ID, change func(*Options)) (*Dataset, []string) {
 		opt := testOptions()
 		opt.MaxRejectShare = 1
 		change(&opt)
@@ -49,12 +49,12 @@ func TestSpellAmounts(t *testing.T) {
 		require.NoError(t, d.Check(context.Background()))
 		var mu sync.Mutex
 		var out []string
-		require.NoError(t, d.Spells(context.Background(), cases, func(s effect.Spells) error {
+		require.NoError(t, d.Spells(context.Background(), cases, employers, func(s effect.Spells) error {
 			mu.Lock()
 			defer mu.Unlock()
 			require.Equal(t, opt.Hours, s.Hours != nil)
 			require.Equal(t, opt.Amounts, s.Amount != nil)
-			require.Equal(t, opt.Employers != nil, s.Employer != nil)
+			require.Equal(t, employers != nil, s.Employer != nil)
 			for i := range s.Person {
 				line := fmt.Sprint(s.Person[i], " ", int32(s.Start[i]))
 				if opt.Hours {
@@ -63,7 +63,7 @@ func TestSpellAmounts(t *testing.T) {
 				if opt.Amounts {
 					line += fmt.Sprint(" ", s.Amount[i])
 				}
-				if opt.Employers != nil {
+				if employers != nil {
 					line += fmt.Sprint(" ", s.Employer[i])
 				}
 				out = append(out, line)
@@ -73,9 +73,7 @@ func TestSpellAmounts(t *testing.T) {
 		slices.Sort(out)
 		return d, out
 	}
-	d, all := lines(func(o *Options) {
-		o.Hours, o.Amounts, o.Employers = true, true, []effect.ID{effect.NumberID(7), effect.NumberID(9), effect.TextID("a")}
-	})
+	d, all := lines([]effect.ID{effect.NumberID(7), effect.NumberID(9), effect.TextID("a")}, func(o *Options) { o.Hours, o.Amounts = true, true })
 	require.Equal(t, []string{"0 13000 37.5 1000.25 1", "1 13000 NaN NaN -1"}, all)
 	require.Equal(t, []Reject{
 		{Row: 3, Column: "hours_per_week", Cause: "number is out of range"},
@@ -85,9 +83,9 @@ func TestSpellAmounts(t *testing.T) {
 		{Row: 7, Column: "hours_per_week", Cause: "number is not finite"},
 		{Row: 8, Column: "amount", Cause: "number is not finite"},
 	}, causes(d, Spells))
-	_, plain := lines(func(*Options) {})
+	_, plain := lines(nil, func(*Options) {})
 	require.Len(t, plain, 8, "what is not read cannot be bad")
-	_, hours := lines(func(o *Options) {
+	_, hours := lines(nil, func(o *Options) {
 		o.Hours, o.Constants = true, map[string]map[string]string{Spells: {"hours_per_week": "30"}}
 	})
 	require.Len(t, hours, 8)
@@ -99,7 +97,7 @@ func TestSpellAmountsMissing(t *testing.T) {
 	dir := t.TempDir()
 	writeRows(t, filepath.Join(dir, "spells.parquet"), []testSpell{{"1", "flex_job", 13000, nil}})
 	opt := testOptions()
-	opt.Hours, opt.Amounts, opt.Employers = true, true, []effect.ID{effect.NumberID(1)}
+	opt.Hours, opt.Amounts = true, true
 	d, err := OpenFolder(dir, opt)
 	require.NoError(t, err)
 	var schema *SchemaError
@@ -109,7 +107,8 @@ func TestSpellAmountsMissing(t *testing.T) {
 	opt.Hours, opt.Amounts = false, false
 	d, err = OpenFolder(dir, opt)
 	require.NoError(t, err)
-	require.NoError(t, d.Spells(context.Background(), &effect.Cases{Persons: []effect.ID{effect.NumberID(1)}}, func(s effect.Spells) error {
+	one := []effect.ID{effect.NumberID(1)}
+	require.NoError(t, d.Spells(context.Background(), &effect.Cases{Persons: one}, one, func(s effect.Spells) error {
 		require.Nil(t, s.Employer)
 		return nil
 	}))
