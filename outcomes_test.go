@@ -52,7 +52,7 @@ func everyOutcome(t *testing.T, change ...string) *jobeffekt.Config {
 	b, err := os.ReadFile(c.Path)
 	require.NoError(t, err)
 	text := regexp.MustCompile(`(?ms)^outcomes:\n.*?^peers:`).ReplaceAllString(string(b), everyKind+"\npeers:")
-	text = strings.Replace(text, "\ninput:\n", "\ninput:\n  constants: {spells: {amount: 5000}, providers: {employer_ids: "E0001 E0002, E0061;E0062"}}\n", 1)
+	text = strings.Replace(text, "\ninput:\n", "\ninput:\n  constants: {spells: {amount: 5000}, providers: {employer_ids: E0001 E0002 E0061;E0062}}\n", 1)
 	require.NoError(t, os.WriteFile(c.Path, []byte(strings.NewReplacer(change...).Replace(text)), 0o600))
 	data := c.Data
 	c, err = jobeffekt.LoadConfig(c.Path)
