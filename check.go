@@ -39,9 +39,9 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 		fault("cohort.take", "only a citizen's first participation is paid on; last and each are for description, without terms")
 	}
 	numbers := append(c.history().Names(), "age")
-	for i, class := range c.Compare.Classes {
+	for _, class := range c.Compare.classified() {
 		if len(class.Cuts) == 0 && class.Covariate != "referral_quarter" && slices.Contains(numbers, class.Covariate) {
-			fault(fmt.Sprintf("compare.classes[%d]", i), "%s is a number: give the cuts of its classes, as in cuts: [30, 50]", class.Covariate)
+			fault(class.path, "%s is a number: give the cuts of its classes, as in cuts: [30, 50]", class.Covariate)
 		}
 	}
 }
