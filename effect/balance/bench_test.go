@@ -82,14 +82,12 @@ func BenchmarkCells(b *testing.B) {
 		}
 		b.Run(fmt.Sprintf("patterns=%t/cells=1", whole), func(b *testing.B) {
 			for b.Loop() {
-				times++
 				_, err := methods[0].Expect(context.Background(), one)
 				require.NoError(b, err)
 			}
 		})
 		b.Run(fmt.Sprintf("patterns=%t/cells=300", whole), func(b *testing.B) {
 			for b.Loop() {
-				times++
 				_, err := effect.Estimates(context.Background(), obs, d, methods)
 				require.NoError(b, err)
 			}

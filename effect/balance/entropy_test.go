@@ -63,7 +63,6 @@ func BenchmarkEntropy(b *testing.B) {
 	p := problem(990_000, 30)
 	b.ReportAllocs()
 	for b.Loop() {
-		times++
 		w, err := balance.Entropy(p)
 		require.NoError(b, err)
 		b.ReportMetric(float64(w.Iterations), "passes")

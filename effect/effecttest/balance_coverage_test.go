@@ -23,7 +23,8 @@ func TestBalanceCoverage(t *testing.T) {
 	if os.Getenv("JOBEFFEKT_FULL") != "" {
 		worlds, slack, peers = 1000, 0.05, []int{4, 8, 15}
 	}
-	method := balance.Default("age", "sex", "education", "weeks_employed_52", "elapsed_benefit_weeks")
+	method := balance.Default("age", "sex", "education", "origin", "weeks_employed_52", "weeks_on_sickness_benefit_52")
+	method.Also = []effect.Term{effect.Squares, effect.Zeros}
 	method.Ladder = [][]effect.Class{{{Covariate: "referral_quarter"}, {Covariate: "sex"}}, {{Covariate: "sex"}}}
 	for _, k := range peers {
 		covered, n, rungs := map[effect.Part]int{}, map[effect.Part]int{}, map[string]int{}
