@@ -72,6 +72,7 @@ type History struct {
 	Weeks      []int `yaml:"weeks,omitempty" doc:"windows before referral in which weeks on each benefit and in work are counted; left out: none"`
 	ElapsedMax int   `yaml:"elapsed_max,omitempty" doc:"weeks after which elapsed benefit duration stops counting; left out: it is not measured"`
 	ElapsedGap int   `yaml:"elapsed_gap,omitempty" doc:"longest break, in days, that a benefit run survives"`
+	Placebo    *int  `yaml:"placebo,omitempty" doc:"weeks before referral in which employment, and the history before them, are read for the placebo; 0 turns it off; left out: 26"`
 }
 
 // Peers says which municipalities are comparable: by framework conditions or
@@ -90,7 +91,7 @@ type Compare struct {
 	Covariates   []string             `yaml:"covariates,omitempty" doc:"what balance and regression adjust for: columns of persons and participations, age, and what history gives"`
 	Balance      BalanceOptions       `yaml:"balance,omitempty" doc:"how balance is done, where not within the match group alone"`
 	Classes      []Class              `yaml:"classes,omitempty" doc:"what strata classifies by"`
-	Also         []effect.Comparators `yaml:"also,omitempty" doc:"comparators beside the peers and everybody else at home: other_providers, own_projects"`
+	Also         []effect.Comparators `yaml:"also,omitempty" doc:"comparators beside the peers and everybody else at home: other_providers, own_projects, without_offer (people on benefit without an offer: table caseload)"`
 	ByPackage    bool                 `yaml:"by_package,omitempty" doc:"estimate each offer package of a provider too"`
 	MinN         int                  `yaml:"min_n,omitempty" doc:"cases needed to rate a cell; left out: 30"`
 	Confidence   float64              `yaml:"confidence,omitempty" doc:"confidence of the intervals; left out: 0.95"`
@@ -172,9 +173,20 @@ func (c *Config) history() effect.History {
 	return effect.DefaultHistory()
 }
 
+// defaultPlacebo is how many weeks the placebo looks back, if not said.
+const defaultPlacebo = 26
+
+// placebo is how many weeks before referral the placebo covers; 0 for none.
+func (c *Config) placebo() int {
+	if c.History != nil && c.History.Placebo != nil {
+		return *c.History.Placebo
+	}
+	return defaultPlacebo
+}
+
 // Study is what the run file asks of the cases.
 func (c *Config) Study() effect.Study {
-	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: c.history()}
+	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: c.history(), Placebo: c.placebo()}
 	s.Cohort = effect.Cohort{Period: c.Cohort.Period, Take: cmp.Or(c.Cohort.Take, effect.TakeFirst)}
 	if c.Cohort.From != nil {
 		s.Cohort.Period = effect.Period{Start: *c.Cohort.From, End: *c.Cohort.To}
@@ -198,6 +210,28 @@ func (c *Config) classNames() []string {
 	return out
 }
 
+// numbers are the columns that are outcomes.
+func (c *Config) numbers() []string {
+	var out []string
+	for _, a := range c.Outcomes {
+		if a.Column != "" {
+			out = append(out, a.Column)
+		}
+	}
+	return out
+}
+
+// amounts says whether an outcome counts hours, and whether one counts kroner.
+func (c *Config) amounts() (hours, kroner bool) {
+	for _, a := range c.Outcomes {
+		hours, kroner = hours || a.Kind == KindHoursIn, kroner || a.Kind == KindEarningsIn
+	}
+	return hours, kroner
+}
+
+// controls says whether people on benefit without an offer are compared with.
+func (c *Config) controls() bool { return slices.Contains(c.Compare.Also, effect.WithoutOffer) }
+
 // IngestOptions say how the dataset is read: the mapping, and the covariates
 // that no history gives.
 func (c *Config) IngestOptions() ingest.Options {
@@ -207,12 +241,13 @@ func (c *Config) IngestOptions() ingest.Options {
 	if c.Input.MaxRejectShare != nil {
 		o.MaxRejectShare = *c.Input.MaxRejectShare
 	}
+	o.Hours, o.Amounts = c.amounts()
 	derived := c.history().Names()
 	var classified []string
 	for _, class := range c.Compare.classified() {
 		classified = append(classified, class.Covariate)
 	}
-	for _, name := range slices.Concat(c.Compare.Covariates, classified) {
+	for _, name := range slices.Concat(c.Compare.Covariates, classified, c.numbers()) {
 		if !slices.Contains(derived, name) && !slices.Contains(o.Covariates, name) {
 			o.Covariates = append(o.Covariates, name)
 		}

@@ -20,8 +20,19 @@ type History struct {
 }
 
 // DefaultHistory looks back 52 weeks, follows the benefit run for up to 260 and
-// joins breaks of up to 28 days. referral_quarter is always there.
+// joins breaks of up to 28 days. referral_quarter and referral_month are always there.
 func DefaultHistory() History { return History{Weeks: []int{52}, ElapsedMax: 260, ElapsedGap: 28} }
+
+// Names of covariates. Every case has the quarter and the month of its referral;
+// the benefit duration comes with History.ElapsedMax.
+const (
+	ReferralQuarter = "referral_quarter"
+	ReferralMonth   = "referral_month"
+	ElapsedBenefit  = "elapsed_benefit_weeks"
+)
+
+// maxHistory is the longest window before referral, in weeks.
+const maxHistory = 5200
 
 // historyColumn is one covariate that is read off a lane.
 type historyColumn struct {
@@ -40,7 +51,7 @@ func (h History) columns() []historyColumn {
 		out = append(out, historyColumn{name: fmt.Sprintf("weeks_employed_%d", w), states: Employment, weeks: w})
 	}
 	if h.ElapsedMax > 0 {
-		out = append(out, historyColumn{name: "elapsed_benefit_weeks", states: Benefits, weeks: h.ElapsedMax, elapsed: true})
+		out = append(out, historyColumn{name: ElapsedBenefit, states: Benefits, weeks: h.ElapsedMax, elapsed: true})
 	}
 	return out
 }
@@ -51,23 +62,24 @@ func (h History) Names() []string {
 	for _, c := range h.columns() {
 		out = append(out, c.name)
 	}
-	return append(out, "referral_quarter")
+	return append(out, ReferralQuarter, ReferralMonth)
 }
 
-func (c historyColumn) read(v DayView, referral Date, gap int) float64 {
-	first := referral - Date(7*c.weeks)
+// read reads the column as it stood on a day.
+func (c historyColumn) read(v DayView, on Date, gap int) float64 {
+	first := on - Date(7*c.weeks)
 	if !c.elapsed {
-		return float64(v.Count(first, referral)) / 7
+		return float64(v.Count(first, on)) / 7
 	}
 	start, last := NoDate, NoDate
-	for from, to := range v.Runs(first, referral) {
+	for from, to := range v.Runs(first, on) {
 		if last == NoDate || int(from-last) > gap {
 			start = from
 		}
 		last = to
 	}
-	if last == NoDate || int(referral-last) > gap {
+	if last == NoDate || int(on-last) > gap {
 		return 0
 	}
-	return float64(referral-start) / 7
+	return float64(on-start) / 7
 }

@@ -48,6 +48,7 @@ const (
 	causePeriod
 	causeChannel
 	causeDigits
+	causeRange
 )
 
 func (c cause) String() string {
@@ -57,7 +58,7 @@ func (c cause) String() string {
 		"text is not a date written as 2008-12-31", "number is not finite", "number is not whole",
 		"end is before start", "the same key occurs with different content",
 		"not a period written as 2008, 2008H1, 2008Q3 or 2008-09", "not a channel of spend",
-		"amount has more digits than can be kept",
+		"amount has more digits than can be kept", "number is out of range",
 	}[c]
 }
 
@@ -159,6 +160,13 @@ func (d *Dataset) close(a *account, rows int64) error {
 		return &RejectLimitError{a.table, rejected, rows, d.opt.MaxRejectShare}
 	}
 	return nil
+}
+
+// note adds a count to a table that was read.
+func (d *Dataset) note(table, name string, rows int64, rule string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.results[table].count(name, rows, rule)
 }
 
 // Counts says, for each table read so far, how many rows met which rule, in a
