@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/profile"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
 
@@ -69,6 +70,7 @@ type Asked struct {
 	AtLeast int            `yaml:"at_least,omitempty" doc:"days_in: days that make the outcome reached; left out: 1"`
 	Weeks   int            `yaml:"weeks,omitempty" doc:"sustained: length of the run"`
 	MaxGap  int            `yaml:"max_gap,omitempty" doc:"sustained: longest gap, in days, that joins a run"`
+	Better  profile.Better `yaml:"better,omitempty" doc:"what a league table puts first: high (if left out), or low where less is better, as for days on benefit"`
 }
 
 // given lists the keys of an outcome that some kinds have and others do not, in
@@ -100,6 +102,9 @@ func (a Asked) outcome() (out effect.Outcome, faults []string) {
 		case g.set && !needed && !slices.Contains(k.may, g.key):
 			faults = append(faults, fmt.Sprintf("a %s outcome has no %s", a.Kind, g.key))
 		}
+	}
+	if a.Better != "" && !slices.Contains(a.Better.Names(), string(a.Better)) {
+		faults = append(faults, fmt.Sprintf("better is high or low, not %q", string(a.Better)))
 	}
 	if len(faults) > 0 {
 		return out, faults

@@ -358,6 +358,11 @@ func Profile(c *Config, obs *effect.Observations, benchmark []effect.BenchmarkRo
 	if c.Compare.MaxUncovered != nil {
 		league.Direct.MaxUncovered = *c.Compare.MaxUncovered
 	}
+	for _, a := range c.Outcomes {
+		if a.Better == profile.Low {
+			league.LowIsBetter = append(league.LowIsBetter, a.Name)
+		}
+	}
 	p, err := &Profiled{}, error(nil)
 	if p.Profile, err = profile.Rows(benchmark, rows); err != nil {
 		return nil, fmt.Errorf("table %s: %w", TableProfile, err)

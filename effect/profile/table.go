@@ -86,7 +86,7 @@ type Row struct {
 // Rows sets the total and the provider part of every cell of a benchmark among
 // those of its [Family]. Rows come in the order of the benchmark's. A cell whose
 // row has a refusal, as one under the minimum n has, takes no part: it has a row
-// with the reason and no figure. Figures start from the benchmark's, which are
+// with the reason and no figure. Placebos have no row. Figures start from the benchmark's, which are
 // rounded, and are rounded to nine significant digits themselves.
 //
 // The funnel is that of [Differences] around 0 with the degrees of freedom of
@@ -104,7 +104,7 @@ func Rows(benchmark []effect.BenchmarkRow, o Options) ([]Row, error) {
 	var families []Family
 	for i := range benchmark {
 		b := &benchmark[i]
-		if b.Part != effect.Total && b.Part != effect.Provider {
+		if _, placebo := effect.PlaceboOf(b.Outcome); placebo || b.Part != effect.Total && b.Part != effect.Provider {
 			continue
 		}
 		f := Family{b.Outcome, b.Unit, b.Method, b.Part, b.MatchScheme, b.MatchGroup, b.Package}

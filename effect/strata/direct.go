@@ -252,7 +252,7 @@ func (f *OneCell) fill(d Direct, cases *effect.Cases, y []float64, unit effect.U
 	var down, borrowed float64
 	for k, key := range common {
 		n, w := float64(len(has[key])), weight[key]/share
-		if n < fewComparators && (n == 1 || deviation[k]/(n-1) < pooled) {
+		if n < fewComparators && (n == 1 || deviation[k]/(n-1) <= pooled) {
 			borrowed += w * w * pooled / n
 			continue
 		}
