@@ -40,7 +40,11 @@ func NewPoissonBinomial(p []float64) (*PoissonBinomial, error) {
 	d := &PoissonBinomial{n: len(p), mass: make([]float64, 1, len(p)+1)}
 	d.mass[0] = 1
 	for _, q := range sorted {
-		d.mass = addTrial(d.mass, q)
+		d.mass = append(d.mass, 0)
+		for s := len(d.mass) - 1; s > 0; s-- {
+			d.mass[s] = d.mass[s]*(1-q) + d.mass[s-1]*q
+		}
+		d.mass[0] *= 1 - q
 		// What is cut off is too small to count in any sum that is left.
 		const nothing = 1e-280
 		cut := 0
@@ -53,17 +57,6 @@ func NewPoissonBinomial(p []float64) (*PoissonBinomial, error) {
 		}
 	}
 	return d, nil
-}
-
-// addTrial turns the masses of 0, 1, ... successes into those with one more trial;
-// it may reuse the slice.
-func addTrial(mass []float64, q float64) []float64 {
-	mass = append(mass, 0)
-	for s := len(mass) - 1; s > 0; s-- {
-		mass[s] = mass[s]*(1-q) + mass[s-1]*q
-	}
-	mass[0] *= 1 - q
-	return mass
 }
 
 // N is the number of trials.

@@ -47,10 +47,9 @@ type LeagueRow struct {
 	Better       Better  `col:"better" doc:"high or low: what rank 1 means"`
 	Ranked       int64   `col:"ranked" doc:"cells that are ranked together"`
 	Rank         float64 `col:"rank" doc:"rank of the standardised mean, 1 for the best, shared by equal ones; null where not ranked"`
-	RankLow      float64 `col:"rank_low" doc:"best rank of the rank interval"`
+	RankLow      float64 `col:"rank_low" doc:"best rank of the rank interval: 1 and the number of cells shown to be better, by tests adjusted by Holm"`
 	RankHigh     float64 `col:"rank_high" doc:"worst rank of the rank interval"`
-	ExpectedRank float64 `col:"rank_expected" doc:"mean of the rank when all means are as uncertain as they are"`
-	First        float64 `col:"probability_first" doc:"probability of being truly the best"`
+	ExpectedRank float64 `col:"rank_expected" doc:"1 and the sum over the others of the probability that they are truly better"`
 	Refusal      string  `col:"refusal" doc:"why the cell is not ranked (a code), empty where it is"`
 }
 
@@ -160,7 +159,7 @@ func (m *market) league(c *effect.Cases, r *effect.Result, o LeagueOptions) ([]L
 		row := LeagueRow{
 			Outcome: r.Outcome, Unit: r.Unit, Cell: cell, N: int64(n), Observed: effect.Round(sum / n), TargetN: int64(len(m.all)),
 			Covered: nan, Uncovered: nan, Standardised: nan, SE: nan, DF: nan, Low: nan, High: nan, Confidence: o.Confidence,
-			Better: better, Rank: nan, RankLow: nan, RankHigh: nan, ExpectedRank: nan, First: nan, Refusal: RefusalNoClasses,
+			Better: better, Rank: nan, RankLow: nan, RankHigh: nan, ExpectedRank: nan, Refusal: RefusalNoClasses,
 		}
 		if len(o.Direct.Classes) > 0 {
 			f := s.Figures[k]
@@ -198,7 +197,7 @@ func (m *market) league(c *effect.Cases, r *effect.Result, o LeagueOptions) ([]L
 	for n, k := range ranked {
 		row, rank := &out[k], ranks[n]
 		row.Ranked, row.Rank, row.RankLow, row.RankHigh = int64(len(ranked)), float64(rank.Rank), float64(rank.Low), float64(rank.High)
-		row.ExpectedRank, row.First = effect.Round(rank.Expected), effect.Round(rank.First)
+		row.ExpectedRank = effect.Round(rank.Expected)
 	}
 	return out, nil
 }

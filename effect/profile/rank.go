@@ -40,29 +40,34 @@ func DefaultRank() RankOptions { return RankOptions{Better: High, Confidence: 0.
 type Rank struct {
 	Rank int // 1 and the number of figures that are better; equal ones share it
 	// Expected is 1 and the sum over the others of the probability that they are
-	// truly better.
-	Expected  float64
-	Low, High int     // interval of the true rank
-	First     float64 // probability of being truly the best
+	// truly better: near the middle where little is known.
+	Expected float64
+	// Low and High are the interval of the true rank: 1 and the number of the
+	// figures that are shown to be better, and all but the number of those shown
+	// to be worse.
+	Low, High int
 }
 
 // MaxRanked is the largest number of figures that [Ranks] takes.
-const MaxRanked = 500
+const MaxRanked = 5000
 
-// Ranks gives each figure its place and how sure it is. The true values are
-// taken as independent and normal around the figures with their standard errors.
-// Given the true value t of one, the number of better ones is a sum of
-// independent trials with probabilities P(theirs better than t), whose exact
-// distribution is averaged over t by the trapezoid rule, at steps small against
-// the standard errors of all: nothing is drawn at random. The interval leaves
-// at most (1 - confidence)/2 of the probability on each side.
+// Ranks gives each figure its place and how sure it is. The figures are taken as
+// independent and normal around the true values with their standard errors.
 //
-// A standard error may be 0. Where true values can be equal, half of the chance
-// counts as better. The steps are at least 1/256 of a standard error: where the
-// others' are smaller than that, probabilities of a rank are good to 0.002.
+// A figure's interval comes from testing it against each of the others, two-sided
+// with variance se_i^2 + se_j^2 and the p-values of these tests adjusted by
+// [Holm] at 1 - confidence. So it holds the true rank with at least the
+// confidence, however close the true values lie; where they are equal, any of
+// the ranks they share. Intervals from drawing values around the figures do not:
+// among 20 figures with almost equal true values, 95 % intervals made that way
+// held the true rank in 83 %. It is an interval for each figure by itself.
+//
+// Expected takes the true values as normal around the figures, with half of the
+// chance where two can be equal. A standard error may be 0.
 //
 // It refuses without figures, with one that is not finite or has a negative
 // standard error, and with more than [MaxRanked]. One figure has rank 1.
+// Source: mogstad2024.
 func Ranks(figures []OnTarget, o RankOptions) ([]Rank, error) {
 	k := len(figures)
 	switch {
@@ -78,80 +83,46 @@ func Ranks(figures []OnTarget, o RankOptions) ([]Rank, error) {
 		if math.IsNaN(f.Mean-f.Mean) || !(f.SE >= 0) || math.IsInf(f.SE, 0) {
 			return nil, notFinite()
 		}
-		order[i] = i
 		if o.Better == Low {
 			f.Mean = -f.Mean
 		}
-		sorted[i] = f
+		sorted[i], order[i] = f, i
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		return cmp.Or(cmp.Compare(sorted[a].Mean, sorted[b].Mean), cmp.Compare(sorted[a].SE, sorted[b].SE))
 	})
-	unsorted := slices.Clone(sorted)
-	for at, i := range order {
-		sorted[at] = unsorted[i]
-	}
-	out := make([]Rank, k)
-	for at, i := range order {
-		out[i] = rank(sorted, at, (1-o.Confidence)/2)
-	}
-	return out, nil
-}
-
-// rank is that of one of the figures, in all of which more is better.
-func rank(figures []OnTarget, at int, tail float64) Rank {
-	me := figures[at]
-	r := Rank{Rank: 1, Expected: 1}
-	step := 0.25
-	for j, f := range figures {
-		if j == at {
-			continue
-		}
-		if f.Mean > me.Mean {
-			r.Rank++
-		}
-		r.Expected += above(f.Mean, math.Hypot(f.SE, me.SE), me.Mean)
-		if me.SE > 0 && f.SE < me.SE*step {
-			step = f.SE / me.SE
-		}
-	}
-	step = max(step, 1.0/256)
-	nodes := 0
-	if me.SE > 0 {
-		nodes = int(8.5 / step)
-	}
-	mass, total := make([]float64, len(figures)), 0.0
-	given := make([]float64, 0, len(figures))
-	for n := -nodes; n <= nodes; n++ {
-		x := float64(n) * step
-		weight := math.Exp(-x * x / 2)
-		total += weight
-		given = append(given[:0], 1)
-		for j, f := range figures {
-			if j != at {
-				given = addTrial(given, above(f.Mean, f.SE, me.Mean+x*me.SE))
+	out, p := make([]Rank, k), make([]float64, k)
+	for _, i := range order {
+		r := Rank{Rank: 1, Expected: 1, Low: 1, High: k}
+		for at, j := range order {
+			p[at] = math.NaN() // no test against itself
+			if i == j {
+				continue
+			}
+			// Half the chance of being equal counts as better, and so to equal ones that
+			// are known exactly belongs the p-value 1.
+			better := above(sorted[j].Mean-sorted[i].Mean, math.Hypot(sorted[i].SE, sorted[j].SE), 0)
+			worse := above(sorted[i].Mean-sorted[j].Mean, math.Hypot(sorted[i].SE, sorted[j].SE), 0)
+			p[at] = min(1, 2*min(better, worse))
+			r.Expected += better
+			if sorted[j].Mean > sorted[i].Mean {
+				r.Rank++
 			}
 		}
-		for s, m := range given {
-			mass[s] += weight * m
+		adjusted, err := Holm(p)
+		if err != nil {
+			return nil, err
 		}
-	}
-	r.First = mass[0] / total
-	// Rounding must not decide a limit.
-	tail = (tail + 1e-12) * total
-	below := 0.0
-	for s, m := range mass {
-		if below += m; below > tail {
-			r.Low = s + 1
-			break
+		for at, j := range order {
+			switch {
+			case !(adjusted[at] <= 1-o.Confidence):
+			case sorted[j].Mean > sorted[i].Mean:
+				r.Low++
+			default:
+				r.High--
+			}
 		}
+		out[i] = r
 	}
-	beyond := 0.0
-	for s := len(mass) - 1; s >= 0; s-- {
-		if beyond += mass[s]; beyond > tail {
-			r.High = s + 1
-			break
-		}
-	}
-	return r
+	return out, nil
 }

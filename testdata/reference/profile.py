@@ -4,7 +4,7 @@ from importlib.metadata import version
 import numpy as np
 from scipy import integrate, stats
 
-out = {"tool": {p: version(p) for p in ("scipy", "numpy")}, "python": sys.version.split()[0]}
+out = {"tool": {p: version(p) for p in ("scipy", "numpy", "statsmodels")}, "python": sys.version.split()[0]}
 
 out["exact"] = []
 for x, n, c in ((65, 100, .95), (0, 20, .95), (1, 20, .99), (20, 20, .95), (3, 1000000, .95), (499999, 1000000, .95)):
@@ -57,18 +57,16 @@ tau2 = max(0., float((k * phi - (k - 1)) / (w.sum() - (w**2).sum() / w.sum())))
 lim = [float(np.sin(np.clip(math.asin(math.sqrt(target)) + s_ * stats.norm.ppf(.999) * math.sqrt(1 / 160 + tau2), 0, math.pi / 2))**2) for s_ in (-1, 1)]
 out["funnel_arcsine"] = {"x": x.tolist(), "n": n.tolist(), "target": target, "z": z.tolist(), "pulled": 2 * m, "phi": phi, "tau2": tau2, "limits998_40": lim}
 
-# Ranks: integrate the distribution of the rank over the posterior of each unit.
-mean = [.30, .42, .38, .55]; sd = [.05, .04, .08, .03]
-def rank_mass(i):
+# Ranks: pairwise tests, adjusted by Holm.
+from statsmodels.stats.multitest import multipletests
+mean = [.30, .42, .38, .55, .41, .31]; sd = [.05, .04, .08, .03, .01, .02]
+out["ranks"] = {"mean": mean, "sd": sd, "rows": []}
+for i in range(len(mean)):
     others = [j for j in range(len(mean)) if j != i]
-    def f(t, r):
-        q = [stats.norm.sf(t, mean[j], sd[j]) for j in others]
-        tot = 0.
-        for y in itertools.product((0, 1), repeat=len(q)):
-            if sum(y) == r: tot += math.prod(a if v else 1 - a for a, v in zip(q, y))
-        return tot * stats.norm.pdf(t, mean[i], sd[i])
-    return [integrate.quad(f, mean[i] - 10 * sd[i], mean[i] + 10 * sd[i], args=(r,), epsabs=1e-12, limit=400)[0] for r in range(len(mean))]
-out["ranks"] = {"mean": mean, "sd": sd, "mass": [rank_mass(i) for i in range(4)]}
+    z = [(mean[j] - mean[i]) / math.hypot(sd[i], sd[j]) for j in others]
+    shown = multipletests([2 * stats.norm.sf(abs(v)) for v in z], alpha=.05, method="holm")[0]
+    out["ranks"]["rows"].append([1 + sum(mean[j] > mean[i] for j in others), 1 + sum(float(stats.norm.cdf(v)) for v in z),
+        1 + sum(bool(s) and v > 0 for s, v in zip(shown, z)), len(mean) - sum(bool(s) and v < 0 for s, v in zip(shown, z))])
 
 # Shrinkage with a given tau2.
 d, se, t2 = [.04, -.02, .10], [.03, .02, .05], .0009
