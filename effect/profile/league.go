@@ -41,8 +41,8 @@ type LeagueRow struct {
 	Standardised float64 `col:"standardised" doc:"directly standardised mean: what the cell would have achieved with the citizens of the target"`
 	SE           float64 `col:"standard_error" doc:"standard error of the standardised mean, from the persons"`
 	DF           float64 `col:"df" doc:"Satterthwaite degrees of freedom of the interval"`
-	Low          float64 `col:"low" doc:"lower limit of the standardised mean"`
-	High         float64 `col:"high" doc:"upper limit of the standardised mean"`
+	Low          float64 `col:"low" doc:"lower limit of the standardised mean; of shares not under 0"`
+	High         float64 `col:"high" doc:"upper limit of the standardised mean; of shares not over 1"`
 	Confidence   float64 `col:"confidence" doc:"confidence of the intervals"`
 	Better       Better  `col:"better" doc:"high or low: what rank 1 means"`
 	Ranked       int64   `col:"ranked" doc:"cells that are ranked together"`
@@ -171,6 +171,9 @@ func (m *market) league(c *effect.Cases, r *effect.Result, o LeagueOptions) ([]L
 				row.Standardised, row.SE, row.DF = effect.Round(f.Mean), effect.Round(math.Sqrt(f.Variance)), effect.Round(f.DF)
 				t := interval.StudentT(row.DF, o.Confidence)
 				row.Low, row.High = effect.Round(row.Standardised-t*row.SE), effect.Round(row.Standardised+t*row.SE)
+				if r.Unit == effect.UnitShare || r.Unit == effect.UnitPortion {
+					row.Low, row.High = max(0, row.Low), min(1, row.High)
+				}
 				ranked = append(ranked, k)
 				figures = append(figures, OnTarget{row.Standardised, row.SE * t / interval.Normal(o.Confidence)})
 			}
