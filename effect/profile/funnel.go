@@ -64,7 +64,7 @@ func DefaultFunnel() FunnelOptions { return FunnelOptions{} }
 // and f the density: without that, tau2 would be too small even where all is
 // chance.
 //
-// With one point Tau2 and all adjusted figures are NaN, and adjusted positions
+// The target is taken as known. With one point Tau2 and all adjusted figures are NaN, and adjusted positions
 // empty. Sources: spiegelhalter2005, spiegelhalter2005handling.
 type Funnel struct {
 	Scale  Scale

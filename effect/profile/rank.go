@@ -49,7 +49,7 @@ type Rank struct {
 }
 
 // MaxRanked is the largest number of figures that [Ranks] takes.
-const MaxRanked = 5000
+const MaxRanked = 2000
 
 // Ranks gives each figure its place and how sure it is. The figures are taken as
 // independent and normal around the true values with their standard errors.
