@@ -64,8 +64,8 @@ func DefaultFunnel() FunnelOptions { return FunnelOptions{} }
 // and f the density: without that, tau2 would be too small even where all is
 // chance.
 //
-// The target is taken as known. With one point Tau2 and all adjusted figures are NaN, and adjusted positions
-// empty. Sources: spiegelhalter2005, spiegelhalter2005handling.
+// The target is taken as known. With one point Tau2 and all adjusted figures are
+// NaN, and adjusted positions empty. Sources: spiegelhalter2005, spiegelhalter2005handling.
 type Funnel struct {
 	Scale  Scale
 	Target float64 // a share, a ratio or a difference
