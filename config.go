@@ -32,6 +32,7 @@ type Config struct {
 	History  *History `yaml:"history,omitempty" doc:"covariates from the spells before referral; left out: 52 weeks back, benefit runs followed for 260 weeks over breaks of 28 days"`
 	Peers    *Peers   `yaml:"peers,omitempty" doc:"which municipalities are comparable; left out: none, so that only comparisons at home are made"`
 	Compare  Compare  `yaml:"compare" doc:"with whom and how cells are compared"`
+	Watch    *Watch   `yaml:"watch,omitempty" doc:"by what creaming, parking and the indicators of gaming are counted; left out: see its fields"`
 	Terms    []string `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
 
 	// Path is the run file's own path; the paths in it are relative to its folder.
@@ -213,7 +214,8 @@ func (c *Config) IngestOptions() ingest.Options {
 		o.MaxRejectShare = *c.Input.MaxRejectShare
 	}
 	derived := c.history().Names()
-	for _, name := range slices.Concat(c.Compare.Covariates, c.classNames()) {
+	_, watched, _ := c.watched()
+	for _, name := range slices.Concat(c.Compare.Covariates, c.classNames(), watched) {
 		if !slices.Contains(derived, name) && !slices.Contains(o.Covariates, name) {
 			o.Covariates = append(o.Covariates, name)
 		}

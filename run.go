@@ -24,7 +24,7 @@ func resultsOf(s Step) []string {
 	case StepEstimate:
 		return []string{TablePeers, TableEstimates}
 	case StepBenchmark:
-		return []string{TableBenchmark, TableDiagnostics}
+		return []string{TableBenchmark, TableDiagnostics, TableCreaming, TableDeciles, TableParking, TableIndicators}
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
@@ -166,6 +166,11 @@ func (j *job) step(ctx context.Context, s Step) error {
 		r.Estimated = *e
 	case StepBenchmark:
 		r.Benchmarked = Benchmark(r.Estimates)
+		w, err := Watching(ctx, j.data, j.c, r.Observations, r.Peers)
+		if err != nil {
+			return err
+		}
+		r.Watched = *w
 	case StepSettle:
 		var err error
 		if r.Settlement, err = Settle(ctx, j.terms, r.Observations, r.Benchmarked); err != nil {
@@ -188,7 +193,11 @@ func (j *job) tables(s Step) []*ingest.Table {
 	case StepEstimate:
 		return []*ingest.Table{rowTable(TablePeers, r.Peers), rowTable(TableEstimates, r.Estimates)}
 	case StepBenchmark:
-		return []*ingest.Table{rowTable(TableBenchmark, r.Benchmark), rowTable(TableDiagnostics, r.Diagnostics)}
+		return []*ingest.Table{
+			rowTable(TableBenchmark, r.Benchmark), rowTable(TableDiagnostics, r.Diagnostics),
+			rowTable(TableCreaming, r.Creaming), rowTable(TableDeciles, r.Deciles), rowTable(TableParking, r.Parking),
+			rowTable(TableIndicators, r.Indicators),
+		}
 	default:
 		return settlementTables(r.Settlement)
 	}

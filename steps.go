@@ -49,6 +49,7 @@ type Result struct {
 	Measured
 	Estimated
 	Benchmarked
+	Watched
 	Settlement *bonus.Settlement // nil where no terms were given
 }
 
@@ -73,6 +74,11 @@ func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonu
 	}
 	r.Estimated = *e
 	r.Benchmarked = Benchmark(e.Estimates)
+	w, err := Watching(ctx, ds, c, m.Observations, e.Peers)
+	if err != nil {
+		return nil, err
+	}
+	r.Watched = *w
 	if len(terms) > 0 {
 		r.Settlement, err = Settle(ctx, terms, m.Observations, r.Benchmarked)
 	}
@@ -100,6 +106,9 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	// The small tables are read here too, so that their bad rows are known before
 	// anything is made of the good ones.
 	if _, _, _, err := reference(ctx, ds, c); err != nil {
+		return nil, err
+	}
+	if _, err := caseload(ctx, ds, cases); err != nil {
 		return nil, err
 	}
 	m := &Measured{}

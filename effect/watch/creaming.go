@@ -8,6 +8,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/interval"
+	"github.com/jobeffekt/jobeffekt/effect/regress"
 )
 
 // Stage is how far a citizen came with an offer.
@@ -80,6 +81,9 @@ type ParkingRow struct {
 	Slope      float64 `col:"slope" doc:"residual (observed minus predicted) gained per decile of the chance: above 0 means that the hard citizens fall behind"`
 	Low        float64 `col:"low" doc:"lower limit of the slope"`
 	High       float64 `col:"high" doc:"upper limit of the slope"`
+	Odds       float64 `col:"odds_slope" doc:"the same on the scale of odds, for an outcome that is a share: log-odds of the outcome gained per unit of log-odds of the chance; 1 means the same factor in odds for all, above 1 that the hard citizens fall behind; null for other outcomes and where it does not exist"`
+	OddsLow    float64 `col:"odds_slope_low" doc:"lower limit of odds_slope"`
+	OddsHigh   float64 `col:"odds_slope_high" doc:"upper limit of odds_slope"`
 	NHard      int64   `col:"n_hard" doc:"cases of the cohort in the hardest third"`
 	NMiddle    int64   `col:"n_middle" doc:"cases of the cohort in the middle third"`
 	NEasy      int64   `col:"n_easy" doc:"cases of the cohort in the easiest third"`
@@ -123,9 +127,12 @@ const fittedElse = "everybody_else"
 //
 // The slope of parking is that of a least-squares line of the residual on the
 // decile 1..10, its variance n/(n-2) times the sum of squared influences by person,
-// with n - 2 degrees of freedom; NaN under 3 cases or in one decile only. A
+// with n - 2 degrees of freedom; NaN under 3 cases or in one decile only. A good
 // provider that helps everybody by the same factor in odds moves the middle of the
-// chances most, and gives a slope of its own: look at the deciles.
+// chances most, and so gets a slope above 0 without parking anybody. The slope in
+// odds knows no such thing: it is b in logit P(reached) = a + b logit(chance), with
+// clustered errors and the normal quantile, and is 1 then. Source: cox1958. It is
+// NaN under 30 cases or 5 of either outcome, and where the chances do not vary.
 //
 // Rows come sorted by municipality, scheme, group and provider, the municipality
 // as a whole first. A row with n = 0 has NaN figures; where no model could be
@@ -248,7 +255,8 @@ type scored struct {
 	model  *model
 	err    *effect.Refusal
 	chance []float64 // by case; meaningful at all and rows
-	place  []float64 // 0 to 1 among all, by case
+	place  []int     // by case: those of all with a lower chance, plus those with no higher one
+	n      int       // of all
 	sd     float64   // of all
 }
 
@@ -265,10 +273,11 @@ func (m *scored) score(s *screen, all []int32) error {
 		m.err = refused
 		return nil
 	}
-	m.chance, m.place = make([]float64, s.obs.Cases.Len()), make([]float64, s.obs.Cases.Len())
+	m.chance, m.place = make([]float64, s.obs.Cases.Len()), make([]int, s.obs.Cases.Len())
 	for _, i := range m.rows {
 		m.chance[i] = effect.Round(m.model.chance(i))
 	}
+	m.n = len(all)
 	sorted := slices.Clone(all)
 	mean, squares := 0.0, 0.0
 	for _, i := range all {
@@ -295,15 +304,15 @@ func (m *scored) score(s *screen, all []int32) error {
 			to++
 		}
 		for _, i := range sorted[from:to] {
-			m.place[i] = (float64(from) + float64(to)) / 2 / float64(len(sorted))
+			m.place[i] = from + to
 		}
 		from = to
 	}
 	return nil
 }
 
-// part is the place as one of k equal parts, from 1.
-func (m *scored) part(i int32, k int) int { return 1 + min(k-1, int(float64(k)*m.place[i])) }
+// part is the middle place of a case among all as one of k equal parts, from 1.
+func (m *scored) part(i int32, k int) int { return 1 + k*m.place[i]/(2*m.n) }
 
 // reached says whether a case came to a stage by as_of.
 func (s *screen) reached(i int32, stage Stage) bool {
@@ -372,7 +381,7 @@ func (s *screen) rows(out *Chances, w Who, in, all []int32, m *scored) {
 	}
 
 	park := ParkingRow{
-		Outcome: s.r.Outcome, Who: w, Slope: nan, Low: nan, High: nan, HardStart: nan, MidStart: nan, EasyStart: nan,
+		Outcome: s.r.Outcome, Who: w, Slope: nan, Low: nan, High: nan, Odds: nan, OddsLow: nan, OddsHigh: nan, HardStart: nan, MidStart: nan, EasyStart: nan,
 		StartGap: nan, StartLow: nan, StartHigh: nan, Confidence: s.d.Confidence,
 	}
 	done := slices.DeleteFunc(slices.Clone(in), func(i int32) bool { return !s.r.Complete[i] })
@@ -416,6 +425,10 @@ func (s *screen) rows(out *Chances, w Who, in, all []int32, m *scored) {
 	}
 	slope, low, high := s.slope(residual, done, m)
 	park.Slope, park.Low, park.High = effect.Round(slope), effect.Round(low), effect.Round(high)
+	if s.r.Unit == effect.UnitShare {
+		slope, low, high = s.oddsSlope(done, m)
+		park.Odds, park.OddsLow, park.OddsHigh = effect.Round(slope), effect.Round(low), effect.Round(high)
+	}
 	park.NHard, park.NMiddle, park.NEasy = int64(n[1]), int64(n[2]), int64(n[3])
 	park.HardStart, park.MidStart, park.EasyStart = effect.Round(started[1]/n[1]), effect.Round(started[2]/n[2]), effect.Round(started[3]/n[3])
 	gap, low, high := interval.Newcombe(started[3], n[3], started[1], n[1], s.d.Confidence)
@@ -480,4 +493,32 @@ func (s *screen) slope(residual []float64, rows []int32, m *scored) (slope, low,
 	}
 	low, high = limits(slope, math.Sqrt(n/(n-2)*sums.squares()), n-2, s.d.Confidence)
 	return slope, low, high
+}
+
+// oddsSlope is the slope of a logistic regression of the outcome on the log-odds
+// of the chance.
+func (s *screen) oddsSlope(rows []int32, m *scored) (slope, low, high float64) {
+	nan := math.NaN()
+	x, y, ones := regress.Matrix{N: len(rows), P: 2}, make([]float64, len(rows)), 0
+	for k, i := range rows {
+		// A chance that is 0 or 1 to nine digits has no log-odds.
+		p := min(max(m.chance[i], 1e-6), 1-1e-6)
+		x.Data = append(x.Data, 1, math.Log(p/(1-p)))
+		if y[k] = s.r.Value[i]; y[k] == 1 {
+			ones++
+		}
+	}
+	if len(rows) < minFitted || ones < minEach || len(rows)-ones < minEach {
+		return nan, nan, nan
+	}
+	fit, err := regress.Logistic(x, y)
+	if err != nil || fit.Rank < 2 {
+		return nan, nan, nan
+	}
+	influence, sums := fit.Influence([]float64{0, 1}), clusters{person: s.obs.Cases.Person}
+	for k, i := range rows {
+		sums.add(i, influence(x.Row(k))*(y[k]-regress.Expit(fit.Predict(x.Row(k)))))
+	}
+	half := interval.Normal(s.d.Confidence) * math.Sqrt(sums.squares())
+	return fit.Coef[1], fit.Coef[1] - half, fit.Coef[1] + half
 }
