@@ -2,9 +2,13 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/interval"
@@ -154,22 +158,47 @@ func Creaming(ctx context.Context, obs *effect.Observations, d Design, outcome s
 		}
 		s.covariates = append(s.covariates, cov)
 	}
-	out := &Chances{}
 	list, rows := members(obs.Cases, referred(obs))
 	_, s.complete = members(obs.Cases, func(i int32) bool { return r.Complete[i] })
 	s.planned = slices.ContainsFunc(obs.Cases.Completed.Codes, func(c int32) bool { return c >= 0 })
+	var markets [][]cell
 	for from := 0; from < len(list); {
 		to := from + 1
 		for to < len(list) && list[to].municipality == list[from].municipality && list[to].scheme == list[from].scheme && list[to].group == list[from].group {
 			to++
 		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if err := s.market(out, list[from:to], rows); err != nil {
-			return nil, err
-		}
+		markets = append(markets, list[from:to])
 		from = to
+	}
+	return s.markets(ctx, markets, rows)
+}
+
+// markets makes the rows of all markets, several at once.
+func (s *screen) markets(ctx context.Context, markets [][]cell, rows map[cell][]int32) (*Chances, error) {
+	slots, errs := make([]Chances, len(markets)), make([]error, len(markets))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(len(markets), runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			m := newScored(s.obs.Cases.Len())
+			for ctx.Err() == nil {
+				k := int(next.Add(1) - 1)
+				if k >= len(markets) {
+					return
+				}
+				errs[k] = s.market(&slots[k], markets[k], rows, m)
+			}
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
+		return nil, err
+	}
+	out := &Chances{}
+	for _, c := range slots {
+		out.Creaming = append(out.Creaming, c.Creaming...)
+		out.Deciles = append(out.Deciles, c.Deciles...)
+		out.Parking = append(out.Parking, c.Parking...)
 	}
 	return out, nil
 }
@@ -186,8 +215,8 @@ type screen struct {
 }
 
 // market makes the rows of one municipality's match group: the cells are its
-// providers.
-func (s *screen) market(out *Chances, cells []cell, rows map[cell][]int32) error {
+// providers. It writes over m.
+func (s *screen) market(out *Chances, cells []cell, rows map[cell][]int32, m *scored) error {
 	var all []int32
 	for _, k := range cells {
 		all = append(all, rows[k]...)
@@ -195,7 +224,6 @@ func (s *screen) market(out *Chances, cells []cell, rows map[cell][]int32) error
 	slices.Sort(all)
 	whole := who(s.obs.Cases, cells[0])
 	whole.Provider = ""
-	var last scored
 	for k := -1; k < len(cells); k++ {
 		w, in := whole, all
 		if k >= 0 {
@@ -204,14 +232,14 @@ func (s *screen) market(out *Chances, cells []cell, rows map[cell][]int32) error
 		fitOn, source := s.comparators(cells[0], cells, k, in)
 		// The same comparators give the same chances: most providers have none of
 		// their kin among the peers.
-		if last.model == nil && last.err == nil || !slices.Equal(last.rows, fitOn) {
-			last = scored{rows: fitOn}
-			if err := last.score(s, all); err != nil {
+		if k < 0 || !slices.Equal(m.rows, fitOn) {
+			m.rows = fitOn
+			if err := m.score(s, all); err != nil {
 				return err
 			}
 		}
-		last.source = source
-		s.rows(out, w, in, all, &last)
+		m.source = source
+		s.rows(out, w, in, all, m)
 	}
 	return nil
 }
@@ -248,22 +276,31 @@ func (s *screen) comparators(home cell, cells []cell, k int, in []int32) (rows [
 	return effect.EarliestOfPerson(cases, rows), source
 }
 
-// scored is a model with the chances it gives.
+// scored is a model with the chances it gives. One is used for model after model.
 type scored struct {
 	rows   []int32 // fitted on
 	source string
-	model  *model
 	err    *effect.Refusal
-	chance []float64 // by case; meaningful at all and rows
-	place  []int     // by case: those of all with a lower chance, plus those with no higher one
-	n      int       // of all
-	sd     float64   // of all
+	n      int     // of all who are predicted
+	sd     float64 // of their chances
+	// By case: chance is meaningful at all and rows, place at all: those of all with
+	// a lower chance, plus those with no higher one.
+	chance []float64
+	place  []int
+	// Room for figures by case that are used at once.
+	residual, decile []float64
+}
+
+func newScored(n int) *scored {
+	return &scored{chance: make([]float64, n), place: make([]int, n), residual: make([]float64, n), decile: make([]float64, n)}
 }
 
 func (m *scored) score(s *screen, all []int32) error {
 	err := error(&effect.Refusal{Code: RefusalNoCovariates, Why: "no covariates tell the chances apart", Cure: "declare covariates"})
+	m.err = nil
+	var learnt *model
 	if s.asked {
-		m.model, err = learn(s.obs.Cases, s.r, s.covariates, m.rows)
+		learnt, err = learn(s.obs.Cases, s.r, s.covariates, m.rows)
 	}
 	if err != nil {
 		refused, ok := effect.AsRefusal(err)
@@ -273,16 +310,15 @@ func (m *scored) score(s *screen, all []int32) error {
 		m.err = refused
 		return nil
 	}
-	m.chance, m.place = make([]float64, s.obs.Cases.Len()), make([]int, s.obs.Cases.Len())
 	for _, i := range m.rows {
-		m.chance[i] = effect.Round(m.model.chance(i))
+		m.chance[i] = effect.Round(learnt.chance(i))
 	}
 	m.n = len(all)
 	sorted := slices.Clone(all)
 	mean, squares := 0.0, 0.0
 	for _, i := range all {
 		// Rounded, so that equal citizens are tied on every machine.
-		m.chance[i] = effect.Round(m.model.chance(i))
+		m.chance[i] = effect.Round(learnt.chance(i))
 		mean += m.chance[i] / float64(len(all))
 	}
 	for _, i := range all {
@@ -401,7 +437,7 @@ func (s *screen) rows(out *Chances, w Who, in, all []int32, m *scored) {
 		}
 		deciles[m.part(i, 10)] = append(deciles[m.part(i, 10)], i)
 	}
-	residual := make([]float64, len(m.chance))
+	residual := m.residual
 	for _, i := range done {
 		residual[i] = s.r.Value[i] - m.chance[i]
 	}
@@ -473,7 +509,7 @@ func (s *screen) nested(x []float64, part, whole []int32) (difference, low, high
 // slope is that of the residual on the decile of the chance.
 func (s *screen) slope(residual []float64, rows []int32, m *scored) (slope, low, high float64) {
 	n := float64(len(rows))
-	decile := make([]float64, len(residual))
+	decile := m.decile
 	for _, i := range rows {
 		decile[i] = float64(m.part(i, 10))
 	}
