@@ -21,6 +21,8 @@ const (
 	TableCovariates  = "covariates"
 	TableOutcomes    = "outcomes"
 	TablePeerStrata  = "peer_strata"
+	TableControls    = "controls"
+	TableControlled  = "control_outcomes"
 	TablePeers       = "peers"
 	TableEstimates   = "estimates"
 	TableBenchmark   = "benchmark"
@@ -216,6 +218,14 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 	}}
 }
 
+// controlTables are people without an offer, in the form of the tables of cases
+// and outcomes.
+func controlTables(o *effect.Observations) []*ingest.Table {
+	cases, outcomes := caseTables(o.Cases)[0], outcomeTable(o)
+	cases.Name, outcomes.Name = TableControls, TableControlled
+	return []*ingest.Table{cases, outcomes}
+}
+
 // reasons lists the names of the reasons, in their order.
 func reasons() []string {
 	var out []string
@@ -262,7 +272,7 @@ func (p *picker) readPlacebo(weeks int) *effect.Placebo {
 }
 
 // readObservations rebuilds observations as of a day, with a placebo of so many
-// weeks, from the tables of the observe step.
+// weeks, from the tables of the observe step. Controls have no attrition.
 func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes, attrition *ingest.Table) (*effect.Observations, error) {
 	p := &picker{table: cases}
 	c := &effect.Cases{ID: ids(p.column("participation_id")), Referral: p.column("referral_date").Dates, Start: p.column("start_date").Dates, End: p.column("end_date").Dates}
@@ -293,8 +303,10 @@ func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes
 	}
 	c.Placebo = p.readPlacebo(placebo)
 	obs := &effect.Observations{AsOf: asOf, Cases: c}
-	if obs.Attrition, err = ingest.ToRows[effect.Attrition](attrition); err != nil {
-		return nil, err
+	if attrition != nil {
+		if obs.Attrition, err = ingest.ToRows[effect.Attrition](attrition); err != nil {
+			return nil, err
+		}
 	}
 
 	q := &picker{table: outcomes}

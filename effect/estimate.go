@@ -17,11 +17,12 @@ const (
 	Home           Comparators = "home"            // other providers and own projects in the cell's municipality
 	OtherProviders Comparators = "other_providers" // other providers in the cell's municipality
 	OwnProjects    Comparators = "own_projects"    // own projects of the cell's municipality
+	WithoutOffer   Comparators = "without_offer"   // people on benefit in the cell's municipality without an offer; see [Caseload.Controls]
 )
 
 // Names lists the comparators that can be asked for beside peers and home.
 func (Comparators) Names() []string {
-	return []string{string(OtherProviders), string(OwnProjects)}
+	return []string{string(OtherProviders), string(OwnProjects), string(WithoutOffer)}
 }
 
 // Part says which part of the difference a figure is.
@@ -69,7 +70,7 @@ type Estimate struct {
 	Unit    Unit   `col:"unit" doc:"share or days"`
 	Cell
 	Method      string      `col:"method" doc:"method of estimation"`
-	Comparators Comparators `col:"comparators" doc:"peers, home, other_providers or own_projects"`
+	Comparators Comparators `col:"comparators" doc:"peers, home, other_providers, own_projects or without_offer"`
 	Support     string      `col:"support" doc:"own: every case with these comparators; common: cases that have both peers and home"`
 	Figures
 	Certificate
@@ -150,6 +151,7 @@ const (
 	RefusalNoHome         = "no_one_else_at_home"
 	RefusalFewComparators = "too_few_comparators"
 	RefusalConfounded     = "confounded_with_municipality"
+	RefusalNotAligned     = "not_aligned"
 )
 
 // AsRefusal returns the refusal in an error's chain.
