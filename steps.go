@@ -130,8 +130,10 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	if _, _, _, err := reference(ctx, ds, c); err != nil {
 		return nil, err
 	}
-	if _, err := caseload(ctx, ds, cases); err != nil {
-		return nil, err
+	if controls == nil && ds.Has(ingest.Caseload) {
+		if _, err := ds.Caseload(ctx); err != nil {
+			return nil, err
+		}
 	}
 	m := &Measured{}
 	if m.Observations, err = o.Observations(ctx); err != nil {

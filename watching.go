@@ -102,41 +102,14 @@ func Watching(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Ob
 		return nil, fmt.Errorf("creaming: %w", err)
 	}
 	f := watch.Facts{Observations: obs, Sustained: sustained, Outcome: outcome}
-	if f.Caseload, err = caseload(ctx, ds, obs.Cases); err != nil {
-		return nil, err
+	if ds.Has(ingest.Caseload) {
+		if f.Caseload, err = ds.Caseload(ctx); err != nil {
+			return nil, err
+		}
 	}
 	out := &Watched{Creaming: chances.Creaming, Deciles: chances.Deciles, Parking: chances.Parking}
 	if out.Indicators, err = watch.Count(ctx, f, d); err != nil {
 		return nil, fmt.Errorf("indicators: %w", err)
-	}
-	return out, nil
-}
-
-// caseload are the benefit spells of the cases' persons; nil without the table.
-func caseload(ctx context.Context, ds *ingest.Dataset, cases *effect.Cases) (*watch.Caseload, error) {
-	if !ds.Has(ingest.Caseload) {
-		return nil, nil
-	}
-	b, err := ds.Caseload(ctx)
-	if err != nil {
-		return nil, err
-	}
-	place := make([]int32, len(b.Persons))
-	for k, id := range b.Persons {
-		place[k] = -1
-		if at, ok := slices.BinarySearchFunc(cases.Persons, id, effect.ID.Compare); ok {
-			place[k] = int32(at)
-		}
-	}
-	out := &watch.Caseload{MatchScheme: effect.Factor{Levels: b.MatchScheme.Levels}, MatchGroup: effect.Factor{Levels: b.MatchGroup.Levels}}
-	for i, p := range b.Person {
-		if place[p] < 0 {
-			continue
-		}
-		out.Person = append(out.Person, place[p])
-		out.MatchScheme.Codes = append(out.MatchScheme.Codes, b.MatchScheme.Codes[i])
-		out.MatchGroup.Codes = append(out.MatchGroup.Codes, b.MatchGroup.Codes[i])
-		out.Start, out.End = append(out.Start, b.Start[i]), append(out.End, b.End[i])
 	}
 	return out, nil
 }

@@ -93,18 +93,8 @@ type Facts struct {
 	Sustained string
 	// Outcome is whose complete windows make the n that cells may be split around.
 	Outcome string
-	// Caseload is the match groups known from benefit spells; nil for none.
-	Caseload *Caseload
-}
-
-// Caseload is benefit spells with the match group that the person had in them, in
-// columns: [Start, End), End NoDate while open. Rows may be in any order and may
-// overlap. Rows of persons without a case can be left out.
-type Caseload struct {
-	Person      []int32 // index into Cases.Persons
-	MatchScheme effect.Factor
-	MatchGroup  effect.Factor
-	Start, End  []effect.Date
+	// Caseload is the match groups known from spells on benefit; nil for none.
+	Caseload *effect.Caseload
 }
 
 // Row is one indicator of one provider or municipality. Unknown figures are NaN.

@@ -187,12 +187,14 @@ func TestIndicatorsByHand(t *testing.T) {
 			"the group in the caseload 28 days before: another, one of two the same, ended, open later", watch.LateRegrouping,
 			[]row{a(row{person: "p", referral: 100}), a(row{person: "q", referral: 100}), a(row{person: "r", referral: 100}), a(row{person: "s", referral: 100})},
 			[]func(*watch.Facts, *watch.Design){func(f *watch.Facts, _ *watch.Design) {
-				f.Caseload = &watch.Caseload{
-					Person:      []int32{0, 1, 1, 2, 3, 0},
-					MatchScheme: effect.NewFactor([]string{"s", "s", "s", "s", "s", "other"}),
-					MatchGroup:  effect.NewFactor([]string{"5", "5", "4", "5", "5", "4"}),
-					Start:       []effect.Date{day(72), day(1), day(2), day(1), day(73), day(1)},
-					End:         []effect.Date{effect.NoDate, day(300), day(300), day(72), effect.NoDate, effect.NoDate},
+				// The first person of the caseload has no case.
+				f.Caseload = &effect.Caseload{
+					Persons:     []effect.ID{effect.NumberID(-1), effect.NumberID(0), effect.NumberID(1), effect.NumberID(2), effect.NumberID(3)},
+					Person:      []int32{0, 1, 1, 2, 2, 3, 4},
+					MatchScheme: effect.NewFactor([]string{"s", "other", "s", "s", "s", "s", "s"}),
+					MatchGroup:  effect.NewFactor([]string{"4", "4", "5", "5", "4", "5", "5"}),
+					Start:       []effect.Date{day(1), day(1), day(72), day(1), day(2), day(1), day(73)},
+					End:         []effect.Date{effect.NoDate, effect.NoDate, effect.NoDate, day(300), day(300), day(72), effect.NoDate},
 				}
 			}},
 			"1 of 2",

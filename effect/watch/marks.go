@@ -254,7 +254,7 @@ func markRegrouped(f *Facts, _ Design) (marks, string) {
 		}
 	})
 	if f.Caseload != nil {
-		some = f.Caseload.regrouped(c, known, other) || some
+		some = regrouped(f.Caseload, c, known, other) || some
 	}
 	if !some {
 		return nil, NoEarlier
@@ -265,19 +265,20 @@ func markRegrouped(f *Facts, _ Design) (marks, string) {
 // regrouped looks up the group of every case in the caseload, on the day 28 days
 // before referral, and says whether it found any. Of overlapping spells of one
 // scheme, one with the group at referral is enough for no change.
-func (l *Caseload) regrouped(c *effect.Cases, known, other []bool) (some bool) {
-	of := make([][]int32, len(c.Persons))
-	for k, p := range l.Person {
-		of[p] = append(of[p], int32(k))
-	}
+func regrouped(l *effect.Caseload, c *effect.Cases, known, other []bool) (some bool) {
 	for i := range known {
+		p, ok := slices.BinarySearchFunc(l.Persons, c.Persons[c.Person[i]], effect.ID.Compare)
+		if !ok {
+			continue
+		}
 		day, found, same := c.Referral[i]-groupBefore, false, false
-		for _, k := range of[c.Person[i]] {
-			if l.Start[k] > day || l.End[k] != effect.NoDate && l.End[k] <= day || l.MatchScheme.At(int(k)) != c.MatchScheme.At(i) {
+		from, _ := slices.BinarySearch(l.Person, int32(p))
+		for k := from; k < l.Len() && l.Person[k] == int32(p) && l.Start[k] <= day; k++ {
+			if l.End[k] != effect.NoDate && l.End[k] <= day || l.MatchScheme.At(k) != c.MatchScheme.At(i) {
 				continue
 			}
 			found = true
-			same = same || l.MatchGroup.At(int(k)) == c.MatchGroup.At(i)
+			same = same || l.MatchGroup.At(k) == c.MatchGroup.At(i)
 		}
 		if found {
 			known[i], other[i], some = true, other[i] || !same, true
