@@ -13,6 +13,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/peer"
+	"github.com/jobeffekt/jobeffekt/effect/watch"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
@@ -326,6 +327,9 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	}
 	if slices.Contains(before, StepBenchmark) {
 		if r.Benchmark, err = readRows[effect.BenchmarkRow](ctx, j.out, TableBenchmark); err != nil {
+			return nil, err
+		}
+		if r.Indicators, err = readRows[watch.Row](ctx, j.out, TableIndicators); err != nil {
 			return nil, err
 		}
 		if r.Diagnostics, err = readRows[effect.Diagnostic](ctx, j.out, TableDiagnostics); err != nil {

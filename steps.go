@@ -45,6 +45,7 @@ type Estimated struct {
 type Benchmarked struct {
 	Benchmark   []effect.BenchmarkRow
 	Diagnostics []effect.Diagnostic
+	Watched     // [Watching] makes it
 }
 
 // Result is what a whole job makes of a dataset.
@@ -53,7 +54,6 @@ type Result struct {
 	Measured
 	Estimated
 	Benchmarked
-	Watched
 	Settlement *bonus.Settlement // nil where no terms were given
 }
 
@@ -377,5 +377,5 @@ func Benchmark(estimates []effect.Estimate) Benchmarked {
 
 // Settle works out what the terms pay.
 func Settle(ctx context.Context, terms []*bonus.Terms, obs *effect.Observations, b Benchmarked) (*bonus.Settlement, error) {
-	return bonus.Settle(ctx, terms, bonus.Facts{Observations: obs, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics})
+	return bonus.Settle(ctx, terms, bonus.Facts{Observations: obs, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics, Indicators: b.Indicators})
 }
