@@ -75,12 +75,20 @@ func idColumn(name, doc string, n int, at func(int) effect.ID) ingest.Column {
 }
 
 func ids(c *ingest.Column) []effect.ID {
-	out := make([]effect.ID, max(len(c.Ints), len(c.Texts)))
-	for i := range out {
-		if c.Ints != nil {
-			out[i] = effect.NumberID(c.Ints[i])
-		} else {
-			out[i] = effect.TextID(c.Texts[i])
+	if c.Ints != nil {
+		out := make([]effect.ID, len(c.Ints))
+		for i, n := range c.Ints {
+			out[i] = effect.NumberID(n)
+		}
+		return out
+	}
+	out := make([]effect.ID, len(c.Texts))
+	for i, s := range c.Texts {
+		out[i] = effect.TextID(s)
+	}
+	if f := c.Factor; f != nil {
+		for i := range f.Codes {
+			out = append(out, effect.TextID(f.At(i)))
 		}
 	}
 	return out

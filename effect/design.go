@@ -90,8 +90,9 @@ type sample struct {
 	members map[group]map[string][]int32
 	// controls are people without an offer, who stand behind the cases.
 	controls map[group]map[string][]int32
-	strata  map[string][]StratumTotal // scheme, group and municipality, joined
-	repeats bool                      // some person has several analysed cases
+	strata   map[string][]StratumTotal // scheme, group and municipality, joined
+	repeats  bool                      // some person has several analysed cases
+	frames   *frames
 }
 
 // Estimates sets every cell against its comparators by every method, for every
@@ -118,12 +119,20 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 	if slices.Contains(d.Also, WithoutOffer) {
 		all = obs.join(obs.Controls)
 	}
+	// Controls have frames of their own, so that they move nothing else.
+	shared, before := newFrames(obs), (*frames)(nil)
+	if obs.Cases.Placebo != nil {
+		before = newFrames(&Observations{Cases: obs.Cases.lagged(), Results: obs.Results})
+	}
 	samples := make([]*sample, 0, 2*len(obs.Results))
 	for k := range all.Results {
-		samples = append(samples, newSample(all.Cases, n, &all.Results[k], d))
+		s := newSample(all.Cases, n, &all.Results[k], d)
+		s.frames = shared
+		samples = append(samples, s)
 		if all.Cases.Placebo != nil {
-			cases, r := placebo(all.Cases, &all.Results[k])
-			samples = append(samples, newSample(cases, n, r, d))
+			s := newSample(all.Cases.lagged(), n, all.Cases.placebo(&all.Results[k]), d)
+			s.frames = before
+			samples = append(samples, s)
 		}
 	}
 	for _, s := range samples {
@@ -224,11 +233,11 @@ func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators)
 	cases := s.cases
 	c := &Comparison{
 		Outcome: s.result.Outcome, Unit: s.result.Unit, Cell: cell, Comparators: kind,
-		Cases: cases, Y: s.result.Value, In: in, Repeats: s.repeats,
+		Cases: cases, Y: s.result.Value, In: in, Repeats: s.repeats, frames: s.frames,
 	}
 	g := group{cases.MatchScheme.Code(cell.MatchScheme), cases.MatchGroup.Code(cell.MatchGroup)}
 	if kind == WithoutOffer {
-		c.Repeats = true
+		c.Repeats, c.frames = true, nil
 		c.Out = sameMonths(cases, s.controls[g][cell.Municipality], in)
 		return c
 	}
@@ -509,6 +518,7 @@ func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused e
 	}
 	c.VarCell, c.VarComparators = Round(e.VarCell), Round(e.VarComparators)
 	c.Rank, c.Columns, c.Converged = int64(e.Rank), int64(e.Columns), e.Converged
+	c.Rung, c.ScoreNorm = e.Rung, Round(e.ScoreNorm)
 	c.Warnings = strings.Join(e.Warnings, ";")
 	if kind == Peers {
 		b := e.between()

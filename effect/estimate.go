@@ -98,6 +98,8 @@ type Certificate struct {
 	NoClockShare   float64 `col:"no_clock_share" doc:"share of the cell's cohort without a day to count from"`
 	Dated          float64 `col:"dated_covariates" doc:"share of the covariates used that are dated or fixed; 1 when none is used"`
 	Converged      bool    `col:"converged" doc:"the fit reached its tolerance (always true where nothing is iterated)"`
+	ScoreNorm      float64 `col:"score_norm" doc:"largest imbalance left in what was balanced, in standard deviations of the comparators; 0 where nothing is iterated"`
+	Rung           string  `col:"rung" doc:"classes that are exact beside the match group, as in referral_quarter, sex; empty for the match group alone"`
 	Warnings       string  `col:"warnings" doc:"codes of what to know, separated by semicolons"`
 }
 
@@ -152,6 +154,7 @@ const (
 	RefusalFewComparators = "too_few_comparators"
 	RefusalConfounded     = "confounded_with_municipality"
 	RefusalNotAligned     = "not_aligned"
+	RefusalCannotBalance  = "cannot_balance"
 )
 
 // AsRefusal returns the refusal in an error's chain.
@@ -199,7 +202,13 @@ type Expectation struct {
 	// taken as 1, for methods that adjust for nothing.
 	Visible   float64
 	Converged bool
-	Warnings  []string
+	// ScoreNorm is the largest imbalance left in what was balanced, in standard
+	// deviations of the comparators; 0 where nothing is iterated.
+	ScoreNorm float64
+	// Rung names the classes that are exact beside the match group, joined by
+	// commas; "" for the match group alone, and for methods without a ladder.
+	Rung     string
+	Warnings []string
 	// Out are the comparators that were used, ascending, and Weights their weights,
 	// from which the certificate is worked out again. Nil where some comparators
 	// are known in aggregate only. The slices are not changed by anybody.
