@@ -13,7 +13,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/peer"
-	"github.com/jobeffekt/jobeffekt/effect/profile"
+	"github.com/jobeffekt/jobeffekt/effect/watch"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
@@ -25,7 +25,7 @@ func resultsOf(s Step) []string {
 	case StepEstimate:
 		return []string{TablePeers, TableEstimates}
 	case StepBenchmark:
-		return []string{TableBenchmark, TableDiagnostics, TableProfile, TableLeague}
+		return []string{TableBenchmark, TableDiagnostics, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators}
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
@@ -164,12 +164,11 @@ func (j *job) step(ctx context.Context, s Step) error {
 		}
 		r.Estimated = *e
 	case StepBenchmark:
-		r.Benchmarked = Benchmark(r.Estimates)
-		p, err := Profile(j.c, r.Observations, r.Benchmark)
+		b, err := Benchmark(ctx, j.data, j.c, r.Observations, r.Estimated)
 		if err != nil {
 			return err
 		}
-		r.Profiled = *p
+		r.Benchmarked = *b
 	case StepSettle:
 		var err error
 		if r.Settlement, err = Settle(ctx, j.terms, r.Observations, r.Benchmarked); err != nil {
@@ -198,6 +197,9 @@ func (j *job) tables(s Step) []*ingest.Table {
 		return []*ingest.Table{
 			rowTable(TableBenchmark, r.Benchmark), rowTable(TableDiagnostics, r.Diagnostics),
 			rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
+			rowTable(TableSensitivity, r.Sensitivity), rowTable(TableCurves, r.Curves),
+			rowTable(TableCreaming, r.Creaming), rowTable(TableDeciles, r.Deciles), rowTable(TableParking, r.Parking),
+			rowTable(TableIndicators, r.Indicators),
 		}
 	default:
 		return settlementTables(r.Settlement)
@@ -325,16 +327,14 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 		}
 	}
 	if slices.Contains(before, StepBenchmark) {
+		// The tables that nobody settles by are not read back.
 		if r.Benchmark, err = readRows[effect.BenchmarkRow](ctx, j.out, TableBenchmark); err != nil {
 			return nil, err
 		}
+		if r.Indicators, err = readRows[watch.Row](ctx, j.out, TableIndicators); err != nil {
+			return nil, err
+		}
 		if r.Diagnostics, err = readRows[effect.Diagnostic](ctx, j.out, TableDiagnostics); err != nil {
-			return nil, err
-		}
-		if r.Profile, err = readRows[profile.Row](ctx, j.out, TableProfile); err != nil {
-			return nil, err
-		}
-		if r.League, err = readRows[profile.LeagueRow](ctx, j.out, TableLeague); err != nil {
 			return nil, err
 		}
 	}

@@ -42,25 +42,12 @@ type Estimated struct {
 	Estimates []effect.Estimate
 }
 
-// Benchmarked is what the fourth step makes of estimates.
-type Benchmarked struct {
-	Benchmark   []effect.BenchmarkRow
-	Diagnostics []effect.Diagnostic
-}
-
-// Profiled is what the fourth step makes of the cells as a whole.
-type Profiled struct {
-	Profile []profile.Row       // each cell among those of its family
-	League  []profile.LeagueRow // a municipality's providers on one common target
-}
-
 // Result is what a whole job makes of a dataset.
 type Result struct {
 	AsOf effect.Date
 	Measured
 	Estimated
 	Benchmarked
-	Profiled
 	Settlement *bonus.Settlement // nil where no terms were given
 }
 
@@ -84,12 +71,11 @@ func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonu
 		return nil, err
 	}
 	r.Estimated = *e
-	r.Benchmarked = Benchmark(e.Estimates)
-	p, err := Profile(c, m.Observations, r.Benchmark)
+	b, err := Benchmark(ctx, ds, c, m.Observations, *e)
 	if err != nil {
 		return nil, err
 	}
-	r.Profiled = *p
+	r.Benchmarked = *b
 	if len(terms) > 0 {
 		r.Settlement, err = Settle(ctx, terms, m.Observations, r.Benchmarked)
 	}
@@ -148,6 +134,11 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	if _, _, _, err := reference(ctx, ds, c); err != nil {
 		return nil, err
 	}
+	if controls == nil && ds.Has(ingest.Caseload) {
+		if _, err := ds.Caseload(ctx); err != nil {
+			return nil, err
+		}
+	}
 	m := &Measured{}
 	if m.Observations, err = o.Observations(ctx); err != nil {
 		return nil, err
@@ -203,6 +194,20 @@ func notRead(m *Measured) []effect.Attrition {
 // dataset gives what is known about municipalities and providers, and peers'
 // aggregated outcomes.
 func Estimate(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Observations) (*Estimated, error) {
+	members, aggregated, conditions, err := reference(ctx, ds, c)
+	if err != nil {
+		return nil, err
+	}
+	out := &Estimated{}
+	if out.Peers, err = choosePeers(c, conditions, obs, aggregated); err != nil {
+		return nil, err
+	}
+	out.Estimates, err = effect.Estimates(ctx, obs, c.design(out.Peers, members, aggregated), c.Methods())
+	return out, err
+}
+
+// design says how cells are compared, given what was read and the peers chosen.
+func (c *Config) design(peers []peer.Peer, members []effect.Membership, aggregated []effect.StratumTotal) effect.Design {
 	d := effect.DefaultDesign()
 	d.Also, d.ByPackage, d.Repeats = c.Compare.Also, c.Compare.ByPackage, c.Cohort.Take == effect.TakeEach
 	if c.Compare.MinN != 0 {
@@ -211,21 +216,12 @@ func Estimate(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Ob
 	if c.Compare.Confidence != 0 {
 		d.Confidence = c.Compare.Confidence
 	}
-	members, aggregated, conditions, err := reference(ctx, ds, c)
-	if err != nil {
-		return nil, err
-	}
 	d.Kin, d.Strata = effect.Kinship(members), aggregated
-	out := &Estimated{}
-	if out.Peers, err = choosePeers(c, conditions, obs, d.Strata); err != nil {
-		return nil, err
-	}
 	d.Peers = map[string][]string{}
-	for _, p := range out.Peers {
+	for _, p := range peers {
 		d.Peers[p.Municipality] = append(d.Peers[p.Municipality], p.Peer)
 	}
-	out.Estimates, err = effect.Estimates(ctx, obs, d, c.Methods())
-	return out, err
+	return d
 }
 
 // reference reads the tables that are about providers and municipalities, as
@@ -380,45 +376,7 @@ func (c *Config) checkConditions(conditions []ingest.Condition) error {
 	return errors.Join(errs...)
 }
 
-// Benchmark splits the differences into their parts and measures what a payment
-// may depend on. It needs the estimates alone.
-func Benchmark(estimates []effect.Estimate) Benchmarked {
-	b := Benchmarked{Benchmark: effect.Benchmark(estimates)}
-	b.Diagnostics = effect.Diagnostics(estimates, b.Benchmark)
-	return b
-}
-
-// Profile sets the cells of a benchmark among each other, and ranks the
-// providers of each municipality on a common target, by the classes of the run
-// file. It uses the minimum n, the confidence and the share uncovered that the
-// comparison does.
-func Profile(c *Config, obs *effect.Observations, benchmark []effect.BenchmarkRow) (*Profiled, error) {
-	rows, league := profile.DefaultOptions(), profile.DefaultLeague(classes(c.Compare.Classes)...)
-	if c.Compare.Confidence != 0 {
-		rows.Confidence, league.Confidence = c.Compare.Confidence, c.Compare.Confidence
-	}
-	if c.Compare.MinN != 0 {
-		league.Direct.MinN = c.Compare.MinN
-	}
-	if c.Compare.MaxUncovered != nil {
-		league.Direct.MaxUncovered = *c.Compare.MaxUncovered
-	}
-	for _, a := range c.Outcomes {
-		if a.better() == profile.Low {
-			league.LowIsBetter = append(league.LowIsBetter, a.Name)
-		}
-	}
-	p, err := &Profiled{}, error(nil)
-	if p.Profile, err = profile.Rows(benchmark, rows); err != nil {
-		return nil, fmt.Errorf("table %s: %w", TableProfile, err)
-	}
-	if p.League, err = profile.League(obs, league); err != nil {
-		return nil, fmt.Errorf("table %s: %w", TableLeague, err)
-	}
-	return p, nil
-}
-
 // Settle works out what the terms pay.
 func Settle(ctx context.Context, terms []*bonus.Terms, obs *effect.Observations, b Benchmarked) (*bonus.Settlement, error) {
-	return bonus.Settle(ctx, terms, bonus.Facts{Observations: obs, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics})
+	return bonus.Settle(ctx, terms, bonus.Facts{Observations: obs, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics, Indicators: b.Indicators})
 }

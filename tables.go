@@ -30,6 +30,12 @@ const (
 	TableDiagnostics = "diagnostics"
 	TableProfile     = "profile"
 	TableLeague      = "league"
+	TableSensitivity = "sensitivity"
+	TableCurves      = "curves"
+	TableCreaming    = "creaming"
+	TableDeciles     = "creaming_deciles"
+	TableParking     = "parking"
+	TableIndicators  = "indicators"
 	TableSettlement  = "settlement"
 	TableSteps       = "settlement_steps"
 	TableGate        = "settlement_gate"
@@ -110,6 +116,7 @@ func caseFactors(c *effect.Cases) []struct {
 		{"package_id", "offer package", &c.Package},
 		{"channel", "provider, own or in_house_bid", &c.Channel},
 		{"role", "delivery or authority", &c.Role},
+		{"completed", "yes or no: whether the course ended as planned; null where unknown", &c.Completed},
 	}
 }
 

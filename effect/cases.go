@@ -17,6 +17,7 @@ type Cases struct {
 	Role         Factor // delivery or authority
 	Referral     []Date
 	Start, End   []Date // NoDate where unknown
+	Completed    Factor // Yes or No: whether the course ended as planned; missing where unknown
 	Covariates   []Covariate
 	Placebo      *Placebo // nil where it was not asked for
 }
@@ -49,6 +50,12 @@ type Placebo struct {
 	// cohort.
 	Covariates []Covariate
 }
+
+// The names of Cases.Completed.
+const (
+	Yes = "yes"
+	No  = "no"
+)
 
 // The channels of a participation.
 const (

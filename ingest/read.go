@@ -105,6 +105,7 @@ func (d *Dataset) participations(ctx context.Context) (*effect.Cases, *frame, []
 		Provider: factor("provider_id"), Agreement: factor("agreement_id"), Package: factor("package_id"),
 		Channel: factor("channel"), Role: factor("role"),
 		Referral: dates("referral_date"), Start: dates("start_date"), End: dates("end_date"),
+		Completed: f.answers(f.index("completed"), rows),
 	}
 	c.ID = make([]effect.ID, len(rows))
 	id := f.index("participation_id")
@@ -113,6 +114,24 @@ func (d *Dataset) participations(ctx context.Context) (*effect.Cases, *frame, []
 	}
 	c.Person, c.Persons = f.persons(f.index("person_id"), rows)
 	return c, f, rows, nil
+}
+
+// answers are the truth values of the rows as effect.Yes and effect.No, missing
+// where null or where there is no such column.
+func (f *frame) answers(col int, rows []int32) effect.Factor {
+	names := make([]string, len(rows))
+	for i, r := range rows {
+		if col < 0 {
+			break
+		}
+		switch f.cols[col].ints[r] {
+		case 0:
+			names[i] = effect.No
+		case 1:
+			names[i] = effect.Yes
+		}
+	}
+	return effect.NewFactor(names)
 }
 
 // persons numbers the persons of the rows in the order of their ids.
