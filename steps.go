@@ -210,7 +210,7 @@ func peerStrata(ctx context.Context, ds *ingest.Dataset, c *Config) ([]effect.St
 		}
 		for k, label := range l.Classes {
 			if label == "" {
-				l.Classes[k] = strata.Missing
+				l.Classes[k] = effect.MissingClass
 			}
 		}
 		out = append(out, l)
