@@ -172,6 +172,7 @@ const (
 	RefusalNoHome         = "no_one_else_at_home"
 	RefusalFewComparators = "too_few_comparators"
 	RefusalConfounded     = "confounded_with_municipality"
+	RefusalNotShare       = "not_a_share"
 )
 
 // AsRefusal returns the refusal in an error's chain.
