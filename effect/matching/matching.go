@@ -4,9 +4,9 @@
 package matching
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -92,6 +92,11 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	if err != nil {
 		return effect.Expectation{}, err
 	}
+	return m.match(ctx, model, exact)
+}
+
+// match finds the neighbours on the scores of a fitted model.
+func (m Method) match(ctx context.Context, model *propensity.Model, exact *effect.Classifier) (effect.Expectation, error) {
 	p := newPool(model, exact)
 	limit := math.Inf(1)
 	if m.Caliper > 0 {
@@ -101,13 +106,12 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	// Each case's neighbours, and the cases that have some.
 	keep, ranges := make([]bool, len(model.In)), make([]span, 0, len(model.In))
 	for k, i := range model.In {
-		l := p.lines[exact.Key(i)]
-		s := l.nearest(regress.Expit(model.EtaIn[k]), m.Neighbours, limit, p.tie)
+		s := p.lines[exact.Key(i)].nearest(p.in[k], m.Neighbours, limit, p.tie)
 		if keep[k] = s.n > 0; keep[k] {
 			ranges = append(ranges, s)
 		}
 	}
-	if err := columns.Uncovered(len(ranges), len(c.In), m.MaxUncovered, "has no comparator inside the caliper and the exact classes"); err != nil {
+	if err := columns.Uncovered(len(ranges), model.Given, m.MaxUncovered, "has no comparator inside the caliper and the exact classes"); err != nil {
 		return effect.Expectation{}, err
 	}
 	if len(model.Out) < 2 {
@@ -123,33 +127,39 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 		}
 		s := ranges[len(fitted)]
 		for at := s.from; at < s.to; at++ {
-			s.line.knots[at].weight += 1 / (float64(len(ranges)) * float64(s.n))
+			s.line.weight[at] += 1 / (float64(len(ranges)) * float64(s.n))
 		}
 		fitted = append(fitted, s.mean())
-		local := p.around(exact.Key(i), regress.Expit(model.EtaIn[k]))
-		residual = append(residual, c.Y[i]-local.mean())
+		residual = append(residual, model.Y[i]-p.around(exact.Key(i), p.in[k]).mean())
 	}
 
+	// A comparator is one of those that its local mean rests on.
+	weight, influence := make([]float64, len(model.Out)), make([]float64, len(model.Out))
+	spread := newSpread(model.Comparison)
+	for _, key := range slices.Sorted(maps.Keys(p.lines)) {
+		l := p.lines[key]
+		for at, w := range l.weight {
+			if w == 0 {
+				continue
+			}
+			local := p.around(key, l.knots[at].score)
+			mean, shares := local.mean(), spread.shares(local)
+			inflate := 1 / math.Sqrt(1-1/float64(local.n))
+			for _, pos := range l.members(at) {
+				i := model.Out[pos]
+				weight[pos], influence[pos] = w, w*(model.Y[i]-mean)*inflate
+				spread.add(i, w*inflate, shares)
+			}
+		}
+	}
 	matched := model.Restrict(keep)
 	matched.Out = nil
 	linear := effect.Linear{FittedIn: fitted}
-	var spread spread
-	spread.in(model.Comparison)
-	for k, i := range model.Out {
-		at := p.knot[k]
-		if at == nil || at.weight == 0 {
-			continue
+	for pos, w := range weight {
+		if w != 0 {
+			matched.Out = append(matched.Out, model.Out[pos])
+			linear.Weights, linear.Influence = append(linear.Weights, w), append(linear.Influence, influence[pos])
 		}
-		if at.local.n == 0 {
-			at.local = p.around(exact.Key(i), regress.Expit(model.EtaOut[k]))
-			at.shares = spread.shares(at.local)
-		}
-		share := 1 / float64(at.local.n)
-		inflate := 1 / math.Sqrt(1-share)
-		matched.Out = append(matched.Out, i)
-		linear.Weights = append(linear.Weights, at.weight)
-		linear.Influence = append(linear.Influence, at.weight*(c.Y[i]-at.local.mean())*inflate)
-		spread.add(i, at.weight, inflate, at.shares)
 	}
 	e := matched.Linear(linear)
 	// The mean of few neighbours is noise of the comparators, which their own
@@ -157,8 +167,8 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	e.VarCell = matched.MeanVariance(matched.In, residual)
 	e.Visible = spread.visible(&e)
 	model.Complete(&e)
-	if len(ranges) < len(c.In) {
-		e.Covered = make([]bool, len(c.In))
+	if len(ranges) < model.Given {
+		e.Covered = make([]bool, model.Given)
 		k := 0
 		for n := range e.Covered {
 			if model.Covered == nil || model.Covered[n] {
@@ -172,29 +182,27 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 
 // pool is the comparators in the order of their scores, by exact class.
 type pool struct {
-	model   *propensity.Model
+	c       *effect.Comparison
+	in, out []float64     // scores
 	lines   map[int]*line // by key of the exact classes that the cell has
-	knot    []*knot       // of each comparator; nil where its class is not the cell's
 	all     *line         // of any class, made when it is needed
 	sd, tie float64
 }
 
 // line is comparators in the order of their scores.
 type line struct {
-	knots []knot
-	order []int32 // positions in Out
-	c     *effect.Comparison
+	knots  []knot
+	weight []float64 // of each comparator of a knot
+	order  []int32   // positions in Out
 }
 
 // knot is the comparators of a line with one score.
 type knot struct {
-	score    float64
-	from, to int32 // in the line's order
-	sum      float64
-	weight   float64
-	local    span
-	shares   []float64 // of the local mean, by municipality
+	score, sum float64
+	from, to   int32 // in the line's order
 }
+
+func (l *line) members(at int) []int32 { return l.order[l.knots[at].from:l.knots[at].to] }
 
 // span is neighbouring knots of a line: n comparators.
 type span struct {
@@ -212,18 +220,27 @@ func (s span) mean() float64 {
 }
 
 func newPool(m *propensity.Model, exact *effect.Classifier) *pool {
-	p := &pool{model: m, lines: map[int]*line{}, knot: make([]*knot, len(m.Out))}
+	p := &pool{c: m.Comparison, lines: map[int]*line{}}
+	score := func(eta []float64) []float64 {
+		out := make([]float64, len(eta))
+		for k, e := range eta {
+			out[k] = regress.Expit(e)
+		}
+		return out
+	}
+	p.in, p.out = score(m.EtaIn), score(m.EtaOut)
 	var n, sum, squares float64
-	each := func(f func(score float64)) {
-		for _, eta := range [][]float64{m.EtaIn, m.EtaOut} {
-			for _, e := range eta {
-				f(regress.Expit(e))
-			}
+	for _, side := range [][]float64{p.in, p.out} {
+		for _, s := range side {
+			n, sum = n+1, sum+s
 		}
 	}
-	each(func(s float64) { n, sum = n+1, sum+s })
 	mean := sum / n
-	each(func(s float64) { squares += (s - mean) * (s - mean) })
+	for _, side := range [][]float64{p.in, p.out} {
+		for _, s := range side {
+			squares += (s - mean) * (s - mean)
+		}
+	}
 	p.sd = math.Sqrt(squares / (n - 1))
 	// Scores that are equal but for rounding are equal.
 	p.tie = 1e-9*p.sd + 1e-12*mean
@@ -239,14 +256,7 @@ func newPool(m *propensity.Model, exact *effect.Classifier) *pool {
 		}
 	}
 	for key, list := range members {
-		l := p.line(list)
-		p.lines[key] = l
-		for at := range l.knots {
-			k := &l.knots[at]
-			for _, pos := range l.order[k.from:k.to] {
-				p.knot[pos] = k
-			}
-		}
+		p.lines[key] = p.line(list)
 	}
 	return p
 }
@@ -259,18 +269,33 @@ func (p *pool) line(positions []int32) *line {
 	}
 	list := make([]scored, len(positions))
 	for k, at := range positions {
-		list[k] = scored{regress.Expit(p.model.EtaOut[at]), at}
+		list[k] = scored{p.out[at], at}
 	}
-	slices.SortFunc(list, func(a, b scored) int { return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.at, b.at)) })
-	l := &line{order: make([]int32, len(list)), c: p.model.Comparison}
+	slices.SortFunc(list, func(a, b scored) int {
+		// Scores are no NaN, which cmp.Compare looks for.
+		switch {
+		case a.score < b.score:
+			return -1
+		case a.score > b.score:
+			return 1
+		}
+		return int(a.at) - int(b.at)
+	})
+	distinct := 0
+	for k := range list {
+		if k == 0 || list[k].score != list[k-1].score {
+			distinct++
+		}
+	}
+	l := &line{order: make([]int32, len(list)), knots: make([]knot, 0, distinct), weight: make([]float64, distinct)}
 	for k, s := range list {
-		l.order[k] = s.at
-		if last := len(l.knots) - 1; last < 0 || l.knots[last].score != s.score {
+		if k == 0 || s.score != list[k-1].score {
 			l.knots = append(l.knots, knot{score: s.score, from: int32(k)})
 		}
 		last := &l.knots[len(l.knots)-1]
 		last.to = int32(k) + 1
-		last.sum += l.c.Y[l.c.Out[s.at]]
+		last.sum += p.c.Y[p.c.Out[s.at]]
+		l.order[k] = s.at
 	}
 	return l
 }
@@ -278,9 +303,9 @@ func (p *pool) line(positions []int32) *line {
 // around is the comparators that the local mean at a score rests on.
 func (p *pool) around(key int, score float64) span {
 	l := p.lines[key]
-	if len(l.order) < smooth && len(l.order) < len(p.model.Out) {
+	if len(l.order) < smooth && len(l.order) < len(p.out) {
 		if p.all == nil {
-			every := make([]int32, len(p.model.Out))
+			every := make([]int32, len(p.out))
 			for k := range every {
 				every[k] = int32(k)
 			}
@@ -339,8 +364,8 @@ type spread struct {
 	left  [][]float64 // [j][l]: sum over j's comparators of what is left of l's effect
 }
 
-func (s *spread) in(c *effect.Comparison) {
-	s.c, s.index = c, make([]int, len(c.Cases.Municipality.Levels))
+func newSpread(c *effect.Comparison) *spread {
+	s := &spread{c: c, index: make([]int, len(c.Cases.Municipality.Levels))}
 	for k := range s.index {
 		s.index[k] = -1
 	}
@@ -354,24 +379,25 @@ func (s *spread) in(c *effect.Comparison) {
 	for k := range s.left {
 		s.left[k] = make([]float64, s.k)
 	}
+	return s
 }
 
 // shares are the municipalities' shares of a local mean.
 func (s *spread) shares(local span) []float64 {
 	out := make([]float64, s.k)
-	for _, k := range local.line.knots[local.from:local.to] {
-		for _, at := range local.line.order[k.from:k.to] {
+	for k := local.from; k < local.to; k++ {
+		for _, at := range local.line.members(k) {
 			out[s.index[s.c.Cases.Municipality.Codes[s.c.Out[at]]]] += 1 / float64(local.n)
 		}
 	}
 	return out
 }
 
-func (s *spread) add(i int32, weight, inflate float64, shares []float64) {
+func (s *spread) add(i int32, weight float64, shares []float64) {
 	j := s.index[s.c.Cases.Municipality.Codes[i]]
-	s.left[j][j] += weight * inflate
+	s.left[j][j] += weight
 	for l, share := range shares {
-		s.left[j][l] -= weight * inflate * share
+		s.left[j][l] -= weight * share
 	}
 }
 
