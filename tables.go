@@ -3,7 +3,9 @@ package jobeffekt
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -35,6 +37,12 @@ var ErrTables = errors.New("step tables")
 
 // covariatePrefix keeps a covariate apart from a column of the same name.
 const covariatePrefix = "x_"
+
+// The columns of the placebo in the table of cases.
+const (
+	placeboColumn = "placebo"
+	laggedPrefix  = "lagged_"
+)
 
 // covariateRow describes one covariate of the table of cases.
 type covariateRow struct {
@@ -130,6 +138,16 @@ func caseTables(c *effect.Cases) []*ingest.Table {
 		t.Columns = append(t.Columns, col)
 		rows = append(rows, covariateRow{v.Name, v.Dated})
 	}
+	if p := c.Placebo; p != nil {
+		t.Columns = append(t.Columns, ingest.Column{
+			Name: placeboColumn, Doc: fmt.Sprintf("portion of the %d weeks before referral in ordinary or self-employment", p.Weeks), Floats: p.Value,
+		})
+		for _, v := range p.Covariates {
+			t.Columns = append(t.Columns, ingest.Column{
+				Name: laggedPrefix + v.Name, Doc: fmt.Sprintf("the covariate as it stood %d weeks before referral", p.Weeks), Floats: v.Number,
+			})
+		}
+	}
 	covariates, _ := ingest.FromRows(TableCovariates, rows)
 	return []*ingest.Table{t, covariates}
 }
@@ -153,6 +171,8 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 	var absence []bool
 	var reached, ends []effect.Date
 	var complete, followed []bool
+	var time []float64
+	var event []string
 	for r := range o.Results {
 		res := &o.Results[r]
 		names.Levels = append(names.Levels, res.Outcome)
@@ -165,11 +185,19 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 		}
 		value, reached, ends = append(value, res.Value...), append(reached, res.ReachedOn...), append(ends, res.WindowEnd...)
 		complete, followed = append(complete, res.Complete...), append(followed, res.Followed...)
+		for i := range n {
+			t, name := math.NaN(), ""
+			if res.Days != nil && res.Days[i] != effect.NoTime {
+				t, name = float64(res.Days[i]), res.Event.At(i)
+			}
+			time, event = append(time, t), append(event, name)
+		}
 	}
+	events := effect.NewFactor(event)
 	return &ingest.Table{Name: TableOutcomes, Columns: []ingest.Column{
 		idColumn("participation_id", "participation", k*n, func(i int) effect.ID { return o.Cases.ID[i%n] }),
 		{Name: "outcome", Doc: "outcome", Factor: &names},
-		{Name: "unit", Doc: "what the value counts: share (1 or 0) or days", Factor: &unit},
+		{Name: "unit", Doc: "what the value counts: share (1 or 0), portion (0 to 1), days, weeks, hours, kroner or number", Factor: &unit},
 		{Name: "absence", Doc: "the outcome is reached by being in none of its states", Bools: absence},
 		{Name: "status", Doc: "reached, not_reached, pending, left or excluded", Factor: &status},
 		{Name: "reason", Doc: "why the case is not analysed; null when it is", Factor: &reason},
@@ -178,6 +206,8 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 		{Name: "window_end", Doc: "clock plus the full window", Dates: ends},
 		{Name: "complete", Doc: "the window has ended by as_of and the person was there for all of it: effects use these", Bools: complete},
 		{Name: "followed", Doc: "the registers can be relied on for the window", Bools: followed},
+		{Name: "days", Doc: "time_to: days from the clock to the event, or to the day on which the case was censored", Floats: time},
+		{Name: "event", Doc: "time_to: reached, the exit, or dead; null for who was censored", Factor: &events},
 	}}
 }
 
@@ -212,8 +242,23 @@ func (p *picker) factor(name string) effect.Factor {
 	return effect.NewFactor(c.Texts)
 }
 
-// readObservations rebuilds observations from the tables of the observe step.
-func readObservations(asOf effect.Date, cases, covariates, outcomes, attrition *ingest.Table) (*effect.Observations, error) {
+// readPlacebo is the placebo of so many weeks in the table of cases; nil for 0.
+func (p *picker) readPlacebo(weeks int) *effect.Placebo {
+	if weeks == 0 {
+		return nil
+	}
+	out := &effect.Placebo{Weeks: weeks, Value: p.column(placeboColumn).Floats}
+	for _, c := range p.table.Columns {
+		if name, ok := strings.CutPrefix(c.Name, laggedPrefix); ok {
+			out.Covariates = append(out.Covariates, effect.Covariate{Name: name, Number: c.Floats, Dated: true})
+		}
+	}
+	return out
+}
+
+// readObservations rebuilds observations as of a day, with a placebo of so many
+// weeks, from the tables of the observe step.
+func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes, attrition *ingest.Table) (*effect.Observations, error) {
 	p := &picker{table: cases}
 	c := &effect.Cases{ID: ids(p.column("participation_id")), Referral: p.column("referral_date").Dates, Start: p.column("start_date").Dates, End: p.column("end_date").Dates}
 	persons := ids(p.column("person_id"))
@@ -241,6 +286,7 @@ func readObservations(asOf effect.Date, cases, covariates, outcomes, attrition *
 		}
 		c.Covariates = append(c.Covariates, v)
 	}
+	c.Placebo = p.readPlacebo(placebo)
 	obs := &effect.Observations{AsOf: asOf, Cases: c}
 	if obs.Attrition, err = ingest.ToRows[effect.Attrition](attrition); err != nil {
 		return nil, err
@@ -250,6 +296,7 @@ func readObservations(asOf effect.Date, cases, covariates, outcomes, attrition *
 	id, names, units, status, reason := ids(q.column("participation_id")), q.factor("outcome"), q.factor("unit"), q.factor("status"), q.factor("reason")
 	value, reached, ends := q.column("value").Floats, q.column("reached_on").Dates, q.column("window_end").Dates
 	complete, followed, absence := q.column("complete").Bools, q.column("followed").Bools, q.column("absence").Bools
+	time, event := q.column("days").Floats, q.factor("event")
 	if err := errors.Join(append(p.errs, q.errs...)...); err != nil {
 		return nil, err
 	}
@@ -275,9 +322,26 @@ func readObservations(asOf effect.Date, cases, covariates, outcomes, attrition *
 				return nil, fmt.Errorf("%w: table %s has an unknown status or reason", ErrTables, outcomes.Name)
 			}
 		}
+		r.Days, r.Event = times(time[at:at+n], &event, at)
 		obs.Results = append(obs.Results, r)
 	}
 	return obs, nil
+}
+
+// times are the times and events of the rows from at on; nil where no row has a
+// time, as of an outcome that is not about time.
+func times(days []float64, event *effect.Factor, at int) (time []int32, events effect.Factor) {
+	if !slices.ContainsFunc(days, func(d float64) bool { return !math.IsNaN(d) }) {
+		return nil, effect.Factor{}
+	}
+	out, names := make([]int32, len(days)), make([]string, len(days))
+	for i, d := range days {
+		out[i] = effect.NoTime
+		if !math.IsNaN(d) {
+			out[i], names[i] = int32(d), event.At(at+i)
+		}
+	}
+	return out, effect.NewFactor(names)
 }
 
 // strataTable is aggregated outcomes in the form of the contract's table

@@ -18,6 +18,7 @@ type Cases struct {
 	Referral     []Date
 	Start, End   []Date // NoDate where unknown
 	Covariates   []Covariate
+	Placebo      *Placebo // nil where it was not asked for
 }
 
 // Len is the number of participations.
@@ -33,6 +34,20 @@ type Covariate struct {
 	// declared fixed. An effect adjusted by an undated covariate is described
 	// but not paid on.
 	Dated bool
+}
+
+// Placebo is an outcome that no offer can have had an effect on: employment
+// before the referral, with the history that came before it. A method that is
+// run on it with these covariates must show no difference.
+type Placebo struct {
+	Weeks int // before referral, 1 or more
+	// Value is the portion, from 0 to 1, of the 7 x Weeks days before referral on
+	// which the person was in unsupported employment; NaN outside the cohort.
+	Value []float64
+	// Covariates have the names of the history's numbers, and count the same
+	// windows back from the day 7 x Weeks days before referral. NaN outside the
+	// cohort.
+	Covariates []Covariate
 }
 
 // The channels of a participation.
@@ -92,6 +107,8 @@ const (
 	ReasonNotFirst             // the person has an earlier participation under the agreement
 	ReasonNotLast              // the person has a later one
 	ReasonNoClock              // the outcome's clock (start or end of the course) has no date
+	ReasonNoValue              // the number that the outcome is was not given
+	ReasonNotAtRisk            // did not reach what a relapse can follow
 	ReasonLeft                 // died or emigrated before the window closed
 	ReasonPending              // the window is still open at as_of
 	numReasons
@@ -99,11 +116,11 @@ const (
 
 // String is the reason as tables hold it, "" for NoReason.
 func (r Reason) String() string {
-	return [numReasons]string{"", "outside_period", "not_first", "not_last", "no_clock", "left", "pending"}[r]
+	return [numReasons]string{"", "outside_period", "not_first", "not_last", "no_clock", "no_value", "not_at_risk", "left", "pending"}[r]
 }
 
-// outsideCohort says whether the participation is none of the cohort's.
-func (r Reason) outsideCohort() bool { return ReasonOutsidePeriod <= r && r <= ReasonNotLast }
+// OutsideCohort says whether the participation is none of the cohort's.
+func (r Reason) OutsideCohort() bool { return ReasonOutsidePeriod <= r && r <= ReasonNotLast }
 
 // ParseReason reads what String writes.
 func ParseReason(s string) (Reason, bool) {
@@ -133,7 +150,17 @@ type Result struct {
 	// Followed says whether the registers can be relied on for the window: the
 	// person occurs in them and they reach the window's end.
 	Followed []bool
+	// Days and Event tell when and how the time of a [Timed] outcome ended; Days is
+	// nil for other outcomes. Days are counted from the clock, NoTime for who is not
+	// of the cohort or has no clock. Event is "reached", the name of an exit, "dead",
+	// or missing for who was censored after that time: abroad, the window still open
+	// at as_of, or over without an event.
+	Days  []int32
+	Event Factor
 }
+
+// NoTime stands for a missing time of a [Timed] outcome.
+const NoTime int32 = -1
 
 // Unit is what the value of an outcome counts.
 type Unit string
@@ -157,6 +184,7 @@ type Observations struct {
 	Cases     *Cases
 	Results   []Result // in the order the outcomes were declared
 	Attrition []Attrition
+	Signals   *Signals // nil where they were not asked for
 }
 
 // Result returns the result of a named outcome.
