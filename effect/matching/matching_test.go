@@ -25,12 +25,12 @@ import (
 // neighbour jumps: their expectations add within a standard error.
 func TestLaws(t *testing.T) {
 	names := []string{"age", "sex", "education", "weeks_employed_52", "weeks_on_sickness_benefit_52"}
-	t.Run("nearest", func(t *testing.T) { effecttest.LawsOfModelledCell(t, matching.Default(names...), 1) })
+	t.Run("nearest", func(t *testing.T) { effecttest.Laws(t, matching.Default(names...), effecttest.Jumps) })
 	t.Run("exact, 5 inside a caliper", func(t *testing.T) {
 		m := matching.Default("age", "weeks_employed_52")
 		m.Neighbours, m.Caliper, m.MaxUncovered = 5, 0.25, 0.5
 		m.Exact = []effect.Class{{Covariate: "sex"}, {Covariate: "age", Cuts: []float64{40}}}
-		effecttest.LawsOfModelledCell(t, m, 1)
+		effecttest.Laws(t, m, effecttest.Jumps)
 	})
 }
 

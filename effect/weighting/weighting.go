@@ -9,6 +9,7 @@ import (
 	"math"
 
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/internal/dense"
 	"github.com/jobeffekt/jobeffekt/effect/internal/propensity"
 	"github.com/jobeffekt/jobeffekt/effect/regress"
 )
@@ -38,7 +39,7 @@ import (
 // (aggregated comparators), separation (the covariates tell the cell from its
 // comparators; or, for aipw, who reached the outcome), no_variation (aipw: all
 // comparators have the same outcome), not_finite.
-// Sources: robins1994, hirano2003, lunceford2004.
+// Sources: rosenbaumrubin1983, robins1994, hirano2003, lunceforddavidian2004.
 type Method struct {
 	Covariates   []string
 	Augment      bool // aipw
@@ -71,11 +72,11 @@ func (m Method) Uses() []string { return m.Covariates }
 
 // outcome is a model of the comparators' outcomes; without one it fits 0.
 type outcome struct {
-	in, out   []float64 // fitted
-	slope     []float64 // of out in the linear predictor
-	moves     bool      // whether there is one
-	shift     func(rows []float64) func(row []float64) float64
-	influence []float64 // of each comparator's residual on expected, through m
+	in, out   []float64                      // fitted
+	slope     []float64                      // of out in the linear predictor
+	moves     bool                           // whether there is one
+	shift     func(rows []float64) []float64 // of the coefficients, by outcomes moved by one in rows of this sum
+	influence []float64                      // of each comparator's residual on expected, through m
 }
 
 // Expect weights the comparators to the cell.
@@ -124,12 +125,12 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	for k, i := range model.Out {
 		r := model.Y[i] - o.out[k]
 		linear.Weights[k] = w[k] + o.influence[k]
-		linear.Influence[k] = w[k]*(r-rest) + o.influence[k]*r - regress.Expit(model.EtaOut[k])*pull(x.Row(k))
+		linear.Influence[k] = w[k]*(r-rest) + o.influence[k]*r - regress.Expit(model.EtaOut[k])*dense.Dot(pull, x.Row(k))
 	}
 	residual := make([]float64, len(model.In))
 	for k, i := range model.In {
 		linear.FittedIn[k] = o.in[k] + rest
-		residual[k] = model.Y[i] - o.in[k] - n*regress.Expit(-model.EtaIn[k])*pull(model.XIn.Row(k))
+		residual[k] = model.Y[i] - o.in[k] - n*regress.Expit(-model.EtaIn[k])*dense.Dot(pull, model.XIn.Row(k))
 	}
 	e := model.Linear(linear)
 	e.VarCell = model.MeanVariance(model.In, residual)
@@ -143,7 +144,7 @@ func none(model *propensity.Model) *outcome {
 	zeros := make([]float64, n)
 	return &outcome{
 		in: make([]float64, len(model.In)), out: zeros, slope: zeros, influence: zeros,
-		shift: func([]float64) func([]float64) float64 { return func([]float64) float64 { return 0 } },
+		shift: func(rows []float64) []float64 { return make([]float64, len(rows)) },
 	}
 }
 
@@ -185,7 +186,7 @@ func augment(model *propensity.Model, w []float64) (*outcome, error) {
 	}
 	influence := fit.Influence(gradient)
 	for k := range y {
-		o.influence[k] = influence(model.XOut.Row(k))
+		o.influence[k] = dense.Dot(influence, model.XOut.Row(k))
 	}
 	return o, nil
 }
@@ -227,7 +228,7 @@ func visible(e *effect.Expectation, model *propensity.Model, w []float64, o *out
 		moved := o.shift(plain[l]) // the linear predictor of m, by the effect of l
 		rest := sumW[l]
 		for j := range k {
-			rest -= moved(sloped[j])
+			rest -= dense.Dot(moved, sloped[j])
 		}
 		gradient := make([]float64, x.P)
 		for c := range gradient {
@@ -239,7 +240,7 @@ func visible(e *effect.Expectation, model *propensity.Model, w []float64, o *out
 		if o.moves {
 			for n := range model.Out {
 				row := x.Row(n)
-				d := w[n] * o.slope[n] * moved(row)
+				d := w[n] * o.slope[n] * dense.Dot(moved, row)
 				for c, v := range row {
 					gradient[c] -= d * v
 				}
@@ -247,7 +248,7 @@ func visible(e *effect.Expectation, model *propensity.Model, w []float64, o *out
 		}
 		pull := model.Fit.Influence(gradient)
 		for j := range k {
-			left[l][j] = -sumW[j]*rest - moved(both[j]) - pull(chance[j])
+			left[l][j] = -sumW[j]*rest - dense.Dot(moved, both[j]) - dense.Dot(pull, chance[j])
 		}
 		left[l][l] += e.Municipalities[l].Weight
 	}
@@ -333,7 +334,7 @@ func Overlap(ctx context.Context, c *effect.Comparison, covariates ...string) (C
 		for k, i := range s.rows {
 			// The score of the propensity model is 1-p in the cell and -p outside: the
 			// weight itself, up to its sign.
-			v := s.sign * s.h[k] * ((model.Y[i]-s.mean)/s.sum + pull(s.x.Row(k)))
+			v := s.sign * s.h[k] * ((model.Y[i]-s.mean)/s.sum + dense.Dot(pull, s.x.Row(k)))
 			rows, influence = append(rows, i), append(influence, v)
 			variance += v * v
 		}
