@@ -1,12 +1,16 @@
 package jobeffekt
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/hierarchical"
+	"github.com/jobeffekt/jobeffekt/effect/matching"
 	"github.com/jobeffekt/jobeffekt/effect/regress"
 	"github.com/jobeffekt/jobeffekt/effect/strata"
+	"github.com/jobeffekt/jobeffekt/effect/weighting"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
 
@@ -15,8 +19,12 @@ type MethodName string
 
 // The methods.
 const (
-	Strata     MethodName = "strata"
-	Regression MethodName = "regression"
+	Strata       MethodName = "strata"
+	Regression   MethodName = "regression"
+	Matching     MethodName = "matching"     // for description
+	IPW          MethodName = "ipw"          // for description
+	AIPW         MethodName = "aipw"         // for description
+	Hierarchical MethodName = "hierarchical" // for description
 )
 
 // method is a method of estimation as run files name it.
@@ -25,26 +33,63 @@ type method struct {
 	needs string // key of Compare that it cannot do without
 	given func(Compare) bool
 	make  func(Compare) effect.Method
+	// describes says that nothing is ever paid on the method: it is there for
+	// comparison with others' practice.
+	describes bool
 }
 
 // methods lists the methods. A new one is an entry here and a room or file under
 // effect.
 func methods() []method {
+	covariates := func(c Compare) bool { return len(c.Covariates) > 0 }
 	return []method{
 		{Strata, "classes", func(c Compare) bool { return len(c.Classes) > 0 }, func(c Compare) effect.Method {
-			m := strata.Default(c.classes()...)
+			m := strata.Default(classes(c.Classes)...)
 			if c.MaxUncovered != nil {
 				m.MaxUncovered = *c.MaxUncovered
 			}
 			return m
-		}},
-		{Regression, "covariates", func(c Compare) bool { return len(c.Covariates) > 0 }, func(c Compare) effect.Method {
+		}, false},
+		{Regression, "covariates", covariates, func(c Compare) effect.Method {
 			m := regress.Default(c.Covariates...)
 			if c.MaxUncovered != nil {
 				m.MaxUncovered = *c.MaxUncovered
 			}
 			return m
-		}},
+		}, false},
+		{Matching, "covariates", covariates, func(c Compare) effect.Method {
+			m := matching.Default(c.Covariates...)
+			if asked := c.Matching; asked != nil {
+				m.Neighbours = cmp.Or(asked.Neighbours, m.Neighbours)
+				m.Caliper, m.Exact = asked.Caliper, classes(asked.Exact)
+			}
+			if c.MaxUncovered != nil {
+				m.MaxUncovered = *c.MaxUncovered
+			}
+			return m
+		}, true},
+		{IPW, "covariates", covariates, func(c Compare) effect.Method {
+			m := weighting.Default(c.Covariates...)
+			if c.MaxUncovered != nil {
+				m.MaxUncovered = *c.MaxUncovered
+			}
+			return m
+		}, true},
+		{AIPW, "covariates", covariates, func(c Compare) effect.Method {
+			m := weighting.Augmented(c.Covariates...)
+			if c.MaxUncovered != nil {
+				m.MaxUncovered = *c.MaxUncovered
+			}
+			return m
+		}, true},
+		{Hierarchical, "covariates", covariates, func(c Compare) effect.Method {
+			m := hierarchical.Default(c.Covariates...)
+			m.Group = cmp.Or(c.Intercepts, m.Group)
+			if c.MaxUncovered != nil {
+				m.MaxUncovered = *c.MaxUncovered
+			}
+			return m
+		}, true},
 	}
 }
 
@@ -95,18 +140,45 @@ func (c Compare) check(fault func(path, format string, args ...any)) {
 	if s := c.MaxUncovered; s != nil && !(*s >= 0 && *s <= 1) {
 		fault("compare.max_uncovered", "a share lies between 0 and 1")
 	}
-	for i, class := range c.Classes {
-		if !slices.IsSorted(class.Cuts) || len(slices.Compact(slices.Clone(class.Cuts))) < len(class.Cuts) {
-			fault(fmt.Sprintf("compare.classes[%d].cuts", i), "cuts must ascend")
+	ascend := func(path string, list []Class) {
+		for i, class := range list {
+			if !slices.IsSorted(class.Cuts) || len(slices.Compact(slices.Clone(class.Cuts))) < len(class.Cuts) {
+				fault(fmt.Sprintf("%s[%d].cuts", path, i), "cuts must ascend")
+			}
+		}
+	}
+	ascend("compare.classes", c.Classes)
+	if m := c.Matching; m != nil {
+		ascend("compare.matching.exact", m.Exact)
+		if m.Neighbours < 0 {
+			fault("compare.matching.neighbours", "a case has one neighbour or more")
+		}
+		if !(m.Caliper >= 0) {
+			fault("compare.matching.caliper", "a caliper is a number of standard deviations, as 0.2")
 		}
 	}
 }
 
-// classes are the classes of the strata method.
-func (c Compare) classes() []effect.Class {
+// classes are classes as the methods take them.
+func classes(list []Class) []effect.Class {
 	var out []effect.Class
-	for _, class := range c.Classes {
+	for _, class := range list {
 		out = append(out, effect.Class{Covariate: class.Covariate, Cuts: class.Cuts})
 	}
 	return out
+}
+
+// payable splits the methods that the configuration names: those that terms can
+// pay on, and those that describe only.
+func (c Compare) payable() (pay, describe []string) {
+	for _, m := range methods() {
+		switch {
+		case !slices.Contains(c.Methods, m.name):
+		case m.describes:
+			describe = append(describe, string(m.name))
+		default:
+			pay = append(pay, string(m.name))
+		}
+	}
+	return pay, describe
 }

@@ -124,7 +124,7 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	m.Observations.Attrition = append(notRead(m), m.Observations.Attrition...)
 	m.Classes = c.classNames()
 	if len(m.Classes) > 0 {
-		m.Strata, err = strata.Totals(m.Observations, c.Compare.classes())
+		m.Strata, err = strata.Totals(m.Observations, classes(c.Compare.Classes))
 	}
 	return m, err
 }

@@ -21,6 +21,9 @@ const (
 	ByProvider     Group = "provider"
 )
 
+// Names lists the groups.
+func (Group) Names() []string { return []string{string(ByMunicipality), string(ByProvider)} }
+
 // Method is a random-intercept logistic regression on the comparators and
 // prediction on the cell. Start from [Default].
 //
