@@ -12,10 +12,15 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect/internal/propensity"
 )
 
-// 10,000 cases against 990,000 comparators, after the fit of the propensity score
-// on 30 covariates.
+// After the fit of the propensity score on 30 covariates; bench/matching/matchit.R
+// asks MatchIt the same.
 func BenchmarkMatching(b *testing.B) {
-	const cell, others, p = 10_000, 990_000, 30
+	b.Run("2,000 against 98,000", func(b *testing.B) { bench(b, 2_000, 98_000) })
+	b.Run("10,000 against 990,000", func(b *testing.B) { bench(b, 10_000, 990_000) })
+}
+
+func bench(b *testing.B, cell, others int) {
+	const p = 30
 	rng := rand.New(rand.NewPCG(1, 2))
 	n := cell + others
 	c := &effect.Comparison{Cases: &effect.Cases{Person: make([]int32, n)}, Unit: effect.UnitDays, Y: make([]float64, n)}
