@@ -3,6 +3,7 @@ package hierarchical
 import (
 	"context"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/integrate/quad"
 
@@ -106,17 +107,16 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	if err := columns.Uncovered(len(c.In), given, m.MaxUncovered, "has characteristics that no comparator has"); err != nil {
 		return effect.Expectation{}, err
 	}
-	layout, err := columns.Of(c.Cases, m.Covariates, c.Out)
+	// Columns of the cell that no comparator has are none: nobody is left who needs
+	// one.
+	x, err := columns.Matrix(c, m.Covariates, slices.Concat(c.Out, c.In))
 	if err != nil {
 		return effect.Expectation{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return effect.Expectation{}, err
 	}
-	matrix := func(rows []int32) regress.Matrix {
-		return regress.Matrix{N: len(rows), P: len(layout), Data: columns.Rows(layout, rows)}
-	}
-	out, in := matrix(c.Out), matrix(c.In)
+	out, in := x.Rows(0, len(c.Out)), x.Rows(len(c.Out), x.N)
 	y := make([]float64, len(c.Out))
 	for k, i := range c.Out {
 		y[k] = c.Y[i]

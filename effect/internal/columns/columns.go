@@ -1,6 +1,6 @@
-// Package columns lays covariates out as the columns of a model, and finds the
-// cases and comparators that have nobody of their like on the other side. It
-// follows the rules of the method regression.
+// Package columns lays covariates out as the columns of a model with a constant,
+// and finds the cases and comparators that have nobody of their like on the other
+// side.
 package columns
 
 import (
@@ -9,105 +9,41 @@ import (
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/internal/dense"
+	"github.com/jobeffekt/jobeffekt/effect/regress"
 )
 
-// Column is one column of a model as a function of the case.
-type Column func(i int32) float64
-
-// Of lays out the columns for the rows given: a constant first. A covariate of
-// numbers is one column, centred and scaled on the rows, and where values are
-// missing (NaN) an indicator of that, with the number at the mean; a number that
-// is constant up to rounding has no column. A covariate of names is one indicator
-// for each name of the rows, a missing name being one of them, but the most
-// frequent (ties: the first in the order of names). An infinite number refuses
-// with not_finite; a covariate that is not there is an error.
-func Of(cases *effect.Cases, names []string, rows []int32) ([]Column, error) {
-	out := []Column{func(int32) float64 { return 1 }}
-	for _, name := range names {
-		cov, ok := cases.Covariate(name)
-		if !ok {
-			return nil, fmt.Errorf("effect: the cases have no covariate %q", name)
-		}
-		if cov.Number == nil {
-			out = append(out, indicators(cov.Factor, rows)...)
-			continue
-		}
-		columns, finite := number(cov.Number, rows)
-		if !finite {
-			return nil, &effect.Refusal{Code: effect.RefusalNotFinite, Why: "a covariate is infinite", Cure: "check the covariates"}
-		}
-		out = append(out, columns...)
+// Matrix lays out rows of cases as a constant and the columns of the comparison's
+// frame (effect.Frame), but for columns that are 0 in all of the rows: names that
+// none of them has. The errors are those of the frame.
+func Matrix(c *effect.Comparison, covariates []string, rows []int32) (regress.Matrix, error) {
+	frame, err := c.Frame(covariates, nil)
+	if err != nil {
+		return regress.Matrix{}, err
 	}
-	return out, nil
-}
-
-func indicators(f effect.Factor, rows []int32) (out []Column) {
-	codes := f.Codes
-	seen, base := make([]int, len(f.Levels)+1), 0 // code + 1; 0 is missing
+	some := make([]bool, frame.X.P)
 	for _, i := range rows {
-		seen[codes[i]+1]++
-	}
-	for k, n := range seen {
-		if n > seen[base] {
-			base = k
+		for p, v := range frame.X.Row(int(frame.Row(i))) {
+			some[p] = some[p] || v != 0
 		}
 	}
-	for k, n := range seen {
-		if k != base && n > 0 {
-			out = append(out, func(i int32) float64 { return indicator(int(codes[i])+1 == k) })
+	var kept []int
+	for p, yes := range some {
+		if yes {
+			kept = append(kept, p)
 		}
 	}
-	return out
-}
-
-func number(x []float64, rows []int32) (out []Column, finite bool) {
-	var n, sum, squares float64
-	for _, i := range rows {
-		if !math.IsNaN(x[i]) {
-			n++
-			sum += x[i]
-		}
-	}
-	mean := sum / max(n, 1)
-	for _, i := range rows {
-		if !math.IsNaN(x[i]) {
-			squares += (x[i] - mean) * (x[i] - mean)
-		}
-	}
-	scale := math.Sqrt(squares / max(n, 1))
-	if math.IsNaN(scale) || math.IsInf(scale, 0) {
-		return nil, false
-	}
-	if n < float64(len(rows)) {
-		out = append(out, func(i int32) float64 { return indicator(math.IsNaN(x[i])) })
-	}
-	if scale > 1e-12*math.Abs(mean) {
-		out = append(out, func(i int32) float64 {
-			if math.IsNaN(x[i]) {
-				return 0
+	x := regress.Matrix{N: len(rows), P: 1 + len(kept), Data: make([]float64, len(rows)*(1+len(kept)))}
+	dense.Chunks(len(rows), func(_, lo, hi int) {
+		for k := lo; k < hi; k++ {
+			from, to := frame.X.Row(int(frame.Row(rows[k]))), x.Row(k)
+			to[0] = 1
+			for n, p := range kept {
+				to[1+n] = from[p]
 			}
-			return (x[i] - mean) / scale
-		})
-	}
-	return out, true
-}
-
-func indicator(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// Rows returns the columns of the rows given, row after row.
-func Rows(columns []Column, rows []int32) []float64 {
-	out := make([]float64, len(rows)*len(columns))
-	for k, i := range rows {
-		for p, f := range columns {
-			out[k*len(columns)+p] = f(i)
 		}
-	}
-	return out
+	})
+	return x, nil
 }
 
 // Tally counts who shares a name: cases of the cell, comparators, and those of
@@ -130,7 +66,7 @@ func Support(c *effect.Comparison, names []string, rule func(Tally) (in, out boo
 			}
 			code := func(i int32) int { return int(cov.Factor.Codes[i]) + 1 }
 			if cov.Number != nil {
-				code = func(i int32) int { return int(indicator(!math.IsNaN(cov.Number[i]))) }
+				code = func(i int32) int { return known(cov.Number[i]) }
 			}
 			tallies := make([]Tally, len(cov.Factor.Levels)+2)
 			for _, i := range out.In {
@@ -159,6 +95,13 @@ func Support(c *effect.Comparison, names []string, rule func(Tally) (in, out boo
 		}
 	}
 	return &out, covered, aside
+}
+
+func known(x float64) int {
+	if math.IsNaN(x) {
+		return 0
+	}
+	return 1
 }
 
 // Check refuses a comparison that no method which needs records can answer: no

@@ -40,14 +40,13 @@ func New(ctx context.Context, c *effect.Comparison, covariates []string, most fl
 		return nil, err
 	}
 	rows := append(append(make([]int32, 0, len(m.In)+len(m.Out)), m.In...), m.Out...)
-	layout, err := columns.Of(c.Cases, covariates, rows)
+	x, err := columns.Matrix(m.Comparison, covariates, rows)
 	if err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	x := regress.Matrix{N: len(rows), P: len(layout), Data: columns.Rows(layout, rows)}
 	cell := make([]float64, len(rows))
 	for k := range m.In {
 		cell[k] = 1
@@ -68,8 +67,7 @@ func New(ctx context.Context, c *effect.Comparison, covariates []string, most fl
 		eta[i] = m.Fit.Predict(x.Row(i))
 	}
 	m.EtaIn, m.EtaOut = eta[:n], eta[n:]
-	m.XIn = regress.Matrix{N: n, P: x.P, Data: x.Data[:n*x.P]}
-	m.XOut = regress.Matrix{N: x.N - n, P: x.P, Data: x.Data[n*x.P:]}
+	m.XIn, m.XOut = x.Rows(0, n), x.Rows(n, x.N)
 	if aside {
 		m.Warnings = append(m.Warnings, "comparators_set_aside")
 	}
