@@ -7,6 +7,7 @@ package hierarchical
 
 import (
 	"math"
+	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/internal/dense"
@@ -226,39 +227,19 @@ func (l *likelihood) maximise(psi []float64, f *Fit) ([]float64, error) {
 		Cure: "use larger groups, or the strata method",
 	}
 	value, gradient := l.at(psi)
+	var factor dense.Cholesky
+	last := math.Inf(1)
 	for f.Iterations = 1; f.Iterations <= maxIterations; f.Iterations++ {
-		hessian := dense.NewSym(len(psi))
-		for k := range psi {
-			// The step is small beside the scale on which the likelihood bends.
-			by := 1e-4 * math.Max(1e-2, math.Abs(psi[k]))
-			up, down := append([]float64(nil), psi...), append([]float64(nil), psi...)
-			up[k] += by
-			down[k] -= by
-			_, a := l.at(up)
-			_, b := l.at(down)
-			for j := range psi {
-				d := (b[j] - a[j]) / (4 * by)
-				hessian[j][k] += d
-				hessian[k][j] += d
-			}
-		}
-		// Where the likelihood bends up, a ridge turns the step to the gradient.
-		factor, ok := dense.Factor(hessian)
-		for ridge := 1e-3; !ok; ridge *= 4 {
-			if ridge > 1e12 {
+		if factor == nil {
+			if factor = l.curvature(psi); factor == nil {
 				return nil, notConverged()
 			}
-			bent := dense.Sub(hessian, indices(len(psi)))
-			for k := range bent {
-				bent[k][k] += ridge * (1 + math.Abs(bent[k][k]))
-			}
-			factor, ok = dense.Factor(bent)
 		}
 		step := factor.Solve(gradient)
 		decrement := dense.Dot(step, gradient)
 		scale, improved := 1.0, false
 		for range 40 {
-			next := append([]float64(nil), psi...)
+			next := slices.Clone(psi)
 			for k := range next {
 				next[k] += scale * step[k]
 			}
@@ -283,18 +264,46 @@ func (l *likelihood) maximise(psi []float64, f *Fit) ([]float64, error) {
 			}
 			return psi, nil
 		}
+		// The curvature is kept for as long as it serves.
+		if scale < 1 || decrement > last/100 {
+			factor = nil
+		}
+		last = decrement
 	}
 	return nil, notConverged()
 }
 
-func notConverged() error {
-	return &effect.Refusal{Code: effect.RefusalNotConverged, Why: "the random-intercept regression did not converge", Cure: "use fewer covariates or coarser classes"}
+// curvature is the factor of minus the second derivatives of the log likelihood.
+// Where it bends up, a ridge turns the step to the gradient; nil where none does.
+func (l *likelihood) curvature(psi []float64) dense.Cholesky {
+	hessian := dense.NewSym(len(psi))
+	for k := range psi {
+		// The step is small beside the scale on which the likelihood bends.
+		by := 1e-4 * math.Max(1e-2, math.Abs(psi[k]))
+		up, down := slices.Clone(psi), slices.Clone(psi)
+		up[k] += by
+		down[k] -= by
+		_, a := l.at(up)
+		_, b := l.at(down)
+		for j := range psi {
+			d := (b[j] - a[j]) / (4 * by)
+			hessian[j][k] += d
+			hessian[k][j] += d
+		}
+	}
+	factor, ok := dense.Factor(hessian)
+	for ridge := 1e-3; !ok && ridge < 1e12; ridge *= 4 {
+		for k := range hessian {
+			hessian[k][k] += ridge * (1 + math.Abs(hessian[k][k]))
+		}
+		factor, ok = dense.Factor(hessian)
+	}
+	if !ok {
+		return nil
+	}
+	return factor
 }
 
-func indices(n int) []int {
-	out := make([]int, n)
-	for k := range out {
-		out[k] = k
-	}
-	return out
+func notConverged() error {
+	return &effect.Refusal{Code: effect.RefusalNotConverged, Why: "the random-intercept regression did not converge", Cure: "use fewer covariates or coarser classes"}
 }

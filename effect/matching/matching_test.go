@@ -162,8 +162,12 @@ func TestOrderOfRows(t *testing.T) {
 			got, err := m.Expect(context.Background(), lalonde(t, func(n int) []int { return rand.New(rand.NewPCG(seed, 1)).Perm(n) }))
 			require.NoError(t, err)
 			for _, x := range [][2]float64{
-				{want.Observed, got.Observed}, {want.Expected, got.Expected}, {want.VarCell, got.VarCell},
-				{want.VarComparators, got.VarComparators}, {want.EffectiveN, got.EffectiveN}, {want.Visible, got.Visible},
+				{want.Observed, got.Observed},
+				{want.Expected, got.Expected},
+				{want.VarCell, got.VarCell},
+				{want.VarComparators, got.VarComparators},
+				{want.EffectiveN, got.EffectiveN},
+				{want.Visible, got.Visible},
 			} {
 				assert.InEpsilon(t, x[0], x[1], 1e-10, name)
 			}
