@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/balance"
 	"github.com/jobeffekt/jobeffekt/effect/hierarchical"
 	"github.com/jobeffekt/jobeffekt/effect/matching"
 	"github.com/jobeffekt/jobeffekt/effect/regress"
@@ -19,6 +20,7 @@ type MethodName string
 
 // The methods.
 const (
+	Balance      MethodName = "balance"
 	Strata       MethodName = "strata"
 	Regression   MethodName = "regression"
 	Matching     MethodName = "matching"     // for description
@@ -43,6 +45,17 @@ type method struct {
 func methods() []method {
 	covariates := func(c Compare) bool { return len(c.Covariates) > 0 }
 	return []method{
+		{Balance, "covariates", covariates, func(c Compare) effect.Method {
+			m := balance.Default(c.Covariates...)
+			m.Also = c.Balance.Also
+			for _, rung := range c.Balance.Ladder {
+				m.Ladder = append(m.Ladder, classes(rung))
+			}
+			if c.MaxUncovered != nil {
+				m.MaxUncovered = *c.MaxUncovered
+			}
+			return m
+		}, false},
 		{Strata, "classes", func(c Compare) bool { return len(c.Classes) > 0 }, func(c Compare) effect.Method {
 			m := strata.Default(classes(c.Classes)...)
 			if c.MaxUncovered != nil {
@@ -140,16 +153,13 @@ func (c Compare) check(fault func(path, format string, args ...any)) {
 	if s := c.MaxUncovered; s != nil && !(*s >= 0 && *s <= 1) {
 		fault("compare.max_uncovered", "a share lies between 0 and 1")
 	}
-	ascend := func(path string, list []Class) {
-		for i, class := range list {
-			if !slices.IsSorted(class.Cuts) || len(slices.Compact(slices.Clone(class.Cuts))) < len(class.Cuts) {
-				fault(fmt.Sprintf("%s[%d].cuts", path, i), "cuts must ascend")
-			}
+	for _, at := range c.classified() {
+		if cuts := at.Cuts; !slices.IsSorted(cuts) || len(slices.Compact(slices.Clone(cuts))) < len(cuts) {
+			fault(at.path+".cuts", "cuts must ascend")
 		}
 	}
-	ascend("compare.classes", c.Classes)
+	c.Balance.check(c, fault)
 	if m := c.Matching; m != nil {
-		ascend("compare.matching.exact", m.Exact)
 		if m.Neighbours < 0 {
 			fault("compare.matching.neighbours", "a case has one neighbour or more")
 		}
@@ -159,7 +169,49 @@ func (c Compare) check(fault func(path, format string, args ...any)) {
 	}
 }
 
-// classes are classes as the methods take them.
+// check finds what makes no sense in how balance is done.
+func (b BalanceOptions) check(c Compare, fault func(path, format string, args ...any)) {
+	if len(b.Ladder)+len(b.Also) > 0 && !slices.Contains(c.Methods, Balance) {
+		fault("compare.balance", "balance is not among the methods")
+	}
+	for i, rung := range b.Ladder {
+		if len(rung) == 0 {
+			fault(fmt.Sprintf("compare.balance.ladder[%d]", i), "a rung needs a class; the match group alone is always the last rung")
+		}
+	}
+	for i, term := range b.Also {
+		if slices.Contains(b.Also[:i], term) {
+			fault(fmt.Sprintf("compare.balance.also[%d]", i), "this term stands twice")
+		}
+	}
+}
+
+// placed is a class with its place in the run file.
+type placed struct {
+	Class
+	path string
+}
+
+// classified are the classes of all methods.
+func (c Compare) classified() []placed {
+	var out []placed
+	for i, class := range c.Classes {
+		out = append(out, placed{class, fmt.Sprintf("compare.classes[%d]", i)})
+	}
+	for i, rung := range c.Balance.Ladder {
+		for k, class := range rung {
+			out = append(out, placed{class, fmt.Sprintf("compare.balance.ladder[%d][%d]", i, k)})
+		}
+	}
+	if c.Matching != nil {
+		for i, class := range c.Matching.Exact {
+			out = append(out, placed{class, fmt.Sprintf("compare.matching.exact[%d]", i)})
+		}
+	}
+	return out
+}
+
+// classes are the classes of a method.
 func classes(list []Class) []effect.Class {
 	var out []effect.Class
 	for _, class := range list {

@@ -1,7 +1,6 @@
 package jobeffekt_test
 
 import (
-	"context"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -9,42 +8,52 @@ import (
 
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/effect"
-	"github.com/jobeffekt/jobeffekt/effect/hierarchical"
-	"github.com/jobeffekt/jobeffekt/effect/matching"
+	"github.com/jobeffekt/jobeffekt/effect/balance"
 )
 
-// Nothing is paid on a method that is there for description.
-func TestTermsCannotPayOnDescriptiveMethods(t *testing.T) {
-	for _, name := range []string{"matching", "ipw", "aipw", "hierarchical"} {
-		c := job(t, "methods: [strata]", "methods: [strata, "+name+"]", "method: strata", "method: "+name)
-		assert.ErrorContains(t, jobeffekt.Check(context.Background(), c), "which is for description only", name)
-	}
+const balanced = `data: data
+out: results
+as_of: 2010-06-30
+cohort: {period: 2008}
+outcomes:
+  - {name: a, kind: state_at, states: [ordinary_employment], at: 26 weeks}
+compare:
+  methods: [balance]
+`
+
+func TestBalanceInRunFile(t *testing.T) {
+	c, err := jobeffekt.ParseConfig("run.yaml", []byte(balanced+`  covariates: [age, sex]
+  max_uncovered: 0.1
+  balance:
+    ladder: [[{covariate: referral_quarter}, {covariate: income, cuts: [1, 2]}], [{covariate: referral_quarter}]]
+    also: [squares, zeros, products]
+`))
+	require.NoError(t, err)
+	quarter := effect.Class{Covariate: "referral_quarter"}
+	want := balance.Default("age", "sex")
+	want.MaxUncovered = 0.1
+	want.Ladder = [][]effect.Class{{quarter, {Covariate: "income", Cuts: []float64{1, 2}}}, {quarter}}
+	want.Also = []effect.Term{effect.Squares, effect.Zeros, effect.Products}
+	assert.Equal(t, []effect.Method{want}, c.Methods())
+	assert.Equal(t, []string{"age", "sex", "income"}, c.IngestOptions().Covariates, "what no history gives is read")
 }
 
-// The keys of the run file reach the methods.
-func TestOptionsOfDescriptiveMethods(t *testing.T) {
-	c := job(t, "methods: [strata]", `methods: [matching, ipw, aipw, hierarchical]
-  matching: {neighbours: 3, caliper: 0.2, exact: [{covariate: origin_country}]}
-  intercepts: provider`)
-	require.NoError(t, c.Validate())
-	var names []string
-	for _, m := range c.Methods() {
-		names = append(names, m.Name())
-		switch m := m.(type) {
-		case matching.Method:
-			assert.Equal(t, 3, m.Neighbours)
-			assert.Equal(t, 0.2, m.Caliper)
-			assert.Equal(t, []effect.Class{{Covariate: "origin_country"}}, m.Exact)
-		case hierarchical.Method:
-			assert.Equal(t, hierarchical.ByProvider, m.Group)
-		}
+// Every fault of the keys of balance comes with its place.
+func TestBalanceFaultsInRunFile(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"", "balance needs covariates"},
+		{"  covariates: [age]\n  balance: {ladder: [[]]}\n", "compare.balance.ladder[0]"},
+		{"  covariates: [age]\n  balance: {ladder: [[{covariate: income, cuts: [2, 1]}]]}\n", "compare.balance.ladder[0][0].cuts: cuts must ascend"},
+		{"  covariates: [age]\n  balance: {ladder: [[{covariate: sex}, {covariate: age}]]}\n", "compare.balance.ladder[0][1]: age is a number"},
+		{"  covariates: [age]\n  balance: {also: [squares, squares]}\n", "compare.balance.also[1]: this term stands twice"},
+		{"  covariates: [age]\n  balance: {also: [cubes]}\n", "compare.balance.also[0]"},
+	} {
+		_, err := jobeffekt.ParseConfig("run.yaml", []byte(balanced+c.text))
+		assert.ErrorContains(t, err, c.want)
 	}
-	assert.Equal(t, []string{"matching", "ipw", "aipw", "hierarchical"}, names)
-	assert.Contains(t, c.IngestOptions().Covariates, "origin_country")
-	c.Compare.Matching.Caliper, c.Compare.Matching.Neighbours = -1, -1
-	c.Compare.Matching.Exact = []jobeffekt.Class{{Covariate: "age", Cuts: []float64{2, 1}}}
-	err := c.Validate()
-	for _, path := range []string{"compare.matching.caliper", "compare.matching.neighbours", "compare.matching.exact[0].cuts"} {
-		assert.ErrorContains(t, err, path)
-	}
+	other := `  covariates: [age]
+  balance: {also: [squares]}
+`
+	_, err := jobeffekt.ParseConfig("run.yaml", []byte(balanced[:len(balanced)-len("[balance]\n")]+"[regression]\n"+other))
+	assert.ErrorContains(t, err, "compare.balance: balance is not among the methods")
 }

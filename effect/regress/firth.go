@@ -28,16 +28,15 @@ const firthIterations = 500
 // and with not_converged; lengths that do not fit are [ErrShape]. Source:
 // firth1993, heinzeschemper2002.
 func Firth(x Matrix, y []float64) (*Fit, error) {
-	if err := check(x, y); err != nil {
+	lengths, err := check(x, y)
+	if err != nil {
 		return nil, err
 	}
 	if _, err := count(y); err != nil {
 		return nil, err
 	}
-	c := newClimb(x, y, rank(x))
-	zero := make([]float64, x.P)
-	c.look(zero)
-	c.accept(zero)
+	c := newClimb(x, y, rank(x, lengths))
+	c.look(c.step)
 	if c.firth() {
 		return c.fit(), nil
 	}

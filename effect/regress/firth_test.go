@@ -63,9 +63,6 @@ func TestFirth(t *testing.T) {
 	want := firthFigures(t)
 	f, err := regress.Firth(line(0, 0, 0, 0, 1, 1, 1, 1))
 	want.Line.check(t, f, err)
-	// As R's logistf prints them.
-	assert.InEpsilon(t, -4.64734976998, f.Coef[0], 1e-8)
-	assert.InEpsilon(t, 1.03274439333, f.Coef[1], 1e-8)
 	f, err = regress.Firth(line(1, 1, 1, 1, 1, 1, 1, 1))
 	want.AllEvents.check(t, f, err)
 	f, err = regress.Firth(line(0, 0, 0, 0, 0, 0, 0, 0))
@@ -73,9 +70,6 @@ func TestFirth(t *testing.T) {
 	column, _ := lalonde(t)
 	f, err = regress.Firth(model(t), column("treat"))
 	want.Lalonde.check(t, f, err)
-	assert.InEpsilon(t, 0.0156109924901, f.Coef[1], 1e-8)
-	assert.InEpsilon(t, 0.156915140619, f.Coef[2], 1e-8)
-	assert.InEpsilon(t, -2.01606326502, f.Coef[3], 1e-8)
 }
 
 // With a parameter for every row, or one for all, Firth's estimate is that of

@@ -53,7 +53,7 @@ const (
 // says nothing about another row. It refuses with not_finite when a value, or the
 // square of one, is not finite; lengths that do not fit are [ErrShape].
 func Linear(x Matrix, y []float64) (*Fit, error) {
-	if err := check(x, y); err != nil {
+	if _, err := check(x, y); err != nil {
 		return nil, err
 	}
 	gram := dense.Gram(x, nil)
@@ -146,18 +146,19 @@ func squares(x Matrix) []float64 {
 	})
 }
 
-// check refuses what cannot be fitted. A value that is not finite, or whose
-// square is not, shows in a column's squared length.
-func check(x Matrix, y []float64) error {
+// check refuses what cannot be fitted, and returns the squared lengths of the
+// columns: a value that is not finite, or whose square is not, shows there.
+func check(x Matrix, y []float64) (lengths []float64, err error) {
 	if x.N < 0 || x.P < 0 || len(x.Data) != x.N*x.P || len(y) != x.N {
-		return ErrShape
+		return nil, ErrShape
 	}
-	for _, values := range [][]float64{squares(x), squares(Matrix{N: len(y), P: 1, Data: y})} {
+	lengths = squares(x)
+	for _, values := range [][]float64{lengths, squares(Matrix{N: len(y), P: 1, Data: y})} {
 		for _, v := range values {
 			if math.IsNaN(v - v) {
-				return &effect.Refusal{Code: effect.RefusalNotFinite, Why: "a value in the regression is not finite, or too large to be squared", Cure: "check the covariates and the outcome"}
+				return nil, &effect.Refusal{Code: effect.RefusalNotFinite, Why: "a value in the regression is not finite, or too large to be squared", Cure: "check the covariates and the outcome"}
 			}
 		}
 	}
-	return nil
+	return lengths, nil
 }

@@ -38,7 +38,8 @@ func Logistic(x Matrix, y []float64) (*Fit, error) {
 
 // logistic is Logistic; under separation it returns the columns that separate.
 func logistic(x Matrix, y []float64) (f *Fit, culprits []int, err error) {
-	if err := check(x, y); err != nil {
+	lengths, err := check(x, y)
+	if err != nil {
 		return nil, nil, err
 	}
 	ones, err := count(y)
@@ -48,7 +49,7 @@ func logistic(x Matrix, y []float64) (f *Fit, culprits []int, err error) {
 	if ones == 0 || ones == len(y) {
 		return nil, nil, &effect.Refusal{Code: effect.RefusalNoVariation, Why: "all comparators have the same outcome", Cure: "use the strata method, or more comparators"}
 	}
-	c := newClimb(x, y, rank(x))
+	c := newClimb(x, y, rank(x, lengths))
 	c.start(head(x, y))
 	if c.run() {
 		return c.fit(), nil, nil
@@ -93,10 +94,10 @@ func head(x Matrix, y []float64) (Matrix, []float64) {
 // rank returns the columns that those before them do not determine. What a
 // column's predecessors leave of it can only grow with more rows: where every
 // 16th row leaves enough of every column's whole length, no more need be seen.
-func rank(x Matrix) []int {
+func rank(x Matrix, lengths []float64) []int {
 	if few, _ := head(x, make([]float64, x.N)); few.N > 0 {
 		a, enough := dense.Gram(few, nil), 0.0
-		for k, whole := range squares(x) {
+		for k, whole := range lengths {
 			enough = max(enough, 2*aliased*whole/a[k][k])
 		}
 		if kept := dense.Independent(a, enough); len(kept) == x.P {
@@ -128,27 +129,23 @@ func newClimb(x Matrix, y []float64, kept []int) *climb {
 	}
 }
 
-// start goes to the estimate from fewer rows, or to 0 where there is none.
+// start goes to the estimate from fewer rows, or to 0 where there is none that
+// is better.
 func (c *climb) start(few Matrix, y []float64) {
-	zero := make([]float64, c.x.P)
-	c.look(zero)
-	c.accept(zero)
-	if few.N == 0 {
-		return
+	if few.N > 0 {
+		first := newClimb(few, y, rank(few, squares(few)))
+		first.start(head(few, y))
+		first.roughly()
+		from := make([]float64, c.x.P)
+		for _, k := range c.kept {
+			from[k] = first.beta[k]
+		}
+		if c.look(from); c.deviance < 2*math.Ln2*float64(c.x.N) {
+			c.accept(from)
+			return
+		}
 	}
-	first := newClimb(few, y, rank(few))
-	first.start(head(few, y))
-	first.roughly()
-	for _, k := range c.kept {
-		zero[k] = first.beta[k]
-	}
-	from := c.deviance
-	if c.look(zero); c.deviance < from {
-		c.accept(zero)
-		return
-	}
-	clear(zero)
-	c.look(zero)
+	c.look(c.step)
 }
 
 // look sees where the step leads: trial, and there weight, score and deviance.
@@ -163,9 +160,9 @@ func (c *climb) look(step []float64) (farthest float64) {
 		moved := uint64(0)
 		for ; lo < hi; lo += block {
 			rows := x.Rows(lo, min(hi, lo+block))
+			dense.Dots(residual[:], rows, step)
 			product := 1.0 // of the 1+t: one logarithm for all
-			for i := range rows.N {
-				move := dense.Dot(step, rows.Row(i))
+			for i, move := range residual[:rows.N] {
 				moved = max(moved, math.Float64bits(math.Abs(move)))
 				e := c.eta[lo+i] + move
 				c.trial[lo+i] = e
@@ -174,18 +171,13 @@ func (c *climb) look(step []float64) (farthest float64) {
 				p := 1 / (1 + t)
 				c.weight[lo+i] = t * p * p
 				product *= 1 + t
-				if c.y[lo+i] == 0 {
-					e = -e
-				}
+				sign := 2*c.y[lo+i] - 1
 				miss := t * p
-				if e < 0 {
+				if e *= sign; e < 0 {
 					miss = p
 					sum[x.P] -= e
 				}
-				if c.y[lo+i] == 0 {
-					miss = -miss
-				}
-				residual[i] = miss
+				residual[i] = sign * miss
 			}
 			sum[x.P] += math.Log(product)
 			dense.AddCross(sum[:x.P], rows, residual[:rows.N])
@@ -212,43 +204,55 @@ func (c *climb) accept(step []float64) {
 func (c *climb) run() bool {
 	last, fresh := math.Inf(1), true
 	for c.iterations = 1; c.iterations <= maxIterations; c.iterations++ {
-		if fresh {
-			factor, ok := dense.Factor(dense.Sub(dense.Gram(c.x, c.weight), c.kept))
-			if !ok {
-				return false // the information is gone: fitted values are 0 and 1
-			}
-			c.factor = factor
+		if fresh && !c.inform() {
+			return false // the information is gone: fitted values are 0 and 1
 		}
 		farthest, whole := c.forward()
-		if math.IsNaN(farthest) {
+		shrinks := whole && farthest <= last/20
+		switch {
+		case math.IsNaN(farthest):
 			return false
-		}
-		if farthest <= tolerance && fresh {
+		case farthest <= tolerance && fresh:
 			return true
-		}
-		if whole && farthest > 0.5 && c.iterations >= 12 && separates(c.y, c.eta, dense.Mul(c.trial, c.x, c.step)) {
+		case !fresh && shrinks && farthest*farthest/last <= tolerance:
+			// The next move would be this small. The last step, with information of its
+			// own, is smaller still.
+			if !c.inform() {
+				return false
+			}
+			for k, v := range c.factor.Solve(pick(c.score, c.kept)) {
+				c.beta[c.kept[k]] += v
+			}
+			return true
+		case whole && farthest > 0.5 && c.iterations >= 12 && separates(c.y, c.eta, dense.Mul(c.trial, c.x, c.step)):
 			return false
 		}
 		// A step with the information of an earlier place costs a fraction of one with
-		// its own. It serves while moves are short and each far shorter than the last;
-		// in the end the information is that of the estimate.
-		fresh = !whole || farthest > 0.5 || farthest <= tolerance || !fresh && farthest > last/20
+		// its own. It serves while moves are short and each far shorter than the last.
+		fresh = !whole || farthest > 0.5 || !fresh && !shrinks
 		last = farthest
 	}
 	return false
+}
+
+// inform takes the information X'WX of this place.
+func (c *climb) inform() (ok bool) {
+	factor, ok := dense.Factor(dense.Sub(dense.Gram(c.x, c.weight), c.kept))
+	if ok {
+		c.factor = factor
+	}
+	return ok
 }
 
 // roughly climbs as far as a place to start from needs: until the deviance gains
 // less than chance would.
 func (c *climb) roughly() {
 	for range 12 {
-		factor, ok := dense.Factor(dense.Sub(dense.Gram(c.x, c.weight), c.kept))
-		if !ok {
+		if !c.inform() {
 			return
 		}
-		c.factor = factor
 		before := c.deviance
-		if c.forward(); !(before-c.deviance > 0.1) {
+		if c.forward(); !(before-c.deviance > 1) {
 			return
 		}
 	}
