@@ -13,6 +13,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/hierarchical"
 	"github.com/jobeffekt/jobeffekt/ingest"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
@@ -89,14 +90,16 @@ type Peers struct {
 
 // Compare says with whom and how cells are compared.
 type Compare struct {
-	Methods      []MethodName         `yaml:"methods" doc:"methods of estimation: balance, strata, regression"`
-	Covariates   []string             `yaml:"covariates,omitempty" doc:"what balance and regression adjust for: columns of persons and participations, age, and what history gives"`
+	Methods      []MethodName         `yaml:"methods" doc:"methods of estimation: balance, strata, regression; for description only, so that nothing is paid on them: matching, ipw, aipw, hierarchical"`
+	Covariates   []string             `yaml:"covariates,omitempty" doc:"what every method but strata adjusts for: columns of persons and participations, age, and what history gives"`
 	Balance      BalanceOptions       `yaml:"balance,omitempty" doc:"how balance is done, where not within the match group alone"`
 	Classes      []Class              `yaml:"classes,omitempty" doc:"what strata classifies by"`
 	Also         []effect.Comparators `yaml:"also,omitempty" doc:"comparators beside the peers and everybody else at home: other_providers, own_projects, without_offer (people on benefit without an offer: table caseload)"`
 	ByPackage    bool                 `yaml:"by_package,omitempty" doc:"estimate each offer package of a provider too"`
 	MinN         int                  `yaml:"min_n,omitempty" doc:"cases needed to rate a cell; left out: 30"`
 	Confidence   float64              `yaml:"confidence,omitempty" doc:"confidence of the intervals; left out: 0.95"`
+	Matching     *Neighbours          `yaml:"matching,omitempty" doc:"how matching picks comparators; left out: the nearest one, at any distance"`
+	Intercepts   hierarchical.Group   `yaml:"intercepts,omitempty" doc:"what has an intercept of its own in hierarchical; left out: municipality"`
 	MaxUncovered *float64             `yaml:"max_uncovered,omitempty" doc:"share of a cell without comparators beyond which a method refuses; left out: 0.2"`
 }
 
@@ -110,6 +113,13 @@ type BalanceOptions struct {
 type Class struct {
 	Covariate string    `yaml:"covariate" doc:"column of persons or participations, age, or what history gives"`
 	Cuts      []float64 `yaml:"cuts,omitempty" doc:"ascending points at which numbers are cut: 30 and 50 make <30, 30-<50 and >=50"`
+}
+
+// Neighbours says how the method matching picks comparators.
+type Neighbours struct {
+	Neighbours int     `yaml:"neighbours,omitempty" doc:"nearest comparators of each case, all ties beside them; left out: 1"`
+	Caliper    float64 `yaml:"caliper,omitempty" doc:"greatest distance, in standard deviations of the propensity score; left out: any"`
+	Exact      []Class `yaml:"exact,omitempty" doc:"classes in which a case and its comparators are the same"`
 }
 
 // ErrConfig is wrapped by errors about a run file that cannot be carried out.
@@ -287,9 +297,7 @@ func (c *Config) checkTerms(terms []*bonus.Terms) error {
 			k.Outcomes[a.Name] = out.Measure.Unit()
 		}
 	}
-	for _, m := range c.Compare.Methods {
-		k.Methods = append(k.Methods, string(m))
-	}
+	k.Methods, k.Describe = c.Compare.payable()
 	var errs []error
 	files := map[string]string{}
 	for _, t := range terms {

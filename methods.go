@@ -1,13 +1,17 @@
 package jobeffekt
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/balance"
+	"github.com/jobeffekt/jobeffekt/effect/hierarchical"
+	"github.com/jobeffekt/jobeffekt/effect/matching"
 	"github.com/jobeffekt/jobeffekt/effect/regress"
 	"github.com/jobeffekt/jobeffekt/effect/strata"
+	"github.com/jobeffekt/jobeffekt/effect/weighting"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
 
@@ -16,9 +20,13 @@ type MethodName string
 
 // The methods.
 const (
-	Balance    MethodName = "balance"
-	Strata     MethodName = "strata"
-	Regression MethodName = "regression"
+	Balance      MethodName = "balance"
+	Strata       MethodName = "strata"
+	Regression   MethodName = "regression"
+	Matching     MethodName = "matching"     // for description
+	IPW          MethodName = "ipw"          // for description
+	AIPW         MethodName = "aipw"         // for description
+	Hierarchical MethodName = "hierarchical" // for description
 )
 
 // method is a method of estimation as run files name it.
@@ -27,13 +35,17 @@ type method struct {
 	needs string // key of Compare that it cannot do without
 	given func(Compare) bool
 	make  func(Compare) effect.Method
+	// describes says that nothing is ever paid on the method: it is there for
+	// comparison with others' practice.
+	describes bool
 }
 
 // methods lists the methods. A new one is an entry here and a room or file under
 // effect.
 func methods() []method {
+	covariates := func(c Compare) bool { return len(c.Covariates) > 0 }
 	return []method{
-		{Balance, "covariates", func(c Compare) bool { return len(c.Covariates) > 0 }, func(c Compare) effect.Method {
+		{Balance, "covariates", covariates, func(c Compare) effect.Method {
 			m := balance.Default(c.Covariates...)
 			m.Also = c.Balance.Also
 			for _, rung := range c.Balance.Ladder {
@@ -43,21 +55,54 @@ func methods() []method {
 				m.MaxUncovered = *c.MaxUncovered
 			}
 			return m
-		}},
+		}, false},
 		{Strata, "classes", func(c Compare) bool { return len(c.Classes) > 0 }, func(c Compare) effect.Method {
 			m := strata.Default(classes(c.Classes)...)
 			if c.MaxUncovered != nil {
 				m.MaxUncovered = *c.MaxUncovered
 			}
 			return m
-		}},
-		{Regression, "covariates", func(c Compare) bool { return len(c.Covariates) > 0 }, func(c Compare) effect.Method {
+		}, false},
+		{Regression, "covariates", covariates, func(c Compare) effect.Method {
 			m := regress.Default(c.Covariates...)
 			if c.MaxUncovered != nil {
 				m.MaxUncovered = *c.MaxUncovered
 			}
 			return m
-		}},
+		}, false},
+		{Matching, "covariates", covariates, func(c Compare) effect.Method {
+			m := matching.Default(c.Covariates...)
+			if asked := c.Matching; asked != nil {
+				m.Neighbours = cmp.Or(asked.Neighbours, m.Neighbours)
+				m.Caliper, m.Exact = asked.Caliper, classes(asked.Exact)
+			}
+			if c.MaxUncovered != nil {
+				m.MaxUncovered = *c.MaxUncovered
+			}
+			return m
+		}, true},
+		{IPW, "covariates", covariates, func(c Compare) effect.Method {
+			m := weighting.Default(c.Covariates...)
+			if c.MaxUncovered != nil {
+				m.MaxUncovered = *c.MaxUncovered
+			}
+			return m
+		}, true},
+		{AIPW, "covariates", covariates, func(c Compare) effect.Method {
+			m := weighting.Augmented(c.Covariates...)
+			if c.MaxUncovered != nil {
+				m.MaxUncovered = *c.MaxUncovered
+			}
+			return m
+		}, true},
+		{Hierarchical, "covariates", covariates, func(c Compare) effect.Method {
+			m := hierarchical.Default(c.Covariates...)
+			m.Group = cmp.Or(c.Intercepts, m.Group)
+			if c.MaxUncovered != nil {
+				m.MaxUncovered = *c.MaxUncovered
+			}
+			return m
+		}, true},
 	}
 }
 
@@ -114,6 +159,14 @@ func (c Compare) check(fault func(path, format string, args ...any)) {
 		}
 	}
 	c.Balance.check(c, fault)
+	if m := c.Matching; m != nil {
+		if m.Neighbours < 0 {
+			fault("compare.matching.neighbours", "a case has one neighbour or more")
+		}
+		if !(m.Caliper >= 0) {
+			fault("compare.matching.caliper", "a caliper is a number of standard deviations, as 0.2")
+		}
+	}
 }
 
 // check finds what makes no sense in how balance is done.
@@ -150,6 +203,11 @@ func (c Compare) classified() []placed {
 			out = append(out, placed{class, fmt.Sprintf("compare.balance.ladder[%d][%d]", i, k)})
 		}
 	}
+	if c.Matching != nil {
+		for i, class := range c.Matching.Exact {
+			out = append(out, placed{class, fmt.Sprintf("compare.matching.exact[%d]", i)})
+		}
+	}
 	return out
 }
 
@@ -160,4 +218,19 @@ func classes(list []Class) []effect.Class {
 		out = append(out, effect.Class{Covariate: class.Covariate, Cuts: class.Cuts})
 	}
 	return out
+}
+
+// payable splits the methods that the configuration names: those that terms can
+// pay on, and those that describe only.
+func (c Compare) payable() (pay, describe []string) {
+	for _, m := range methods() {
+		switch {
+		case !slices.Contains(c.Methods, m.name):
+		case m.describes:
+			describe = append(describe, string(m.name))
+		default:
+			pay = append(pay, string(m.name))
+		}
+	}
+	return pay, describe
 }

@@ -112,7 +112,8 @@ func ParseTerms(name string, src []byte) (*Terms, error) {
 // Known is what a job will know when it settles.
 type Known struct {
 	Outcomes  map[string]effect.Unit // the outcomes observed, and what each counts
-	Methods   []string               // the methods of estimation
+	Methods   []string               // the methods of estimation that can be paid on
+	Describe  []string               // methods for description, on which nothing is paid
 	Peers     bool                   // whether there are peer municipalities
 	ByPackage bool                   // whether packages are estimated one by one
 }
@@ -127,7 +128,11 @@ func (t *Terms) Check(k Known) error {
 		if m.Effect == "" {
 			return
 		}
-		if !slices.Contains(k.Methods, m.Method) {
+		switch {
+		case slices.Contains(k.Methods, m.Method):
+		case slices.Contains(k.Describe, m.Method):
+			faults.Add(t.doc, path+".method", FaultFigure, "clause %s pays on the method %q, which is for description only; pay on another", clause.ID, m.Method)
+		default:
 			faults.Add(t.doc, path+".method", FaultFigure, "clause %s pays on the method %q, by which nothing is estimated%s", clause.ID, m.Method, strict.Suggest(m.Method, k.Methods))
 		}
 		if effect.Part(m.Part) == effect.Total && !k.Peers {

@@ -38,6 +38,10 @@ func TestCheck(t *testing.T) {
 	require.ErrorContains(t, found, `clause effect pays on the method "regression", by which nothing is estimated; did you mean "regresion"?`)
 	require.ErrorContains(t, found, "set compare.by_package in the run file")
 
+	descriptive := known
+	descriptive.Methods, descriptive.Describe = []string{"strata"}, []string{"regression"}
+	require.ErrorContains(t, terms.Check(descriptive), `clause effect pays on the method "regression", which is for description only`)
+
 	known.Outcomes["sustained_13w"] = effect.UnitDays
 	require.ErrorContains(t, terms.Check(known), "is measured in days and is not reached")
 

@@ -77,6 +77,10 @@ type Linear struct {
 	// is taken as r/(1 - h) (HC3); nil takes residuals as they are.
 	// Source: mackinnonwhite1985.
 	Leverage []float64
+	// Influence, where not nil, is what each comparator adds to the error of the
+	// expectation, in place of its weight times its residual: for weights that are
+	// themselves estimated. FittedOut and Leverage are then not used.
+	Influence []float64
 }
 
 // Linear turns the weights and fitted values of records into an expectation. It
@@ -103,9 +107,13 @@ func (c *Comparison) Linear(l Linear) Expectation {
 			parts[m] = p
 		}
 		w := l.Weights[k]
-		influence[k] = w * (c.Y[i] - l.FittedOut[k])
-		if l.Leverage != nil {
-			influence[k] /= 1 - l.Leverage[k]
+		switch {
+		case l.Influence != nil:
+			influence[k] = l.Influence[k]
+		case l.Leverage != nil:
+			influence[k] = w * (c.Y[i] - l.FittedOut[k]) / (1 - l.Leverage[k])
+		default:
+			influence[k] = w * (c.Y[i] - l.FittedOut[k])
 		}
 		p.N++
 		p.Weight += w

@@ -380,13 +380,17 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 	if peers.err != nil || home.err != nil {
 		return out, nil
 	}
-	// The parts add up only over cases that both comparisons cover.
-	keep, partial := make([]bool, len(in)), false
-	for k := range keep {
-		keep[k] = (peers.e.Covered == nil || peers.e.Covered[k]) && (home.e.Covered == nil || home.e.Covered[k])
-		partial = partial || !keep[k]
-	}
-	if partial {
+	// The parts add up only over cases that both comparisons cover. A method that
+	// models the cell may then leave out others; in the end both cover all.
+	for peers.err == nil && home.err == nil {
+		keep, partial := make([]bool, len(peers.c.In)), false
+		for k := range keep {
+			keep[k] = (peers.e.Covered == nil || peers.e.Covered[k]) && (home.e.Covered == nil || home.e.Covered[k])
+			partial = partial || !keep[k]
+		}
+		if !partial {
+			break
+		}
 		var err error
 		if peers, err = ask(peers.c.Restrict(keep)); err != nil {
 			return nil, err

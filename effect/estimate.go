@@ -153,6 +153,7 @@ const (
 	RefusalNoHome         = "no_one_else_at_home"
 	RefusalFewComparators = "too_few_comparators"
 	RefusalConfounded     = "confounded_with_municipality"
+	RefusalNotShare       = "not_a_share"
 	RefusalNotAligned     = "not_aligned"
 	RefusalCannotBalance  = "cannot_balance"
 )
