@@ -26,7 +26,7 @@ func TestDataDictionary(t *testing.T) {
 		step   string
 		tables []string
 	}{
-		{"measure", []string{"rejects", "counts", "attrition", "cases", "covariates", "outcomes", "peer_strata"}},
+		{"measure", []string{"rejects", "counts", "attrition", "cases", "covariates", "outcomes", "signals", "peer_strata"}},
 		{"estimate", []string{"peers", "estimates"}},
 		{"benchmark", []string{"benchmark", "diagnostics", "profile", "league"}},
 		{"settle", []string{"settlement", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
