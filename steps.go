@@ -393,7 +393,7 @@ func Benchmark(estimates []effect.Estimate) Benchmarked {
 // file. It uses the minimum n, the confidence and the share uncovered that the
 // comparison does.
 func Profile(c *Config, obs *effect.Observations, benchmark []effect.BenchmarkRow) (*Profiled, error) {
-	rows, league := profile.DefaultOptions(), profile.DefaultLeague(c.Compare.classes()...)
+	rows, league := profile.DefaultOptions(), profile.DefaultLeague(classes(c.Compare.Classes)...)
 	if c.Compare.Confidence != 0 {
 		rows.Confidence, league.Confidence = c.Compare.Confidence, c.Compare.Confidence
 	}
