@@ -30,6 +30,7 @@ type Config struct {
 	Cohort   Cohort   `yaml:"cohort" doc:"which participations are analysed"`
 	Outcomes []Asked  `yaml:"outcomes" doc:"what is asked of every participation"`
 	History  *History `yaml:"history,omitempty" doc:"covariates from the spells before referral; left out: 52 weeks back, benefit runs followed for 260 weeks over breaks of 28 days"`
+	Signals  *bool    `yaml:"signals,omitempty" doc:"write the signals of gaming per participation; left out: true"`
 	Peers    *Peers   `yaml:"peers,omitempty" doc:"which municipalities are comparable; left out: none, so that only comparisons at home are made"`
 	Compare  Compare  `yaml:"compare" doc:"with whom and how cells are compared"`
 	Terms    []string `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
@@ -90,7 +91,7 @@ type Compare struct {
 	Methods      []MethodName         `yaml:"methods" doc:"methods of estimation: strata, regression"`
 	Covariates   []string             `yaml:"covariates,omitempty" doc:"what regression adjusts for: columns of persons and participations, age, and what history gives"`
 	Classes      []Class              `yaml:"classes,omitempty" doc:"what strata classifies by"`
-	Also         []effect.Comparators `yaml:"also,omitempty" doc:"comparators beside the peers and everybody else at home: other_providers, own_projects"`
+	Also         []effect.Comparators `yaml:"also,omitempty" doc:"comparators beside the peers and everybody else at home: other_providers, own_projects, without_offer (people on benefit without an offer: table caseload)"`
 	ByPackage    bool                 `yaml:"by_package,omitempty" doc:"estimate each offer package of a provider too"`
 	MinN         int                  `yaml:"min_n,omitempty" doc:"cases needed to rate a cell; left out: 30"`
 	Confidence   float64              `yaml:"confidence,omitempty" doc:"confidence of the intervals; left out: 0.95"`
@@ -158,6 +159,9 @@ func (c *Config) resolve(path string) string {
 	return filepath.Join(filepath.Dir(c.Path), path)
 }
 
+// signals says whether the signals of gaming are read.
+func (c *Config) signals() bool { return c.Signals == nil || *c.Signals }
+
 // history says which covariates are read off the spells.
 func (c *Config) history() effect.History {
 	if h := c.History; h != nil {
@@ -179,7 +183,7 @@ func (c *Config) placebo() int {
 
 // Study is what the run file asks of the cases.
 func (c *Config) Study() effect.Study {
-	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: c.history(), Placebo: c.placebo(), Signals: true}
+	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: c.history(), Placebo: c.placebo(), Signals: c.signals()}
 	s.Cohort = effect.Cohort{Period: c.Cohort.Period, Take: cmp.Or(c.Cohort.Take, effect.TakeFirst)}
 	if c.Cohort.From != nil {
 		s.Cohort.Period = effect.Period{Start: *c.Cohort.From, End: *c.Cohort.To}
@@ -221,6 +225,9 @@ func (c *Config) amounts() (hours, kroner bool) {
 	}
 	return hours, kroner
 }
+
+// controls says whether people on benefit without an offer are compared with.
+func (c *Config) controls() bool { return slices.Contains(c.Compare.Also, effect.WithoutOffer) }
 
 // IngestOptions say how the dataset is read: the mapping, and the covariates
 // that no history gives.

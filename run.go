@@ -20,7 +20,7 @@ import (
 func resultsOf(s Step) []string {
 	switch s {
 	case StepMeasure:
-		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates, TableOutcomes, TableSignals, TablePeerStrata}
+		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates, TableOutcomes, TableSignals, TablePeerStrata, TableControls, TableControlled}
 	case StepEstimate:
 		return []string{TablePeers, TableEstimates}
 	case StepBenchmark:
@@ -28,6 +28,11 @@ func resultsOf(s Step) []string {
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
+}
+
+// onRequest says whether a table is written only where the run file asks for it.
+func onRequest(table string) bool {
+	return table == TableSignals || table == TableControls || table == TableControlled
 }
 
 // steps lists the steps in order.
@@ -122,15 +127,13 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	}
 	m.Results = append(m.Results, f.results...)
 	var stale []string
+	// A table that this run did not make would be taken for one of it.
 	for _, s := range steps() {
-		if !slices.Contains(m.Steps, s) {
-			for _, t := range resultsOf(s) {
-				stale = append(stale, t+".parquet")
-			}
-		}
 		for _, t := range resultsOf(s) {
-			if !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == t+".csv" }) {
-				stale = append(stale, t+".csv")
+			for _, name := range []string{t + ".parquet", t + ".csv"} {
+				if !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == name }) {
+					stale = append(stale, name)
+				}
 			}
 		}
 	}
@@ -182,7 +185,13 @@ func (j *job) tables(s Step) []*ingest.Table {
 	case StepMeasure:
 		t := []*ingest.Table{
 			rowTable(TableRejects, r.Rejects), rowTable(TableCounts, r.Counts), rowTable(TableAttrition, r.Observations.Attrition),
-			outcomeTable(r.Observations), signalTable(r.Observations), strataTable(r.Strata, r.Classes),
+			outcomeTable(r.Observations), strataTable(r.Strata, r.Classes),
+		}
+		if r.Observations.Signals != nil {
+			t = append(t, signalTable(r.Observations))
+		}
+		if r.Observations.Controls != nil {
+			t = append(t, controlTables(r.Observations.Controls)...)
 		}
 		return append(t, caseTables(r.Observations.Cases)...)
 	case StepEstimate:
@@ -282,13 +291,28 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	}
 	r := j.result
 	tables := map[string]*ingest.Table{}
-	for _, name := range []string{TableCases, TableCovariates, TableOutcomes, TableSignals, TableAttrition, TableRejects, TableCounts} {
+	for _, name := range []string{TableCases, TableCovariates, TableOutcomes, TableAttrition, TableRejects, TableCounts} {
 		if tables[name], err = readTable(ctx, j.out, name); err != nil {
+			return nil, err
+		}
+	}
+	if j.c.signals() {
+		if tables[TableSignals], err = readTable(ctx, j.out, TableSignals); err != nil {
 			return nil, err
 		}
 	}
 	if r.Observations, err = readObservations(m.AsOf, j.c.placebo(), tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableSignals], tables[TableAttrition]); err != nil {
 		return nil, err
+	}
+	if j.c.controls() {
+		for _, name := range []string{TableControls, TableControlled} {
+			if tables[name], err = readTable(ctx, j.out, name); err != nil {
+				return nil, err
+			}
+		}
+		if r.Observations.Controls, err = readObservations(m.AsOf, j.c.placebo(), tables[TableControls], tables[TableCovariates], tables[TableControlled], nil, nil); err != nil {
+			return nil, err
+		}
 	}
 	if r.Rejects, err = ingest.ToRows[ingest.Reject](tables[TableRejects]); err != nil {
 		return nil, err

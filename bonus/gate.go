@@ -39,17 +39,6 @@ const (
 	NotApplicable GateState = "NOT_APPLICABLE"
 )
 
-// atMost says whether a diagnostic passes at or below its threshold; the others
-// pass at or above it.
-func atMost(name effect.DiagnosticName) bool {
-	return name == effect.DiagUncovered || name == effect.DiagMaxWeight
-}
-
-// isShare says whether a diagnostic lies between 0 and 1.
-func isShare(name effect.DiagnosticName) bool {
-	return name == effect.DiagUncovered || name == effect.DiagFollowUp || name == effect.DiagDatedCovariates || name == effect.DiagMaxWeight
-}
-
 func (g *Gate) check(c *checker, path string) {
 	for _, name := range effect.DiagnosticNames() {
 		threshold, ok := g.Require[Diagnostic(name)]
@@ -57,7 +46,7 @@ func (g *Gate) check(c *checker, path string) {
 			continue
 		}
 		r := threshold.Rat()
-		if r.Sign() < 0 || isShare(name) && r.Cmp(big.NewRat(1, 1)) > 0 {
+		if r.Sign() < 0 || name.IsShare() && r.Cmp(big.NewRat(1, 1)) > 0 {
 			c.fault(path+".require."+string(name), "%s is no threshold for %s: shares lie between 0 and 1, counts are not negative", threshold, name)
 		}
 	}
@@ -82,7 +71,7 @@ func (g *Gate) judge(measured map[effect.DiagnosticName]*effect.Diagnostic) (row
 			Diagnostic: name, Measured: math.NaN(), Passes: "at_least", Threshold: limit,
 			State: NotEvaluated, Reason: "nobody measured it",
 		}
-		if atMost(name) {
+		if name.AtMost() {
 			row.Passes = "at_most"
 		}
 		if d := measured[name]; d != nil {
@@ -95,7 +84,7 @@ func (g *Gate) judge(measured map[effect.DiagnosticName]*effect.Diagnostic) (row
 			case value != nil:
 				row.State, row.Reason = Fail, ""
 				order := value.Cmp(threshold.Rat())
-				if order == 0 || (order < 0) == atMost(name) {
+				if order == 0 || (order < 0) == name.AtMost() {
 					row.State = Pass
 				}
 			}

@@ -59,6 +59,9 @@ func (d Design) validate(obs *Observations, methods []Method) error {
 			}
 		}
 	}
+	if slices.Contains(d.Also, WithoutOffer) && obs.Controls == nil {
+		errs = append(errs, fmt.Errorf("%w: %s needs people on benefit without an offer (table caseload)", ErrDesign, WithoutOffer))
+	}
 	records := map[string]bool{}
 	for i, c := range obs.Cases.Municipality.Codes {
 		if len(obs.Results) > 0 && obs.Results[0].Reason[i] != ReasonOutsidePeriod {
@@ -82,10 +85,14 @@ type group struct{ scheme, group int32 }
 
 // sample is the analysed cases of one outcome, by match group and municipality.
 type sample struct {
+	cases   *Cases
 	result  *Result
 	members map[group]map[string][]int32
-	strata  map[string][]StratumTotal // scheme, group and municipality, joined
-	repeats bool                      // some person has several analysed cases
+	// controls are people without an offer, who stand behind the cases.
+	controls map[group]map[string][]int32
+	strata   map[string][]StratumTotal // scheme, group and municipality, joined
+	repeats  bool                      // some person has several analysed cases
+	frames   *frames
 }
 
 // Estimates sets every cell against its comparators by every method, for every
@@ -108,8 +115,27 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 		indexes = append(indexes, obs.Cases.cells(true))
 	}
 	var tasks []task
-	for k := range obs.Results {
-		s := newSample(obs, &obs.Results[k], d)
+	n, all := obs.Cases.Len(), obs
+	if slices.Contains(d.Also, WithoutOffer) {
+		all = obs.join(obs.Controls)
+	}
+	// Controls have frames of their own, so that they move nothing else.
+	shared, before := newFrames(obs), (*frames)(nil)
+	if obs.Cases.Placebo != nil {
+		before = newFrames(&Observations{Cases: obs.Cases.lagged(), Results: obs.Results})
+	}
+	samples := make([]*sample, 0, 2*len(obs.Results))
+	for k := range all.Results {
+		s := newSample(all.Cases, n, &all.Results[k], d)
+		s.frames = shared
+		samples = append(samples, s)
+		if all.Cases.Placebo != nil {
+			s := newSample(all.Cases.lagged(), n, all.Cases.placebo(&all.Results[k]), d)
+			s.frames = before
+			samples = append(samples, s)
+		}
+	}
+	for _, s := range samples {
 		for level, ix := range indexes {
 			rows := make([][]int32, len(ix.list))
 			all := make([][]int32, len(ix.list))
@@ -169,22 +195,27 @@ func each(ctx context.Context, n int, f func(int) error) error {
 	return ctx.Err()
 }
 
-func newSample(obs *Observations, r *Result, d Design) *sample {
-	s := &sample{result: r, members: map[group]map[string][]int32{}, strata: map[string][]StratumTotal{}}
-	c := obs.Cases
+// newSample sorts the analysed cases, of which the first n are participations.
+func newSample(c *Cases, n int, r *Result, d Design) *sample {
+	s := &sample{cases: c, result: r, members: map[group]map[string][]int32{}, controls: map[group]map[string][]int32{}, strata: map[string][]StratumTotal{}}
 	seen := make([]bool, len(c.Persons))
 	for i, ok := range r.Complete {
 		if !ok {
 			continue
 		}
-		s.repeats = s.repeats || seen[c.Person[i]]
-		seen[c.Person[i]] = true
+		of := s.members
+		if i >= n {
+			of = s.controls
+		} else {
+			s.repeats = s.repeats || seen[c.Person[i]]
+			seen[c.Person[i]] = true
+		}
 		g := group{c.MatchScheme.Codes[i], c.MatchGroup.Codes[i]}
-		if s.members[g] == nil {
-			s.members[g] = map[string][]int32{}
+		if of[g] == nil {
+			of[g] = map[string][]int32{}
 		}
 		m := c.Municipality.At(i)
-		s.members[g][m] = append(s.members[g][m], int32(i))
+		of[g][m] = append(of[g][m], int32(i))
 	}
 	for _, t := range d.Strata {
 		if t.Outcome == r.Outcome {
@@ -198,13 +229,18 @@ func newSample(obs *Observations, r *Result, d Design) *sample {
 func strataKey(parts ...string) string { return strings.Join(parts, "\x00") }
 
 // compare builds the comparison of a cell with one kind of comparators.
-func (d Design) compare(obs *Observations, s *sample, cell Cell, in, all []int32, kind Comparators) *Comparison {
-	cases := obs.Cases
+func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators) *Comparison {
+	cases := s.cases
 	c := &Comparison{
 		Outcome: s.result.Outcome, Unit: s.result.Unit, Cell: cell, Comparators: kind,
-		Cases: cases, Y: s.result.Value, In: in, Repeats: s.repeats,
+		Cases: cases, Y: s.result.Value, In: in, Repeats: s.repeats, frames: s.frames,
 	}
 	g := group{cases.MatchScheme.Code(cell.MatchScheme), cases.MatchGroup.Code(cell.MatchGroup)}
+	if kind == WithoutOffer {
+		c.Repeats, c.frames = true, nil
+		c.Out = sameMonths(cases, s.controls[g][cell.Municipality], in)
+		return c
+	}
 	where := []string{cell.Municipality}
 	if kind == Peers {
 		where = slices.DeleteFunc(slices.Clone(d.Peers[cell.Municipality]), func(m string) bool { return m == cell.Municipality })
@@ -245,6 +281,15 @@ func (d Design) compare(obs *Observations, s *sample, cell Cell, in, all []int32
 	return c
 }
 
+// sameMonths keeps the rows referred in a month in which one of the cell's was.
+func sameMonths(cases *Cases, rows, in []int32) []int32 {
+	months := map[string]bool{}
+	for _, i := range in {
+		months[cases.Referral[i].Month()] = true
+	}
+	return slices.DeleteFunc(slices.Clone(rows), func(i int32) bool { return !months[cases.Referral[i].Month()] })
+}
+
 // EarliestOfPerson keeps each person's earliest participation (ties: lowest id)
 // of the rows given; it may reuse their slice.
 func EarliestOfPerson(cases *Cases, rows []int32) []int32 {
@@ -271,11 +316,20 @@ const (
 func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell Cell, in, all []int32, m Method) ([]Estimate, error) {
 	row := Estimate{Outcome: s.result.Outcome, Unit: s.result.Unit, Cell: cell, Method: m.Name(), Support: SupportOwn}
 	row.Figures = counts(s.result, in, d.Confidence)
-	row.Certificate = Certificate{FollowUp: followUp(s.result, all, obs.AsOf), Dated: dated(obs.Cases, m.Uses())}
+	row.Certificate = attended(s.result, all, obs.AsOf)
+	row.Dated = dated(s.cases, m.Uses())
 	type answer struct {
-		c   *Comparison
-		e   Expectation
-		err error
+		c       *Comparison
+		e       Expectation
+		balance imbalance
+		err     error
+	}
+	figures := func(kind Comparators, a answer) Estimate {
+		row := d.figures(row, kind, a.e, a.err)
+		if row.NComparators > 0 {
+			row.MeanSMD, row.WorstSMD, row.WorstTerm, row.VarianceRatio = Round(a.balance.means), Round(a.balance.worst), a.balance.worstOf, Round(a.balance.varianceRatio)
+		}
+		return row
 	}
 	ask := func(c *Comparison) (answer, error) {
 		a := answer{c: c}
@@ -286,8 +340,13 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 			a.err = &Refusal{RefusalFewCases, "the cell has fewer cases than the minimum", "wait for more cases, or look at a wider cell"}
 		case len(c.Out) == 0 && len(c.Strata) == 0:
 			a.err = &Refusal{RefusalNoComparators, "nobody is left to compare with", "declare other comparators or peers"}
+		case c.Comparators == WithoutOffer && !(slices.Contains(m.Uses(), ReferralMonth) && slices.Contains(m.Uses(), ElapsedBenefit)):
+			a.err = &Refusal{RefusalNotAligned, "people without an offer are comparable at the same month and benefit duration only", "let the method adjust for referral_month and elapsed_benefit_weeks"}
 		default:
 			a.e, a.err = m.Expect(ctx, c)
+		}
+		if a.err == nil {
+			a.balance = a.e.certify(c, m.Uses())
 		}
 		if a.err == nil && a.e.N < d.MinN {
 			a.err = &Refusal{RefusalFewCases, "fewer cases than the minimum have comparators", "use coarser classes or more peers"}
@@ -309,12 +368,12 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 		if _, twice := answers[kind]; twice {
 			continue
 		}
-		a, err := ask(d.compare(obs, s, cell, in, all, kind))
+		a, err := ask(d.compare(s, cell, in, all, kind))
 		if err != nil {
 			return nil, err
 		}
 		answers[kind] = a
-		out = append(out, d.figures(row, kind, a.e, a.err))
+		out = append(out, figures(kind, a))
 	}
 	peers, home := answers[Peers], answers[Home]
 	if peers.err != nil || home.err != nil {
@@ -339,7 +398,7 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 		return out, nil
 	}
 	row.Support = SupportCommon
-	return append(out, d.figures(row, Peers, peers.e, nil), d.figures(row, Home, home.e, nil)), nil
+	return append(out, figures(Peers, peers), figures(Home, home)), nil
 }
 
 // counts are the figures that need no comparators.
@@ -354,20 +413,31 @@ func counts(r *Result, in []int32, confidence float64) Figures {
 	return f
 }
 
-// followUp is the share of the cell's cohort cases with an ended window for
-// which the registers tell what happened; death and emigration are known.
-func followUp(r *Result, all []int32, asOf Date) float64 {
-	var ended, known float64
+// attended starts a certificate with what became of the cell's cohort: for how
+// many ended windows the registers tell what happened (death and emigration are
+// known), and how many were lost, by cause.
+func attended(r *Result, all []int32, asOf Date) Certificate {
+	var ended, known, left, noClock float64
 	for _, i := range all {
+		if r.Reason[i] == ReasonNoClock {
+			noClock++
+		}
 		if r.WindowEnd[i] == NoDate || r.WindowEnd[i] > asOf {
 			continue
 		}
 		ended++
+		if r.Reason[i] == ReasonLeft {
+			left++
+		}
 		if r.Followed[i] || r.Reason[i] == ReasonLeft {
 			known++
 		}
 	}
-	return Round(known / ended)
+	return Certificate{
+		FollowUp: Round(known / ended), LeftShare: Round(left / ended), NoClockShare: Round(noClock / float64(len(all))),
+		MeanSMD: nan, WorstSMD: nan, VarianceRatio: nan,
+		EffectiveN: nan, MaxWeight: nan, VarCell: nan, VarComparators: nan, Sigma2B: nan, VarPeer: nan, SumW2: nan,
+	}
 }
 
 func dated(cases *Cases, uses []string) float64 {
@@ -437,7 +507,6 @@ func weighty(parts []MunicipalityPart) int {
 func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused error) Estimate {
 	row.Comparators = kind
 	c := &row.Certificate
-	c.EffectiveN, c.MaxWeight, c.VarCell, c.VarComparators, c.Sigma2B, c.SumW2 = nan, nan, nan, nan, nan, nan
 	if r, ok := AsRefusal(refused); ok {
 		row.Refusal = r.Code
 		return row
@@ -449,10 +518,11 @@ func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused e
 	}
 	c.VarCell, c.VarComparators = Round(e.VarCell), Round(e.VarComparators)
 	c.Rank, c.Columns, c.Converged = int64(e.Rank), int64(e.Columns), e.Converged
+	c.Rung, c.ScoreNorm = e.Rung, Round(e.ScoreNorm)
 	c.Warnings = strings.Join(e.Warnings, ";")
 	if kind == Peers {
-		sigma2, sumW2 := e.between()
-		c.Sigma2B, c.SumW2 = Round(sigma2), Round(sumW2)
+		b := e.between()
+		c.Sigma2B, c.VarPeer, c.SumW2 = Round(b.sigma2), Round(b.varPeer), Round(b.sumW2)
 	}
 	row.NCompared, row.Expected = int64(e.N), Round(e.Expected)
 	v := c.variance(row.NCompared)

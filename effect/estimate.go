@@ -17,11 +17,12 @@ const (
 	Home           Comparators = "home"            // other providers and own projects in the cell's municipality
 	OtherProviders Comparators = "other_providers" // other providers in the cell's municipality
 	OwnProjects    Comparators = "own_projects"    // own projects of the cell's municipality
+	WithoutOffer   Comparators = "without_offer"   // people on benefit in the cell's municipality without an offer; see [Caseload.Controls]
 )
 
 // Names lists the comparators that can be asked for beside peers and home.
 func (Comparators) Names() []string {
-	return []string{string(OtherProviders), string(OwnProjects)}
+	return []string{string(OtherProviders), string(OwnProjects), string(WithoutOffer)}
 }
 
 // Part says which part of the difference a figure is.
@@ -69,7 +70,7 @@ type Estimate struct {
 	Unit    Unit   `col:"unit" doc:"share or days"`
 	Cell
 	Method      string      `col:"method" doc:"method of estimation"`
-	Comparators Comparators `col:"comparators" doc:"peers, home, other_providers or own_projects"`
+	Comparators Comparators `col:"comparators" doc:"peers, home, other_providers, own_projects or without_offer"`
 	Support     string      `col:"support" doc:"own: every case with these comparators; common: cases that have both peers and home"`
 	Figures
 	Certificate
@@ -84,12 +85,21 @@ type Certificate struct {
 	VarCell        float64 `col:"var_cell" doc:"variance from the persons of the cell"`
 	VarComparators float64 `col:"var_comparators" doc:"variance from the comparator persons"`
 	Sigma2B        float64 `col:"sigma2_between" doc:"variance between comparator municipalities after adjustment; null within one municipality"`
+	VarPeer        float64 `col:"var_peer" doc:"harmonic mean over the peers of sigma2_between plus the sampling variance of a peer's mean residual: how surely sigma2_between is known; null within one municipality"`
 	SumW2          float64 `col:"sum_w2" doc:"sum of squared municipality shares of the comparator weight"`
 	Rank           int64   `col:"rank" doc:"rank of the model, or number of strata used"`
 	Columns        int64   `col:"columns" doc:"columns of the model before aliased ones were set aside, or number of strata in the cell"`
+	MeanSMD        float64 `col:"mean_smd" doc:"worst standardised difference between the cell and its weighted comparators in the covariates used"`
+	WorstSMD       float64 `col:"worst_smd" doc:"the same over the covariates, their squares, zeros and pairwise products, whatever the method balanced; null where the comparators are known in aggregate only"`
+	WorstTerm      string  `col:"worst_term" doc:"what differs most"`
+	VarianceRatio  float64 `col:"variance_ratio" doc:"worst ratio of a number's variances in cell and comparators, turned to be 1 or more"`
 	FollowUp       float64 `col:"follow_up" doc:"share of the cell's ended windows whose follow-up is known"`
+	LeftShare      float64 `col:"left_share" doc:"share of the cell's ended windows lost to death or emigration"`
+	NoClockShare   float64 `col:"no_clock_share" doc:"share of the cell's cohort without a day to count from"`
 	Dated          float64 `col:"dated_covariates" doc:"share of the covariates used that are dated or fixed; 1 when none is used"`
 	Converged      bool    `col:"converged" doc:"the fit reached its tolerance (always true where nothing is iterated)"`
+	ScoreNorm      float64 `col:"score_norm" doc:"largest imbalance left in what was balanced, in standard deviations of the comparators; 0 where nothing is iterated"`
+	Rung           string  `col:"rung" doc:"classes that are exact beside the match group, as in referral_quarter, sex; empty for the match group alone"`
 	Warnings       string  `col:"warnings" doc:"codes of what to know, separated by semicolons"`
 }
 
@@ -118,35 +128,6 @@ type Diagnostic struct {
 	NotApplicable string `col:"not_applicable" doc:"why the diagnostic does not apply, empty otherwise"`
 }
 
-// DiagnosticName names a diagnostic.
-type DiagnosticName string
-
-// The diagnostics that terms can require.
-const (
-	DiagN               DiagnosticName = "n"                // cases in the cell, at least
-	DiagFollowUp        DiagnosticName = "follow_up"        // share of ended windows whose follow-up is known, at least
-	DiagUncovered       DiagnosticName = "uncovered_share"  // share of the cell without comparators, at most
-	DiagPeers           DiagnosticName = "peers"            // peer municipalities that carry weight, at least
-	DiagDatedCovariates DiagnosticName = "dated_covariates" // share of the covariates used that are dated or fixed, at least
-	DiagOverlap         DiagnosticName = "overlap"          // effective comparators over max(50, cases compared), at least
-	DiagMaxWeight       DiagnosticName = "max_weight"       // largest weight share of one comparator, at most
-	DiagEffectivePeers  DiagnosticName = "effective_peers"  // effective number of peer municipalities, 1 / sum of squared shares, at least
-)
-
-// DiagnosticNames lists the diagnostics in their fixed order.
-func DiagnosticNames() []DiagnosticName {
-	return []DiagnosticName{DiagN, DiagFollowUp, DiagUncovered, DiagPeers, DiagDatedCovariates, DiagOverlap, DiagMaxWeight, DiagEffectivePeers}
-}
-
-// Names lists the diagnostics.
-func (DiagnosticName) Names() []string {
-	var out []string
-	for _, n := range DiagnosticNames() {
-		out = append(out, string(n))
-	}
-	return out
-}
-
 // Refusal is the typed answer of a method that has no figure to give. It is
 // also what an estimate's Refusal column holds the code of.
 type Refusal struct {
@@ -172,6 +153,8 @@ const (
 	RefusalNoHome         = "no_one_else_at_home"
 	RefusalFewComparators = "too_few_comparators"
 	RefusalConfounded     = "confounded_with_municipality"
+	RefusalNotAligned     = "not_aligned"
+	RefusalCannotBalance  = "cannot_balance"
 )
 
 // AsRefusal returns the refusal in an error's chain.
@@ -219,7 +202,13 @@ type Expectation struct {
 	// taken as 1, for methods that adjust for nothing.
 	Visible   float64
 	Converged bool
-	Warnings  []string
+	// ScoreNorm is the largest imbalance left in what was balanced, in standard
+	// deviations of the comparators; 0 where nothing is iterated.
+	ScoreNorm float64
+	// Rung names the classes that are exact beside the match group, joined by
+	// commas; "" for the match group alone, and for methods without a ladder.
+	Rung     string
+	Warnings []string
 	// Out are the comparators that were used, ascending, and Weights their weights,
 	// from which the certificate is worked out again. Nil where some comparators
 	// are known in aggregate only. The slices are not changed by anybody.
