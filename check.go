@@ -42,9 +42,9 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 		fault("history.placebo", "give 0 to 520 weeks; 0 turns it off")
 	}
 	numbers := append(c.history().Names(), "age")
-	for i, class := range c.Compare.Classes {
+	for _, class := range c.Compare.classified() {
 		if len(class.Cuts) == 0 && class.Covariate != effect.ReferralQuarter && class.Covariate != effect.ReferralMonth && slices.Contains(numbers, class.Covariate) {
-			fault(fmt.Sprintf("compare.classes[%d]", i), "%s is a number: give the cuts of its classes, as in cuts: [30, 50]", class.Covariate)
+			fault(class.path, "%s is a number: give the cuts of its classes, as in cuts: [30, 50]", class.Covariate)
 		}
 	}
 }

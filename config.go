@@ -88,8 +88,9 @@ type Peers struct {
 
 // Compare says with whom and how cells are compared.
 type Compare struct {
-	Methods      []MethodName         `yaml:"methods" doc:"methods of estimation: strata, regression"`
-	Covariates   []string             `yaml:"covariates,omitempty" doc:"what regression adjusts for: columns of persons and participations, age, and what history gives"`
+	Methods      []MethodName         `yaml:"methods" doc:"methods of estimation: balance, strata, regression"`
+	Covariates   []string             `yaml:"covariates,omitempty" doc:"what balance and regression adjust for: columns of persons and participations, age, and what history gives"`
+	Balance      BalanceOptions       `yaml:"balance,omitempty" doc:"how balance is done, where not within the match group alone"`
 	Classes      []Class              `yaml:"classes,omitempty" doc:"what strata classifies by"`
 	Also         []effect.Comparators `yaml:"also,omitempty" doc:"comparators beside the peers and everybody else at home: other_providers, own_projects, without_offer (people on benefit without an offer: table caseload)"`
 	ByPackage    bool                 `yaml:"by_package,omitempty" doc:"estimate each offer package of a provider too"`
@@ -98,7 +99,13 @@ type Compare struct {
 	MaxUncovered *float64             `yaml:"max_uncovered,omitempty" doc:"share of a cell without comparators beyond which a method refuses; left out: 0.2"`
 }
 
-// Class is one classification of the strata method.
+// BalanceOptions say how the method balance is done.
+type BalanceOptions struct {
+	Ladder [][]Class     `yaml:"ladder,omitempty" doc:"rungs of exact classes beside the match group, the finest first; the first rung that holds is used, and the match group alone is always the last"`
+	Also   []effect.Term `yaml:"also,omitempty" doc:"what is balanced beside the covariates: squares and zeros of numbers, products of all"`
+}
+
+// Class is one classification: of the strata method, or of a rung of balance.
 type Class struct {
 	Covariate string    `yaml:"covariate" doc:"column of persons or participations, age, or what history gives"`
 	Cuts      []float64 `yaml:"cuts,omitempty" doc:"ascending points at which numbers are cut: 30 and 50 make <30, 30-<50 and >=50"`
@@ -240,7 +247,11 @@ func (c *Config) IngestOptions() ingest.Options {
 	}
 	o.Hours, o.Amounts = c.amounts()
 	derived := c.history().Names()
-	for _, name := range slices.Concat(c.Compare.Covariates, c.classNames(), c.numbers()) {
+	var classified []string
+	for _, class := range c.Compare.classified() {
+		classified = append(classified, class.Covariate)
+	}
+	for _, name := range slices.Concat(c.Compare.Covariates, classified, c.numbers()) {
 		if !slices.Contains(derived, name) && !slices.Contains(o.Covariates, name) {
 			o.Covariates = append(o.Covariates, name)
 		}

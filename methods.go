@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/balance"
 	"github.com/jobeffekt/jobeffekt/effect/regress"
 	"github.com/jobeffekt/jobeffekt/effect/strata"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
@@ -15,6 +16,7 @@ type MethodName string
 
 // The methods.
 const (
+	Balance    MethodName = "balance"
 	Strata     MethodName = "strata"
 	Regression MethodName = "regression"
 )
@@ -31,8 +33,19 @@ type method struct {
 // effect.
 func methods() []method {
 	return []method{
+		{Balance, "covariates", func(c Compare) bool { return len(c.Covariates) > 0 }, func(c Compare) effect.Method {
+			m := balance.Default(c.Covariates...)
+			m.Also = c.Balance.Also
+			for _, rung := range c.Balance.Ladder {
+				m.Ladder = append(m.Ladder, classes(rung))
+			}
+			if c.MaxUncovered != nil {
+				m.MaxUncovered = *c.MaxUncovered
+			}
+			return m
+		}},
 		{Strata, "classes", func(c Compare) bool { return len(c.Classes) > 0 }, func(c Compare) effect.Method {
-			m := strata.Default(c.classes()...)
+			m := strata.Default(classes(c.Classes)...)
 			if c.MaxUncovered != nil {
 				m.MaxUncovered = *c.MaxUncovered
 			}
@@ -95,17 +108,55 @@ func (c Compare) check(fault func(path, format string, args ...any)) {
 	if s := c.MaxUncovered; s != nil && !(*s >= 0 && *s <= 1) {
 		fault("compare.max_uncovered", "a share lies between 0 and 1")
 	}
-	for i, class := range c.Classes {
-		if !slices.IsSorted(class.Cuts) || len(slices.Compact(slices.Clone(class.Cuts))) < len(class.Cuts) {
-			fault(fmt.Sprintf("compare.classes[%d].cuts", i), "cuts must ascend")
+	for _, at := range c.classified() {
+		if cuts := at.Cuts; !slices.IsSorted(cuts) || len(slices.Compact(slices.Clone(cuts))) < len(cuts) {
+			fault(at.path+".cuts", "cuts must ascend")
+		}
+	}
+	c.Balance.check(c, fault)
+}
+
+// check finds what makes no sense in how balance is done.
+func (b BalanceOptions) check(c Compare, fault func(path, format string, args ...any)) {
+	if len(b.Ladder)+len(b.Also) > 0 && !slices.Contains(c.Methods, Balance) {
+		fault("compare.balance", "balance is not among the methods")
+	}
+	for i, rung := range b.Ladder {
+		if len(rung) == 0 {
+			fault(fmt.Sprintf("compare.balance.ladder[%d]", i), "a rung needs a class; the match group alone is always the last rung")
+		}
+	}
+	for i, term := range b.Also {
+		if slices.Contains(b.Also[:i], term) {
+			fault(fmt.Sprintf("compare.balance.also[%d]", i), "this term stands twice")
 		}
 	}
 }
 
-// classes are the classes of the strata method.
-func (c Compare) classes() []effect.Class {
+// placed is a class with its place in the run file.
+type placed struct {
+	Class
+	path string
+}
+
+// classified are the classes of all methods.
+func (c Compare) classified() []placed {
+	var out []placed
+	for i, class := range c.Classes {
+		out = append(out, placed{class, fmt.Sprintf("compare.classes[%d]", i)})
+	}
+	for i, rung := range c.Balance.Ladder {
+		for k, class := range rung {
+			out = append(out, placed{class, fmt.Sprintf("compare.balance.ladder[%d][%d]", i, k)})
+		}
+	}
+	return out
+}
+
+// classes are the classes of a method.
+func classes(list []Class) []effect.Class {
 	var out []effect.Class
-	for _, class := range c.Classes {
+	for _, class := range list {
 		out = append(out, effect.Class{Covariate: class.Covariate, Cuts: class.Cuts})
 	}
 	return out

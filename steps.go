@@ -113,9 +113,9 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	}
 	observers := []*effect.Observer{o}
 	if controls != nil {
-		alike := c.Study()
-		alike.Cohort.Take, alike.Signals = effect.TakeEach, false
-		other, err := effect.NewObserver(alike, controls)
+		study := study
+		study.Cohort.Take, study.Signals, study.Employers = effect.TakeEach, false, nil
+		other, err := effect.NewObserver(study, controls)
 		if err != nil {
 			return nil, err
 		}
@@ -159,7 +159,7 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	m.Observations.Attrition = append(notRead(m), m.Observations.Attrition...)
 	m.Classes = c.classNames()
 	if len(m.Classes) > 0 {
-		m.Strata, err = strata.Totals(m.Observations, c.Compare.classes())
+		m.Strata, err = strata.Totals(m.Observations, classes(c.Compare.Classes))
 	}
 	return m, err
 }

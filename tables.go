@@ -276,8 +276,8 @@ func (p *picker) readPlacebo(weeks int) *effect.Placebo {
 }
 
 // readObservations rebuilds observations as of a day, with a placebo of so many
-// weeks, from the tables of the observe step. Controls have neither signals
-// nor attrition.
+// weeks, from the tables of the observe step. Controls have neither signals nor
+// attrition.
 func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes, signals, attrition *ingest.Table) (*effect.Observations, error) {
 	p := &picker{table: cases}
 	c := &effect.Cases{ID: ids(p.column("participation_id")), Referral: p.column("referral_date").Dates, Start: p.column("start_date").Dates, End: p.column("end_date").Dates}

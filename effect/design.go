@@ -247,16 +247,17 @@ func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators)
 	}
 	// A later participation that the cohort leaves out does not make its person one
 	// of the cell: who is referred again depends on what became of the first.
-	inCell := make(map[int32]bool, len(all))
+	inCell := make([]bool, len(cases.Persons))
 	for _, i := range all {
 		inCell[cases.Person[i]] = true
 	}
-	kin := map[int32]bool{}
+	kin := make([]bool, len(cases.Provider.Levels))
 	if cell.Provider != OwnProvider {
 		for _, p := range append([]string{cell.Provider}, d.Kin[cell.Provider]...) {
-			kin[cases.Provider.Code(p)] = true
+			if code := cases.Provider.Code(p); code >= 0 {
+				kin[code] = true
+			}
 		}
-		delete(kin, -1)
 	}
 	for _, m := range where {
 		from := len(c.Out)
@@ -270,7 +271,7 @@ func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators)
 				c.Out = append(c.Out, i)
 			}
 		}
-		if !d.Repeats {
+		if !d.Repeats && s.repeats {
 			c.Out = append(c.Out[:from], EarliestOfPerson(cases, c.Out[from:])...)
 		}
 		if kind == Peers {

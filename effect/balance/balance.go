@@ -143,23 +143,28 @@ type side struct {
 // fold makes a side of cases; classes numbers their joint classes anew.
 func fold(frame *effect.Frame, rows []int32, cl *effect.Classifier, classes map[int]int32) *side {
 	s := &side{rows: rows, of: make([]int32, len(rows))}
-	index := map[[2]int32]int32{}
+	var index [][]int32 // by class and row of the frame: the pattern, plus 1
+	last, class := -1, int32(0)
 	for k, i := range rows {
-		key := cl.Key(i)
-		class, ok := classes[key]
-		if !ok {
-			class = int32(len(classes))
-			classes[key] = class
+		if key := cl.Key(i); key != last {
+			var ok bool
+			if class, ok = classes[key]; !ok {
+				class = int32(len(classes))
+				classes[key] = class
+			}
+			last = key
 		}
 		at, slot := frame.Row(i), int32(len(s.first))
 		if frame.Folded {
-			old, ok := index[[2]int32{at, class}]
-			if ok {
-				s.of[k] = old
-				s.count[old]++
+			for int(class) >= len(index) {
+				index = append(index, make([]int32, frame.X.N))
+			}
+			if old := index[class][at]; old > 0 {
+				s.of[k] = old - 1
+				s.count[old-1]++
 				continue
 			}
-			index[[2]int32{at, class}] = slot
+			index[class][at] = slot + 1
 		}
 		s.of[k] = slot
 		s.first, s.frame, s.class, s.count = append(s.first, i), append(s.frame, at), append(s.class, class), append(s.count, 1)
@@ -182,7 +187,7 @@ func (s *side) alive() (n float64) {
 // than 5 comparators, and leaves cases of the cell with such a name uncovered,
 // until neither is left. Joint classes count as names. It says whether a name,
 // other than a class, set comparators aside.
-func (m Method) settle(c *effect.Comparison, cell, out *side, classes int) (aside bool) {
+func (m Method) settle(c *effect.Comparison, frame *effect.Frame, cell, out *side, classes int) (aside bool) {
 	names := []func(s *side, k int) int{func(s *side, k int) int { return int(s.class[k]) }}
 	sizes := []int{classes}
 	for _, name := range m.Covariates {
@@ -191,6 +196,9 @@ func (m Method) settle(c *effect.Comparison, cell, out *side, classes int) (asid
 			names = append(names, func(s *side, k int) int { return int(cov.Factor.Codes[s.first[k]]) + 1 })
 			sizes = append(sizes, len(cov.Factor.Levels)+1)
 			continue
+		}
+		if !slices.Contains(frame.Names, name+" = "+effect.MissingClass) {
+			continue // nobody in the group misses it
 		}
 		names = append(names, func(s *side, k int) int {
 			if math.IsNaN(cov.Number[s.first[k]]) {
@@ -240,7 +248,7 @@ func (m Method) rung(c *effect.Comparison, frame *effect.Frame, exact []effect.C
 	}
 	classes := map[int]int32{}
 	cell, out := fold(frame, c.In, cl, classes), fold(frame, c.Out, cl, classes)
-	aside := m.settle(c, cell, out, len(classes))
+	aside := m.settle(c, frame, cell, out, len(classes))
 	covered := cell.alive()
 	switch n := float64(len(c.In)); {
 	case covered == 0:
@@ -402,22 +410,25 @@ func (s *solver) regress(y []float64) (*outcome, bool) {
 	width := len(s.kept)
 	// A second pass on the residuals repairs what the normal equations lose.
 	for range 2 {
-		cross := make([]float64, width)
+		cross, b := make([]float64, width), make([]float64, s.X.P)
+		for j, p := range s.kept {
+			b[p] = o.b[j] * s.perSD[p]
+		}
 		s.each(func(c, lo, hi int) {
-			sum := dense.Sum(hi-lo, width+1, func(sum []float64, a, b int) {
-				z := make([]float64, width)
-				for at := lo + a; at < lo+b; at++ {
-					s.standard(z, c, s.rows[at], s.kept)
-					r := y[s.order[at]] - o.constant[c] - dense.Dot(z, o.b)
-					sum[width] += s.e[at] * r
-					for k, v := range z {
-						sum[k] += s.e[at] * r * v
+			constant := o.constant[c] - dense.Dot(b, s.mean[c])
+			sum := dense.Sum(hi-lo, s.X.P+1, func(sum []float64, from, to int) {
+				for at := lo + from; at < lo+to; at++ {
+					row := s.X.Row(int(s.rows[at]))
+					r := s.e[at] * (y[s.order[at]] - constant - dense.Dot(row, b))
+					sum[s.X.P] += r
+					for k, v := range row {
+						sum[k] += r * v
 					}
 				}
 			})
-			o.constant[c] += sum[width] / s.Share[c]
-			for k := range cross {
-				cross[k] += sum[k]
+			o.constant[c] += sum[s.X.P] / s.Share[c]
+			for j, p := range s.kept {
+				cross[j] += (sum[p] - sum[s.X.P]*s.mean[c][p]) * s.perSD[p]
 			}
 		})
 		for k, v := range o.factor.Solve(cross) {
@@ -442,7 +453,7 @@ func (s *solver) regress(y []float64) (*outcome, bool) {
 func (o *outcome) predict(row []float64, class int) float64 {
 	sum, mean := o.constant[class], o.s.mean[class]
 	for k, p := range o.s.kept {
-		sum += o.b[k] * (row[p] - mean[p]) / o.s.sd[p]
+		sum += o.b[k] * (row[p] - mean[p]) * o.s.perSD[p]
 	}
 	return sum
 }
@@ -458,17 +469,33 @@ func (o *outcome) visible(e *effect.Expectation, c *effect.Comparison, out *side
 		index[c.Cases.Municipality.Code(p.Municipality)] = int32(j)
 	}
 	classes := len(s.Share)
-	pull := dense.Sum(len(c.Out), k*(width+classes), func(sum []float64, lo, hi int) {
+	// Of a pattern that many cases have, each municipality's are taken at once.
+	rows, place, times := of, make([]int32, len(of)), weights
+	for n, i := range c.Out {
+		place[n] = index[c.Cases.Municipality.Codes[i]]
+	}
+	if patterns := len(out.first); k*patterns < len(of) {
+		held := make([]float64, k*patterns)
+		for n, at := range of {
+			held[int(place[n])*patterns+int(at)] += weights[n]
+		}
+		rows, place, times = nil, nil, nil
+		for n, w := range held {
+			if w > 0 {
+				rows, place, times = append(rows, int32(n%patterns)), append(place, int32(n/patterns)), append(times, w)
+			}
+		}
+	}
+	pull := dense.Sum(len(rows), k*(width+classes), func(sum []float64, lo, hi int) {
 		z := make([]float64, width)
 		for n := lo; n < hi; n++ {
-			w := weights[n]
-			class := int(out.class[of[n]])
-			mine := sum[int(index[c.Cases.Municipality.Codes[c.Out[n]]])*(width+classes):]
-			s.standard(z, class, out.frame[of[n]], s.kept)
+			class := out.class[rows[n]]
+			mine := sum[int(place[n])*(width+classes):]
+			s.standard(z, int(class), out.frame[rows[n]], s.kept)
 			for p, v := range z {
-				mine[p] += w * v
+				mine[p] += times[n] * v
 			}
-			mine[width+class] += w
+			mine[width+int(class)] += times[n]
 		}
 	})
 	part := func(j int) (z, share []float64) {

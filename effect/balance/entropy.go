@@ -56,7 +56,7 @@ const (
 	tolerance     = 1e-10 // greatest imbalance, in standard deviations
 	maxIterations = 100
 	aliased       = 1e-11 // share of a column's squared length that its predecessors leave
-	sampleRows    = 16384 // rows from which a first Hessian is taken
+	sampleRows    = 512   // rows for each column from which a first Hessian is taken
 	edge          = 1e-12 // rounding, as a share of a column's size
 )
 
@@ -116,6 +116,7 @@ type solver struct {
 
 	candidates []int     // columns that vary within a class
 	sd         []float64 // of every column
+	perSD      []float64 // 1/sd, 0 where the column is constant
 
 	lambda  []float64 // per unit of every column
 	e       []float64 // q exp(x'lambda - shift of the class)
@@ -326,13 +327,15 @@ func (s *solver) measure() (low, high [][]float64, err error) {
 			sums[k] += v
 		}
 	})
-	s.sd = make([]float64, p)
+	s.sd, s.perSD = make([]float64, p), make([]float64, p)
 	for k := range p {
 		mean := sums[k] / sums[2*p]
 		if math.IsNaN(sums[p+k] - sums[p+k]) {
 			return nil, nil, notFinite("a covariate")
 		}
-		s.sd[k] = math.Sqrt(max(0, sums[p+k]/sums[2*p]-mean*mean))
+		if s.sd[k] = math.Sqrt(max(0, sums[p+k]/sums[2*p]-mean*mean)); s.sd[k] > 0 {
+			s.perSD[k] = 1 / s.sd[k]
+		}
 	}
 	return low, high, nil
 }
@@ -469,7 +472,7 @@ func (s *solver) hessian(columns []int, stride int) dense.Sym {
 func (s *solver) standard(z []float64, class int, k int32, columns []int) {
 	row, mean := s.X.Row(int(k)), s.mean[class]
 	for j, p := range columns {
-		z[j] = (row[p] - mean[p]) / s.sd[p]
+		z[j] = (row[p] - mean[p]) * s.perSD[p]
 	}
 }
 
@@ -483,7 +486,7 @@ func (s *solver) solve(tol float64) error {
 		s.mean[c] = make([]float64, p)
 		s.shift[c] = math.Log(max(1, float64(s.from[c+1]-s.from[c])))
 	}
-	stride := max(1, n/sampleRows)
+	stride := max(1, n/(sampleRows*max(8, p)))
 	if stride > 1 {
 		s.guess(stride)
 	}
@@ -541,7 +544,7 @@ func (s *solver) solve(tol float64) error {
 		for range 40 {
 			copy(trial, s.lambda)
 			for j, k := range s.kept {
-				trial[k] += step * d[j] / s.sd[k]
+				trial[k] += step * d[j] * s.perSD[k]
 			}
 			if s.evaluate(trial) {
 				rounding := 1e-13 * (1 + math.Abs(dual))
