@@ -31,6 +31,7 @@ type Config struct {
 	Cohort      Cohort       `yaml:"cohort" doc:"which participations are analysed"`
 	Outcomes    []Asked      `yaml:"outcomes" doc:"what is asked of every participation"`
 	History     *History     `yaml:"history,omitempty" doc:"covariates from the spells before referral; left out: 52 weeks back, benefit runs followed for 260 weeks over breaks of 28 days"`
+	Signals     *bool        `yaml:"signals,omitempty" doc:"write the signals of gaming per participation; left out: true"`
 	Peers       *Peers       `yaml:"peers,omitempty" doc:"which municipalities are comparable; left out: none, so that only comparisons at home are made"`
 	Compare     Compare      `yaml:"compare" doc:"with whom and how cells are compared"`
 	Sensitivity *Sensitivity `yaml:"sensitivity,omitempty" doc:"look at every difference of the first method in other ways too; left out: in none"`
@@ -177,6 +178,9 @@ func (c *Config) resolve(path string) string {
 	return filepath.Join(filepath.Dir(c.Path), path)
 }
 
+// signals says whether the signals of gaming are read.
+func (c *Config) signals() bool { return c.Signals == nil || *c.Signals }
+
 // history says which covariates are read off the spells.
 func (c *Config) history() effect.History {
 	if h := c.History; h != nil {
@@ -198,7 +202,7 @@ func (c *Config) placebo() int {
 
 // Study is what the run file asks of the cases.
 func (c *Config) Study() effect.Study {
-	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: c.history(), Placebo: c.placebo(), Signals: true}
+	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: c.history(), Placebo: c.placebo(), Signals: c.signals()}
 	s.Cohort = effect.Cohort{Period: c.Cohort.Period, Take: cmp.Or(c.Cohort.Take, effect.TakeFirst)}
 	if c.Cohort.From != nil {
 		s.Cohort.Period = effect.Period{Start: *c.Cohort.From, End: *c.Cohort.To}

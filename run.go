@@ -31,6 +31,11 @@ func resultsOf(s Step) []string {
 	}
 }
 
+// onRequest says whether a table is written only where the run file asks for it.
+func onRequest(table string) bool {
+	return table == TableSignals || table == TableControls || table == TableControlled
+}
+
 // steps lists the steps in order.
 func steps() []Step { return []Step{StepMeasure, StepEstimate, StepBenchmark, StepSettle} }
 
@@ -185,7 +190,10 @@ func (j *job) tables(s Step) []*ingest.Table {
 	case StepMeasure:
 		t := []*ingest.Table{
 			rowTable(TableRejects, r.Rejects), rowTable(TableCounts, r.Counts), rowTable(TableAttrition, r.Observations.Attrition),
-			outcomeTable(r.Observations), signalTable(r.Observations), strataTable(r.Strata, r.Classes),
+			outcomeTable(r.Observations), strataTable(r.Strata, r.Classes),
+		}
+		if r.Observations.Signals != nil {
+			t = append(t, signalTable(r.Observations))
 		}
 		if r.Observations.Controls != nil {
 			t = append(t, controlTables(r.Observations.Controls)...)
@@ -294,8 +302,13 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	}
 	r := j.result
 	tables := map[string]*ingest.Table{}
-	for _, name := range []string{TableCases, TableCovariates, TableOutcomes, TableSignals, TableAttrition, TableRejects, TableCounts} {
+	for _, name := range []string{TableCases, TableCovariates, TableOutcomes, TableAttrition, TableRejects, TableCounts} {
 		if tables[name], err = readTable(ctx, j.out, name); err != nil {
+			return nil, err
+		}
+	}
+	if j.c.signals() {
+		if tables[TableSignals], err = readTable(ctx, j.out, TableSignals); err != nil {
 			return nil, err
 		}
 	}
