@@ -32,6 +32,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 		c.Peers.check(fault)
 	}
 	c.Compare.check(fault)
+	c.checkWatch(fault)
 	if s := c.Input.MaxRejectShare; s != nil && !(*s >= 0 && *s <= 1) {
 		fault("input.max_reject_share", "a share lies between 0 and 1")
 	}
@@ -41,6 +42,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	if p := c.placebo(); p < 0 || p > 520 {
 		fault("history.placebo", "give 0 to 520 weeks; 0 turns it off")
 	}
+	c.checkSensitivity(fault)
 	numbers := append(c.history().Names(), "age")
 	for _, class := range c.Compare.classified() {
 		if len(class.Cuts) == 0 && class.Covariate != effect.ReferralQuarter && class.Covariate != effect.ReferralMonth && slices.Contains(numbers, class.Covariate) {

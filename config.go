@@ -26,13 +26,15 @@ type Config struct {
 	AsOf    effect.Date `yaml:"as_of" doc:"last day that counts, inclusive"`
 	Formats []Format    `yaml:"formats,omitempty" doc:"formats of the result tables beside parquet"`
 
-	Input    Input    `yaml:"input,omitempty" doc:"how the dataset's columns and codes map to the contract"`
-	Cohort   Cohort   `yaml:"cohort" doc:"which participations are analysed"`
-	Outcomes []Asked  `yaml:"outcomes" doc:"what is asked of every participation"`
-	History  *History `yaml:"history,omitempty" doc:"covariates from the spells before referral; left out: 52 weeks back, benefit runs followed for 260 weeks over breaks of 28 days"`
-	Peers    *Peers   `yaml:"peers,omitempty" doc:"which municipalities are comparable; left out: none, so that only comparisons at home are made"`
-	Compare  Compare  `yaml:"compare" doc:"with whom and how cells are compared"`
-	Terms    []string `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
+	Input       Input        `yaml:"input,omitempty" doc:"how the dataset's columns and codes map to the contract"`
+	Cohort      Cohort       `yaml:"cohort" doc:"which participations are analysed"`
+	Outcomes    []Asked      `yaml:"outcomes" doc:"what is asked of every participation"`
+	History     *History     `yaml:"history,omitempty" doc:"covariates from the spells before referral; left out: 52 weeks back, benefit runs followed for 260 weeks over breaks of 28 days"`
+	Peers       *Peers       `yaml:"peers,omitempty" doc:"which municipalities are comparable; left out: none, so that only comparisons at home are made"`
+	Compare     Compare      `yaml:"compare" doc:"with whom and how cells are compared"`
+	Sensitivity *Sensitivity `yaml:"sensitivity,omitempty" doc:"look at every difference of the first method in other ways too; left out: in none"`
+	Watch       *Watch       `yaml:"watch,omitempty" doc:"by what creaming, parking and the indicators of gaming are counted; left out: see its fields"`
+	Terms       []string     `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
 
 	// Path is the run file's own path; the paths in it are relative to its folder.
 	Path string `yaml:"-"`
@@ -186,7 +188,7 @@ func (c *Config) placebo() int {
 
 // Study is what the run file asks of the cases.
 func (c *Config) Study() effect.Study {
-	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: c.history(), Placebo: c.placebo()}
+	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: c.history(), Placebo: c.placebo(), Signals: true}
 	s.Cohort = effect.Cohort{Period: c.Cohort.Period, Take: cmp.Or(c.Cohort.Take, effect.TakeFirst)}
 	if c.Cohort.From != nil {
 		s.Cohort.Period = effect.Period{Start: *c.Cohort.From, End: *c.Cohort.To}
@@ -247,7 +249,8 @@ func (c *Config) IngestOptions() ingest.Options {
 	for _, class := range c.Compare.classified() {
 		classified = append(classified, class.Covariate)
 	}
-	for _, name := range slices.Concat(c.Compare.Covariates, classified, c.numbers()) {
+	_, watched, _ := c.watched()
+	for _, name := range slices.Concat(c.Compare.Covariates, classified, watched, c.numbers()) {
 		if !slices.Contains(derived, name) && !slices.Contains(o.Covariates, name) {
 			o.Covariates = append(o.Covariates, name)
 		}

@@ -26,9 +26,9 @@ func TestDataDictionary(t *testing.T) {
 		step   string
 		tables []string
 	}{
-		{"measure", []string{"rejects", "counts", "attrition", "cases", "covariates", "outcomes", "peer_strata"}},
+		{"measure", []string{"rejects", "counts", "attrition", "cases", "covariates", "outcomes", "signals", "peer_strata"}},
 		{"estimate", []string{"peers", "estimates"}},
-		{"benchmark", []string{"benchmark", "diagnostics"}},
+		{"benchmark", []string{"benchmark", "diagnostics", "profile", "league", "creaming", "creaming_deciles", "parking", "indicators"}},
 		{"settle", []string{"settlement", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
 	} {
 		for _, name := range s.tables {

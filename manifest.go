@@ -83,13 +83,15 @@ func ReadManifest(folder string) (*Manifest, error) {
 	if m.Format != 1 {
 		return bad(fmt.Sprintf("format %d, where 1 is known", m.Format))
 	}
-	// A folder holds the steps from the first on, each with all of its tables.
+	// A folder holds the steps from the first on, each with all of its tables but
+	// for those that are made only where they were asked for.
 	if len(m.Steps) == 0 || len(m.Steps) > len(steps()) || !slices.Equal(m.Steps, steps()[:len(m.Steps)]) {
 		return bad("its steps are not the first of measure, estimate, benchmark and settle")
 	}
 	for _, s := range m.Steps {
 		for _, t := range resultsOf(s) {
-			if !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" }) {
+			onRequest := t == TableControls || t == TableControlled
+			if !onRequest && !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" }) {
 				return bad(fmt.Sprintf("it does not name %s.parquet, which the step %s writes", t, s))
 			}
 		}

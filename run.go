@@ -13,6 +13,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/peer"
+	"github.com/jobeffekt/jobeffekt/effect/watch"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
@@ -20,11 +21,11 @@ import (
 func resultsOf(s Step) []string {
 	switch s {
 	case StepMeasure:
-		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates, TableOutcomes, TablePeerStrata, TableControls, TableControlled}
+		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates, TableOutcomes, TableSignals, TablePeerStrata, TableControls, TableControlled}
 	case StepEstimate:
 		return []string{TablePeers, TableEstimates}
 	case StepBenchmark:
-		return []string{TableBenchmark, TableDiagnostics}
+		return []string{TableBenchmark, TableDiagnostics, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators}
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
@@ -163,7 +164,11 @@ func (j *job) step(ctx context.Context, s Step) error {
 		}
 		r.Estimated = *e
 	case StepBenchmark:
-		r.Benchmarked = Benchmark(r.Estimates)
+		b, err := Benchmark(ctx, j.data, j.c, r.Observations, r.Estimated)
+		if err != nil {
+			return err
+		}
+		r.Benchmarked = *b
 	case StepSettle:
 		var err error
 		if r.Settlement, err = Settle(ctx, j.terms, r.Observations, r.Benchmarked); err != nil {
@@ -180,7 +185,7 @@ func (j *job) tables(s Step) []*ingest.Table {
 	case StepMeasure:
 		t := []*ingest.Table{
 			rowTable(TableRejects, r.Rejects), rowTable(TableCounts, r.Counts), rowTable(TableAttrition, r.Observations.Attrition),
-			outcomeTable(r.Observations), strataTable(r.Strata, r.Classes),
+			outcomeTable(r.Observations), signalTable(r.Observations), strataTable(r.Strata, r.Classes),
 		}
 		if r.Observations.Controls != nil {
 			t = append(t, controlTables(r.Observations.Controls)...)
@@ -189,7 +194,13 @@ func (j *job) tables(s Step) []*ingest.Table {
 	case StepEstimate:
 		return []*ingest.Table{rowTable(TablePeers, r.Peers), rowTable(TableEstimates, r.Estimates)}
 	case StepBenchmark:
-		return []*ingest.Table{rowTable(TableBenchmark, r.Benchmark), rowTable(TableDiagnostics, r.Diagnostics)}
+		return []*ingest.Table{
+			rowTable(TableBenchmark, r.Benchmark), rowTable(TableDiagnostics, r.Diagnostics),
+			rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
+			rowTable(TableSensitivity, r.Sensitivity), rowTable(TableCurves, r.Curves),
+			rowTable(TableCreaming, r.Creaming), rowTable(TableDeciles, r.Deciles), rowTable(TableParking, r.Parking),
+			rowTable(TableIndicators, r.Indicators),
+		}
 	default:
 		return settlementTables(r.Settlement)
 	}
@@ -283,12 +294,12 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	}
 	r := j.result
 	tables := map[string]*ingest.Table{}
-	for _, name := range []string{TableCases, TableCovariates, TableOutcomes, TableAttrition, TableRejects, TableCounts} {
+	for _, name := range []string{TableCases, TableCovariates, TableOutcomes, TableSignals, TableAttrition, TableRejects, TableCounts} {
 		if tables[name], err = readTable(ctx, j.out, name); err != nil {
 			return nil, err
 		}
 	}
-	if r.Observations, err = readObservations(m.AsOf, j.c.placebo(), tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableAttrition]); err != nil {
+	if r.Observations, err = readObservations(m.AsOf, j.c.placebo(), tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableSignals], tables[TableAttrition]); err != nil {
 		return nil, err
 	}
 	if j.c.controls() {
@@ -297,7 +308,7 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 				return nil, err
 			}
 		}
-		if r.Observations.Controls, err = readObservations(m.AsOf, j.c.placebo(), tables[TableControls], tables[TableCovariates], tables[TableControlled], nil); err != nil {
+		if r.Observations.Controls, err = readObservations(m.AsOf, j.c.placebo(), tables[TableControls], tables[TableCovariates], tables[TableControlled], nil, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -316,7 +327,11 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 		}
 	}
 	if slices.Contains(before, StepBenchmark) {
+		// The tables that nobody settles by are not read back.
 		if r.Benchmark, err = readRows[effect.BenchmarkRow](ctx, j.out, TableBenchmark); err != nil {
+			return nil, err
+		}
+		if r.Indicators, err = readRows[watch.Row](ctx, j.out, TableIndicators); err != nil {
 			return nil, err
 		}
 		if r.Diagnostics, err = readRows[effect.Diagnostic](ctx, j.out, TableDiagnostics); err != nil {

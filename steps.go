@@ -41,12 +41,6 @@ type Estimated struct {
 	Estimates []effect.Estimate
 }
 
-// Benchmarked is what the fourth step makes of estimates.
-type Benchmarked struct {
-	Benchmark   []effect.BenchmarkRow
-	Diagnostics []effect.Diagnostic
-}
-
 // Result is what a whole job makes of a dataset.
 type Result struct {
 	AsOf effect.Date
@@ -76,7 +70,11 @@ func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonu
 		return nil, err
 	}
 	r.Estimated = *e
-	r.Benchmarked = Benchmark(e.Estimates)
+	b, err := Benchmark(ctx, ds, c, m.Observations, *e)
+	if err != nil {
+		return nil, err
+	}
+	r.Benchmarked = *b
 	if len(terms) > 0 {
 		r.Settlement, err = Settle(ctx, terms, m.Observations, r.Benchmarked)
 	}
@@ -96,21 +94,32 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	if err != nil {
 		return nil, err
 	}
-	o, err := effect.NewObserver(c.Study(), cases)
+	study := c.Study()
+	var employers []effect.ID
+	if ds.Has(ingest.Providers) {
+		members, err := ds.Providers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if own := effect.OwnEmployers(members); len(own.IDs) > 0 {
+			study.Employers, employers = &own, own.IDs
+		}
+	}
+	o, err := effect.NewObserver(study, cases)
 	if err != nil {
 		return nil, err
 	}
 	observers := []*effect.Observer{o}
 	if controls != nil {
-		study := c.Study()
-		study.Cohort.Take = effect.TakeEach
+		study := study
+		study.Cohort.Take, study.Signals, study.Employers = effect.TakeEach, false, nil
 		other, err := effect.NewObserver(study, controls)
 		if err != nil {
 			return nil, err
 		}
 		observers = append(observers, other)
 	}
-	err = ds.Spells(ctx, cases, func(b effect.Spells) error {
+	err = ds.Spells(ctx, cases, employers, func(b effect.Spells) error {
 		for _, o := range observers {
 			o.Add(b)
 		}
@@ -123,6 +132,11 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	// anything is made of the good ones.
 	if _, _, _, err := reference(ctx, ds, c); err != nil {
 		return nil, err
+	}
+	if controls == nil && ds.Has(ingest.Caseload) {
+		if _, err := ds.Caseload(ctx); err != nil {
+			return nil, err
+		}
 	}
 	m := &Measured{}
 	if m.Observations, err = o.Observations(ctx); err != nil {
@@ -179,6 +193,20 @@ func notRead(m *Measured) []effect.Attrition {
 // dataset gives what is known about municipalities and providers, and peers'
 // aggregated outcomes.
 func Estimate(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Observations) (*Estimated, error) {
+	members, aggregated, conditions, err := reference(ctx, ds, c)
+	if err != nil {
+		return nil, err
+	}
+	out := &Estimated{}
+	if out.Peers, err = choosePeers(c, conditions, obs, aggregated); err != nil {
+		return nil, err
+	}
+	out.Estimates, err = effect.Estimates(ctx, obs, c.design(out.Peers, members, aggregated), c.Methods())
+	return out, err
+}
+
+// design says how cells are compared, given what was read and the peers chosen.
+func (c *Config) design(peers []peer.Peer, members []effect.Membership, aggregated []effect.StratumTotal) effect.Design {
 	d := effect.DefaultDesign()
 	d.Also, d.ByPackage, d.Repeats = c.Compare.Also, c.Compare.ByPackage, c.Cohort.Take == effect.TakeEach
 	if c.Compare.MinN != 0 {
@@ -187,21 +215,12 @@ func Estimate(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Ob
 	if c.Compare.Confidence != 0 {
 		d.Confidence = c.Compare.Confidence
 	}
-	members, aggregated, conditions, err := reference(ctx, ds, c)
-	if err != nil {
-		return nil, err
-	}
 	d.Kin, d.Strata = effect.Kinship(members), aggregated
-	out := &Estimated{}
-	if out.Peers, err = choosePeers(c, conditions, obs, d.Strata); err != nil {
-		return nil, err
-	}
 	d.Peers = map[string][]string{}
-	for _, p := range out.Peers {
+	for _, p := range peers {
 		d.Peers[p.Municipality] = append(d.Peers[p.Municipality], p.Peer)
 	}
-	out.Estimates, err = effect.Estimates(ctx, obs, d, c.Methods())
-	return out, err
+	return d
 }
 
 // reference reads the tables that are about providers and municipalities, as
@@ -356,15 +375,7 @@ func (c *Config) checkConditions(conditions []ingest.Condition) error {
 	return errors.Join(errs...)
 }
 
-// Benchmark splits the differences into their parts and measures what a payment
-// may depend on. It needs the estimates alone.
-func Benchmark(estimates []effect.Estimate) Benchmarked {
-	b := Benchmarked{Benchmark: effect.Benchmark(estimates)}
-	b.Diagnostics = effect.Diagnostics(estimates, b.Benchmark)
-	return b
-}
-
 // Settle works out what the terms pay.
 func Settle(ctx context.Context, terms []*bonus.Terms, obs *effect.Observations, b Benchmarked) (*bonus.Settlement, error) {
-	return bonus.Settle(ctx, terms, bonus.Facts{Observations: obs, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics})
+	return bonus.Settle(ctx, terms, bonus.Facts{Observations: obs, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics, Indicators: b.Indicators})
 }

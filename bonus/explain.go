@@ -172,13 +172,14 @@ func reasonText(reason string) string {
 	for _, r := range strings.Split(reason, "; ") {
 		code, detail, _ := strings.Cut(r, ":")
 		out = append(out, map[string]string{
-			ReasonRefusal:  "there is no figure (" + detail + ")",
-			ReasonNotRated: "the cell is not rated",
-			ReasonNoFigure: "the figure to pay on is not a number",
-			ReasonGate:     "the gate is shut by " + strings.ReplaceAll(detail, ",", ", "),
-			ReasonNotAbove: "the figure to pay on is not above 0",
-			ReasonRounded:  "the amount rounds to 0",
-			ReasonFree:     "the price is 0",
+			ReasonRefusal:   "there is no figure (" + detail + ")",
+			ReasonNotRated:  "the cell is not rated",
+			ReasonNoFigure:  "the figure to pay on is not a number",
+			ReasonGate:      "the gate is shut by " + strings.ReplaceAll(detail, ",", ", "),
+			ReasonIndicator: "indicators of gaming above their limits, or not evaluated: " + strings.ReplaceAll(detail, ",", ", "),
+			ReasonNotAbove:  "the figure to pay on is not above 0",
+			ReasonRounded:   "the amount rounds to 0",
+			ReasonFree:      "the price is 0",
 		}[code])
 	}
 	return strings.Join(out, "; ")
@@ -205,6 +206,7 @@ func ruleText(rule string) string {
 		RuleLeft:               "the citizen died or emigrated before the window was over",
 		RuleExcluded:           "the case is not measured (" + detail + ")",
 		RulePackageNotEligible: "the clause does not pay for the case's package",
+		RuleIndicator:          "the provider is above the limit of an indicator of gaming, or it was not evaluated (" + detail + ")",
 		RuleAlreadyPaid:        "an earlier outcome of the same citizen is paid under the agreement and clause",
 		RuleNoProvider:         "the case has no provider",
 		RuleNoVersion:          "no version of the terms was in force",

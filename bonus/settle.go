@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/watch"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
 
@@ -23,6 +24,7 @@ type Facts struct {
 	Observations *effect.Observations
 	Benchmark    []effect.BenchmarkRow // needed by effect clauses only
 	Diagnostics  []effect.Diagnostic
+	Indicators   []watch.Row // needed by conditions on indicators only
 }
 
 // Settle works out what each terms file pays on the facts. Terms must be about
@@ -32,7 +34,7 @@ type Facts struct {
 // effect in the one that as_of lies in. Every case of an agreement gets a
 // [CaseLine] for each clause of its version, with the first rule that holds of:
 // outside_agreement, no_provider, no_version_in_force, excluded,
-// package_not_eligible, not_reached, pending,
+// package_not_eligible, indicator, not_reached, pending,
 // left, not_followed, earlier_case, already_paid, counted.
 //
 // The error is a [*Faults] with everything that is missing or ambiguous, and
@@ -50,6 +52,7 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err := s.effectLines(ctx); err != nil {
 		return nil, err
 	}
+	s.watchEffects()
 	s.countedFaults()
 	if err := s.faults.Err(); err != nil {
 		return nil, err
@@ -68,6 +71,8 @@ type settler struct {
 	of     []int32  // agreement code -> index into terms, -1 for none
 	offers [][]*OfferPackage
 	facts  Facts
+
+	indicators map[place]map[watch.Indicator]*watch.Row
 
 	rows    []CaseLine
 	origin  []origin // parallel to rows
@@ -119,6 +124,7 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
 		terms: slices.Clone(terms), reached: map[clauseKey][]candidate{},
 		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{},
+		indicators: indicators(f.Indicators),
 	}
 	slices.SortStableFunc(s.terms, func(a, b *Terms) int {
 		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.File, b.File))
@@ -226,6 +232,9 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			continue
 		}
 		before := len(s.rows)
+		over := func(clause *Clause) string {
+			return clause.Conditions.over(s.indicators, place{s.cases.Municipality.At(int(i)), s.cases.Provider.At(int(i))})
+		}
 		t.eachClause(func(v, c int, clause *Clause) {
 			r, _ := s.obs.Result(clause.Measure.Outcome())
 			rule := clause.Measure.rule(r, i, s.obs.AsOf)
@@ -248,6 +257,8 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				rule = RulePackageNotEligible
 			case rule == RuleCounted && clause.Measure.Reached != "" && outside[citizen{s.cases.Person[i], ti}].before(s.cases, i):
 				rule = RuleEarlierCase
+			case rule == RuleCounted && clause.Measure.Reached != "" && over(clause) != "":
+				rule = RuleIndicator + ":" + over(clause)
 			case rule == RuleCounted && offer == nil:
 				s.undeclared[undeclared{ti, int32(v), int32(c), pkg}]++
 			case rule == RuleCounted && clause.Measure.Reached != "":

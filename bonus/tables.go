@@ -52,13 +52,14 @@ const Standing = "provisional, retrospective"
 // The reasons for which a line pays nothing. ReasonRefusal and ReasonGate are
 // followed by a colon and what refused, or the diagnostics that did not pass.
 const (
-	ReasonRefusal  = "refusal"     // the method had no figure to give
-	ReasonNotRated = "not_rated"   // the figure may not be told apart from chance: too few cases
-	ReasonNoFigure = "no_figure"   // the figure to be paid on is not a number
-	ReasonGate     = "gate"        // required diagnostics did not pass
-	ReasonNotAbove = "not_above_0" // the figure paid on is not above 0
-	ReasonRounded  = "rounds_to_0" // what is paid rounds to nothing
-	ReasonFree     = "price_is_0"  // the price of one is nothing
+	ReasonRefusal   = "refusal"     // the method had no figure to give
+	ReasonNotRated  = "not_rated"   // the figure may not be told apart from chance: too few cases
+	ReasonNoFigure  = "no_figure"   // the figure to be paid on is not a number
+	ReasonGate      = "gate"        // required diagnostics did not pass
+	ReasonIndicator = "indicator"   // followed by a colon and the indicators of gaming above their limits, or not evaluated
+	ReasonNotAbove  = "not_above_0" // the figure paid on is not above 0
+	ReasonRounded   = "rounds_to_0" // what is paid rounds to nothing
+	ReasonFree      = "price_is_0"  // the price of one is nothing
 )
 
 // Stopped says whether the reason, or its part before the colon, is among those
@@ -124,6 +125,7 @@ const (
 	RuleEarlierCase        = "earlier_case" // the citizen's first case under the agreement lies outside the period that is measured
 	RuleExcluded           = "excluded"
 	RulePackageNotEligible = "package_not_eligible"
+	RuleIndicator          = "indicator" // followed by a colon and the indicators of gaming above their limits, or not evaluated
 	RuleAlreadyPaid        = "already_paid"
 	RuleNoProvider         = "no_provider"
 	RuleNoVersion          = "no_version_in_force"

@@ -234,6 +234,7 @@ func (c *checker) version(i int) {
 		}
 		clause.Measure.check(c, at, clause)
 		clause.Schedule.check(c, at+".schedule", clause)
+		clause.Conditions.check(c, at+".conditions")
 	}
 	v.Limits.check(c, path+".limits")
 }

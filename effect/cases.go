@@ -17,6 +17,7 @@ type Cases struct {
 	Role         Factor // delivery or authority
 	Referral     []Date
 	Start, End   []Date // NoDate where unknown
+	Completed    Factor // Yes or No: whether the course ended as planned; missing where unknown
 	Covariates   []Covariate
 	Placebo      *Placebo // nil where it was not asked for
 }
@@ -50,6 +51,12 @@ type Placebo struct {
 	Covariates []Covariate
 }
 
+// The names of Cases.Completed.
+const (
+	Yes = "yes"
+	No  = "no"
+)
+
 // The channels of a participation.
 const (
 	ChannelProvider   = "provider"
@@ -66,6 +73,7 @@ type Membership struct {
 	Name       string
 	From, To   Date // To is NoDate while in force
 	InHouse    bool
+	Employers  []ID // under which it employs
 }
 
 // Status is what became of one outcome of one participation.

@@ -2,6 +2,7 @@ package effect
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 )
 
@@ -102,6 +103,32 @@ func attrition(cases *Cases, r *Result) []Attrition {
 type cellIndex struct {
 	list []Cell
 	of   []int32
+}
+
+// InCells yields every cell with the rows of its cases, ascending: in the order
+// of the cells' names, all packages of a provider together and then, with
+// byPackage, each.
+func (c *Cases) InCells(byPackage bool) iter.Seq2[Cell, []int32] {
+	return func(yield func(Cell, []int32) bool) {
+		for _, packages := range []bool{false, true} {
+			if packages && (!byPackage || len(c.Package.Codes) == 0) {
+				return
+			}
+			ix := c.cells(packages)
+			rows := make([][]int32, len(ix.list))
+			for i, k := range ix.of {
+				rows[k] = append(rows[k], int32(i))
+			}
+			for k, cell := range ix.list {
+				if packages && cell.Package == "" {
+					continue
+				}
+				if !yield(cell, rows[k]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (c *Cases) cells(byPackage bool) cellIndex {

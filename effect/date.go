@@ -129,6 +129,16 @@ func ParseSpan(s string) (Span, error) {
 // MaxDays is the most days the span can cover, whatever day it starts on.
 func (s Span) MaxDays() int { return 31*s.Months + s.Days }
 
+// MinDays is the fewest days that the span can have, whatever day it starts on.
+func (s Span) MinDays() int {
+	shortest := s.MaxDays()
+	for month := range 48 { // of four years, of which one is a leap year
+		from := NewDate(2001, 1, 1).AddMonths(month)
+		shortest = min(shortest, int(from.Add(s)-from))
+	}
+	return shortest
+}
+
 // String writes the span in the form ParseSpan reads.
 func (s Span) String() string {
 	switch {

@@ -122,7 +122,7 @@ func contract(table string) []field {
 		return slices.Concat(required(wantID, "participation_id", "person_id"),
 			required(wantText, "municipality", "match_scheme", "match_group"), required(wantDate, "referral_date"),
 			optional(wantText, "provider_id", "agreement_id", "package_id", "channel", "role"),
-			optional(wantDate, "start_date", "end_date"))
+			optional(wantDate, "start_date", "end_date"), optional(wantBool, "completed"))
 	case Spells:
 		return slices.Concat(required(wantID, "person_id"), required(wantState, "state"),
 			required(wantDate, "start_date"), optional(wantDate, "end_date"),
@@ -131,7 +131,8 @@ func contract(table string) []field {
 		return slices.Concat(required(wantID, "person_id"), optional(wantDate, "valid_from"))
 	case Providers:
 		return slices.Concat(required(wantText, "provider_id"), required(wantDate, "valid_from"),
-			optional(wantDate, "valid_to"), optional(wantText, "name", "consortium_id"), optional(wantBool, "in_house"))
+			optional(wantDate, "valid_to"), optional(wantText, "name", "consortium_id"), optional(wantBool, "in_house"),
+			optional(wantText, "employer_ids"))
 	case Municipalities:
 		return slices.Concat(required(wantText, "municipality"), required(wantWhole, "year"), optional(wantText, "name"))
 	case PeerStrata:

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -104,6 +105,7 @@ func (d *Dataset) participations(ctx context.Context) (*effect.Cases, *frame, []
 		Provider: factor("provider_id"), Agreement: factor("agreement_id"), Package: factor("package_id"),
 		Channel: factor("channel"), Role: factor("role"),
 		Referral: dates("referral_date"), Start: dates("start_date"), End: dates("end_date"),
+		Completed: f.answers(f.index("completed"), rows),
 	}
 	c.ID = make([]effect.ID, len(rows))
 	id := f.index("participation_id")
@@ -112,6 +114,24 @@ func (d *Dataset) participations(ctx context.Context) (*effect.Cases, *frame, []
 	}
 	c.Person, c.Persons = f.persons(f.index("person_id"), rows)
 	return c, f, rows, nil
+}
+
+// answers are the truth values of the rows as effect.Yes and effect.No, missing
+// where null or where there is no such column.
+func (f *frame) answers(col int, rows []int32) effect.Factor {
+	names := make([]string, len(rows))
+	for i, r := range rows {
+		if col < 0 {
+			break
+		}
+		switch f.cols[col].ints[r] {
+		case 0:
+			names[i] = effect.No
+		case 1:
+			names[i] = effect.Yes
+		}
+	}
+	return effect.NewFactor(names)
 }
 
 // persons numbers the persons of the rows in the order of their ids.
@@ -225,7 +245,8 @@ func ages(born, referral []effect.Date) []float64 {
 
 // Providers reads the dated lines of the table providers, sorted by provider and
 // first day. Rows that are equal count once; lines of one provider and first day
-// that differ are rejected.
+// that differ are rejected. The text of employer_ids holds identifiers with
+// spaces, commas or semicolons between them.
 func (d *Dataset) Providers(ctx context.Context) ([]effect.Membership, error) {
 	f, err := d.load(ctx, Providers, nil, nil)
 	if err != nil {
@@ -235,13 +256,16 @@ func (d *Dataset) Providers(ctx context.Context) ([]effect.Membership, error) {
 	f.checkOrder(from, to)
 	rows := f.distinct(id, from)
 	starts, ends := f.dates(from, rows), f.dates(to, rows)
-	name, consortium, inHouse := f.index("name"), f.index("consortium_id"), f.index("in_house")
+	name, consortium, inHouse, employers := f.index("name"), f.index("consortium_id"), f.index("in_house"), f.index("employer_ids")
 	out := make([]effect.Membership, len(rows))
 	for i, r := range rows {
 		out[i] = effect.Membership{
 			Provider: f.text(id, r), Consortium: f.text(consortium, r), Name: f.text(name, r),
 			From: starts[i], To: ends[i],
 			InHouse: inHouse >= 0 && f.cols[inHouse].ints[r] == 1,
+		}
+		for _, id := range strings.FieldsFunc(f.text(employers, r), func(c rune) bool { return strings.ContainsRune(" ,;", c) }) {
+			out[i].Employers = append(out[i].Employers, effect.TextID(id))
 		}
 	}
 	if err := d.close(f.account, int64(f.rows)); err != nil {

@@ -42,6 +42,12 @@ func (d *Data) Cases() *effect.Cases {
 	c.Package = text(func(r world.Participation) string { return r.PackageID })
 	c.Channel = text(func(r world.Participation) string { return r.Channel })
 	c.Role = text(func(r world.Participation) string { return r.Role })
+	c.Completed = text(func(r world.Participation) string {
+		if r.Completed {
+			return effect.Yes
+		}
+		return effect.No
+	})
 	age := effect.Covariate{Name: "age", Dated: true}
 	for _, r := range rows {
 		k, _ := slices.BinarySearch(ids, r.PersonID)

@@ -1,0 +1,168 @@
+package jobeffekt
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/profile"
+	"github.com/jobeffekt/jobeffekt/effect/survival"
+	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/strict"
+)
+
+// Benchmarked is what the fourth step makes of observations and estimates: the
+// parts of every difference, what a payment may depend on, and what is told
+// beside them. Terms pay on Benchmark, and judge Diagnostics and Indicators.
+type Benchmarked struct {
+	Benchmark   []effect.BenchmarkRow
+	Diagnostics []effect.Diagnostic
+	Profile     []profile.Row           // each cell among those of its family
+	League      []profile.LeagueRow     // a municipality's providers on one common target
+	Sensitivity []effect.SensitivityRow // the same differences looked at in other ways
+	Curves      []survival.Row          // who has left by which day, by outcomes of time
+	Watched
+}
+
+// Sensitivity says in which other ways differences are looked at.
+type Sensitivity struct {
+	Peers    *bool               `yaml:"peers,omitempty" doc:"without each peer in turn; left out: true"`
+	Dropouts *bool               `yaml:"dropouts,omitempty" doc:"without those who never started; left out: true"`
+	Windows  map[string][]string `yaml:"windows,omitempty" doc:"outcome: [outcomes that ask the same over another window]"`
+}
+
+// checkSensitivity finds windows of outcomes that are not asked for.
+func (c *Config) checkSensitivity(fault func(path, format string, args ...any)) {
+	if c.Sensitivity == nil {
+		return
+	}
+	var names []string
+	for _, a := range c.Outcomes {
+		names = append(names, a.Name)
+	}
+	for _, outcome := range slices.Sorted(maps.Keys(c.Sensitivity.Windows)) {
+		for _, name := range append([]string{outcome}, c.Sensitivity.Windows[outcome]...) {
+			if !slices.Contains(names, name) {
+				fault("sensitivity.windows."+outcome, "there is no outcome %q%s", name, strict.Suggest(name, names))
+			}
+		}
+	}
+}
+
+// Benchmark splits the differences into their parts, measures what a payment may
+// depend on, and tells what stands beside them.
+func Benchmark(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Observations, e Estimated) (*Benchmarked, error) {
+	b := &Benchmarked{Benchmark: effect.Benchmark(e.Estimates)}
+	b.Diagnostics = effect.Diagnostics(e.Estimates, b.Benchmark)
+	for _, step := range []func() error{
+		func() error { return b.profile(c, obs) },
+		func() error { return b.vary(ctx, ds, c, obs, e) },
+		func() error { return b.curves(c, obs) },
+		func() error {
+			w, err := Watching(ctx, ds, c, obs, e.Peers)
+			if err == nil {
+				b.Watched = *w
+			}
+			return err
+		},
+	} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// profile sets the cells among each other, and ranks the providers of each
+// municipality on a common target, by the classes of the run file. It uses the
+// minimum n, the confidence and the share uncovered that the comparison does.
+func (b *Benchmarked) profile(c *Config, obs *effect.Observations) (err error) {
+	rows, league := profile.DefaultOptions(), profile.DefaultLeague(classes(c.Compare.Classes)...)
+	if c.Compare.Confidence != 0 {
+		rows.Confidence, league.Confidence = c.Compare.Confidence, c.Compare.Confidence
+	}
+	if c.Compare.MinN != 0 {
+		league.Direct.MinN = c.Compare.MinN
+	}
+	if c.Compare.MaxUncovered != nil {
+		league.Direct.MaxUncovered = *c.Compare.MaxUncovered
+	}
+	for _, a := range c.Outcomes {
+		if a.better() == profile.Low {
+			league.LowIsBetter = append(league.LowIsBetter, a.Name)
+		}
+	}
+	if b.Profile, err = profile.Rows(b.Benchmark, rows); err != nil {
+		return fmt.Errorf("table %s: %w", TableProfile, err)
+	}
+	if b.League, err = profile.League(obs, league); err != nil {
+		return fmt.Errorf("table %s: %w", TableLeague, err)
+	}
+	return nil
+}
+
+// vary looks at the differences in other ways, where the run file asks for it.
+func (b *Benchmarked) vary(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Observations, e Estimated) error {
+	if c.Sensitivity == nil {
+		return nil
+	}
+	s := effect.DefaultSensitivity()
+	s.Windows = c.Sensitivity.Windows
+	if p := c.Sensitivity.Peers; p != nil {
+		s.Peers = *p
+	}
+	if d := c.Sensitivity.Dropouts; d != nil {
+		s.Dropouts = *d
+	}
+	members, aggregated, _, err := reference(ctx, ds, c)
+	if err != nil {
+		return err
+	}
+	b.Sensitivity, err = s.Band(ctx, obs, c.design(e.Peers, members, aggregated), c.Methods(), b.Benchmark)
+	return err
+}
+
+// curveDays is how far the days of a curve in the table lie apart.
+const curveDays = 28
+
+// curves draws, for every outcome of time and every cell, who has left by which
+// day and how.
+func (b *Benchmarked) curves(c *Config, obs *effect.Observations) error {
+	for k := range obs.Results {
+		r := &obs.Results[k]
+		if r.Days == nil {
+			continue
+		}
+		window := c.window(r.Outcome)
+		for cell, rows := range obs.Cases.InCells(c.Compare.ByPackage) {
+			d, causes, err := survival.Take(r, obs.Cases.Person, rows, nil)
+			if refusal, ok := effect.AsRefusal(err); ok && refusal.Code == effect.RefusalNoCases {
+				continue
+			} else if err != nil {
+				return fmt.Errorf("table %s: %w", TableCurves, err)
+			}
+			o := survival.DefaultOptions()
+			if c.Compare.Confidence != 0 {
+				o.Confidence = c.Compare.Confidence
+			}
+			more, err := survival.Rows(r.Outcome, cell, causes, d, survival.Every(curveDays, window), o)
+			if err != nil {
+				return fmt.Errorf("table %s: %w", TableCurves, err)
+			}
+			b.Curves = append(b.Curves, more...)
+		}
+	}
+	return nil
+}
+
+// window is the shortest that the window of an outcome of time can be, in days.
+func (c *Config) window(outcome string) int32 {
+	for _, a := range c.Outcomes {
+		if a.Name == outcome && a.Within != nil {
+			return int32(a.Within.MinDays())
+		}
+	}
+	return 0
+}
