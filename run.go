@@ -17,7 +17,13 @@ import (
 )
 
 // resultsOf lists the tables that each step writes.
-func resultsOf(s Step) []string {
+func resultsOf(s Step, blinded bool) []string {
+	switch {
+	case s == StepMeasure && blinded:
+		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates}
+	case s == StepSettle && blinded:
+		return []string{TableGatePreview}
+	}
 	switch s {
 	case StepMeasure:
 		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates, TableOutcomes, TablePeerStrata}
@@ -28,6 +34,14 @@ func resultsOf(s Step) []string {
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
+}
+
+// allTables lists the tables that any run writes.
+func allTables() (all []string) {
+	for _, s := range steps() {
+		all = append(all, resultsOf(s, false)...)
+	}
+	return append(all, TableGatePreview)
 }
 
 // steps lists the steps in order.
@@ -51,6 +65,9 @@ func Run(ctx context.Context, c *Config) (*Result, error) { return run(ctx, c, s
 func RunStep(ctx context.Context, c *Config, s Step) (*Result, error) {
 	if !slices.Contains(steps(), s) {
 		return nil, fmt.Errorf("%w: there is no step %q", ErrConfig, s)
+	}
+	if c.Blinded {
+		return nil, fmt.Errorf("%w: steps show effects, so that a blinded run is done as a whole: use run", ErrConfig)
 	}
 	return run(ctx, c, []Step{s})
 }
@@ -83,7 +100,7 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	defer f.cleanup()
 	// Inputs are described before they are read. The dataset refuses a file that
 	// changed since it was opened, so what is read is what is described.
-	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Standing: bonus.Standing}
+	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Blinded: c.Blinded}
 	if err := job.describe(m); err != nil {
 		return nil, err
 	}
@@ -106,13 +123,27 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 			}
 			return nil, err
 		}
+		m.Steps = append(m.Steps, s)
+		if c.Blinded {
+			continue // nothing is written before the effects are taken out
+		}
 		for _, t := range job.tables(s) {
 			if err := f.table(ctx, t, c.Formats); err != nil {
 				return nil, err
 			}
 		}
-		m.Steps = append(m.Steps, s)
 	}
+	if c.Blinded {
+		job.result.blind()
+		for _, s := range m.Steps {
+			for _, t := range job.tables(s) {
+				if err := f.table(ctx, t, c.Formats); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	m.Standing = job.result.Standing()
 	err = f.write(SummaryName, true, func(w io.Writer) error {
 		_, err := io.WriteString(w, job.result.Summary())
 		return err
@@ -122,15 +153,10 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	}
 	m.Results = append(m.Results, f.results...)
 	var stale []string
-	for _, s := range steps() {
-		if !slices.Contains(m.Steps, s) {
-			for _, t := range resultsOf(s) {
-				stale = append(stale, t+".parquet")
-			}
-		}
-		for _, t := range resultsOf(s) {
-			if !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == t+".csv" }) {
-				stale = append(stale, t+".csv")
+	for _, t := range allTables() {
+		for _, name := range []string{t + ".parquet", t + ".csv"} {
+			if !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == name }) {
+				stale = append(stale, name)
 			}
 		}
 	}
@@ -167,8 +193,11 @@ func (j *job) step(ctx context.Context, s Step) error {
 	case StepBenchmark:
 		r.Benchmarked = Benchmark(r.Estimates)
 	case StepSettle:
-		var err error
-		if r.Settlement, err = Settle(ctx, j.terms, r.Observations, r.Benchmarked); err != nil {
+		acceptance, err := j.c.acceptance(ctx, r.Diagnostics)
+		if err != nil {
+			return err
+		}
+		if r.Settlement, err = Settle(ctx, j.terms, r.Observations, r.Benchmarked, acceptance); err != nil {
 			return err
 		}
 	}
@@ -180,9 +209,9 @@ func (j *job) tables(s Step) []*ingest.Table {
 	r := j.result
 	switch s {
 	case StepMeasure:
-		t := []*ingest.Table{
-			rowTable(TableRejects, r.Rejects), rowTable(TableCounts, r.Counts), rowTable(TableAttrition, r.Observations.Attrition),
-			outcomeTable(r.Observations), strataTable(r.Strata, r.Classes),
+		t := []*ingest.Table{rowTable(TableRejects, r.Rejects), rowTable(TableCounts, r.Counts), rowTable(TableAttrition, r.Observations.Attrition)}
+		if !r.Blinded {
+			t = append(t, outcomeTable(r.Observations), strataTable(r.Strata, r.Classes))
 		}
 		return append(t, caseTables(r.Observations.Cases)...)
 	case StepEstimate:
@@ -190,6 +219,9 @@ func (j *job) tables(s Step) []*ingest.Table {
 	case StepBenchmark:
 		return []*ingest.Table{rowTable(TableBenchmark, r.Benchmark), rowTable(TableDiagnostics, r.Diagnostics)}
 	default:
+		if r.Blinded {
+			return []*ingest.Table{rowTable(TableGatePreview, r.Gates)}
+		}
 		return settlementTables(r.Settlement)
 	}
 }
@@ -256,6 +288,8 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 		}
 	}
 	switch {
+	case m.Blinded:
+		return nil, fmt.Errorf("%w: its tables are of a blinded run and hold no effects to go on from; run the job without blinded, into another folder", ErrManifest)
 	case now.RunFile.SHA256 != m.RunFile.SHA256:
 		return nil, fmt.Errorf("%w: the tables were made by another version of the run file; start again from measure", ErrManifest)
 	case now.Data != m.Data || !slices.Equal(now.Inputs, m.Inputs):
@@ -263,10 +297,10 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	}
 	j.c = j.c.with(m.AsOf)
 	j.result.AsOf = m.AsOf
-	m.Steps, m.Terms, m.Program = slices.Clone(before), now.Terms, now.Program
+	m.Steps, m.Terms, m.Seals, m.Accepted, m.Program = slices.Clone(before), now.Terms, now.Seals, now.Accepted, now.Program
 	keep := []Source{}
 	for _, s := range before {
-		for _, t := range resultsOf(s) {
+		for _, t := range resultsOf(s, false) {
 			for _, r := range m.Results {
 				if r.Path == t+".parquet" || r.Path == t+".csv" {
 					keep = append(keep, r)
@@ -362,6 +396,16 @@ func (j *job) describe(m *Manifest) (err error) {
 			return err
 		}
 		m.Terms = append(m.Terms, s)
+		if seals := j.terms[i].Seals; seals != nil {
+			s = Source{Bytes: seals.Bytes, SHA256: seals.SHA256}
+			if s.Path, err = relative(j.out, SealsName(j.c.resolve(t))); err != nil {
+				return err
+			}
+			m.Seals = append(m.Seals, s)
+		}
+	}
+	if m.Accepted, err = j.c.acceptanceSources(j.out); err != nil {
+		return err
 	}
 	m.Inputs, err = sources(j.out, j.data.Files())
 	return err

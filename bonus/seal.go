@@ -83,8 +83,9 @@ func (t *Terms) FirstReferral(version int) effect.Date {
 	return max(t.Starts, t.Versions[version].ValidFrom)
 }
 
-// until is the first day on which a version is in force no longer.
-func (t *Terms) until(version int) effect.Date { return min(t.Ends, t.Versions[version].end()) }
+// Until is the first day on which a version is in force no longer: its valid_to
+// or the end of the agreement, whichever comes first.
+func (t *Terms) Until(version int) effect.Date { return min(t.Ends, t.Versions[version].end()) }
 
 // Canonical is the text that a seal of a version hashes: everything that
 // decides what the version pays, and nothing else, so that a version that is
@@ -190,7 +191,7 @@ func (t *Terms) Seal(version int, on effect.Date, name, role string) (Seal, erro
 	if first := t.FirstReferral(version); on >= first {
 		return Seal{}, fmt.Errorf("%w: one dated %s comes too late for the version valid from %s, to which referrals from %s on can belong; only a new version, from a later day, can still be sealed", ErrSeal, on, v.ValidFrom, first)
 	}
-	until := t.until(version)
+	until := t.Until(version)
 	return Seal{Version: v.ValidFrom, Until: until, SHA256: t.hash(version, until), SealedOn: on, Name: name, Role: role}, nil
 }
 
@@ -226,7 +227,7 @@ func (t *Terms) checkSeal(s *Seal) (code, why string) {
 		return WarnSealVersion, fmt.Sprintf("the seal of %s is of a version valid from %s, which the terms do not have", s.SealedOn, s.Version)
 	case t.hash(v, s.Until) != s.SHA256:
 		return WarnSealTerms, fmt.Sprintf("the version valid from %s does not read as it did when it was sealed on %s", s.Version, s.SealedOn)
-	case t.until(v) > s.Until:
+	case t.Until(v) > s.Until:
 		return WarnSealTerms, fmt.Sprintf("the version valid from %s was sealed on %s up to %s, and is now in force for longer", s.Version, s.SealedOn, s.Until)
 	case s.SealedOn >= t.FirstReferral(v):
 		return WarnSealLate, fmt.Sprintf("the version valid from %s was sealed on %s, not before %s, from which on referrals can belong to it", s.Version, s.SealedOn, t.FirstReferral(v))

@@ -147,6 +147,6 @@ type Warning struct {
 // their own.
 const (
 	WarnNotSettlementDate = "not_a_settlement_date"
-	WarnNothingObserved = "nothing_observed"
-	WarnNoCases         = "no_cases"
+	WarnNothingObserved   = "nothing_observed"
+	WarnNoCases           = "no_cases"
 )

@@ -86,8 +86,8 @@ type Clause struct {
 	// Probability and Above belong to pay_on probability.
 	Probability *Decimal `yaml:"probability,omitempty" doc:"of pay_on probability: the chance that the true improvement is above the key above must be at least this"`
 	Above       *Decimal `yaml:"above,omitempty" doc:"of pay_on probability: the improvement that is to be probable, in the outcome's unit; 0 if left out"`
-	Schedule   Schedule   `yaml:"schedule" doc:"what the quantity is worth"`
-	Gate       *Gate      `yaml:"gate,omitempty" doc:"what must hold before an effect is paid"`
+	Schedule    Schedule `yaml:"schedule" doc:"what the quantity is worth"`
+	Gate        *Gate    `yaml:"gate,omitempty" doc:"what must hold before an effect is paid"`
 }
 
 // ParseTerms reads and checks one terms file; the name stands in messages. The

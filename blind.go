@@ -1,0 +1,36 @@
+package jobeffekt
+
+import (
+	"math"
+	"slices"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// blind takes the effects out of a result. What stays is what the diagnostics
+// rest on: counts, weights, and the standard error with its degrees of freedom,
+// of which the minimum detectable effect is made. The result's tables are
+// replaced, not changed.
+func (r *Result) blind() {
+	r.Blinded = true
+	r.Observations = &effect.Observations{AsOf: r.Observations.AsOf, Cases: r.Observations.Cases, Attrition: r.Observations.Attrition}
+	r.Strata = nil
+	r.Estimates = slices.Clone(r.Estimates)
+	for i := range r.Estimates {
+		e := &r.Estimates[i]
+		blindFigures(&e.Figures)
+		// The variance of a share tells the share.
+		e.VarCell, e.VarComparators, e.Sigma2B = math.NaN(), math.NaN(), math.NaN()
+	}
+	r.Benchmark = slices.Clone(r.Benchmark)
+	for i := range r.Benchmark {
+		blindFigures(&r.Benchmark[i].Figures)
+	}
+	if r.Settlement != nil {
+		r.Gates, r.Settlement = r.Settlement.Blinded(), nil
+	}
+}
+
+func blindFigures(f *effect.Figures) {
+	f.Observed, f.Expected, f.Difference, f.Low, f.High, f.Verdict = math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN(), ""
+}
