@@ -41,6 +41,9 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	if take := c.Cohort.Take; len(c.Terms) > 0 && take != "" && take != effect.TakeFirst {
 		fault("cohort.take", "only a citizen's first participation is paid on; last and each are for description, without terms")
 	}
+	if p := c.placebo(); p < 0 || p > 520 {
+		fault("history.placebo", "give 0 to 520 weeks; 0 turns it off")
+	}
 	numbers := append(c.history().Names(), "age")
 	for i, class := range c.Compare.Classes {
 		if len(class.Cuts) == 0 && class.Covariate != "referral_quarter" && slices.Contains(numbers, class.Covariate) {

@@ -75,6 +75,7 @@ type History struct {
 	Weeks      []int `yaml:"weeks,omitempty" doc:"windows before referral in which weeks on each benefit and in work are counted; left out: none"`
 	ElapsedMax int   `yaml:"elapsed_max,omitempty" doc:"weeks after which elapsed benefit duration stops counting; left out: it is not measured"`
 	ElapsedGap int   `yaml:"elapsed_gap,omitempty" doc:"longest break, in days, that a benefit run survives"`
+	Placebo    *int  `yaml:"placebo,omitempty" doc:"weeks before referral in which employment, and the history before them, are read for the placebo; 0 turns it off; left out: 26"`
 }
 
 // Peers says which municipalities are comparable: by framework conditions or
@@ -168,9 +169,20 @@ func (c *Config) history() effect.History {
 	return effect.DefaultHistory()
 }
 
+// defaultPlacebo is how many weeks the placebo looks back, if not said.
+const defaultPlacebo = 26
+
+// placebo is how many weeks before referral the placebo covers; 0 for none.
+func (c *Config) placebo() int {
+	if c.History != nil && c.History.Placebo != nil {
+		return *c.History.Placebo
+	}
+	return defaultPlacebo
+}
+
 // Study is what the run file asks of the cases.
 func (c *Config) Study() effect.Study {
-	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: c.history()}
+	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: c.history(), Placebo: c.placebo()}
 	s.Cohort = effect.Cohort{Period: c.Cohort.Period, Take: cmp.Or(c.Cohort.Take, effect.TakeFirst)}
 	if c.Cohort.From != nil {
 		s.Cohort.Period = effect.Period{Start: *c.Cohort.From, End: *c.Cohort.To}

@@ -321,7 +321,7 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 			return nil, err
 		}
 	}
-	if r.Observations, err = readObservations(m.AsOf, tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableAttrition]); err != nil {
+	if r.Observations, err = readObservations(m.AsOf, j.c.placebo(), tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableAttrition]); err != nil {
 		return nil, err
 	}
 	if r.Rejects, err = ingest.ToRows[ingest.Reject](tables[TableRejects]); err != nil {

@@ -105,7 +105,7 @@ func (r *Result) writeBenchmark(b *strings.Builder) {
 	type key struct{ outcome, method string }
 	order, n := []key{}, map[key]map[effect.Verdict]int{}
 	for _, row := range r.Benchmark {
-		if row.Part != part || row.Package != "" {
+		if _, placebo := effect.PlaceboOf(row.Outcome); placebo || row.Part != part || row.Package != "" {
 			continue
 		}
 		k := key{row.Outcome, row.Method}

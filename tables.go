@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -36,6 +37,12 @@ var ErrTables = errors.New("step tables")
 
 // covariatePrefix keeps a covariate apart from a column of the same name.
 const covariatePrefix = "x_"
+
+// The columns of the placebo in the table of cases.
+const (
+	placeboColumn = "placebo"
+	laggedPrefix  = "lagged_"
+)
 
 // covariateRow describes one covariate of the table of cases.
 type covariateRow struct {
@@ -131,6 +138,16 @@ func caseTables(c *effect.Cases) []*ingest.Table {
 		t.Columns = append(t.Columns, col)
 		rows = append(rows, covariateRow{v.Name, v.Dated})
 	}
+	if p := c.Placebo; p != nil {
+		t.Columns = append(t.Columns, ingest.Column{
+			Name: placeboColumn, Doc: fmt.Sprintf("portion of the %d weeks before referral in ordinary or self-employment", p.Weeks), Floats: p.Value,
+		})
+		for _, v := range p.Covariates {
+			t.Columns = append(t.Columns, ingest.Column{
+				Name: laggedPrefix + v.Name, Doc: fmt.Sprintf("the covariate as it stood %d weeks before referral", p.Weeks), Floats: v.Number,
+			})
+		}
+	}
 	covariates, _ := ingest.FromRows(TableCovariates, rows)
 	return []*ingest.Table{t, covariates}
 }
@@ -213,8 +230,23 @@ func (p *picker) factor(name string) effect.Factor {
 	return effect.NewFactor(c.Texts)
 }
 
-// readObservations rebuilds observations from the tables of the observe step.
-func readObservations(asOf effect.Date, cases, covariates, outcomes, attrition *ingest.Table) (*effect.Observations, error) {
+// readPlacebo is the placebo of so many weeks in the table of cases; nil for 0.
+func (p *picker) readPlacebo(weeks int) *effect.Placebo {
+	if weeks == 0 {
+		return nil
+	}
+	out := &effect.Placebo{Weeks: weeks, Value: p.column(placeboColumn).Floats}
+	for _, c := range p.table.Columns {
+		if name, ok := strings.CutPrefix(c.Name, laggedPrefix); ok {
+			out.Covariates = append(out.Covariates, effect.Covariate{Name: name, Number: c.Floats, Dated: true})
+		}
+	}
+	return out
+}
+
+// readObservations rebuilds observations as of a day, with a placebo of so many
+// weeks, from the tables of the observe step.
+func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes, attrition *ingest.Table) (*effect.Observations, error) {
 	p := &picker{table: cases}
 	c := &effect.Cases{ID: ids(p.column("participation_id")), Referral: p.column("referral_date").Dates, Start: p.column("start_date").Dates, End: p.column("end_date").Dates}
 	persons := ids(p.column("person_id"))
@@ -242,6 +274,7 @@ func readObservations(asOf effect.Date, cases, covariates, outcomes, attrition *
 		}
 		c.Covariates = append(c.Covariates, v)
 	}
+	c.Placebo = p.readPlacebo(placebo)
 	obs := &effect.Observations{AsOf: asOf, Cases: c}
 	if obs.Attrition, err = ingest.ToRows[effect.Attrition](attrition); err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func Standard(d Diagnostic) (Decimal, bool) {
 	text := map[effect.DiagnosticName]string{
 		effect.DiagN: "30", effect.DiagFollowUp: "0.95", effect.DiagUncovered: "0.10", effect.DiagDatedCovariates: "1",
 		effect.DiagOverlap: "1", effect.DiagMaxWeight: "0.05", effect.DiagEffectivePeers: "4",
-		"balance": "0.1", "variance_ratio": "2", "left_share": "0.05", "no_clock_share": "0.05",
+		effect.DiagBalance: "0.1", effect.DiagVarianceRatio: "2", effect.DiagLeft: "0.05", effect.DiagNoClock: "0.05",
 	}[effect.DiagnosticName(d)]
 	return Decimal{text}, text != ""
 }
@@ -85,17 +85,6 @@ const (
 	NotEvaluated  GateState = "NOT_EVALUATED"
 	NotApplicable GateState = "NOT_APPLICABLE"
 )
-
-// atMost says whether a diagnostic passes at or below its threshold; the others
-// pass at or above it.
-func atMost(name effect.DiagnosticName) bool {
-	return name == effect.DiagUncovered || name == effect.DiagMaxWeight
-}
-
-// isShare says whether a diagnostic lies between 0 and 1.
-func isShare(name effect.DiagnosticName) bool {
-	return name == effect.DiagUncovered || name == effect.DiagFollowUp || name == effect.DiagDatedCovariates || name == effect.DiagMaxWeight
-}
 
 // standard fills in what a standard gate has where the terms give nothing else.
 func (g *Gate) standard(c *checker, path string, part Part) {
@@ -129,9 +118,9 @@ func (g *Gate) standard(c *checker, path string, part Part) {
 // standardless says what a threshold is that only the parties can give.
 func standardless(name effect.DiagnosticName) string {
 	switch name {
-	case "min_detectable_effect":
+	case effect.DiagDetectable:
 		return "the smallest effect that is relevant, in the outcome's unit"
-	case "placebo":
+	case effect.DiagPlacebo:
 		return "the margin within which the difference before the referral must lie, as a share of the 26 weeks"
 	}
 	return "or leave standard out"
@@ -151,7 +140,7 @@ func (g *Gate) check(c *checker, path string, part Part) {
 			continue
 		}
 		r := threshold.Rat()
-		if r.Sign() < 0 || isShare(name) && r.Cmp(big.NewRat(1, 1)) > 0 {
+		if r.Sign() < 0 || name.IsShare() && r.Cmp(big.NewRat(1, 1)) > 0 {
 			c.fault(path+".require."+string(name), "%s is no threshold for %s: shares lie between 0 and 1, counts are not negative", threshold, name)
 		}
 	}
@@ -176,7 +165,7 @@ func (g *Gate) judge(measured map[effect.DiagnosticName]*effect.Diagnostic) (row
 			Diagnostic: name, Measured: math.NaN(), Passes: "at_least", Threshold: limit,
 			State: NotEvaluated, Reason: "nobody measured it",
 		}
-		if atMost(name) {
+		if name.AtMost() {
 			row.Passes = "at_most"
 		}
 		if d := measured[name]; d != nil {
@@ -189,7 +178,7 @@ func (g *Gate) judge(measured map[effect.DiagnosticName]*effect.Diagnostic) (row
 			case value != nil:
 				row.State, row.Reason = Fail, ""
 				order := value.Cmp(threshold.Rat())
-				if order == 0 || (order < 0) == atMost(name) {
+				if order == 0 || (order < 0) == name.AtMost() {
 					row.State = Pass
 				}
 			}

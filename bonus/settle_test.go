@@ -335,7 +335,7 @@ func TestEffect(t *testing.T) {
 		}, want: "200 x 0 = 0.00 refusal:no_one_else_at_home"},
 		{name: "not rated", row: func(b *effect.BenchmarkRow) { b.Verdict = effect.NotRated }, want: "200 x 0 = 0.00 not_rated"},
 		{name: "no number", row: func(b *effect.BenchmarkRow) { b.Low = math.NaN() }, want: "200 x 0 = 0.00 no_figure"},
-		{name: "gate", values: map[effect.DiagnosticName]float64{effect.DiagFollowUp: 0.949999999, effect.DiagUncovered: 0.100000001}, want: "200 x 0 = 0.00 gate:follow_up,uncovered_share"},
+		{name: "gate", values: map[effect.DiagnosticName]float64{effect.DiagFollowUp: 0.949999999, effect.DiagUncovered: 0.100000001}, want: "200 x 0 = 0.00 gate:uncovered_share,follow_up"},
 		{name: "nobody measured", values: map[effect.DiagnosticName]float64{effect.DiagPeers: math.NaN()}, want: "200 x 0 = 0.00 gate:peers"},
 		{name: "not accepted", terms: []string{"          accept_not_applicable: [peers]\n", ""}, want: "200 x 0 = 0.00 gate:peers"},
 		// Days: 1.5 extra days x 160 = 240 days at 20000.

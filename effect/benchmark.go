@@ -7,12 +7,22 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect/interval"
 )
 
+// spread is how much the peers differ beyond what their citizens and chance
+// explain.
+type spread struct {
+	sigma2  float64 // variance between municipalities after adjustment
+	varPeer float64 // harmonic mean of sigma2 + sampling variance over the peers
+	sumW2   float64 // sum of squared weight shares
+}
+
 // between estimates the variance between comparator municipalities after
-// adjustment, by Paule and Mandel over what the adjustment leaves visible of it,
-// and the sum of squared weight shares. A municipality's own variance uses the
-// pooled residual variance, because a small municipality without any residual
-// would otherwise weigh without limit.
-func (e *Expectation) between() (sigma2, sumW2 float64) {
+// adjustment, by the median-unbiased form of Paule and Mandel over what the
+// adjustment leaves visible of it: with a handful of peers the plain form is too
+// low so often that intervals cover 92 % where 95 % is meant.
+// A municipality's own variance uses the pooled residual variance, because a
+// small municipality without any residual would otherwise weigh without limit.
+func (e *Expectation) between() spread {
+	var b spread
 	var total, squares, weights2 float64
 	for _, p := range e.Municipalities {
 		total += p.Weight
@@ -25,15 +35,21 @@ func (e *Expectation) between() (sigma2, sumW2 float64) {
 			continue
 		}
 		share := p.Weight / total
-		sumW2 += share * share
+		b.sumW2 += share * share
 		d = append(d, p.Residual/p.Weight)
 		v = append(v, squares/weights2*p.SumWeights2/(p.Weight*p.Weight))
 	}
-	sigma2 = interval.PauleMandel(d, v)
-	if e.Visible != 0 {
-		sigma2 /= e.Visible
+	b.sigma2 = interval.PauleMandelMedian(d, v)
+	precision := 0.0
+	for _, x := range v {
+		precision += 1 / (x + b.sigma2)
 	}
-	return sigma2, sumW2
+	b.varPeer = float64(len(v)) / precision
+	if e.Visible != 0 {
+		b.sigma2 /= e.Visible
+		b.varPeer /= e.Visible
+	}
+	return b
 }
 
 const (
@@ -52,11 +68,11 @@ func (e *Expectation) checkPeers(u Unit) error {
 	if k < MinPeers {
 		return &Refusal{RefusalFewPeers, "fewer than 4 peer municipalities have comparators", "choose more peers"}
 	}
-	sigma2, sumW2 := e.between()
+	b := e.between()
 	switch {
-	case 1/sumW2 < minEffectivePeers:
+	case 1/b.sumW2 < minEffectivePeers:
 		return &Refusal{RefusalFewPeers, "almost all comparators are of one peer municipality or two", "choose peers of similar size"}
-	case e.Visible != 0 && e.Visible < minVisible, u == UnitShare && sigma2 > 0.25:
+	case e.Visible != 0 && e.Visible < minVisible, (u == UnitShare || u == UnitPortion) && b.sigma2 > 0.25:
 		return &Refusal{RefusalConfounded, "what is adjusted for all but tells the peer municipality, so that the spread between peers cannot be told", "drop the covariate that tells the municipality, or choose other peers"}
 	}
 	return nil
@@ -75,7 +91,7 @@ type variance struct {
 func (c *Certificate) variance(n int64) variance {
 	v := variance{cell: c.VarCell, comparators: c.VarComparators, dfCell: float64(n - 1), dfComparators: c.EffectiveN - float64(c.Rank)}
 	if c.Municipalities > 0 && !math.IsNaN(c.Sigma2B) {
-		v.between, v.dfBetween = c.Sigma2B*(1+c.SumW2), float64(c.Municipalities-1)
+		v.between, v.dfBetween = c.Sigma2B*(1+c.SumW2), float64(c.Municipalities-1)*c.Sigma2B/c.VarPeer
 	}
 	return v
 }

@@ -18,6 +18,7 @@ type Cases struct {
 	Referral     []Date
 	Start, End   []Date // NoDate where unknown
 	Covariates   []Covariate
+	Placebo      *Placebo // nil where it was not asked for
 }
 
 // Len is the number of participations.
@@ -33,6 +34,20 @@ type Covariate struct {
 	// declared fixed. An effect adjusted by an undated covariate is described
 	// but not paid on.
 	Dated bool
+}
+
+// Placebo is an outcome that no offer can have had an effect on: employment
+// before the referral, with the history that came before it. A method that is
+// run on it with these covariates must show no difference.
+type Placebo struct {
+	Weeks int // before referral, 1 or more
+	// Value is the portion, from 0 to 1, of the 7 x Weeks days before referral on
+	// which the person was in unsupported employment; NaN outside the cohort.
+	Value []float64
+	// Covariates have the names of the history's numbers, and count the same
+	// windows back from the day 7 x Weeks days before referral. NaN outside the
+	// cohort.
+	Covariates []Covariate
 }
 
 // The channels of a participation.
@@ -157,6 +172,7 @@ type Observations struct {
 	Cases     *Cases
 	Results   []Result // in the order the outcomes were declared
 	Attrition []Attrition
+	Signals   *Signals // nil where they were not asked for
 }
 
 // Result returns the result of a named outcome.

@@ -82,6 +82,7 @@ type group struct{ scheme, group int32 }
 
 // sample is the analysed cases of one outcome, by match group and municipality.
 type sample struct {
+	cases   *Cases
 	result  *Result
 	members map[group]map[string][]int32
 	strata  map[string][]StratumTotal // scheme, group and municipality, joined
@@ -108,8 +109,15 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 		indexes = append(indexes, obs.Cases.cells(true))
 	}
 	var tasks []task
+	samples := make([]*sample, 0, 2*len(obs.Results))
 	for k := range obs.Results {
-		s := newSample(obs, &obs.Results[k], d)
+		samples = append(samples, newSample(obs.Cases, &obs.Results[k], d))
+		if obs.Cases.Placebo != nil {
+			cases, r := placebo(obs.Cases, &obs.Results[k])
+			samples = append(samples, newSample(cases, r, d))
+		}
+	}
+	for _, s := range samples {
 		for level, ix := range indexes {
 			rows := make([][]int32, len(ix.list))
 			all := make([][]int32, len(ix.list))
@@ -169,9 +177,8 @@ func each(ctx context.Context, n int, f func(int) error) error {
 	return ctx.Err()
 }
 
-func newSample(obs *Observations, r *Result, d Design) *sample {
-	s := &sample{result: r, members: map[group]map[string][]int32{}, strata: map[string][]StratumTotal{}}
-	c := obs.Cases
+func newSample(c *Cases, r *Result, d Design) *sample {
+	s := &sample{cases: c, result: r, members: map[group]map[string][]int32{}, strata: map[string][]StratumTotal{}}
 	seen := make([]bool, len(c.Persons))
 	for i, ok := range r.Complete {
 		if !ok {
@@ -198,8 +205,8 @@ func newSample(obs *Observations, r *Result, d Design) *sample {
 func strataKey(parts ...string) string { return strings.Join(parts, "\x00") }
 
 // compare builds the comparison of a cell with one kind of comparators.
-func (d Design) compare(obs *Observations, s *sample, cell Cell, in, all []int32, kind Comparators) *Comparison {
-	cases := obs.Cases
+func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators) *Comparison {
+	cases := s.cases
 	c := &Comparison{
 		Outcome: s.result.Outcome, Unit: s.result.Unit, Cell: cell, Comparators: kind,
 		Cases: cases, Y: s.result.Value, In: in, Repeats: s.repeats,
@@ -271,11 +278,20 @@ const (
 func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell Cell, in, all []int32, m Method) ([]Estimate, error) {
 	row := Estimate{Outcome: s.result.Outcome, Unit: s.result.Unit, Cell: cell, Method: m.Name(), Support: SupportOwn}
 	row.Figures = counts(s.result, in, d.Confidence)
-	row.Certificate = Certificate{FollowUp: followUp(s.result, all, obs.AsOf), Dated: dated(obs.Cases, m.Uses())}
+	row.Certificate = attended(s.result, all, obs.AsOf)
+	row.Dated = dated(s.cases, m.Uses())
 	type answer struct {
-		c   *Comparison
-		e   Expectation
-		err error
+		c       *Comparison
+		e       Expectation
+		balance imbalance
+		err     error
+	}
+	figures := func(kind Comparators, a answer) Estimate {
+		row := d.figures(row, kind, a.e, a.err)
+		if row.NComparators > 0 {
+			row.MeanSMD, row.WorstSMD, row.WorstTerm, row.VarianceRatio = Round(a.balance.means), Round(a.balance.worst), a.balance.worstOf, Round(a.balance.varianceRatio)
+		}
+		return row
 	}
 	ask := func(c *Comparison) (answer, error) {
 		a := answer{c: c}
@@ -288,6 +304,9 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 			a.err = &Refusal{RefusalNoComparators, "nobody is left to compare with", "declare other comparators or peers"}
 		default:
 			a.e, a.err = m.Expect(ctx, c)
+		}
+		if a.err == nil {
+			a.balance = a.e.certify(c, m.Uses())
 		}
 		if a.err == nil && a.e.N < d.MinN {
 			a.err = &Refusal{RefusalFewCases, "fewer cases than the minimum have comparators", "use coarser classes or more peers"}
@@ -309,12 +328,12 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 		if _, twice := answers[kind]; twice {
 			continue
 		}
-		a, err := ask(d.compare(obs, s, cell, in, all, kind))
+		a, err := ask(d.compare(s, cell, in, all, kind))
 		if err != nil {
 			return nil, err
 		}
 		answers[kind] = a
-		out = append(out, d.figures(row, kind, a.e, a.err))
+		out = append(out, figures(kind, a))
 	}
 	peers, home := answers[Peers], answers[Home]
 	if peers.err != nil || home.err != nil {
@@ -339,7 +358,7 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 		return out, nil
 	}
 	row.Support = SupportCommon
-	return append(out, d.figures(row, Peers, peers.e, nil), d.figures(row, Home, home.e, nil)), nil
+	return append(out, figures(Peers, peers), figures(Home, home)), nil
 }
 
 // counts are the figures that need no comparators.
@@ -354,20 +373,31 @@ func counts(r *Result, in []int32, confidence float64) Figures {
 	return f
 }
 
-// followUp is the share of the cell's cohort cases with an ended window for
-// which the registers tell what happened; death and emigration are known.
-func followUp(r *Result, all []int32, asOf Date) float64 {
-	var ended, known float64
+// attended starts a certificate with what became of the cell's cohort: for how
+// many ended windows the registers tell what happened (death and emigration are
+// known), and how many were lost, by cause.
+func attended(r *Result, all []int32, asOf Date) Certificate {
+	var ended, known, left, noClock float64
 	for _, i := range all {
+		if r.Reason[i] == ReasonNoClock {
+			noClock++
+		}
 		if r.WindowEnd[i] == NoDate || r.WindowEnd[i] > asOf {
 			continue
 		}
 		ended++
+		if r.Reason[i] == ReasonLeft {
+			left++
+		}
 		if r.Followed[i] || r.Reason[i] == ReasonLeft {
 			known++
 		}
 	}
-	return Round(known / ended)
+	return Certificate{
+		FollowUp: Round(known / ended), LeftShare: Round(left / ended), NoClockShare: Round(noClock / float64(len(all))),
+		MeanSMD: nan, WorstSMD: nan, VarianceRatio: nan,
+		EffectiveN: nan, MaxWeight: nan, VarCell: nan, VarComparators: nan, Sigma2B: nan, VarPeer: nan, SumW2: nan,
+	}
 }
 
 func dated(cases *Cases, uses []string) float64 {
@@ -437,7 +467,6 @@ func weighty(parts []MunicipalityPart) int {
 func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused error) Estimate {
 	row.Comparators = kind
 	c := &row.Certificate
-	c.EffectiveN, c.MaxWeight, c.VarCell, c.VarComparators, c.Sigma2B, c.SumW2 = nan, nan, nan, nan, nan, nan
 	if r, ok := AsRefusal(refused); ok {
 		row.Refusal = r.Code
 		return row
@@ -451,8 +480,8 @@ func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused e
 	c.Rank, c.Columns, c.Converged = int64(e.Rank), int64(e.Columns), e.Converged
 	c.Warnings = strings.Join(e.Warnings, ";")
 	if kind == Peers {
-		sigma2, sumW2 := e.between()
-		c.Sigma2B, c.SumW2 = Round(sigma2), Round(sumW2)
+		b := e.between()
+		c.Sigma2B, c.VarPeer, c.SumW2 = Round(b.sigma2), Round(b.varPeer), Round(b.sumW2)
 	}
 	row.NCompared, row.Expected = int64(e.N), Round(e.Expected)
 	v := c.variance(row.NCompared)

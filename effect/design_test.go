@@ -193,10 +193,11 @@ func rowsOf(t *testing.T, obs *effect.Observations, d effect.Design) (estimates 
 //
 //	V(cell) = 0.8*0.2/49, V(home) = 0.5*0.5/60, peers: mean 0.5, V = sum r^2/500^2 = 0.5*0.5/500
 //	five peers of 100: d = -0.1 .. 0.1, v = pooled 0.25/100 each, equal, so that
-//	Paule-Mandel is the sample variance 0.00625 less 0.0025 = 0.00375; sum w^2 = 1/5
-//	V(total) = 0.16/49 + 0.25/500 + 0.00375*1.2 = 0.0082653061
-//	df = V^2/((0.16/49)^2/49 + 0.0005^2/500 + 0.0045^2/4), 500 being the effective
-//	number of comparators, to which the spy fits nothing
+//	sigma2 = 0.025/q - 0.0025 with 0.025 the sum of d^2 and q the median of
+//	chi-square(4), 3.3566939800333224 (SciPy 1.17.1: stats.chi2.ppf(0.5, 4)); sum w^2 = 1/5
+//	V(total) = 0.16/49 + 0.25/500 + 1.2 sigma2
+//	df = V^2/((0.16/49)^2/49 + 0.0005^2/500 + (1.2 sigma2)^2/(4 sigma2/(sigma2 + 0.0025))),
+//	500 being the effective number of comparators, to which the spy fits nothing
 func TestParts(t *testing.T) {
 	d := effect.DefaultDesign()
 	d.Peers = map[string][]string{"H": {"A", "B", "C", "D", "E"}}
@@ -204,11 +205,12 @@ func TestParts(t *testing.T) {
 
 	total := b[effect.Total]
 	assert.InEpsilon(t, 0.3, total.Difference, 1e-8)
-	v := 0.16/49 + 0.25/500 + 0.00375*1.2
+	sigma2 := 0.025/3.3566939800333224 - 0.0025
+	v := 0.16/49 + 0.25/500 + sigma2*1.2
 	assert.InEpsilon(t, math.Sqrt(v), total.SE, 1e-8)
-	assert.InEpsilon(t, v*v/(0.16/49*0.16/49/49+0.0005*0.0005/500+0.0045*0.0045/4), total.DF, 1e-7)
-	// SciPy 1.17.1: stats.t.ppf(0.975, 12.937037227436562) = 2.1614379452259844
-	assert.InEpsilon(t, 0.3-2.1614379452259844*math.Sqrt(v), total.Low, 1e-7)
+	assert.InEpsilon(t, v*v/(0.16/49*0.16/49/49+0.0005*0.0005/500+1.2*sigma2*1.2*(sigma2+0.0025)/4), total.DF, 1e-7)
+	// SciPy 1.17.1: stats.t.ppf(0.975, 6.981641761197859) = 2.3658852922023743
+	assert.InEpsilon(t, 0.3-2.3658852922023743*math.Sqrt(v), total.Low, 1e-7)
 	assert.Equal(t, effect.Higher, total.Verdict)
 
 	provider := b[effect.Provider]
@@ -217,7 +219,7 @@ func TestParts(t *testing.T) {
 
 	municipality := b[effect.Municipality]
 	assert.InDelta(t, 0, municipality.Difference, 1e-9)
-	assert.InEpsilon(t, math.Sqrt(0.25/60+0.25/500+0.00375*1.2), municipality.SE, 1e-8)
+	assert.InEpsilon(t, math.Sqrt(0.25/60+0.25/500+sigma2*1.2), municipality.SE, 1e-8)
 	assert.Equal(t, effect.NoDifference, municipality.Verdict)
 
 	got := diagnostics[effect.Total]

@@ -84,10 +84,17 @@ type Certificate struct {
 	VarCell        float64 `col:"var_cell" doc:"variance from the persons of the cell"`
 	VarComparators float64 `col:"var_comparators" doc:"variance from the comparator persons"`
 	Sigma2B        float64 `col:"sigma2_between" doc:"variance between comparator municipalities after adjustment; null within one municipality"`
+	VarPeer        float64 `col:"var_peer" doc:"harmonic mean over the peers of sigma2_between plus the sampling variance of a peer's mean residual: how surely sigma2_between is known; null within one municipality"`
 	SumW2          float64 `col:"sum_w2" doc:"sum of squared municipality shares of the comparator weight"`
 	Rank           int64   `col:"rank" doc:"rank of the model, or number of strata used"`
 	Columns        int64   `col:"columns" doc:"columns of the model before aliased ones were set aside, or number of strata in the cell"`
+	MeanSMD        float64 `col:"mean_smd" doc:"worst standardised difference between the cell and its weighted comparators in the covariates used"`
+	WorstSMD       float64 `col:"worst_smd" doc:"the same over the covariates, their squares, zeros and pairwise products, whatever the method balanced; null where the comparators are known in aggregate only"`
+	WorstTerm      string  `col:"worst_term" doc:"what differs most"`
+	VarianceRatio  float64 `col:"variance_ratio" doc:"worst ratio of a number's variances in cell and comparators, turned to be 1 or more"`
 	FollowUp       float64 `col:"follow_up" doc:"share of the cell's ended windows whose follow-up is known"`
+	LeftShare      float64 `col:"left_share" doc:"share of the cell's ended windows lost to death or emigration"`
+	NoClockShare   float64 `col:"no_clock_share" doc:"share of the cell's cohort without a day to count from"`
 	Dated          float64 `col:"dated_covariates" doc:"share of the covariates used that are dated or fixed; 1 when none is used"`
 	Converged      bool    `col:"converged" doc:"the fit reached its tolerance (always true where nothing is iterated)"`
 	Warnings       string  `col:"warnings" doc:"codes of what to know, separated by semicolons"`
@@ -116,35 +123,6 @@ type Diagnostic struct {
 	Value float64 `col:"value" doc:"measured value; null where not evaluated"`
 	// NotApplicable says why the diagnostic has no meaning here, "" otherwise.
 	NotApplicable string `col:"not_applicable" doc:"why the diagnostic does not apply, empty otherwise"`
-}
-
-// DiagnosticName names a diagnostic.
-type DiagnosticName string
-
-// The diagnostics that terms can require.
-const (
-	DiagN               DiagnosticName = "n"                // cases in the cell, at least
-	DiagFollowUp        DiagnosticName = "follow_up"        // share of ended windows whose follow-up is known, at least
-	DiagUncovered       DiagnosticName = "uncovered_share"  // share of the cell without comparators, at most
-	DiagPeers           DiagnosticName = "peers"            // peer municipalities that carry weight, at least
-	DiagDatedCovariates DiagnosticName = "dated_covariates" // share of the covariates used that are dated or fixed, at least
-	DiagOverlap         DiagnosticName = "overlap"          // effective comparators over max(50, cases compared), at least
-	DiagMaxWeight       DiagnosticName = "max_weight"       // largest weight share of one comparator, at most
-	DiagEffectivePeers  DiagnosticName = "effective_peers"  // effective number of peer municipalities, 1 / sum of squared shares, at least
-)
-
-// DiagnosticNames lists the diagnostics in their fixed order.
-func DiagnosticNames() []DiagnosticName {
-	return []DiagnosticName{DiagN, DiagFollowUp, DiagUncovered, DiagPeers, DiagDatedCovariates, DiagOverlap, DiagMaxWeight, DiagEffectivePeers}
-}
-
-// Names lists the diagnostics.
-func (DiagnosticName) Names() []string {
-	var out []string
-	for _, n := range DiagnosticNames() {
-		out = append(out, string(n))
-	}
-	return out
 }
 
 // Refusal is the typed answer of a method that has no figure to give. It is

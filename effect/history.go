@@ -23,6 +23,9 @@ type History struct {
 // joins breaks of up to 28 days. referral_quarter is always there.
 func DefaultHistory() History { return History{Weeks: []int{52}, ElapsedMax: 260, ElapsedGap: 28} }
 
+// maxHistory is the longest window before referral, in weeks.
+const maxHistory = 5200
+
 // historyColumn is one covariate that is read off a lane.
 type historyColumn struct {
 	name    string
@@ -54,20 +57,21 @@ func (h History) Names() []string {
 	return append(out, "referral_quarter")
 }
 
-func (c historyColumn) read(v DayView, referral Date, gap int) float64 {
-	first := referral - Date(7*c.weeks)
+// read reads the column as it stood on a day.
+func (c historyColumn) read(v DayView, on Date, gap int) float64 {
+	first := on - Date(7*c.weeks)
 	if !c.elapsed {
-		return float64(v.Count(first, referral)) / 7
+		return float64(v.Count(first, on)) / 7
 	}
 	start, last := NoDate, NoDate
-	for from, to := range v.Runs(first, referral) {
+	for from, to := range v.Runs(first, on) {
 		if last == NoDate || int(from-last) > gap {
 			start = from
 		}
 		last = to
 	}
-	if last == NoDate || int(referral-last) > gap {
+	if last == NoDate || int(on-last) > gap {
 		return 0
 	}
-	return float64(referral-start) / 7
+	return float64(on-start) / 7
 }

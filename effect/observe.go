@@ -17,6 +17,9 @@ type Study struct {
 	Cohort   Cohort
 	Outcomes []Outcome
 	History  History
+	// Placebo is how many weeks before referral employment is read, together with
+	// the history as it stood before them: see [Placebo]. 0 reads neither.
+	Placebo int
 	// RegistersReach is the last day the registers are complete for. NoDate
 	// takes it from the data: the last day, up to as_of, on which a spell of
 	// the cases begins or ends.
@@ -112,11 +115,22 @@ func (o *Observer) plan() error {
 		o.addLane(out.Clock, out.Measure.Watches(), from, to)
 		o.addLane(out.Clock, States(Emigrated), from, to)
 	}
+	lag := o.study.Placebo
+	if lag < 0 || lag > maxHistory {
+		return fmt.Errorf("%w: a placebo of %d weeks (0 to %d are possible)", ErrOutcome, lag, maxHistory)
+	}
 	for _, c := range o.study.History.columns() {
-		if c.weeks <= 0 || c.weeks > 5200 {
-			return fmt.Errorf("%w: a history window of %d weeks (1 to 5200 are possible)", ErrOutcome, c.weeks)
+		if c.weeks <= 0 || c.weeks > maxHistory {
+			return fmt.Errorf("%w: a history window of %d weeks (1 to %d are possible)", ErrOutcome, c.weeks, maxHistory)
 		}
+		// One lane for both readings: they overlap or touch in most studies.
 		o.addLane(AtReferral, c.states, -7*c.weeks, 0)
+		if lag > 0 {
+			o.addLane(AtReferral, c.states, -7*(c.weeks+lag), -7*lag)
+		}
+	}
+	if lag > 0 {
+		o.addLane(AtReferral, Employment, -7*lag, 0)
 	}
 	for i := range o.lanes {
 		o.lanes[i].offset = o.stride
@@ -288,10 +302,11 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 	cases := *o.cases
 	cases.Covariates = slices.Clone(cases.Covariates)
 	columns := o.study.History.columns()
-	for _, c := range columns {
-		cases.Covariates = append(cases.Covariates, Covariate{Name: c.name, Number: make([]float64, n), Dated: true})
-	}
+	cases.Covariates = append(cases.Covariates, blank(columns, n)...)
 	history := cases.Covariates[len(cases.Covariates)-len(columns):]
+	if weeks := o.study.Placebo; weeks > 0 {
+		cases.Placebo = &Placebo{Weeks: weeks, Value: make([]float64, n), Covariates: blank(columns, n)}
+	}
 	out := &Observations{AsOf: o.study.AsOf, Cases: &cases}
 	for _, outcome := range o.study.Outcomes {
 		out.Results = append(out.Results, Result{
@@ -308,11 +323,18 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 	err := chunks(ctx, n, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			slot := o.slotOf[i]
-			for c, col := range columns {
-				history[c].Number[i] = nan
+			for c := range columns {
+				history[c].Number[i] = o.past(&columns[c], int32(i), 0)
+			}
+			if p := cases.Placebo; p != nil {
+				p.Value[i] = nan
 				if slot >= 0 {
-					v := o.view(slot, AtReferral, col.states, -7*col.weeks, 0)
-					history[c].Number[i] = col.read(v, cases.Referral[i], o.study.History.ElapsedGap)
+					days := 7 * p.Weeks
+					at := cases.Referral[i]
+					p.Value[i] = float64(o.view(slot, AtReferral, Employment, -days, 0).Count(at-Date(days), at)) / float64(days)
+				}
+				for c := range columns {
+					p.Covariates[c].Number[i] = o.past(&columns[c], int32(i), p.Weeks)
 				}
 			}
 			for k := range out.Results {
@@ -332,6 +354,26 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 		out.Attrition = append(out.Attrition, attrition(&cases, &out.Results[k])...)
 	}
 	return out, nil
+}
+
+// blank makes columns of numbers for the history.
+func blank(columns []historyColumn, n int) []Covariate {
+	var out []Covariate
+	for _, c := range columns {
+		out = append(out, Covariate{Name: c.name, Number: make([]float64, n), Dated: true})
+	}
+	return out
+}
+
+// past reads a column of the history as it stood so many weeks before referral;
+// NaN outside the cohort.
+func (o *Observer) past(c *historyColumn, i int32, weeks int) float64 {
+	slot := o.slotOf[i]
+	if slot < 0 {
+		return nan
+	}
+	v := o.view(slot, AtReferral, c.states, -7*(c.weeks+weeks), -7*weeks)
+	return c.read(v, o.cases.Referral[i]-Date(7*weeks), o.study.History.ElapsedGap)
 }
 
 // read fills one row of a result.

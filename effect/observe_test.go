@@ -48,6 +48,7 @@ func drawLife(t *rapid.T) life {
 		AsOf: effect.Date(rapid.IntRange(450, 700).Draw(t, "as_of")), Outcomes: outcomes(), RegistersReach: effect.NoDate,
 		Cohort:  effect.Cohort{Period: effect.Period{Start: 400, End: 600}, Take: effect.TakeEach},
 		History: effect.History{Weeks: []int{4, 10}, ElapsedMax: 30, ElapsedGap: 5},
+		Placebo: rapid.SampledFrom([]int{0, 3, 12, 40}).Draw(t, "placebo"),
 	}}
 	for p := range persons {
 		l.cases.Persons = append(l.cases.Persons, effect.NumberID(int64(p)))
@@ -115,6 +116,7 @@ func TestObserverAgainstDays(t *testing.T) {
 				require.Equal(t, fmt.Sprint(want), fmt.Sprint(have), "case %d, %s, referred %d, as of %d", i, out.Name, l.cases.Referral[i], l.study.AsOf)
 			}
 			checkHistory(t, l, got, i)
+			checkPlacebo(t, l, got, i)
 		}
 
 		shuffled := rapid.Permutation(l.spells).Draw(t, "order")
@@ -256,8 +258,50 @@ func bruteForce(l life, i int, out effect.Outcome) row {
 }
 
 func checkHistory(t *rapid.T, l life, obs *effect.Observations, i int) {
-	referral := l.cases.Referral[i]
-	if referral < 400 || referral >= 600 {
+	value := func(name string) float64 {
+		c, ok := obs.Cases.Covariate(name)
+		require.True(t, ok, name)
+		require.True(t, c.Dated)
+		return c.Number[i]
+	}
+	checkPast(t, l, i, l.cases.Referral[i], value)
+}
+
+func checkPlacebo(t *rapid.T, l life, obs *effect.Observations, i int) {
+	p := obs.Cases.Placebo
+	if l.study.Placebo == 0 {
+		require.Nil(t, p)
+		return
+	}
+	require.Equal(t, l.study.Placebo, p.Weeks)
+	var names []string
+	for _, c := range p.Covariates {
+		require.True(t, c.Dated)
+		names = append(names, c.Name)
+	}
+	require.Equal(t, l.study.History.Names(), append(names, "referral_quarter"))
+	referral, days, worked := l.cases.Referral[i], 7*l.study.Placebo, 0
+	for d := referral - effect.Date(days); d < referral; d++ {
+		if slices.ContainsFunc(l.spells, func(s spell) bool {
+			return s.person == l.cases.Person[i] && effect.Employment.Has(s.state) && s.start <= d && (s.end == effect.NoDate || d < s.end)
+		}) && d <= l.study.AsOf {
+			worked++
+		}
+	}
+	if l.study.Cohort.Period.Contains(referral) {
+		require.Equal(t, float64(worked)/float64(days), p.Value[i])
+	} else {
+		require.True(t, math.IsNaN(p.Value[i]))
+	}
+	checkPast(t, l, i, referral-effect.Date(days), func(name string) float64 {
+		return p.Covariates[slices.Index(names, name)].Number[i]
+	})
+}
+
+// checkPast compares the history as it stood on a day with a reading by days.
+func checkPast(t *rapid.T, l life, i int, on effect.Date, value func(name string) float64) {
+	if !l.study.Cohort.Period.Contains(l.cases.Referral[i]) {
+		require.True(t, math.IsNaN(value("weeks_employed_4")))
 		return
 	}
 	in := func(set effect.StateSet, d effect.Date) bool {
@@ -265,16 +309,10 @@ func checkHistory(t *rapid.T, l life, obs *effect.Observations, i int) {
 			return s.person == l.cases.Person[i] && set.Has(s.state) && s.start <= d && (s.end == effect.NoDate || d < s.end)
 		})
 	}
-	value := func(name string) float64 {
-		c, ok := obs.Cases.Covariate(name)
-		require.True(t, ok, name)
-		require.True(t, c.Dated)
-		return c.Number[i]
-	}
 	for _, weeks := range []int{4, 10} {
 		for name, set := range map[string]effect.StateSet{"on_cash_benefit": effect.States(effect.CashBenefit), "on_sickness_benefit": effect.States(effect.SicknessBenefit), "employed": effect.Employment} {
 			days := 0
-			for d := referral - effect.Date(7*weeks); d < referral; d++ {
+			for d := on - effect.Date(7*weeks); d < on; d++ {
 				if in(set, d) {
 					days++
 				}
@@ -282,15 +320,15 @@ func checkHistory(t *rapid.T, l life, obs *effect.Observations, i int) {
 			require.Equal(t, float64(days)/7, value(fmt.Sprintf("weeks_%s_%d", name, weeks)))
 		}
 	}
-	start, gap := referral, 0
-	for d := referral - 1; d >= referral-7*30 && gap <= 5; d-- {
+	start, gap := on, 0
+	for d := on - 1; d >= on-7*30 && gap <= 5; d-- {
 		if in(effect.Benefits, d) {
 			start, gap = d, 0
 		} else {
 			gap++
 		}
 	}
-	require.Equal(t, float64(referral-start)/7, value("elapsed_benefit_weeks"))
+	require.Equal(t, float64(on-start)/7, value("elapsed_benefit_weeks"))
 }
 
 // The attrition of every outcome and cell sums from read to analysed.
@@ -388,7 +426,8 @@ func TestStudyThatMakesNoSense(t *testing.T) {
 		"no weeks": func(s *effect.Study) {
 			s.Outcomes = []effect.Outcome{{Name: "a", Measure: effect.Sustained{States: work, Within: effect.Weeks(1)}}}
 		},
-		"long window": func(s *effect.Study) { s.History.Weeks = []int{6000} },
+		"negative placebo": func(s *effect.Study) { s.Placebo = -1 },
+		"long window":      func(s *effect.Study) { s.History.Weeks = []int{6000} },
 	} {
 		study2 := base
 		study(&study2)

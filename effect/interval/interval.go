@@ -67,7 +67,22 @@ func Newcombe(x1, n1, x2, n2, confidence float64) (difference, low, high float64
 // fewer than two units, a negative variance or a value that is not finite. A
 // zero variance is legal. The root is bisected to the last bit.
 // Source: paulemandel1982.
-func PauleMandel(d, v []float64) float64 {
+func PauleMandel(d, v []float64) float64 { return generalizedQ(d, v, float64(len(d)-1)) }
+
+// PauleMandelMedian is the median-unbiased form of [PauleMandel]: the left side
+// is set to the median of the chi-square distribution with k - 1 degrees of
+// freedom in place of its mean, so that the estimate is as often too high as too
+// low. With few units the plain form is too low more often than not.
+// Source: viechtbauer2021.
+func PauleMandelMedian(d, v []float64) float64 {
+	if len(d) < 2 {
+		return math.NaN()
+	}
+	return generalizedQ(d, v, distuv.ChiSquared{K: float64(len(d) - 1)}.Quantile(0.5))
+}
+
+// generalizedQ solves sum (d_i - m)^2 / (v_i + tau^2) = q for tau^2.
+func generalizedQ(d, v []float64, q float64) float64 {
 	if len(d) < 2 || len(d) != len(v) {
 		return math.NaN()
 	}
@@ -85,14 +100,14 @@ func PauleMandel(d, v []float64) float64 {
 			sw += w
 			swd += w * d[i]
 		}
-		m, q := swd/sw, 0.0
+		m, sum := swd/sw, 0.0
 		for i := range d {
-			q += (d[i] - m) * (d[i] - m) / (v[i] + tau2)
+			sum += (d[i] - m) * (d[i] - m) / (v[i] + tau2)
 		}
-		return q - float64(len(d)-1)
+		return sum - q
 	}
-	// At tau^2 = k range^2 the left side is below 1, so the root lies under it.
-	a, b := 0.0, float64(len(d))*(high-low)*(high-low)
+	// At tau^2 = k range^2 / q the left side is at most q, so the root lies under it.
+	a, b := 0.0, float64(len(d))*(high-low)*(high-low)/min(q, 1)
 	if b == 0 {
 		return 0
 	}

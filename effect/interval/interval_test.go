@@ -1,10 +1,13 @@
 package interval
 
 import (
+	"encoding/json"
 	"math"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // SciPy 1.17.1 and statsmodels 0.15.0: testdata/reference/interval.py and its
@@ -64,6 +67,26 @@ func TestPauleMandelBCG(t *testing.T) {
 		v = append(v, 1/x[0]-1/n1+1/x[2]-1/n2)
 	}
 	assert.InEpsilon(t, 0.318068452205, PauleMandel(d, v), 1e-11)
+}
+
+// metafor 3.8.1, rma(method = "PMM"): testdata/reference/pmm.R and its output.
+func TestPauleMandelMedian(t *testing.T) {
+	text, err := os.ReadFile("../../testdata/reference/pmm.json")
+	require.NoError(t, err)
+	var sets map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(text, &sets))
+	for _, name := range []string{"bcg", "four", "alike"} {
+		var x struct {
+			D, V    []float64
+			PM, PMM float64
+		}
+		require.NoError(t, json.Unmarshal(sets[name], &x))
+		assert.InDelta(t, x.PM, PauleMandel(x.D, x.V), 1e-6*x.PM, name)
+		assert.InDelta(t, x.PMM, PauleMandelMedian(x.D, x.V), 1e-6*x.PMM, name)
+	}
+	assert.True(t, math.IsNaN(PauleMandelMedian([]float64{1}, []float64{1})))
+	// With equal variances: sum of squares over the median of chi-square(2), 2 ln 2, less v.
+	assert.InEpsilon(t, 8/(2*math.Ln2)-1, PauleMandelMedian([]float64{0, 2, 4}, []float64{1, 1, 1}), 1e-9)
 }
 
 func TestPauleMandelEdges(t *testing.T) {
