@@ -195,7 +195,11 @@ func (c *Clause) WithoutEffect(f effect.Figures) (chance, mean float64) {
 	if !(v > 1) {
 		return chance, math.NaN()
 	}
-	return chance, s * ((v+from*from)/(v-1)*density(from, v) - off*chance)
+	scale := 1.0 // its limit, where v is too large to tell
+	if v < manyDF {
+		scale = (v + from*from) / (v - 1)
+	}
+	return chance, s * (scale*density(from, v) - off*chance)
 }
 
 // chance is the probability that the true improvement is above what the clause
