@@ -42,6 +42,8 @@ func TestEvaluateFromArrow(t *testing.T) {
 	require.NoError(t, err)
 
 	assert.Equal(t, fmt.Sprint(want.Observations.Results), fmt.Sprint(got.Observations.Results))
+	assert.Equal(t, fmt.Sprint(*want.Observations.Cases.Placebo), fmt.Sprint(*got.Observations.Cases.Placebo))
+	want.Observations.Cases.Placebo, got.Observations.Cases.Placebo = nil, nil // printed as addresses
 	assert.Equal(t, fmt.Sprint(want.Observations.Cases), fmt.Sprint(got.Observations.Cases))
 	assert.Equal(t, fmt.Sprint(want.Estimates), fmt.Sprint(got.Estimates))
 	assert.Equal(t, fmt.Sprint(want.Benchmark), fmt.Sprint(got.Benchmark))

@@ -206,6 +206,25 @@ func (c *Config) classNames() []string {
 	return out
 }
 
+// numbers are the columns that are outcomes.
+func (c *Config) numbers() []string {
+	var out []string
+	for _, a := range c.Outcomes {
+		if a.Column != "" {
+			out = append(out, a.Column)
+		}
+	}
+	return out
+}
+
+// amounts says whether an outcome counts hours, and whether one counts kroner.
+func (c *Config) amounts() (hours, kroner bool) {
+	for _, a := range c.Outcomes {
+		hours, kroner = hours || a.Kind == KindHoursIn, kroner || a.Kind == KindEarningsIn
+	}
+	return hours, kroner
+}
+
 // IngestOptions say how the dataset is read: the mapping, and the covariates
 // that no history gives.
 func (c *Config) IngestOptions() ingest.Options {
@@ -215,8 +234,9 @@ func (c *Config) IngestOptions() ingest.Options {
 	if c.Input.MaxRejectShare != nil {
 		o.MaxRejectShare = *c.Input.MaxRejectShare
 	}
+	o.Hours, o.Amounts = c.amounts()
 	derived := c.history().Names()
-	for _, name := range slices.Concat(c.Compare.Covariates, c.classNames()) {
+	for _, name := range slices.Concat(c.Compare.Covariates, c.classNames(), c.numbers()) {
 		if !slices.Contains(derived, name) && !slices.Contains(o.Covariates, name) {
 			o.Covariates = append(o.Covariates, name)
 		}

@@ -31,6 +31,10 @@ type Measured struct {
 // Many mean that the tables do not name persons alike.
 const countUnseen = "cases_without_spells"
 
+// countUntold is the count of participations with spells whose hours or amount,
+// which an outcome counts, are missing.
+const countUntold = "cases_with_untold_amounts"
+
 // Estimated is what the third step makes of observations.
 type Estimated struct {
 	Peers     []peer.Peer // chosen before any outcome was looked at
@@ -112,8 +116,8 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	if err != nil {
 		return nil, err
 	}
-	err = ds.Spells(ctx, cases, func(person []int32, state []effect.State, start, end []effect.Date) error {
-		o.Add(person, state, start, end)
+	err = ds.Spells(ctx, cases, func(b effect.Spells) error {
+		o.Add(b)
 		return nil
 	})
 	if err != nil {
@@ -133,6 +137,12 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 		Table: ingest.Spells, Name: countUnseen, Rows: int64(o.Unseen()),
 		Rule: "participations of the cohort whose persons have no spell: they count as not followed up",
 	})
+	if hours, amounts := c.amounts(); hours || amounts {
+		m.Counts = append(m.Counts, ingest.Count{
+			Table: ingest.Spells, Name: countUntold, Rows: int64(o.Untold()),
+			Rule: "participations of the cohort with a spell in a window of hours or earnings that does not tell them: it counts as none, and they as not followed up",
+		})
+	}
 	m.Observations.Attrition = append(notRead(m), m.Observations.Attrition...)
 	m.Classes = c.classNames()
 	if len(m.Classes) > 0 {
@@ -249,7 +259,7 @@ func choosePeers(c *Config, conditions []ingest.Condition, obs *effect.Observati
 	}
 	known, records := map[string]bool{}, map[string]bool{}
 	for i, code := range obs.Cases.Municipality.Codes {
-		if len(obs.Results) > 0 && obs.Results[0].Status[i] != effect.Excluded {
+		if len(obs.Results) > 0 && !obs.Results[0].Reason[i].OutsideCohort() {
 			records[obs.Cases.Municipality.Levels[code]] = true
 		}
 	}

@@ -3,6 +3,7 @@ package jobeffekt
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -171,6 +172,8 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 	var absence []bool
 	var reached, ends []effect.Date
 	var complete, followed []bool
+	var time []float64
+	var event []string
 	for r := range o.Results {
 		res := &o.Results[r]
 		names.Levels = append(names.Levels, res.Outcome)
@@ -183,11 +186,19 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 		}
 		value, reached, ends = append(value, res.Value...), append(reached, res.ReachedOn...), append(ends, res.WindowEnd...)
 		complete, followed = append(complete, res.Complete...), append(followed, res.Followed...)
+		for i := range n {
+			t, name := math.NaN(), ""
+			if res.Days != nil && res.Days[i] != effect.NoTime {
+				t, name = float64(res.Days[i]), res.Event.At(i)
+			}
+			time, event = append(time, t), append(event, name)
+		}
 	}
+	events := effect.NewFactor(event)
 	return &ingest.Table{Name: TableOutcomes, Columns: []ingest.Column{
 		idColumn("participation_id", "participation", k*n, func(i int) effect.ID { return o.Cases.ID[i%n] }),
 		{Name: "outcome", Doc: "outcome", Factor: &names},
-		{Name: "unit", Doc: "what the value counts: share (1 or 0) or days", Factor: &unit},
+		{Name: "unit", Doc: "what the value counts: share (1 or 0), portion (0 to 1), days, weeks, hours, kroner or number", Factor: &unit},
 		{Name: "absence", Doc: "the outcome is reached by being in none of its states", Bools: absence},
 		{Name: "status", Doc: "reached, not_reached, pending, left or excluded", Factor: &status},
 		{Name: "reason", Doc: "why the case is not analysed; null when it is", Factor: &reason},
@@ -196,6 +207,8 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 		{Name: "window_end", Doc: "clock plus the full window", Dates: ends},
 		{Name: "complete", Doc: "the window has ended by as_of and the person was there for all of it: effects use these", Bools: complete},
 		{Name: "followed", Doc: "the registers can be relied on for the window", Bools: followed},
+		{Name: "days", Doc: "time_to: days from the clock to the event, or to the day on which the case was censored", Floats: time},
+		{Name: "event", Doc: "time_to: reached, the exit, or dead; null for who was censored", Factor: &events},
 	}}
 }
 
@@ -284,6 +297,7 @@ func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes
 	id, names, units, status, reason := ids(q.column("participation_id")), q.factor("outcome"), q.factor("unit"), q.factor("status"), q.factor("reason")
 	value, reached, ends := q.column("value").Floats, q.column("reached_on").Dates, q.column("window_end").Dates
 	complete, followed, absence := q.column("complete").Bools, q.column("followed").Bools, q.column("absence").Bools
+	time, event := q.column("days").Floats, q.factor("event")
 	if err := errors.Join(append(p.errs, q.errs...)...); err != nil {
 		return nil, err
 	}
@@ -309,9 +323,26 @@ func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes
 				return nil, fmt.Errorf("%w: table %s has an unknown status or reason", ErrTables, outcomes.Name)
 			}
 		}
+		r.Days, r.Event = times(time[at:at+n], &event, at)
 		obs.Results = append(obs.Results, r)
 	}
 	return obs, nil
+}
+
+// times are the times and events of the rows from at on; nil where no row has a
+// time, as of an outcome that is not about time.
+func times(days []float64, event *effect.Factor, at int) (time []int32, events effect.Factor) {
+	if !slices.ContainsFunc(days, func(d float64) bool { return !math.IsNaN(d) }) {
+		return nil, effect.Factor{}
+	}
+	out, names := make([]int32, len(days)), make([]string, len(days))
+	for i, d := range days {
+		out[i] = effect.NoTime
+		if !math.IsNaN(d) {
+			out[i], names[i] = int32(d), event.At(at+i)
+		}
+	}
+	return out, effect.NewFactor(names)
 }
 
 // strataTable is aggregated outcomes in the form of the contract's table

@@ -107,6 +107,8 @@ const (
 	ReasonNotFirst             // the person has an earlier participation under the agreement
 	ReasonNotLast              // the person has a later one
 	ReasonNoClock              // the outcome's clock (start or end of the course) has no date
+	ReasonNoValue              // the number that the outcome is was not given
+	ReasonNotAtRisk            // did not reach what a relapse can follow
 	ReasonLeft                 // died or emigrated before the window closed
 	ReasonPending              // the window is still open at as_of
 	numReasons
@@ -114,11 +116,11 @@ const (
 
 // String is the reason as tables hold it, "" for NoReason.
 func (r Reason) String() string {
-	return [numReasons]string{"", "outside_period", "not_first", "not_last", "no_clock", "left", "pending"}[r]
+	return [numReasons]string{"", "outside_period", "not_first", "not_last", "no_clock", "no_value", "not_at_risk", "left", "pending"}[r]
 }
 
-// outsideCohort says whether the participation is none of the cohort's.
-func (r Reason) outsideCohort() bool { return ReasonOutsidePeriod <= r && r <= ReasonNotLast }
+// OutsideCohort says whether the participation is none of the cohort's.
+func (r Reason) OutsideCohort() bool { return ReasonOutsidePeriod <= r && r <= ReasonNotLast }
 
 // ParseReason reads what String writes.
 func ParseReason(s string) (Reason, bool) {
@@ -148,7 +150,17 @@ type Result struct {
 	// Followed says whether the registers can be relied on for the window: the
 	// person occurs in them and they reach the window's end.
 	Followed []bool
+	// Days and Event tell when and how the time of a [Timed] outcome ended; Days is
+	// nil for other outcomes. Days are counted from the clock, NoTime for who is not
+	// of the cohort or has no clock. Event is "reached", the name of an exit, "dead",
+	// or missing for who was censored after that time: abroad, the window still open
+	// at as_of, or over without an event.
+	Days  []int32
+	Event Factor
 }
+
+// NoTime stands for a missing time of a [Timed] outcome.
+const NoTime int32 = -1
 
 // Unit is what the value of an outcome counts.
 type Unit string

@@ -31,6 +31,27 @@ func (v DayView) Count(from, to Date) int {
 	return n
 }
 
+// Tally returns how many days of [from, to) are marked, and which of them makes
+// it so many; NoDate where they are fewer.
+func (v DayView) Tally(from, to Date, need int) (total int, on Date) {
+	on = NoDate
+	for a, b := range v.Runs(from, to) {
+		if total < need && total+int(b-a) >= need {
+			on = a + Date(need-total-1)
+		}
+		total += int(b - a)
+	}
+	return total, on
+}
+
+// First returns the first marked day of [from, to), or NoDate.
+func (v DayView) First(from, to Date) Date {
+	for a := range v.Runs(from, to) {
+		return a
+	}
+	return NoDate
+}
+
 // Runs yields the runs of marked days [from, to) inside [from, to), in order.
 func (v DayView) Runs(from, to Date) iter.Seq2[Date, Date] {
 	return func(yield func(Date, Date) bool) {
@@ -61,13 +82,68 @@ func (v DayView) next(i, end int, flip uint64) int {
 	return end
 }
 
-// lane is one bitmap of days that the observer keeps for a case: the days in
-// any of the states, from `from` to `to` days after the clock's day.
+// AmountView shows what a person's spells amount to on each day: hundredths of
+// an hour a week, or øre. It is a view into shared memory, as a [DayView] is.
+type AmountView struct {
+	days []uint32
+	base Date
+}
+
+// The sum of a day is kept below 2^31, and the bit above says that a spell of
+// that day does not tell its amount.
+const (
+	maxDaily    = 1<<31 - 1
+	untold      = 1 << 31
+	hourPercent = 100 // hundredths of an hour
+	ore         = 100 // øre of a krone
+)
+
+// Tally returns the sum over [from, to), and the first day by which it is so
+// much; NoDate where it is less.
+func (v AmountView) Tally(from, to Date, need int64) (total int64, on Date) {
+	on = NoDate
+	for i := max(0, int(from)-int(v.base)); i < min(len(v.days), int(to)-int(v.base)); i++ {
+		total += int64(v.days[i] & maxDaily)
+		if on == NoDate && total >= need {
+			on = v.base + Date(i)
+		}
+	}
+	return total, on
+}
+
+// Untold says whether some spell on a day of [from, to) does not tell its amount.
+func (v AmountView) Untold(from, to Date) bool {
+	for i := max(0, int(from)-int(v.base)); i < min(len(v.days), int(to)-int(v.base)); i++ {
+		if v.days[i]&untold != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// addDaily adds to a day. The sum stops at maxDaily, so that it does not depend
+// on the order, and several goroutines may add to the same day.
+func addDaily(p *uint32, v uint32) {
+	for {
+		old := atomic.LoadUint32(p)
+		if sum := joinDaily(old, v); sum == old || atomic.CompareAndSwapUint32(p, old, sum) {
+			return
+		}
+	}
+}
+
+func joinDaily(a, b uint32) uint32 {
+	return min(a&maxDaily+b&maxDaily, maxDaily) | (a|b)&untold
+}
+
+// lane is what the observer keeps for a case of one watch, from `from` to `to`
+// days after the clock's day: a bitmap of the days on which it holds, or an
+// amount for each day.
 type lane struct {
 	clock    Clock
-	states   StateSet
+	watch    Watch
 	from, to int
-	offset   int // in words, within the case's words
+	offset   int // within the case's words, or amounts
 }
 
 func (l lane) words() int { return (l.to - l.from + 63) / 64 }

@@ -122,7 +122,7 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 			rows := make([][]int32, len(ix.list))
 			all := make([][]int32, len(ix.list))
 			for i, c := range ix.of {
-				if !s.result.Reason[i].outsideCohort() {
+				if !s.result.Reason[i].OutsideCohort() {
 					all[c] = append(all[c], int32(i))
 				}
 				if s.result.Complete[i] {

@@ -26,11 +26,37 @@ type Study struct {
 	RegistersReach Date
 }
 
+// Spells are spells of persons of the cases, in columns of equal length. They
+// may overlap and come in any order.
+type Spells struct {
+	Person     []int32 // index into Cases.Persons
+	State      []State
+	Start, End []Date // [Start, End), with End NoDate while open
+	// Hours are hours a week, from 0 to 168; NaN where unknown, nil where not read.
+	Hours []float64
+	// Amount is kroner in the whole spell, from 0 to [MaxAmount]; NaN where unknown,
+	// nil where not read. It falls on the spell's days in equal parts, to the øre:
+	// the days up to the d-th of n have floor(amount x d / n). The amount of a spell that is
+	// still open cannot be spread, and counts as unknown.
+	Amount []float64
+	// Employer is an index into Study.Employers.IDs, -1 for any other and for none;
+	// nil where not read.
+	Employer []int32
+}
+
+// MaxHours is the most hours a week, MaxAmount the most kroner, that a spell may
+// have.
+const (
+	MaxHours  = 168
+	MaxAmount = 1e10
+)
+
 // Observer takes spells and reads off, per case, its outcomes and its history.
-// It keeps one bitmap of days per case and set of states, and no spell: its
-// memory is bounded by the cohort (see [Observer.StateBytes]), whatever the
-// number of spells and their order. Two observers of the same cases and study
-// that saw different spells merge by union.
+// It keeps one bitmap of days per case and set of states, an amount for each day
+// where an outcome counts hours or kroner, and no spell: its memory is bounded by
+// the cohort (see [Observer.StateBytes]), whatever the number of spells and their
+// order. Two observers of the same cases and study that saw different spells
+// merge: days by union, amounts by addition.
 type Observer struct {
 	study    Study
 	cases    *Cases
@@ -39,11 +65,13 @@ type Observer struct {
 	lanes   []lane
 	byState [numStates][]int // lanes that watch a state
 	stride  int              // words per slot
+	depth   int              // amounts per slot
 	slotOf  []int32          // case -> slot, -1 outside the cohort
 	caseOf  []int32          // slot -> case
 	first   []int32          // person -> first entry of slots
 	slots   []int32          // slots by person
 	words   []uint64
+	daily   []uint32 // amounts
 	seen    []uint32 // bit per person: occurs in the spells
 	deadOn  []int32  // per person: first day of death, MaxInt32 for none
 	reach   atomic.Int32
@@ -79,6 +107,7 @@ func NewObserver(study Study, cases *Cases) (*Observer, error) {
 		at[p]++
 	}
 	o.words = make([]uint64, o.stride*len(o.caseOf))
+	o.daily = make([]uint32, o.depth*len(o.caseOf))
 	o.seen = make([]uint32, (len(cases.Persons)+31)/32)
 	o.deadOn = make([]int32, len(cases.Persons))
 	for p := range o.deadOn {
@@ -88,8 +117,8 @@ func NewObserver(study Study, cases *Cases) (*Observer, error) {
 	return o, nil
 }
 
-// plan lays out the lanes: one for each clock and set of states, as long as
-// the longest window that watches it.
+// plan lays out the lanes: one for each clock and watch, as long as the longest
+// window that watches it.
 func (o *Observer) plan() error {
 	if o.study.AsOf == NoDate {
 		return fmt.Errorf("%w: as_of is missing", ErrOutcome)
@@ -112,8 +141,14 @@ func (o *Observer) plan() error {
 			return fmt.Errorf("outcome %q: %w", out.Name, err)
 		}
 		from, to := measureDays(out.Measure)
-		o.addLane(out.Clock, out.Measure.Watches(), from, to)
-		o.addLane(out.Clock, States(Emigrated), from, to)
+		for _, w := range out.Measure.Watches() {
+			if w.Of != OfNumber {
+				o.addLane(out.Clock, w, from, to)
+			} else if c, ok := o.cases.Covariate(w.Column); !ok || c.Number == nil {
+				return fmt.Errorf("%w: outcome %q is the column %q, which the cases do not have as a number", ErrOutcome, out.Name, w.Column)
+			}
+		}
+		o.addLane(out.Clock, Watch{States: States(Emigrated)}, from, to)
 	}
 	lag := o.study.Placebo
 	if lag < 0 || lag > maxHistory {
@@ -124,18 +159,24 @@ func (o *Observer) plan() error {
 			return fmt.Errorf("%w: a history window of %d weeks (1 to %d are possible)", ErrOutcome, c.weeks, maxHistory)
 		}
 		// One lane for both readings: they overlap or touch in most studies.
-		o.addLane(AtReferral, c.states, -7*c.weeks, 0)
+		o.addLane(AtReferral, Watch{States: c.states}, -7*c.weeks, 0)
 		if lag > 0 {
-			o.addLane(AtReferral, c.states, -7*(c.weeks+lag), -7*lag)
+			o.addLane(AtReferral, Watch{States: c.states}, -7*(c.weeks+lag), -7*lag)
 		}
 	}
 	if lag > 0 {
-		o.addLane(AtReferral, Employment, -7*lag, 0)
+		o.addLane(AtReferral, Watch{States: Employment}, -7*lag, 0)
 	}
 	for i := range o.lanes {
-		o.lanes[i].offset = o.stride
-		o.stride += o.lanes[i].words()
-		for _, s := range o.lanes[i].states.List() {
+		l := &o.lanes[i]
+		if l.watch.Of.amounts() {
+			l.offset = o.depth
+			o.depth += l.to - l.from
+		} else {
+			l.offset = o.stride
+			o.stride += l.words()
+		}
+		for _, s := range l.watch.States.List() {
 			o.byState[s] = append(o.byState[s], i)
 		}
 	}
@@ -151,23 +192,26 @@ func measureDays(m Measure) (from, to int) {
 	return from, to
 }
 
-// addLane adds a lane or lengthens the one for the same clock and states. A
+// addLane adds a lane or lengthens the one for the same clock and watch. A
 // history and an outcome over the same states share a lane only when they
 // overlap or touch, so that no days in between are kept for nothing.
-func (o *Observer) addLane(clock Clock, states StateSet, from, to int) {
+func (o *Observer) addLane(clock Clock, watch Watch, from, to int) {
+	if watch.States == 0 || from >= to {
+		return
+	}
 	for i := range o.lanes {
 		l := &o.lanes[i]
-		if l.clock == clock && l.states == states && from <= l.to+63 && l.from <= to+63 {
+		if l.clock == clock && l.watch == watch && from <= l.to+63 && l.from <= to+63 {
 			l.from, l.to = min(l.from, from), max(l.to, to)
 			return
 		}
 	}
-	o.lanes = append(o.lanes, lane{clock: clock, states: states, from: from, to: to})
+	o.lanes = append(o.lanes, lane{clock: clock, watch: watch, from: from, to: to})
 }
 
 // StateBytes is what the observer holds per case of the cohort, in bytes,
 // beside the cases themselves.
-func (o *Observer) StateBytes() int { return 8*o.stride + 8 }
+func (o *Observer) StateBytes() int { return 8*o.stride + 4*o.depth + 8 }
 
 // anchor is the day a lane's clock stands on for a case.
 func (o *Observer) anchor(c Clock, i int32) Date {
@@ -186,18 +230,17 @@ func (o *Observer) anchor(c Clock, i int32) Date {
 	return days[i]
 }
 
-// Add takes spells of persons of the cases: the person's index, the state and
-// the days [start, end), with end NoDate while open. Spells come in any order
-// and may overlap; days of one state unite. It may be called by several
-// goroutines at once and keeps none of the slices.
-func (o *Observer) Add(person []int32, state []State, start, end []Date) {
+// Add takes spells of persons of the cases. Spells come in any order and may
+// overlap; days of one state unite, and amounts add up. It may be called by
+// several goroutines at once and keeps none of the columns.
+func (o *Observer) Add(b Spells) {
 	limit := o.study.AsOf + 1
 	reach := NoDate
-	for k, p := range person {
+	for k, p := range b.Person {
 		if bit := uint32(1) << (p & 31); atomic.LoadUint32(&o.seen[p>>5])&bit == 0 {
 			atomic.OrUint32(&o.seen[p>>5], bit)
 		}
-		s, e := start[k], end[k]
+		s, e := b.Start[k], b.End[k]
 		if s < limit {
 			reach = max(reach, s)
 		}
@@ -209,10 +252,10 @@ func (o *Observer) Add(person []int32, state []State, start, end []Date) {
 		if s >= limit {
 			continue
 		}
-		if state[k] == Dead {
+		if b.State[k] == Dead {
 			lower(&o.deadOn[p], int32(s))
 		}
-		lanes := o.byState[state[k]]
+		lanes := o.byState[b.State[k]]
 		if len(lanes) == 0 || s >= e {
 			continue
 		}
@@ -225,13 +268,48 @@ func (o *Observer) Add(person []int32, state []State, start, end []Date) {
 					continue
 				}
 				i, j := max(int(s-clock), l.from)-l.from, min(int(e-clock), l.to)-l.from
-				if i < j {
+				switch {
+				case i >= j:
+				case l.watch.Of == OfDays:
 					mark(words[l.offset:], i, j)
+				default:
+					from := clock + Date(l.from)
+					days := o.daily[int(slot)*o.depth+l.offset:]
+					b.spread(k, l.watch.Of, from+Date(i), days[i:j])
 				}
 			}
 		}
 	}
 	raise(&o.reach, int32(reach))
+}
+
+// spread adds a spell's hours or kroner to days that begin on a day of its own.
+func (b *Spells) spread(k int, of Quantity, first Date, days []uint32) {
+	amounts, most := b.Hours, float64(MaxHours)
+	if of == OfKroner {
+		amounts, most = b.Amount, MaxAmount
+	}
+	if amounts == nil || !(amounts[k] >= 0 && amounts[k] <= most) || of == OfKroner && b.End[k] == NoDate {
+		for i := range days {
+			addDaily(&days[i], untold)
+		}
+		return
+	}
+	if of == OfHours {
+		v := uint32(math.Round(amounts[k] * hourPercent))
+		for i := range days {
+			addDaily(&days[i], v)
+		}
+		return
+	}
+	// At most 10^12 øre times 10^5 days: far below 2^63.
+	total, n := int64(math.Round(amounts[k]*ore)), int64(b.End[k]-b.Start[k])
+	before := total * int64(first-b.Start[k]) / n
+	for i := range days {
+		upto := total * int64(first-b.Start[k]+Date(i)+1) / n
+		addDaily(&days[i], uint32(min(upto-before, maxDaily)))
+		before = upto
+	}
 }
 
 func lower(p *int32, v int32) {
@@ -260,6 +338,9 @@ func (o *Observer) Merge(other *Observer) error {
 	for i, w := range other.words {
 		o.words[i] |= w
 	}
+	for i, v := range other.daily {
+		o.daily[i] = joinDaily(o.daily[i], v)
+	}
 	for i, w := range other.seen {
 		o.seen[i] |= w
 	}
@@ -281,18 +362,50 @@ func (o *Observer) Unseen() int {
 	return n
 }
 
-// view returns the days of a case in the lane that holds the states and days.
-func (o *Observer) view(slot int32, clock Clock, states StateSet, from, to int) DayView {
-	for _, l := range o.lanes {
-		if l.clock == clock && l.states == states && l.from <= from && to <= l.to {
-			at := int(slot)*o.stride + l.offset
-			return DayView{
-				words: o.words[at : at+l.words()],
-				base:  o.anchor(clock, o.caseOf[slot]) + Date(l.from),
+// Untold is how many cases of the cohort have, in the windows of outcomes that
+// count hours or kroner, a spell that does not tell them.
+func (o *Observer) Untold() int {
+	n := 0
+	for slot := range o.caseOf {
+		for _, v := range o.daily[slot*o.depth : (slot+1)*o.depth] {
+			if v&untold != 0 {
+				n++
+				break
 			}
 		}
 	}
-	return DayView{}
+	return n
+}
+
+// find returns the lane that holds a watch for the days.
+func (o *Observer) find(clock Clock, watch Watch, from, to int) (*lane, bool) {
+	for i := range o.lanes {
+		l := &o.lanes[i]
+		if l.clock == clock && l.watch == watch && l.from <= from && to <= l.to {
+			return l, true
+		}
+	}
+	return nil, false
+}
+
+// view returns the days of a case in the lane that holds the watch and days.
+func (o *Observer) view(slot int32, clock Clock, watch Watch, from, to int) DayView {
+	l, ok := o.find(clock, watch, from, to)
+	if !ok {
+		return DayView{}
+	}
+	at := int(slot)*o.stride + l.offset
+	return DayView{words: o.words[at : at+l.words()], base: o.anchor(clock, o.caseOf[slot]) + Date(l.from)}
+}
+
+// amounts is view for hours and kroner.
+func (o *Observer) amounts(slot int32, clock Clock, watch Watch, from, to int) AmountView {
+	l, ok := o.find(clock, watch, from, to)
+	if !ok {
+		return AmountView{}
+	}
+	at := int(slot)*o.depth + l.offset
+	return AmountView{days: o.daily[at : at+l.to-l.from], base: o.anchor(clock, o.caseOf[slot]) + Date(l.from)}
 }
 
 // Observations reads off what became of every case. The covariates of the
@@ -315,12 +428,27 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 			ReachedOn: make([]Date, n), WindowEnd: make([]Date, n),
 			Complete: make([]bool, n), Followed: make([]bool, n),
 		})
+		if _, timed := outcome.Measure.(Timed); timed {
+			out.Results[len(out.Results)-1].Days = make([]int32, n)
+		}
+	}
+	// Names of events become a factor once all are known.
+	events := make([][]string, len(out.Results))
+	for k := range events {
+		if out.Results[k].Days != nil {
+			events[k] = make([]string, n)
+		}
 	}
 	reach := o.study.RegistersReach
 	if reach == NoDate {
 		reach = Date(o.reach.Load())
 	}
 	err := chunks(ctx, n, func(lo, hi int) {
+		sights := make([]Sight, len(out.Results))
+		for k, outcome := range o.study.Outcomes {
+			w := len(outcome.Measure.Watches())
+			sights[k] = Sight{End: o.study.AsOf + 1, Days: make([]DayView, w), Amounts: make([]AmountView, w), Numbers: make([]float64, w)}
+		}
 		for i := lo; i < hi; i++ {
 			slot := o.slotOf[i]
 			for c := range columns {
@@ -331,19 +459,27 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 				if slot >= 0 {
 					days := 7 * p.Weeks
 					at := cases.Referral[i]
-					p.Value[i] = float64(o.view(slot, AtReferral, Employment, -days, 0).Count(at-Date(days), at)) / float64(days)
+					p.Value[i] = float64(o.view(slot, AtReferral, Watch{States: Employment}, -days, 0).Count(at-Date(days), at)) / float64(days)
 				}
 				for c := range columns {
 					p.Covariates[c].Number[i] = o.past(&columns[c], int32(i), p.Weeks)
 				}
 			}
 			for k := range out.Results {
-				o.read(&out.Results[k], o.study.Outcomes[k], int32(i), slot, reach)
+				event := o.read(&out.Results[k], o.study.Outcomes[k], &sights[k], int32(i), slot, reach)
+				if events[k] != nil {
+					events[k][i] = event
+				}
 			}
 		}
 	})
 	if err != nil {
 		return nil, err
+	}
+	for k := range events {
+		if events[k] != nil {
+			out.Results[k].Event = NewFactor(events[k])
+		}
 	}
 	quarters := make([]string, n)
 	for i, d := range cases.Referral {
@@ -372,47 +508,75 @@ func (o *Observer) past(c *historyColumn, i int32, weeks int) float64 {
 	if slot < 0 {
 		return nan
 	}
-	v := o.view(slot, AtReferral, c.states, -7*(c.weeks+weeks), -7*weeks)
+	v := o.view(slot, AtReferral, Watch{States: c.states}, -7*(c.weeks+weeks), -7*weeks)
 	return c.read(v, o.cases.Referral[i]-Date(7*weeks), o.study.History.ElapsedGap)
 }
 
-// read fills one row of a result.
-func (o *Observer) read(r *Result, outcome Outcome, i, slot int32, reach Date) {
+// read fills one row of a result and returns its event.
+func (o *Observer) read(r *Result, outcome Outcome, sight *Sight, i, slot int32, reach Date) string {
 	r.Value[i], r.ReachedOn[i], r.WindowEnd[i] = nan, NoDate, NoDate
+	if r.Days != nil {
+		r.Days[i] = NoTime
+	}
 	if slot < 0 {
 		r.Reason[i] = o.excluded[i]
-		return
+		return ""
 	}
 	clock := o.anchor(outcome.Clock, i)
 	if clock == NoDate {
 		r.Reason[i] = ReasonNoClock
-		return
+		return ""
 	}
 	m := outcome.Measure
 	from, to := m.Days(clock)
 	ends := m.Closes(clock)
-	closed := ends <= o.study.AsOf
-	value, reached := m.Read(o.view(slot, outcome.Clock, m.Watches(), int(from-clock), int(to-clock)), clock, closed)
+	first, last := int(from-clock), int(to-clock)
 	// Death is for good; a stay abroad matters only on the days that are read.
-	leftOn := Date(o.deadOn[o.cases.Person[i]])
-	for day := range o.view(slot, outcome.Clock, States(Emigrated), int(from-clock), int(to-clock)).Runs(from, to) {
-		leftOn = min(leftOn, day)
-		break
+	died := Date(o.deadOn[o.cases.Person[i]])
+	leftOn := died
+	if abroad := o.view(slot, outcome.Clock, Watch{States: States(Emigrated)}, first, last).First(from, to); abroad != NoDate {
+		leftOn = min(leftOn, abroad)
 	}
 	left := leftOn < to
-	if reached != NoDate && leftOn <= reached {
-		value, reached = nan, NoDate // nobody reaches anything after leaving
+	sight.Clock, sight.Closed, sight.Left, sight.Dead = clock, ends <= o.study.AsOf, NoDate, left && died == leftOn
+	if left {
+		sight.Left = leftOn
 	}
-	r.Value[i], r.ReachedOn[i], r.WindowEnd[i] = value, reached, ends
-	r.Complete[i] = closed && !left
+	for k, w := range m.Watches() {
+		switch {
+		case w.Of == OfNumber:
+			c, _ := o.cases.Covariate(w.Column)
+			sight.Numbers[k] = c.Number[i]
+		case w.Of.amounts():
+			sight.Amounts[k] = o.amounts(slot, outcome.Clock, w, first, last)
+		default:
+			sight.Days[k] = o.view(slot, outcome.Clock, w, first, last)
+		}
+	}
+	got := m.Read(sight)
+	if left && got.Reached != NoDate && leftOn <= got.Reached {
+		got.Value, got.Reached = nan, NoDate // nobody reaches anything after leaving
+	}
+	if r.Days != nil {
+		r.Days[i] = got.Time
+	}
 	p := o.cases.Person[i]
-	r.Followed[i] = o.seen[p>>5]&(1<<(p&31)) != 0 && to-1 <= reach
+	r.Followed[i] = o.seen[p>>5]&(1<<(p&31)) != 0 && to-1 <= reach && !got.Unknown
+	if got.Reason != NoReason {
+		r.Reason[i] = got.Reason
+		if got.Reason != ReasonNotAtRisk {
+			r.WindowEnd[i] = ends
+		}
+		return got.Event
+	}
+	r.Value[i], r.ReachedOn[i], r.WindowEnd[i] = got.Value, got.Reached, ends
+	r.Complete[i] = sight.Closed && !left
 	switch {
-	case reached != NoDate:
+	case got.Reached != NoDate:
 		r.Status[i] = Reached
 	case left:
 		r.Status[i] = Left
-	case !closed:
+	case !sight.Closed:
 		r.Status[i] = Pending
 	default:
 		r.Status[i] = NotReached
@@ -420,9 +584,10 @@ func (o *Observer) read(r *Result, outcome Outcome, i, slot int32, reach Date) {
 	switch {
 	case left:
 		r.Reason[i] = ReasonLeft
-	case !closed:
+	case !sight.Closed:
 		r.Reason[i] = ReasonPending
 	}
+	return got.Event
 }
 
 // chunks runs f over [0, n) in pieces, on all processors. f must write only to

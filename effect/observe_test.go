@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/big"
 	"slices"
 	"sync"
 	"testing"
@@ -20,6 +21,8 @@ type spell struct {
 	person     int32
 	state      effect.State
 	start, end effect.Date
+	hours      float64
+	amount     float64
 }
 
 // life is cases and spells that a property test draws. Days run from 0.
@@ -39,6 +42,24 @@ func outcomes() []effect.Outcome {
 		{Name: "days from start", Clock: effect.AtStart, Measure: effect.DaysIn{States: effect.States(effect.OrdinaryEmployment), Within: effect.Span{Months: 3}}},
 		{Name: "sustained", Measure: effect.Sustained{States: work, Weeks: 3, MaxGap: 4, Within: effect.Span{Days: 50}}},
 		{Name: "no gap", Measure: effect.Sustained{States: work, Weeks: 2, Within: effect.Span{Days: 30}}},
+		{Name: "share", Measure: effect.ShareIn{States: work, Within: effect.Span{Months: 2}, AtLeast: 0.3}},
+		{Name: "any share", Clock: effect.AtStart, Measure: effect.ShareIn{States: work, Within: effect.Span{Days: 30}}},
+		{Name: "weeks", Measure: effect.WeeksIn{States: work, Within: effect.Span{Days: 60}, AtLeast: 2}},
+		{Name: "full weeks", Measure: effect.WeeksIn{States: work, MinDays: 7, Without: effect.Benefits, Within: effect.Span{Months: 3}}},
+		{Name: "part weeks", Measure: effect.WeeksIn{States: work, MinDays: 2, Beside: effect.Benefits, Within: effect.Span{Months: 3}}},
+		{Name: "hours", Measure: effect.AmountIn{States: work, Of: effect.OfHours, Within: effect.Span{Days: 70}, AtLeast: 100.5}},
+		{Name: "all hours", Clock: effect.AtStart, Measure: effect.AmountIn{States: effect.States(effect.OrdinaryEmployment), Of: effect.OfHours, Within: effect.Span{Months: 1}}},
+		{Name: "earnings", Measure: effect.AmountIn{States: work, Of: effect.OfKroner, Within: effect.Span{Days: 70}, AtLeast: 333.33}},
+		{Name: "enough", Measure: effect.Reaching{Measure: effect.AmountIn{States: work, Of: effect.OfKroner, Within: effect.Span{Days: 50}, AtLeast: 1000}}},
+		{Name: "time", Measure: effect.TimeTo{States: work, Within: effect.Span{Months: 3}, Exits: []effect.Exit{
+			{Name: "education", States: effect.States(effect.Education)}, {Name: "sick", States: effect.States(effect.SicknessBenefit)},
+		}}},
+		{Name: "time alone", Measure: effect.TimeTo{States: effect.States(effect.SelfEmployment), Within: effect.Span{Days: 80}}},
+		{Name: "relapse", Measure: effect.Relapse{
+			Run: effect.Sustained{States: work, Weeks: 1, MaxGap: 2, Within: effect.Span{Days: 40}}, Back: effect.Benefits, After: effect.Span{Months: 1}, AtLeast: 5,
+		}},
+		{Name: "mark", Measure: effect.Number{Column: "mark", KnownAfter: effect.Span{Days: 30}, AtLeast: 5}},
+		{Name: "mark at once", Clock: effect.AtStart, Measure: effect.Reaching{Measure: effect.Number{Column: "mark", AtLeast: 1}}},
 	}
 }
 
@@ -54,7 +75,7 @@ func drawLife(t *rapid.T) life {
 		l.cases.Persons = append(l.cases.Persons, effect.NumberID(int64(p)))
 	}
 	n := rapid.IntRange(1, 8).Draw(t, "cases")
-	places := make([]string, n)
+	places, mark := make([]string, n), []float64{}
 	for i := range n {
 		places[i] = "1"
 		l.cases.ID = append(l.cases.ID, effect.NumberID(int64(i)))
@@ -65,14 +86,18 @@ func drawLife(t *rapid.T) life {
 		if rapid.Bool().Draw(t, "starts") {
 			start = referral + effect.Date(rapid.IntRange(0, 30).Draw(t, "wait"))
 		}
+		mark = append(mark, rapid.SampledFrom([]float64{math.NaN(), 0, 3, 5, 12}).Draw(t, "mark"))
 		l.cases.Start, l.cases.End = append(l.cases.Start, start), append(l.cases.End, effect.NoDate)
 	}
 	l.cases.Municipality, l.cases.MatchScheme, l.cases.MatchGroup = effect.NewFactor(places), effect.NewFactor(places), effect.NewFactor(places)
+	l.cases.Covariates = []effect.Covariate{{Name: "mark", Number: mark}}
 	states := []effect.State{effect.OrdinaryEmployment, effect.OrdinaryEmployment, effect.SelfEmployment, effect.CashBenefit, effect.SicknessBenefit, effect.Education, effect.Ignore}
 	for range rapid.IntRange(0, 40).Draw(t, "spells") {
 		s := spell{person: int32(rapid.IntRange(0, persons-1).Draw(t, "who")), state: rapid.SampledFrom(states).Draw(t, "state")}
 		s.start = effect.Date(rapid.IntRange(300, 720).Draw(t, "from"))
 		s.end = s.start + effect.Date(rapid.IntRange(0, 40).Draw(t, "length"))
+		s.hours = rapid.SampledFrom([]float64{math.NaN(), 0, 12.5, 37, 37, 37.01, 168}).Draw(t, "hours")
+		s.amount = rapid.SampledFrom([]float64{math.NaN(), 0, 0.01, 100, 333.33, 12_345.67, 1e10}).Draw(t, "amount")
 		switch rapid.IntRange(0, 30).Draw(t, "end") {
 		case 0:
 			s.end = effect.NoDate
@@ -97,7 +122,10 @@ func observe(t require.TestingT, l life, spells []spell) *effect.Observations {
 
 func add(o *effect.Observer, spells []spell) {
 	for _, s := range spells {
-		o.Add([]int32{s.person}, []effect.State{s.state}, []effect.Date{s.start}, []effect.Date{s.end})
+		o.Add(effect.Spells{
+			Person: []int32{s.person}, State: []effect.State{s.state}, Start: []effect.Date{s.start}, End: []effect.Date{s.end},
+			Hours: []float64{s.hours}, Amount: []float64{s.amount},
+		})
 	}
 }
 
@@ -112,7 +140,10 @@ func TestObserverAgainstDays(t *testing.T) {
 			for k, out := range l.study.Outcomes {
 				want := bruteForce(l, i, out)
 				r := &got.Results[k]
-				have := row{r.Status[i], r.Reason[i], r.Value[i], r.ReachedOn[i], r.WindowEnd[i], r.Complete[i], r.Followed[i]}
+				have := row{r.Status[i], r.Reason[i], r.Value[i], r.ReachedOn[i], r.WindowEnd[i], r.Complete[i], r.Followed[i], effect.NoTime, ""}
+				if r.Days != nil {
+					have.days, have.event = r.Days[i], r.Event.At(i)
+				}
 				require.Equal(t, fmt.Sprint(want), fmt.Sprint(have), "case %d, %s, referred %d, as of %d", i, out.Name, l.cases.Referral[i], l.study.AsOf)
 			}
 			checkHistory(t, l, got, i)
@@ -142,12 +173,14 @@ type row struct {
 	value          float64
 	reached, ends  effect.Date
 	complete, know bool
+	days           int32
+	event          string
 }
 
 // bruteForce reads an outcome off an array of days, by the words of the data
 // contract.
 func bruteForce(l life, i int, out effect.Outcome) row {
-	r := row{value: math.NaN(), reached: effect.NoDate, ends: effect.NoDate}
+	r := row{value: math.NaN(), reached: effect.NoDate, ends: effect.NoDate, days: effect.NoTime}
 	referral := l.cases.Referral[i]
 	if referral < 400 || referral >= 600 {
 		r.reason = effect.ReasonOutsidePeriod
@@ -166,8 +199,177 @@ func bruteForce(l life, i int, out effect.Outcome) row {
 			return s.person == l.cases.Person[i] && set.Has(s.state) && s.start <= d && (s.end == effect.NoDate || d < s.end)
 		})
 	}
+	leaves := func(day effect.Date) (dead, gone bool) {
+		for _, s := range l.spells {
+			dead = dead || s.person == l.cases.Person[i] && s.state == effect.Dead && s.start <= min(day, l.study.AsOf)
+		}
+		return dead, dead || in(effect.States(effect.Emigrated), day)
+	}
+	runAt := func(m effect.Sustained) effect.Date {
+		last := clock.Add(m.Within) + effect.Date(7*m.Weeks+m.MaxGap) - 1
+		// A run starts on a worked day before the limit; try each.
+		for s := clock; s < clock.Add(m.Within); s++ {
+			worked, gap := 0, 0
+			for d := s; d <= last && gap <= m.MaxGap; d++ {
+				if !in(m.States, d) {
+					gap++
+					if d == s {
+						break
+					}
+					continue
+				}
+				gap = 0
+				worked++
+				if worked == 7*m.Weeks {
+					return d
+				}
+			}
+		}
+		return effect.NoDate
+	}
+	unknown := false
 	var first, last effect.Date // days that matter, inclusive
-	switch m := out.Measure.(type) {
+	measure, share := out.Measure, false
+	if m, ok := measure.(effect.Reaching); ok {
+		measure, share = m.Measure, true
+	}
+	switch m := measure.(type) {
+	case effect.ShareIn:
+		first, last, r.ends = clock, clock.Add(m.Within)-1, clock.Add(m.Within)
+		window, n := float64(last-first+1), 0.0
+		for d := first; d <= last; d++ {
+			if in(m.States, d) {
+				n++
+				if r.reached == effect.NoDate && n/window >= m.AtLeast-1e-12 {
+					r.reached = d
+				}
+			}
+		}
+		r.value = n / window
+	case effect.WeeksIn:
+		first, last, r.ends = clock, clock.Add(m.Within)-1, clock.Add(m.Within)
+		r.value = 0
+		for week := 0; clock+effect.Date(7*week+6) <= min(last, l.study.AsOf); week++ {
+			n, without, beside := 0, 0, 0
+			for d := clock + effect.Date(7*week); d < clock+effect.Date(7*week+7); d++ {
+				n, without, beside = n+count(in(m.States, d)), without+count(in(m.Without, d)), beside+count(in(m.Beside, d))
+			}
+			if n >= max(1, m.MinDays) && without == 0 && (m.Beside == 0 || beside > 0) {
+				r.value++
+				if r.value == float64(max(1, m.AtLeast)) {
+					r.reached = clock + effect.Date(7*week+6)
+				}
+			}
+		}
+	case effect.AmountIn:
+		first, last, r.ends = clock, clock.Add(m.Within)-1, clock.Add(m.Within)
+		total, unit := big.NewInt(0), 100.0
+		if m.Of == effect.OfHours {
+			unit = 700
+		}
+		for d := first; d <= min(last, l.study.AsOf); d++ {
+			day := big.NewInt(0)
+			for _, s := range l.spells {
+				if s.person != l.cases.Person[i] || !m.States.Has(s.state) || d < s.start || s.end != effect.NoDate && d >= s.end {
+					continue
+				}
+				switch {
+				case m.Of == effect.OfHours && math.IsNaN(s.hours), m.Of == effect.OfKroner && (math.IsNaN(s.amount) || s.end == effect.NoDate):
+					unknown = true
+				case m.Of == effect.OfHours:
+					day.Add(day, big.NewInt(int64(math.Round(s.hours*100))))
+				default:
+					whole, n := big.NewInt(int64(math.Round(s.amount*100))), int64(s.end-s.start)
+					upto := func(k int64) *big.Int {
+						v := new(big.Int).Mul(whole, big.NewInt(k))
+						return v.Div(v, big.NewInt(n))
+					}
+					one := new(big.Int).Sub(upto(int64(d-s.start)+1), upto(int64(d-s.start)))
+					day.Add(day, one)
+				}
+			}
+			if most := big.NewInt(1<<31 - 1); day.Cmp(most) > 0 {
+				day = most
+			}
+			total.Add(total, day)
+			if sum, _ := new(big.Float).SetInt(total).Float64(); r.reached == effect.NoDate && sum > 0 && sum >= m.AtLeast*unit-1e-6 {
+				r.reached = d
+			}
+		}
+		sum, _ := new(big.Float).SetInt(total).Float64()
+		r.value = sum / unit
+	case effect.TimeTo:
+		first, last, r.ends = clock, clock.Add(m.Within)-1, clock.Add(m.Within)
+		r.days = int32(max(0, min(r.ends, l.study.AsOf+1)-clock))
+		gone := false
+		for d := clock; d <= last && d <= l.study.AsOf && r.event == "" && !gone; d++ {
+			var dead bool
+			dead, gone = leaves(d)
+			switch {
+			case dead:
+				r.event = "dead"
+			case gone:
+			case in(m.States, d):
+				r.event, r.reached = "reached", d
+			default:
+				for _, e := range m.Exits {
+					if in(e.States, d) {
+						r.event = e.Name
+						break
+					}
+				}
+			}
+			if r.event != "" || gone {
+				r.days = int32(d - clock)
+			}
+		}
+		if dead, _ := leaves(clock - 1); dead { // before the clock, which may lie past as_of
+			r.days, r.event = 0, "dead"
+		}
+		switch {
+		case r.event == "reached":
+			r.value = float64(r.days)
+		case r.event == "education" || r.event == "sick" || r.ends <= l.study.AsOf && r.event == "" && !gone:
+			r.value = float64(r.ends - clock)
+		}
+	case effect.Relapse:
+		closes := clock.Add(m.Run.Within) + effect.Date(7*m.Run.Weeks+m.Run.MaxGap)
+		r.ends = closes.Add(m.After)
+		first, last = clock, r.ends-1
+		done, gone := runAt(m.Run), effect.Date(math.MaxInt32)
+		for d := last; d >= clock; d-- {
+			if _, g := leaves(d); g {
+				gone = d
+			}
+		}
+		switch {
+		case done != effect.NoDate && done < gone:
+			days := 0
+			for d := done + 1; d < (done + 1).Add(m.After); d++ {
+				if in(m.Back, d) {
+					days++
+					if days == m.AtLeast {
+						r.reached = d
+					}
+				}
+			}
+			r.value = float64(count(r.reached != effect.NoDate))
+		case done == effect.NoDate && closes <= l.study.AsOf && gone >= closes:
+			r.reason = effect.ReasonNotAtRisk
+		}
+	case effect.Number:
+		first, last, r.ends = clock, clock.Add(m.KnownAfter)-1, clock.Add(m.KnownAfter)
+		mark := l.cases.Covariates[0].Number[i]
+		switch {
+		case r.ends > l.study.AsOf:
+		case math.IsNaN(mark):
+			r.reason, unknown = effect.ReasonNoValue, true
+		default:
+			r.value = mark
+			if mark >= m.AtLeast {
+				r.reached = r.ends
+			}
+		}
 	case effect.StateAt:
 		day := clock.Add(m.At)
 		first, last, r.ends = day, day, day
@@ -191,25 +393,12 @@ func bruteForce(l life, i int, out effect.Outcome) row {
 	case effect.Sustained:
 		r.ends = clock.Add(m.Within) + effect.Date(7*m.Weeks+m.MaxGap)
 		first, last, r.value = clock, r.ends-1, 0
-		// A run starts on a worked day before the limit; try each.
-		for s := clock; s < clock.Add(m.Within) && r.value == 0; s++ {
-			worked, gap := 0, 0
-			for d := s; d <= last && gap <= m.MaxGap; d++ {
-				if !in(m.States, d) {
-					gap++
-					if d == s {
-						break
-					}
-					continue
-				}
-				gap = 0
-				worked++
-				if worked == 7*m.Weeks {
-					r.value, r.reached = 1, d
-					break
-				}
-			}
+		if r.reached = runAt(m); r.reached != effect.NoDate {
+			r.value = 1
 		}
+	}
+	if share && !math.IsNaN(r.value) {
+		r.value = float64(count(r.reached != effect.NoDate))
 	}
 	closed, left, seen := r.ends <= l.study.AsOf, false, false
 	reach, leftOn := effect.NoDate, effect.Date(math.MaxInt32)
@@ -234,8 +423,16 @@ func bruteForce(l life, i int, out effect.Outcome) row {
 		}
 	}
 	left = leftOn <= last
-	if leftOn <= r.reached {
+	if left && leftOn <= r.reached {
 		r.value, r.reached = math.NaN(), effect.NoDate
+	}
+	r.know = seen && last <= reach && !unknown
+	if r.reason != effect.NoReason {
+		r.value, r.reached = math.NaN(), effect.NoDate
+		if r.reason == effect.ReasonNotAtRisk {
+			r.ends = effect.NoDate
+		}
+		return r
 	}
 	switch {
 	case left:
@@ -253,8 +450,15 @@ func bruteForce(l life, i int, out effect.Outcome) row {
 	default:
 		r.status = effect.NotReached
 	}
-	r.complete, r.know = closed && !left, seen && last <= reach
+	r.complete = closed && !left
 	return r
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func checkHistory(t *rapid.T, l life, obs *effect.Observations, i int) {

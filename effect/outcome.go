@@ -25,25 +25,25 @@ type Outcome struct {
 	Measure Measure
 }
 
-// Measure is one kind of outcome. It says which days it must see and reads its
-// value off them. A new kind of outcome is one file with one Measure in it.
+// Measure is one kind of outcome. It says what it must see and reads its value
+// off that. A new kind of outcome is one file with one Measure in it.
 //
 // A measure sees only days up to as_of; a day after it counts as a day outside
-// Watches. Implementations are values and safe for concurrent use.
+// every state. Implementations are values and safe for concurrent use.
 type Measure interface {
 	// Unit says what the value counts.
 	Unit() Unit
-	// Watches is the set of states whose days the measure reads.
-	Watches() StateSet
+	// Watches lists what the measure reads of a case. What is seen of each stands
+	// at the same place in [Sight].
+	Watches() []Watch
 	// Days is the run of days [from, to) that the measure reads, given the
 	// clock. A person who dies or is abroad on one of them has left.
 	Days(clock Date) (from, to Date)
 	// Closes is the clock plus the full window: the outcome may be used in an
 	// effect when Closes(clock) <= as_of.
 	Closes(clock Date) Date
-	// Read returns the value and the first day on which the outcome was reached
-	// (NoDate where it was not). closed says whether the window has ended.
-	Read(d DayView, clock Date, closed bool) (value float64, reached Date)
+	// Read tells what became of one case. It keeps nothing of the sight.
+	Read(s *Sight) Reading
 	// Absence says that the outcome is reached by being in none of the states. A
 	// person of whom the registers tell nothing then looks as if it were reached.
 	Absence() bool
@@ -51,6 +51,86 @@ type Measure interface {
 	// sense.
 	Validate() error
 }
+
+// Timed is a Measure whose readings have a time and an event.
+type Timed interface {
+	Measure
+	// Timed does nothing: it tells the kind from others.
+	Timed()
+}
+
+// Watch is one thing that a measure must see of a case: the days in some states,
+// what the spells of these states amount to day by day, or a number on the row.
+// A watch of no states sees nothing.
+type Watch struct {
+	States StateSet
+	Of     Quantity
+	Column string // the covariate, for OfNumber
+}
+
+// Quantity is what a watch sees.
+type Quantity uint8
+
+// OfDays sees on which days a spell of the states holds. OfHours and OfKroner see
+// what such spells amount to on each day: spells that overlap add up.
+// OfNumber sees a numeric covariate of the case.
+const (
+	OfDays Quantity = iota
+	OfHours
+	OfKroner
+	OfNumber
+	ofOwnDays // days at an employer of the provider's own
+)
+
+// amounts says whether the quantity is an amount on each day.
+func (q Quantity) amounts() bool { return q == OfHours || q == OfKroner }
+
+// scale is how many of the units that an amount is counted in make one: an hour
+// is kept as hundredths of an hour a week on each day, a krone as øre.
+func (q Quantity) scale() float64 {
+	if q == OfHours {
+		return 700
+	}
+	return 100
+}
+
+// Sight is what a measure is shown of one case. Days, Amounts and Numbers have
+// an entry for each of its watches, empty or 0 where the watch is of another
+// quantity.
+type Sight struct {
+	Clock  Date
+	Closed bool // the full window has ended by as_of
+	End    Date // as_of + 1: nothing is known from this day on
+	// Left is the first of the days read on which the person was dead or abroad;
+	// NoDate where there is none. Dead says that it was death.
+	Left Date
+	Dead bool
+
+	Days    []DayView
+	Amounts []AmountView
+	Numbers []float64
+}
+
+// Reading is what a measure tells of one case. Start from [Unread].
+type Reading struct {
+	Value   float64 // so far, where the window is open; NaN where there is none
+	Reached Date    // the first day on which the outcome was reached, or NoDate
+	// Reason is ReasonNoValue or ReasonNotAtRisk where the measure takes the case
+	// out.
+	Reason Reason
+	// Unknown says that the data leave out part of what would be counted.
+	Unknown bool
+	// Time and Event are those of a [Timed] measure: days from the clock to the
+	// event, or, with Event "", to the day on which the case was censored.
+	Time  int32
+	Event string
+}
+
+// Unread is a reading without a value, reached on no day.
+func Unread() Reading { return Reading{Value: nan, Reached: NoDate} }
+
+// reading is the value with the day on which the outcome was reached.
+func reading(value float64, reached Date) Reading { return Reading{Value: value, Reached: reached} }
 
 // ErrOutcome is wrapped by errors about the declaration of an outcome.
 var ErrOutcome = errors.New("effect: outcome cannot be measured as declared")
@@ -80,8 +160,8 @@ func (m StateAt) Unit() Unit { return UnitShare }
 // Absence is Not.
 func (m StateAt) Absence() bool { return m.Not }
 
-// Watches returns States.
-func (m StateAt) Watches() StateSet { return m.States }
+// Watches are the days in States.
+func (m StateAt) Watches() []Watch { return []Watch{{States: m.States}} }
 
 // Days is the one day clock + At.
 func (m StateAt) Days(clock Date) (from, to Date) { return clock.Add(m.At), clock.Add(m.At) + 1 }
@@ -90,15 +170,15 @@ func (m StateAt) Days(clock Date) (from, to Date) { return clock.Add(m.At), cloc
 func (m StateAt) Closes(clock Date) Date { return clock.Add(m.At) }
 
 // Read looks at the one day.
-func (m StateAt) Read(d DayView, clock Date, closed bool) (float64, Date) {
-	day := clock.Add(m.At)
-	if !closed {
-		return nan, NoDate
+func (m StateAt) Read(s *Sight) Reading {
+	day := s.Clock.Add(m.At)
+	switch {
+	case !s.Closed:
+		return Unread()
+	case s.Days[0].Has(day) != m.Not:
+		return reading(1, day)
 	}
-	if d.Has(day) != m.Not {
-		return 1, day
-	}
-	return 0, NoDate
+	return reading(0, NoDate)
 }
 
 // Validate refuses an empty set of states.
@@ -119,8 +199,8 @@ func (m DaysIn) Unit() Unit { return UnitDays }
 // Absence is false.
 func (DaysIn) Absence() bool { return false }
 
-// Watches returns States.
-func (m DaysIn) Watches() StateSet { return m.States }
+// Watches are the days in States.
+func (m DaysIn) Watches() []Watch { return []Watch{{States: m.States}} }
 
 // Days is [clock, clock + Within).
 func (m DaysIn) Days(clock Date) (from, to Date) { return clock, clock.Add(m.Within) }
@@ -129,15 +209,9 @@ func (m DaysIn) Days(clock Date) (from, to Date) { return clock, clock.Add(m.Wit
 func (m DaysIn) Closes(clock Date) Date { return clock.Add(m.Within) }
 
 // Read counts the days.
-func (m DaysIn) Read(d DayView, clock Date, _ bool) (float64, Date) {
-	need, total, reached := max(1, m.AtLeast), 0, NoDate
-	for from, to := range d.Runs(clock, clock.Add(m.Within)) {
-		if total < need && total+int(to-from) >= need {
-			reached = from + Date(need-total-1)
-		}
-		total += int(to - from)
-	}
-	return float64(total), reached
+func (m DaysIn) Read(s *Sight) Reading {
+	total, reached := s.Days[0].Tally(s.Clock, s.Clock.Add(m.Within), max(1, m.AtLeast))
+	return reading(float64(total), reached)
 }
 
 // Validate refuses no states, no window and a threshold longer than it.
@@ -166,8 +240,8 @@ func (m Sustained) Unit() Unit { return UnitShare }
 // Absence is false.
 func (Sustained) Absence() bool { return false }
 
-// Watches returns States.
-func (m Sustained) Watches() StateSet { return m.States }
+// Watches are the days in States.
+func (m Sustained) Watches() []Watch { return []Watch{{States: m.States}} }
 
 // Days is the full window.
 func (m Sustained) Days(clock Date) (from, to Date) { return clock, m.Closes(clock) }
@@ -178,7 +252,16 @@ func (m Sustained) Closes(clock Date) Date {
 }
 
 // Read looks for the first run that is long enough.
-func (m Sustained) Read(d DayView, clock Date, _ bool) (float64, Date) {
+func (m Sustained) Read(s *Sight) Reading {
+	day := m.completed(s.Days[0], s.Clock)
+	if day == NoDate {
+		return reading(0, NoDate)
+	}
+	return reading(1, day)
+}
+
+// completed is the day that completes the run, or NoDate.
+func (m Sustained) completed(d DayView, clock Date) Date {
 	limit, need := clock.Add(m.Within), 7*m.Weeks
 	worked, last := 0, NoDate
 	for from, to := range d.Runs(clock, m.Closes(clock)) {
@@ -189,11 +272,11 @@ func (m Sustained) Read(d DayView, clock Date, _ bool) (float64, Date) {
 			worked = 0
 		}
 		if worked+int(to-from) >= need {
-			return 1, from + Date(need-worked-1)
+			return from + Date(need-worked-1)
 		}
 		worked, last = worked+int(to-from), to
 	}
-	return 0, NoDate
+	return NoDate
 }
 
 // Validate refuses no states, no weeks, a negative gap and no start window.

@@ -50,8 +50,8 @@ func BenchmarkSpells(b *testing.B) {
 	require.NoError(b, err)
 	var rows atomic.Int64
 	for b.Loop() {
-		require.NoError(b, d.Spells(context.Background(), cases, func(person []int32, _ []effect.State, _, _ []effect.Date) error {
-			rows.Add(int64(len(person)))
+		require.NoError(b, d.Spells(context.Background(), cases, func(s effect.Spells) error {
+			rows.Add(int64(len(s.Person)))
 			return nil
 		}))
 	}

@@ -88,6 +88,13 @@ func (d *Dataset) plan(table string, extra []field) ([]input, []SchemaProblem) {
 	cols := make([]input, len(want))
 	var problems []SchemaProblem
 	for i, f := range want {
+		if table == Spells {
+			var wanted bool
+			if f, wanted = d.spellField(f); !wanted {
+				cols[i] = input{field: f, column: d.inputName(table, f.name), absent: true}
+				continue
+			}
+		}
 		p := d.find(table, f, &cols[i])
 		problems = append(problems, p...)
 	}

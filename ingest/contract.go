@@ -107,6 +107,13 @@ func fields(w want, required bool, names []string) []field {
 	return out
 }
 
+// Columns of spells that are read only where the options ask for them.
+const (
+	hoursColumn    = "hours_per_week"
+	amountColumn   = "amount"
+	employerColumn = "employer_id"
+)
+
 // contract returns the columns of a table of the data contract that this
 // package reads, in their order; nil for any other table.
 func contract(table string) []field {
@@ -118,7 +125,8 @@ func contract(table string) []field {
 			optional(wantDate, "start_date", "end_date"))
 	case Spells:
 		return slices.Concat(required(wantID, "person_id"), required(wantState, "state"),
-			required(wantDate, "start_date"), optional(wantDate, "end_date"))
+			required(wantDate, "start_date"), optional(wantDate, "end_date"),
+			optional(wantNumber, hoursColumn, amountColumn), optional(wantID, employerColumn))
 	case Persons:
 		return slices.Concat(required(wantID, "person_id"), optional(wantDate, "valid_from"))
 	case Providers:

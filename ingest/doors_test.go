@@ -138,10 +138,10 @@ func readWorld(t require.TestingT, d *Dataset) world {
 	}
 	lines := make(chan []string, 1)
 	lines <- nil
-	err = d.Spells(ctx, c, func(person []int32, state []effect.State, start, end []effect.Date) error {
+	err = d.Spells(ctx, c, func(s effect.Spells) error {
 		all := <-lines
-		for i, p := range person {
-			all = append(all, strings.Join([]string{c.Persons[p].String(), state[i].String(), start[i].String(), end[i].String()}, ","))
+		for i, p := range s.Person {
+			all = append(all, strings.Join([]string{c.Persons[p].String(), s.State[i].String(), s.Start[i].String(), s.End[i].String()}, ","))
 		}
 		lines <- all
 		return nil
@@ -416,7 +416,7 @@ func TestCancel(t *testing.T) {
 	c, err := d.Cases(ctx)
 	require.NoError(t, err)
 	stop := errors.New("enough")
-	require.ErrorIs(t, d.Spells(ctx, c, func([]int32, []effect.State, []effect.Date, []effect.Date) error { return stop }), stop)
+	require.ErrorIs(t, d.Spells(ctx, c, func(effect.Spells) error { return stop }), stop)
 	cancel()
 	require.ErrorIs(t, d.Spells(ctx, c, nil), context.Canceled)
 	_, err = d.Cases(ctx)

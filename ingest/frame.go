@@ -48,6 +48,7 @@ const (
 	causePeriod
 	causeChannel
 	causeDigits
+	causeRange
 )
 
 func (c cause) String() string {
@@ -57,7 +58,7 @@ func (c cause) String() string {
 		"text is not a date written as 2008-12-31", "number is not finite", "number is not whole",
 		"end is before start", "the same key occurs with different content",
 		"not a period written as 2008, 2008H1, 2008Q3 or 2008-09", "not a channel of spend",
-		"amount has more digits than can be kept",
+		"amount has more digits than can be kept", "number is out of range",
 	}[c]
 }
 

@@ -96,11 +96,11 @@ func spellLines(t *testing.T, d *Dataset, c *effect.Cases) []string {
 	t.Helper()
 	var mu sync.Mutex
 	var out []string
-	require.NoError(t, d.Spells(context.Background(), c, func(person []int32, state []effect.State, start, end []effect.Date) error {
+	require.NoError(t, d.Spells(context.Background(), c, func(s effect.Spells) error {
 		mu.Lock()
 		defer mu.Unlock()
-		for i, p := range person {
-			out = append(out, fmt.Sprintf("%s,%s,%s,%s", c.Persons[p], state[i], start[i], end[i]))
+		for i, p := range s.Person {
+			out = append(out, fmt.Sprintf("%s,%s,%s,%s", c.Persons[p], s.State[i], s.Start[i], s.End[i]))
 		}
 		return nil
 	}))

@@ -104,7 +104,7 @@ func readMalformed(t *testing.T, content []byte) error {
 		return err
 	}
 	return d.Spells(context.Background(), &effect.Cases{Persons: malformedPersons},
-		func([]int32, []effect.State, []effect.Date, []effect.Date) error { return nil })
+		func(effect.Spells) error { return nil })
 }
 
 func TestMalformed(t *testing.T) {
@@ -207,7 +207,7 @@ func TestLimits(t *testing.T) {
 			d, err := OpenFolder(dir, opt)
 			if err == nil {
 				err = d.Spells(context.Background(), &effect.Cases{Persons: malformedPersons},
-					func([]int32, []effect.State, []effect.Date, []effect.Date) error { return nil })
+					func(effect.Spells) error { return nil })
 			}
 			require.ErrorIs(t, err, ErrLimit)
 		})

@@ -213,7 +213,7 @@ func TestSpellRules(t *testing.T) {
 	writeRows(t, filepath.Join(dir, "spells.parquet"), append(rows, testSpell{"1", "arbejde", 13000, nil}))
 	d, err = OpenFolder(dir, opt)
 	require.NoError(t, err)
-	err = d.Spells(context.Background(), cases, func([]int32, []effect.State, []effect.Date, []effect.Date) error { return nil })
+	err = d.Spells(context.Background(), cases, func(effect.Spells) error { return nil })
 	var unmapped *UnmappedStatesError
 	require.ErrorAs(t, err, &unmapped)
 	require.Equal(t, []UnmappedState{{"arbejde", 1}, {"job", 3}}, unmapped.Codes)

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,17 +13,20 @@ import (
 )
 
 // Spells reads the spells of the persons who occur in the cases and hands them
-// to sink in batches: the person as an index into cases.Persons, the state, and
-// [start, end) with NoDate for an end that is open. Sink is called from several
-// goroutines at once, in any order, and the slices are its own only during the
-// call; an error from it stops the reading and is returned.
+// to sink in batches, with the hours, amounts and employers that the options ask
+// for. Sink is called from several goroutines at once, in any order, and the
+// columns are its own only during the call; an error from it stops the reading
+// and is returned.
+//
+// Hours outside 0 to [effect.MaxHours] and amounts outside 0 to
+// [effect.MaxAmount] are bad rows. A null is NaN.
 //
 // Rows of other persons are counted only. A spell that ends on the day it starts
 // covers no day: it is counted, and not handed over. A state code that is not
 // mapped is counted over the whole table and then returned as an
 // [UnmappedStatesError]; what sink was given is then worth nothing. The other
 // errors are those of [Dataset.Cases].
-func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, sink func(person []int32, state []effect.State, start, end []effect.Date) error) error {
+func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, sink func(effect.Spells) error) error {
 	if !d.Has(Spells) {
 		return fmt.Errorf("ingest: %w: %s", ErrNoTable, Spells)
 	}
@@ -32,6 +36,9 @@ func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, sink func(per
 	}
 	states := newStateIndex(d.opt.States, d.opt.Limits.TextBytes)
 	cols[0].res, cols[1].res = newPersonIndex(cases.Persons, d.opt.Limits.TextBytes), states
+	if !cols[employerCol].absent {
+		cols[employerCol].res = newPersonIndex(d.opt.Employers, d.opt.Limits.TextBytes)
+	}
 	acc := d.newAccount(Spells, cols)
 	var mu sync.Mutex
 	var total spellCounts
@@ -46,7 +53,7 @@ func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, sink func(per
 			if n == 0 {
 				return nil
 			}
-			return sink(s.person[:n], s.state[:n], s.start[:n], s.end[:n])
+			return sink(s.front(n))
 		}
 	})
 	if err != nil {
@@ -88,18 +95,76 @@ func (c *spellCounts) addUnmapped(i int, n int64) {
 // spellBatch is the scratch of one worker, and what it found in one batch.
 type spellBatch struct {
 	spellCounts
-	rejects    []reject
-	person     []int32
-	state      []effect.State
-	start, end []effect.Date
+	rejects []reject
+	spells  effect.Spells
+}
+
+// Where the columns of the contract stand.
+const (
+	hoursCol = 4 + iota
+	amountCol
+	employerCol
+)
+
+// spellField is a column of spells as the options want it.
+func (d *Dataset) spellField(f field) (_ field, wanted bool) {
+	switch f.name {
+	case hoursColumn:
+		f.required, f.nullable = d.opt.Hours, true
+		return f, d.opt.Hours
+	case amountColumn:
+		f.required, f.nullable = d.opt.Amounts, true
+		return f, d.opt.Amounts
+	case employerColumn:
+		return f, d.opt.Employers != nil
+	}
+	return f, true
+}
+
+// front is the first n spells of the scratch.
+func (s *spellBatch) front(n int) effect.Spells {
+	b := s.spells
+	b.Person, b.State, b.Start, b.End = b.Person[:n], b.State[:n], b.Start[:n], b.End[:n]
+	if b.Hours != nil {
+		b.Hours = b.Hours[:n]
+	}
+	if b.Amount != nil {
+		b.Amount = b.Amount[:n]
+	}
+	if b.Employer != nil {
+		b.Employer = b.Employer[:n]
+	}
+	return b
+}
+
+// ofAmount is the cause for hours or kroner, of which null is allowed.
+func ofAmount(v, most float64) cause {
+	switch {
+	case math.IsInf(v, 0):
+		return causeInfinite
+	case v < 0 || v > most:
+		return causeRange
+	}
+	return causeNone
 }
 
 // sift copies the spells to hand over to the front of the scratch and returns
 // how many there are.
 func (s *spellBatch) sift(b *batch, cols []input) int {
-	if s.person == nil {
-		s.person, s.state = make([]int32, batchRows), make([]effect.State, batchRows)
-		s.start, s.end = make([]effect.Date, batchRows), make([]effect.Date, batchRows)
+	out := &s.spells
+	hours, amount, employer := b.cols[hoursCol].floats, b.cols[amountCol].floats, b.cols[employerCol].ints // nil where not read
+	if out.Person == nil {
+		out.Person, out.State = make([]int32, batchRows), make([]effect.State, batchRows)
+		out.Start, out.End = make([]effect.Date, batchRows), make([]effect.Date, batchRows)
+		if hours != nil {
+			out.Hours = make([]float64, batchRows)
+		}
+		if amount != nil {
+			out.Amount = make([]float64, batchRows)
+		}
+		if employer != nil {
+			out.Employer = make([]int32, batchRows)
+		}
 	}
 	s.rejects, s.unmapped = s.rejects[:0], s.unmapped[:0]
 	s.spellCounts = spellCounts{rows: int64(b.rows), unmapped: s.unmapped}
@@ -132,9 +197,24 @@ func (s *spellBatch) sift(b *batch, cols []input) int {
 			s.empty++
 		case to < from && to != none:
 			reject(i, 3, causeOrder)
+		case hours != nil && ofAmount(hours[i], effect.MaxHours) != causeNone:
+			reject(i, hoursCol, ofAmount(hours[i], effect.MaxHours))
+		case amount != nil && ofAmount(amount[i], effect.MaxAmount) != causeNone:
+			reject(i, amountCol, ofAmount(amount[i], effect.MaxAmount))
+		case employer != nil && employer[i] < 0 && employer[i] != codeUnknown && cols[employerCol].ofCode(employer[i]) != causeNone:
+			reject(i, employerCol, cols[employerCol].ofCode(employer[i]))
 		default:
-			s.person[n], s.state[n] = p, effect.State(st)
-			s.start[n], s.end[n] = effect.Date(from), effect.Date(to)
+			out.Person[n], out.State[n] = p, effect.State(st)
+			out.Start[n], out.End[n] = effect.Date(from), effect.Date(to)
+			if hours != nil {
+				out.Hours[n] = hours[i]
+			}
+			if amount != nil {
+				out.Amount[n] = amount[i]
+			}
+			if employer != nil {
+				out.Employer[n] = max(-1, employer[i])
+			}
 			n++
 		}
 	}

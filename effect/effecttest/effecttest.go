@@ -72,6 +72,9 @@ func (d *Data) Add(o *effect.Observer) {
 		index[id] = int32(i)
 	}
 	for _, s := range d.Spells {
-		o.Add([]int32{index[effect.NumberID(s.PersonID)]}, []effect.State{s.State}, []effect.Date{s.Start}, []effect.Date{s.End})
+		o.Add(effect.Spells{
+			Person: []int32{index[effect.NumberID(s.PersonID)]}, State: []effect.State{s.State},
+			Start: []effect.Date{s.Start}, End: []effect.Date{s.End},
+		})
 	}
 }
