@@ -63,9 +63,10 @@ func blindedDiagnostics(folder string) (Source, error) {
 }
 
 // acceptance is what was decided on the diagnostics in the blinded run that the
-// run file names, nil where it names none.
+// run file names, nil where it names none. A blinded run comes before: it looks
+// at none.
 func (c *Config) acceptance(ctx context.Context, now []effect.Diagnostic) (*bonus.Acceptance, error) {
-	if c.Accepted == "" {
+	if c.Accepted == "" || c.Blinded {
 		return nil, nil
 	}
 	folder := c.resolve(c.Accepted)
@@ -134,7 +135,7 @@ func changed(before, now []effect.Diagnostic) string {
 
 // acceptanceSources are the files of a blinded run that a settlement rests on.
 func (c *Config) acceptanceSources(out string) ([]Source, error) {
-	if c.Accepted == "" {
+	if c.Accepted == "" || c.Blinded {
 		return nil, nil
 	}
 	folder, files := c.resolve(c.Accepted), []string{}

@@ -155,8 +155,10 @@ func TestAcceptance(t *testing.T) {
 			Name: "N. N.", Role: role, On: effect.NewDate(2010, 7, 15), Decision: answer, Note: "as agreed",
 		}))
 	}
+	_, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
 	settle := func() *jobeffekt.Result {
-		r, err := jobeffekt.Run(context.Background(), c)
+		r, err := jobeffekt.RunStep(context.Background(), c, jobeffekt.StepSettle)
 		require.NoError(t, err)
 		return r
 	}
@@ -199,7 +201,9 @@ func TestAcceptance(t *testing.T) {
 	// Other data, other diagnostics: the acceptance does not hold, and it is said
 	// which changed.
 	c.AsOf = effect.NewDate(2009, 1, 31)
-	paid, reason = effects(settle())
+	r, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	paid, reason = effects(r)
 	assert.Zero(t, paid)
 	assert.Contains(t, reason, "the controller accepted other diagnostics on 2010-07-15 than there are now: n (")
 
@@ -217,7 +221,8 @@ func TestAcceptance(t *testing.T) {
 	_, err = jobeffekt.Run(context.Background(), c)
 	assert.ErrorIs(t, err, jobeffekt.ErrConfig)
 	c.Blinded = true
-	assert.ErrorContains(t, c.Validate(), "one of blinded and accepted")
+	_, err = jobeffekt.Run(context.Background(), c)
+	assert.NoError(t, err, "a blinded run comes before, and looks at no acceptance")
 }
 
 // A seal beside the terms is read, goes to the manifest and is verified.
@@ -267,7 +272,7 @@ func TestSealedRun(t *testing.T) {
 	d, err = jobeffekt.Verify(context.Background(), c.ResultsFolder())
 	require.NoError(t, err)
 	assert.NotEmpty(t, d)
-	r, err = jobeffekt.Run(context.Background(), c)
+	r, err = jobeffekt.RunStep(context.Background(), c, jobeffekt.StepSettle)
 	require.NoError(t, err)
 	assert.Contains(t, r.Summary(), "Provisional, retrospective")
 	assert.Contains(t, r.Summary(), "does not read as it did when it was sealed on 2007-12-14")

@@ -31,9 +31,6 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	if c.Peers != nil {
 		c.Peers.check(fault)
 	}
-	if c.Blinded && c.Accepted != "" {
-		fault("accepted", "a blinded run comes before the acceptance: give one of blinded and accepted")
-	}
 	c.Compare.check(fault)
 	if s := c.Input.MaxRejectShare; s != nil && !(*s >= 0 && *s <= 1) {
 		fault("input.max_reject_share", "a share lies between 0 and 1")

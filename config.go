@@ -35,7 +35,7 @@ type Config struct {
 	Terms    []string `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
 
 	Blinded  bool   `yaml:"blinded,omitempty" doc:"do everything up to the diagnostics and write no effects, so that the diagnostics can be judged before anybody sees them"`
-	Accepted string `yaml:"accepted,omitempty" doc:"results folder of a blinded run whose diagnostics were decided on, relative to the run file; for terms that pay only after that"`
+	Accepted string `yaml:"accepted,omitempty" doc:"results folder of a blinded run whose diagnostics were decided on, relative to the run file; for terms that pay only after that; a blinded run does not look at it"`
 
 	// Path is the run file's own path; the paths in it are relative to its folder.
 	Path string `yaml:"-"`

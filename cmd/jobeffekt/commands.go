@@ -83,9 +83,6 @@ func (f *runFlags) load(path string) (*jobeffekt.Config, error) {
 		}
 	}
 	c.Blinded = c.Blinded || f.blinded
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
 	for _, p := range []struct {
 		given string
 		field *string
