@@ -3,7 +3,6 @@ package jobeffekt
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -116,7 +115,7 @@ func appendEntries(path, head, entries string, count func(name string, src []byt
 	if err != nil {
 		return err
 	}
-	if _, err := io.WriteString(p, string(src)); err != nil {
+	if _, err := p.Write(src); err != nil {
 		return errors.Join(err, p.drop())
 	}
 	return p.publish()

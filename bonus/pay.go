@@ -173,11 +173,11 @@ func (d *draft) withoutEffect(row *effect.BenchmarkRow, price Ore) {
 //
 // On the point that is about 0.4 standard errors. The gate, Holm, the limit and
 // rounding are left out: they can only make both less, but for rounding. Both
-// are NaN without a standard error, and the mean also unless v > 1, where it has
+// are NaN without a standard error or the probability that is asked for, and the mean also unless v > 1, where it has
 // no finite value.
 func (c *Clause) WithoutEffect(f effect.Figures) (chance, mean float64) {
 	s, v := f.SE, f.DF
-	if !(s > 0) || !(v > 0) || math.IsInf(s, 0) {
+	if !(s > 0) || !(v > 0) || math.IsInf(s, 0) || c.PayOn == Probability && c.Probability == nil {
 		return math.NaN(), math.NaN()
 	}
 	from, off := 0.0, 0.0

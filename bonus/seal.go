@@ -68,7 +68,10 @@ func (t *Terms) Sealed(name string, src []byte) (*Terms, error) {
 		return nil, err
 	}
 	other := *t
-	other.Seals = s
+	other.Seals, other.standings = s, nil
+	for i := range t.Versions {
+		other.standings = append(other.standings, other.judgeSeals(i))
+	}
 	return &other, nil
 }
 
@@ -235,14 +238,25 @@ func (t *Terms) checkSeal(s *Seal) (code, why string) {
 	return "", ""
 }
 
+// standing is that of a version.
+type standing struct {
+	sealed bool
+	why    string
+}
+
 // Standing says whether a version is sealed, and since when and by whom, or why
 // it is not.
 func (t *Terms) Standing(version int) (sealed bool, why string) {
 	if t.Seals == nil {
 		return false, "no seal lies beside the terms"
 	}
+	return t.standings[version].sealed, t.standings[version].why
+}
+
+// judgeSeals looks for a seal of a version that holds.
+func (t *Terms) judgeSeals(version int) standing {
 	valid := t.Versions[version].ValidFrom
-	why = fmt.Sprintf("the version valid from %s has no seal", valid)
+	why := fmt.Sprintf("the version valid from %s has no seal", valid)
 	for i := range t.Seals.Seals {
 		s := &t.Seals.Seals[i]
 		if s.Version != valid {
@@ -250,11 +264,11 @@ func (t *Terms) Standing(version int) (sealed bool, why string) {
 		}
 		code, wrong := t.checkSeal(s)
 		if code == "" {
-			return true, fmt.Sprintf("sealed on %s by the %s", s.SealedOn, s.Role)
+			return standing{true, fmt.Sprintf("sealed on %s by the %s", s.SealedOn, s.Role)}
 		}
 		why = wrong
 	}
-	return false, why
+	return standing{why: why}
 }
 
 // sealWarnings are the seals of the terms that do not make a version payable.

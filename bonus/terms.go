@@ -41,7 +41,8 @@ type Terms struct {
 	// Seals are those of the file beside the terms, nil where there is none.
 	Seals *Seals `yaml:"-"`
 
-	doc *strict.Document
+	standings []standing // of the versions, where there are seals
+	doc       *strict.Document
 }
 
 // Source is where terms come from.
