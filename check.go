@@ -43,7 +43,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	}
 	numbers := append(c.history().Names(), "age")
 	for i, class := range c.Compare.Classes {
-		if len(class.Cuts) == 0 && class.Covariate != "referral_quarter" && slices.Contains(numbers, class.Covariate) {
+		if len(class.Cuts) == 0 && class.Covariate != effect.ReferralQuarter && class.Covariate != effect.ReferralMonth && slices.Contains(numbers, class.Covariate) {
 			fault(fmt.Sprintf("compare.classes[%d]", i), "%s is a number: give the cuts of its classes, as in cuts: [30, 50]", class.Covariate)
 		}
 	}

@@ -93,7 +93,7 @@ type Compare struct {
 	Methods      []MethodName         `yaml:"methods" doc:"methods of estimation: strata, regression"`
 	Covariates   []string             `yaml:"covariates,omitempty" doc:"what regression adjusts for: columns of persons and participations, age, and what history gives"`
 	Classes      []Class              `yaml:"classes,omitempty" doc:"what strata classifies by"`
-	Also         []effect.Comparators `yaml:"also,omitempty" doc:"comparators beside the peers and everybody else at home: other_providers, own_projects"`
+	Also         []effect.Comparators `yaml:"also,omitempty" doc:"comparators beside the peers and everybody else at home: other_providers, own_projects, without_offer (people on benefit without an offer: table caseload)"`
 	ByPackage    bool                 `yaml:"by_package,omitempty" doc:"estimate each offer package of a provider too"`
 	MinN         int                  `yaml:"min_n,omitempty" doc:"cases needed to rate a cell; left out: 30"`
 	Confidence   float64              `yaml:"confidence,omitempty" doc:"confidence of the intervals; left out: 0.95"`
@@ -224,6 +224,9 @@ func (c *Config) amounts() (hours, kroner bool) {
 	}
 	return hours, kroner
 }
+
+// controls says whether people on benefit without an offer are compared with.
+func (c *Config) controls() bool { return slices.Contains(c.Compare.Also, effect.WithoutOffer) }
 
 // IngestOptions say how the dataset is read: the mapping, and the covariates
 // that no history gives.

@@ -103,10 +103,10 @@ func (c Compare) check(fault func(path, format string, args ...any)) {
 }
 
 // classes are the classes of the strata method.
-func (c Compare) classes() []strata.Class {
-	var out []strata.Class
+func (c Compare) classes() []effect.Class {
+	var out []effect.Class
 	for _, class := range c.Classes {
-		out = append(out, strata.Class{Covariate: class.Covariate, Cuts: class.Cuts})
+		out = append(out, effect.Class{Covariate: class.Covariate, Cuts: class.Cuts})
 	}
 	return out
 }

@@ -26,7 +26,7 @@ func resultsOf(s Step, blinded bool) []string {
 	}
 	switch s {
 	case StepMeasure:
-		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates, TableOutcomes, TablePeerStrata}
+		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates, TableOutcomes, TablePeerStrata, TableControls, TableControlled}
 	case StepEstimate:
 		return []string{TablePeers, TableEstimates}
 	case StepBenchmark:
@@ -153,6 +153,7 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	}
 	m.Results = append(m.Results, f.results...)
 	var stale []string
+	// A table that this run did not make would be taken for one of it.
 	for _, t := range allTables() {
 		for _, name := range []string{t + ".parquet", t + ".csv"} {
 			if !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == name }) {
@@ -212,6 +213,9 @@ func (j *job) tables(s Step) []*ingest.Table {
 		t := []*ingest.Table{rowTable(TableRejects, r.Rejects), rowTable(TableCounts, r.Counts), rowTable(TableAttrition, r.Observations.Attrition)}
 		if !r.Blinded {
 			t = append(t, outcomeTable(r.Observations), strataTable(r.Strata, r.Classes))
+		}
+		if r.Observations.Controls != nil {
+			t = append(t, controlTables(r.Observations.Controls)...)
 		}
 		return append(t, caseTables(r.Observations.Cases)...)
 	case StepEstimate:
@@ -323,6 +327,16 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	}
 	if r.Observations, err = readObservations(m.AsOf, j.c.placebo(), tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableAttrition]); err != nil {
 		return nil, err
+	}
+	if j.c.controls() {
+		for _, name := range []string{TableControls, TableControlled} {
+			if tables[name], err = readTable(ctx, j.out, name); err != nil {
+				return nil, err
+			}
+		}
+		if r.Observations.Controls, err = readObservations(m.AsOf, j.c.placebo(), tables[TableControls], tables[TableCovariates], tables[TableControlled], nil); err != nil {
+			return nil, err
+		}
 	}
 	if r.Rejects, err = ingest.ToRows[ingest.Reject](tables[TableRejects]); err != nil {
 		return nil, err

@@ -108,7 +108,13 @@ func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonu
 // Measure reads the cases and their spells and observes what became of them.
 // On an error the dataset still has the rejects and counts read so far.
 func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, error) {
-	cases, err := ds.Cases(ctx)
+	var cases, controls *effect.Cases
+	var err error
+	if c.controls() {
+		cases, controls, err = ds.CasesAndControls(ctx, c.Study().Cohort.Period)
+	} else {
+		cases, err = ds.Cases(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +122,20 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	if err != nil {
 		return nil, err
 	}
+	observers := []*effect.Observer{o}
+	if controls != nil {
+		study := c.Study()
+		study.Cohort.Take = effect.TakeEach
+		other, err := effect.NewObserver(study, controls)
+		if err != nil {
+			return nil, err
+		}
+		observers = append(observers, other)
+	}
 	err = ds.Spells(ctx, cases, func(b effect.Spells) error {
-		o.Add(b)
+		for _, o := range observers {
+			o.Add(b)
+		}
 		return nil
 	})
 	if err != nil {
@@ -131,6 +149,12 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	m := &Measured{}
 	if m.Observations, err = o.Observations(ctx); err != nil {
 		return nil, err
+	}
+	if controls != nil {
+		if m.Observations.Controls, err = observers[1].Observations(ctx); err != nil {
+			return nil, err
+		}
+		m.Observations.Controls.Attrition = nil
 	}
 	m.Counts, m.Rejects = ds.Counts(), ds.Rejects()
 	m.Counts = append(m.Counts, ingest.Count{
@@ -242,7 +266,7 @@ func peerStrata(ctx context.Context, ds *ingest.Dataset, c *Config) ([]effect.St
 		}
 		for k, label := range l.Classes {
 			if label == "" {
-				l.Classes[k] = strata.Missing
+				l.Classes[k] = effect.MissingClass
 			}
 		}
 		out = append(out, l)

@@ -21,6 +21,8 @@ const (
 	TableCovariates  = "covariates"
 	TableOutcomes    = "outcomes"
 	TablePeerStrata  = "peer_strata"
+	TableControls    = "controls"
+	TableControlled  = "control_outcomes"
 	TablePeers       = "peers"
 	TableEstimates   = "estimates"
 	TableBenchmark   = "benchmark"
@@ -70,12 +72,20 @@ func idColumn(name, doc string, n int, at func(int) effect.ID) ingest.Column {
 }
 
 func ids(c *ingest.Column) []effect.ID {
-	out := make([]effect.ID, max(len(c.Ints), len(c.Texts)))
-	for i := range out {
-		if c.Ints != nil {
-			out[i] = effect.NumberID(c.Ints[i])
-		} else {
-			out[i] = effect.TextID(c.Texts[i])
+	if c.Ints != nil {
+		out := make([]effect.ID, len(c.Ints))
+		for i, n := range c.Ints {
+			out[i] = effect.NumberID(n)
+		}
+		return out
+	}
+	out := make([]effect.ID, len(c.Texts))
+	for i, s := range c.Texts {
+		out[i] = effect.TextID(s)
+	}
+	if f := c.Factor; f != nil {
+		for i := range f.Codes {
+			out = append(out, effect.TextID(f.At(i)))
 		}
 	}
 	return out
@@ -212,6 +222,14 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 	}}
 }
 
+// controlTables are people without an offer, in the form of the tables of cases
+// and outcomes.
+func controlTables(o *effect.Observations) []*ingest.Table {
+	cases, outcomes := caseTables(o.Cases)[0], outcomeTable(o)
+	cases.Name, outcomes.Name = TableControls, TableControlled
+	return []*ingest.Table{cases, outcomes}
+}
+
 // reasons lists the names of the reasons, in their order.
 func reasons() []string {
 	var out []string
@@ -258,7 +276,7 @@ func (p *picker) readPlacebo(weeks int) *effect.Placebo {
 }
 
 // readObservations rebuilds observations as of a day, with a placebo of so many
-// weeks, from the tables of the observe step.
+// weeks, from the tables of the observe step. Controls have no attrition.
 func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes, attrition *ingest.Table) (*effect.Observations, error) {
 	p := &picker{table: cases}
 	c := &effect.Cases{ID: ids(p.column("participation_id")), Referral: p.column("referral_date").Dates, Start: p.column("start_date").Dates, End: p.column("end_date").Dates}
@@ -289,8 +307,10 @@ func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes
 	}
 	c.Placebo = p.readPlacebo(placebo)
 	obs := &effect.Observations{AsOf: asOf, Cases: c}
-	if obs.Attrition, err = ingest.ToRows[effect.Attrition](attrition); err != nil {
-		return nil, err
+	if attrition != nil {
+		if obs.Attrition, err = ingest.ToRows[effect.Attrition](attrition); err != nil {
+			return nil, err
+		}
 	}
 
 	q := &picker{table: outcomes}

@@ -183,6 +183,9 @@ type Observations struct {
 	AsOf      Date
 	Cases     *Cases
 	Results   []Result // in the order the outcomes were declared
+	// Controls are people on benefit without an offer, observed like the cases; nil
+	// where nobody asked for them. See [Caseload.Controls].
+	Controls *Observations
 	Attrition []Attrition
 	Signals   *Signals // nil where they were not asked for
 }

@@ -37,6 +37,8 @@ type Comparison struct {
 	Strata []StratumTotal
 	// Repeats says that a person may occur more than once in In or Out.
 	Repeats bool
+
+	frames *frames // shared with the other comparisons of [Estimates]; nil for one made by hand
 }
 
 // Covariate returns the named covariate of the cases.

@@ -97,6 +97,9 @@ func (d Date) Quarter() string {
 	return fmt.Sprintf("%dQ%d", t.Year(), (int(t.Month())+2)/3)
 }
 
+// Month names the calendar month of a date, as in 2008-09.
+func (d Date) Month() string { return d.Time().Format("2006-01") }
+
 // Span is a length of time: calendar months (clipped to the month's end) and
 // days. A week is 7 days. The zero Span is no time at all.
 type Span struct{ Months, Days int }

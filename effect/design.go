@@ -59,6 +59,9 @@ func (d Design) validate(obs *Observations, methods []Method) error {
 			}
 		}
 	}
+	if slices.Contains(d.Also, WithoutOffer) && obs.Controls == nil {
+		errs = append(errs, fmt.Errorf("%w: %s needs people on benefit without an offer (table caseload)", ErrDesign, WithoutOffer))
+	}
 	records := map[string]bool{}
 	for i, c := range obs.Cases.Municipality.Codes {
 		if len(obs.Results) > 0 && obs.Results[0].Reason[i] != ReasonOutsidePeriod {
@@ -85,8 +88,11 @@ type sample struct {
 	cases   *Cases
 	result  *Result
 	members map[group]map[string][]int32
+	// controls are people without an offer, who stand behind the cases.
+	controls map[group]map[string][]int32
 	strata  map[string][]StratumTotal // scheme, group and municipality, joined
 	repeats bool                      // some person has several analysed cases
+	frames  *frames
 }
 
 // Estimates sets every cell against its comparators by every method, for every
@@ -109,12 +115,24 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 		indexes = append(indexes, obs.Cases.cells(true))
 	}
 	var tasks []task
+	n, all := obs.Cases.Len(), obs
+	if slices.Contains(d.Also, WithoutOffer) {
+		all = obs.join(obs.Controls)
+	}
+	// Controls have frames of their own, so that they move nothing else.
+	shared, before := newFrames(obs), (*frames)(nil)
+	if obs.Cases.Placebo != nil {
+		before = newFrames(&Observations{Cases: obs.Cases.lagged(), Results: obs.Results})
+	}
 	samples := make([]*sample, 0, 2*len(obs.Results))
-	for k := range obs.Results {
-		samples = append(samples, newSample(obs.Cases, &obs.Results[k], d))
-		if obs.Cases.Placebo != nil {
-			cases, r := placebo(obs.Cases, &obs.Results[k])
-			samples = append(samples, newSample(cases, r, d))
+	for k := range all.Results {
+		s := newSample(all.Cases, n, &all.Results[k], d)
+		s.frames = shared
+		samples = append(samples, s)
+		if all.Cases.Placebo != nil {
+			s := newSample(all.Cases.lagged(), n, all.Cases.placebo(&all.Results[k]), d)
+			s.frames = before
+			samples = append(samples, s)
 		}
 	}
 	for _, s := range samples {
@@ -177,21 +195,27 @@ func each(ctx context.Context, n int, f func(int) error) error {
 	return ctx.Err()
 }
 
-func newSample(c *Cases, r *Result, d Design) *sample {
-	s := &sample{cases: c, result: r, members: map[group]map[string][]int32{}, strata: map[string][]StratumTotal{}}
+// newSample sorts the analysed cases, of which the first n are participations.
+func newSample(c *Cases, n int, r *Result, d Design) *sample {
+	s := &sample{cases: c, result: r, members: map[group]map[string][]int32{}, controls: map[group]map[string][]int32{}, strata: map[string][]StratumTotal{}}
 	seen := make([]bool, len(c.Persons))
 	for i, ok := range r.Complete {
 		if !ok {
 			continue
 		}
-		s.repeats = s.repeats || seen[c.Person[i]]
-		seen[c.Person[i]] = true
+		of := s.members
+		if i >= n {
+			of = s.controls
+		} else {
+			s.repeats = s.repeats || seen[c.Person[i]]
+			seen[c.Person[i]] = true
+		}
 		g := group{c.MatchScheme.Codes[i], c.MatchGroup.Codes[i]}
-		if s.members[g] == nil {
-			s.members[g] = map[string][]int32{}
+		if of[g] == nil {
+			of[g] = map[string][]int32{}
 		}
 		m := c.Municipality.At(i)
-		s.members[g][m] = append(s.members[g][m], int32(i))
+		of[g][m] = append(of[g][m], int32(i))
 	}
 	for _, t := range d.Strata {
 		if t.Outcome == r.Outcome {
@@ -209,9 +233,14 @@ func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators)
 	cases := s.cases
 	c := &Comparison{
 		Outcome: s.result.Outcome, Unit: s.result.Unit, Cell: cell, Comparators: kind,
-		Cases: cases, Y: s.result.Value, In: in, Repeats: s.repeats,
+		Cases: cases, Y: s.result.Value, In: in, Repeats: s.repeats, frames: s.frames,
 	}
 	g := group{cases.MatchScheme.Code(cell.MatchScheme), cases.MatchGroup.Code(cell.MatchGroup)}
+	if kind == WithoutOffer {
+		c.Repeats, c.frames = true, nil
+		c.Out = sameMonths(cases, s.controls[g][cell.Municipality], in)
+		return c
+	}
 	where := []string{cell.Municipality}
 	if kind == Peers {
 		where = slices.DeleteFunc(slices.Clone(d.Peers[cell.Municipality]), func(m string) bool { return m == cell.Municipality })
@@ -250,6 +279,15 @@ func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators)
 	}
 	slices.Sort(c.Out)
 	return c
+}
+
+// sameMonths keeps the rows referred in a month in which one of the cell's was.
+func sameMonths(cases *Cases, rows, in []int32) []int32 {
+	months := map[string]bool{}
+	for _, i := range in {
+		months[cases.Referral[i].Month()] = true
+	}
+	return slices.DeleteFunc(slices.Clone(rows), func(i int32) bool { return !months[cases.Referral[i].Month()] })
 }
 
 // EarliestOfPerson keeps each person's earliest participation (ties: lowest id)
@@ -302,6 +340,8 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 			a.err = &Refusal{RefusalFewCases, "the cell has fewer cases than the minimum", "wait for more cases, or look at a wider cell"}
 		case len(c.Out) == 0 && len(c.Strata) == 0:
 			a.err = &Refusal{RefusalNoComparators, "nobody is left to compare with", "declare other comparators or peers"}
+		case c.Comparators == WithoutOffer && !(slices.Contains(m.Uses(), ReferralMonth) && slices.Contains(m.Uses(), ElapsedBenefit)):
+			a.err = &Refusal{RefusalNotAligned, "people without an offer are comparable at the same month and benefit duration only", "let the method adjust for referral_month and elapsed_benefit_weeks"}
 		default:
 			a.e, a.err = m.Expect(ctx, c)
 		}
@@ -478,6 +518,7 @@ func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused e
 	}
 	c.VarCell, c.VarComparators = Round(e.VarCell), Round(e.VarComparators)
 	c.Rank, c.Columns, c.Converged = int64(e.Rank), int64(e.Columns), e.Converged
+	c.Rung, c.ScoreNorm = e.Rung, Round(e.ScoreNorm)
 	c.Warnings = strings.Join(e.Warnings, ";")
 	if kind == Peers {
 		b := e.between()

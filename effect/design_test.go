@@ -17,6 +17,8 @@ import (
 // plain mean of the comparators.
 type spy struct{ seen *sync.Map }
 
+func newSpy() spy { return spy{&sync.Map{}} }
+
 func (s spy) out(key string) []int32 {
 	v, _ := s.seen.Load(key)
 	rows, _ := v.([]int32)

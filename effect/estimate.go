@@ -17,11 +17,12 @@ const (
 	Home           Comparators = "home"            // other providers and own projects in the cell's municipality
 	OtherProviders Comparators = "other_providers" // other providers in the cell's municipality
 	OwnProjects    Comparators = "own_projects"    // own projects of the cell's municipality
+	WithoutOffer   Comparators = "without_offer"   // people on benefit in the cell's municipality without an offer; see [Caseload.Controls]
 )
 
 // Names lists the comparators that can be asked for beside peers and home.
 func (Comparators) Names() []string {
-	return []string{string(OtherProviders), string(OwnProjects)}
+	return []string{string(OtherProviders), string(OwnProjects), string(WithoutOffer)}
 }
 
 // Part says which part of the difference a figure is.
@@ -69,7 +70,7 @@ type Estimate struct {
 	Unit    Unit   `col:"unit" doc:"share or days"`
 	Cell
 	Method      string      `col:"method" doc:"method of estimation"`
-	Comparators Comparators `col:"comparators" doc:"peers, home, other_providers or own_projects"`
+	Comparators Comparators `col:"comparators" doc:"peers, home, other_providers, own_projects or without_offer"`
 	Support     string      `col:"support" doc:"own: every case with these comparators; common: cases that have both peers and home"`
 	Figures
 	Certificate
@@ -97,6 +98,8 @@ type Certificate struct {
 	NoClockShare   float64 `col:"no_clock_share" doc:"share of the cell's cohort without a day to count from"`
 	Dated          float64 `col:"dated_covariates" doc:"share of the covariates used that are dated or fixed; 1 when none is used"`
 	Converged      bool    `col:"converged" doc:"the fit reached its tolerance (always true where nothing is iterated)"`
+	ScoreNorm      float64 `col:"score_norm" doc:"largest imbalance left in what was balanced, in standard deviations of the comparators; 0 where nothing is iterated"`
+	Rung           string  `col:"rung" doc:"classes that are exact beside the match group, as in referral_quarter, sex; empty for the match group alone"`
 	Warnings       string  `col:"warnings" doc:"codes of what to know, separated by semicolons"`
 }
 
@@ -150,6 +153,8 @@ const (
 	RefusalNoHome         = "no_one_else_at_home"
 	RefusalFewComparators = "too_few_comparators"
 	RefusalConfounded     = "confounded_with_municipality"
+	RefusalNotAligned     = "not_aligned"
+	RefusalCannotBalance  = "cannot_balance"
 )
 
 // AsRefusal returns the refusal in an error's chain.
@@ -197,7 +202,13 @@ type Expectation struct {
 	// taken as 1, for methods that adjust for nothing.
 	Visible   float64
 	Converged bool
-	Warnings  []string
+	// ScoreNorm is the largest imbalance left in what was balanced, in standard
+	// deviations of the comparators; 0 where nothing is iterated.
+	ScoreNorm float64
+	// Rung names the classes that are exact beside the match group, joined by
+	// commas; "" for the match group alone, and for methods without a ladder.
+	Rung     string
+	Warnings []string
 	// Out are the comparators that were used, ascending, and Weights their weights,
 	// from which the certificate is worked out again. Nil where some comparators
 	// are known in aggregate only. The slices are not changed by anybody.

@@ -20,8 +20,16 @@ type History struct {
 }
 
 // DefaultHistory looks back 52 weeks, follows the benefit run for up to 260 and
-// joins breaks of up to 28 days. referral_quarter is always there.
+// joins breaks of up to 28 days. referral_quarter and referral_month are always there.
 func DefaultHistory() History { return History{Weeks: []int{52}, ElapsedMax: 260, ElapsedGap: 28} }
+
+// Names of covariates. Every case has the quarter and the month of its referral;
+// the benefit duration comes with History.ElapsedMax.
+const (
+	ReferralQuarter = "referral_quarter"
+	ReferralMonth   = "referral_month"
+	ElapsedBenefit  = "elapsed_benefit_weeks"
+)
 
 // maxHistory is the longest window before referral, in weeks.
 const maxHistory = 5200
@@ -43,7 +51,7 @@ func (h History) columns() []historyColumn {
 		out = append(out, historyColumn{name: fmt.Sprintf("weeks_employed_%d", w), states: Employment, weeks: w})
 	}
 	if h.ElapsedMax > 0 {
-		out = append(out, historyColumn{name: "elapsed_benefit_weeks", states: Benefits, weeks: h.ElapsedMax, elapsed: true})
+		out = append(out, historyColumn{name: ElapsedBenefit, states: Benefits, weeks: h.ElapsedMax, elapsed: true})
 	}
 	return out
 }
@@ -54,7 +62,7 @@ func (h History) Names() []string {
 	for _, c := range h.columns() {
 		out = append(out, c.name)
 	}
-	return append(out, "referral_quarter")
+	return append(out, ReferralQuarter, ReferralMonth)
 }
 
 // read reads the column as it stood on a day.

@@ -481,11 +481,13 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 			out.Results[k].Event = NewFactor(events[k])
 		}
 	}
-	quarters := make([]string, n)
+	quarters, months := make([]string, n), make([]string, n)
 	for i, d := range cases.Referral {
-		quarters[i] = d.Quarter()
+		quarters[i], months[i] = d.Quarter(), d.Month()
 	}
-	cases.Covariates = append(cases.Covariates, Covariate{Name: "referral_quarter", Factor: NewFactor(quarters), Dated: true})
+	cases.Covariates = append(cases.Covariates,
+		Covariate{Name: ReferralQuarter, Factor: NewFactor(quarters), Dated: true},
+		Covariate{Name: ReferralMonth, Factor: NewFactor(months), Dated: true})
 	for k := range out.Results {
 		out.Attrition = append(out.Attrition, attrition(&cases, &out.Results[k])...)
 	}

@@ -483,7 +483,7 @@ func checkPlacebo(t *rapid.T, l life, obs *effect.Observations, i int) {
 		require.True(t, c.Dated)
 		names = append(names, c.Name)
 	}
-	require.Equal(t, l.study.History.Names(), append(names, "referral_quarter"))
+	require.Equal(t, l.study.History.Names(), append(names, effect.ReferralQuarter, effect.ReferralMonth))
 	referral, days, worked := l.cases.Referral[i], 7*l.study.Placebo, 0
 	for d := referral - effect.Date(days); d < referral; d++ {
 		if slices.ContainsFunc(l.spells, func(s spell) bool {

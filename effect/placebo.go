@@ -2,6 +2,7 @@ package effect
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -15,24 +16,28 @@ const placeboPrefix = "placebo:"
 // effect: it tells how far the citizens compared were apart already.
 func PlaceboOf(outcome string) (string, bool) { return strings.CutPrefix(outcome, placeboPrefix) }
 
-// placebo returns the cases and the result that the placebo of a result is
-// estimated from.
-func placebo(c *Cases, r *Result) (*Cases, *Result) {
+// lagged are the cases with the covariates from history as they stood when the
+// weeks of the placebo began.
+func (c *Cases) lagged() *Cases {
 	before := *c
-	before.Covariates = nil
-	for _, cov := range c.Covariates {
+	before.Covariates = slices.Clone(c.Covariates)
+	for i := range before.Covariates {
 		for _, lagged := range c.Placebo.Covariates {
-			if lagged.Name == cov.Name {
-				cov = lagged
+			if lagged.Name == before.Covariates[i].Name {
+				before.Covariates[i] = lagged
 			}
 		}
-		before.Covariates = append(before.Covariates, cov)
 	}
+	return &before
+}
+
+// placebo is the result that the placebo of a result is estimated from.
+func (c *Cases) placebo(r *Result) *Result {
 	out := *r
 	out.Outcome, out.Unit, out.Absence, out.Value = placeboPrefix+r.Outcome, UnitPortion, false, c.Placebo.Value
 	out.Complete = make([]bool, len(r.Complete))
 	for i, ok := range r.Complete {
 		out.Complete[i] = ok && !math.IsNaN(out.Value[i])
 	}
-	return &before, &out
+	return &out
 }

@@ -6,21 +6,6 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-// BenefitSpells are who was on benefit, offered something or not, in columns:
-// one entry per spell [Start, End), sorted by person, start and end (open ones
-// first), then by the names. They are read-only once made.
-type BenefitSpells struct {
-	Person       []int32     // index into Persons
-	Persons      []effect.ID // distinct persons, ascending
-	Municipality effect.Factor
-	MatchScheme  effect.Factor
-	MatchGroup   effect.Factor
-	Start, End   []effect.Date // End is NoDate while open
-}
-
-// Len is the number of spells.
-func (b *BenefitSpells) Len() int { return len(b.Person) }
-
 // Caseload reads the table caseload: of everybody, not only of persons with a
 // participation. Rows that are the same in every column count once; a spell that
 // ends on the day it starts covers no day: it is counted, and not in the result.
@@ -30,7 +15,7 @@ func (b *BenefitSpells) Len() int { return len(b.Person) }
 // The whole table is held, in columns of numbers: 24 bytes a row and each
 // distinct identifier and name once. While it is read the heap reaches some 120
 // bytes a row (with three spells a person).
-func (d *Dataset) Caseload(ctx context.Context) (*BenefitSpells, error) {
+func (d *Dataset) Caseload(ctx context.Context) (*effect.Caseload, error) {
 	f, err := d.load(ctx, Caseload, nil, nil)
 	if err != nil {
 		return nil, err
@@ -43,7 +28,7 @@ func (d *Dataset) Caseload(ctx context.Context) (*BenefitSpells, error) {
 	if err := d.close(f.account, int64(f.rows)); err != nil {
 		return nil, err
 	}
-	b := &BenefitSpells{
+	b := &effect.Caseload{
 		Municipality: f.factor(municipality, rows), MatchScheme: f.factor(scheme, rows), MatchGroup: f.factor(group, rows),
 		Start: f.dates(start, rows), End: f.dates(end, rows),
 	}

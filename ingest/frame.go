@@ -162,6 +162,13 @@ func (d *Dataset) close(a *account, rows int64) error {
 	return nil
 }
 
+// note adds a count to a table that was read.
+func (d *Dataset) note(table, name string, rows int64, rule string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.results[table].count(name, rows, rule)
+}
+
 // Counts says, for each table read so far, how many rows met which rule, in a
 // fixed order. Reading a table again replaces its counts.
 func (d *Dataset) Counts() []Count {

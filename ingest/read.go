@@ -25,14 +25,76 @@ import (
 // The errors are [ErrNoTable], [SchemaError], [FileError], [RejectLimitError]
 // and those of the context.
 func (d *Dataset) Cases(ctx context.Context) (*effect.Cases, error) {
-	f, err := d.load(ctx, Participations, nil, nil)
+	c, f, rows, err := d.participations(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if err := d.addCovariates(ctx, c, f, rows); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// CasesAndControls reads the participations as [Dataset.Cases] does and, from the
+// table caseload, the controls that [effect.Caseload.Controls] makes of who was
+// on benefit without an offer in the period. Both have the same covariates and
+// share Persons, so that the spells of all can be read at once. A control has
+// no covariates of the table participations. Reading caseload holds it whole.
+func (d *Dataset) CasesAndControls(ctx context.Context, period effect.Period) (cases, controls *effect.Cases, err error) {
+	c, f, rows, err := d.participations(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	load, err := d.Caseload(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := load.Controls(c, period)
+	d.note(Caseload, "controls", int64(out.Len()), "persons on benefit without an offer on the 15th of a month in the cohort's period, once for each month")
+	// Covariates are read once, for all, and dealt out afterwards.
+	all := &effect.Cases{Persons: out.Persons, Person: slices.Concat(c.Person, out.Person), Referral: slices.Concat(c.Referral, out.Referral)}
+	for i, p := range c.Person {
+		k, _ := slices.BinarySearchFunc(out.Persons, c.Persons[p], effect.ID.Compare)
+		all.Person[i] = int32(k)
+	}
+	all.ID = slices.Concat(c.ID, out.ID)
+	if err := d.addCovariates(ctx, all, f, append(slices.Clone(rows), slices.Repeat([]int32{-1}, out.Len())...)); err != nil {
+		return nil, nil, err
+	}
+	n := c.Len()
+	c.Persons, c.Person = all.Persons, all.Person[:n:n]
+	for _, cov := range all.Covariates {
+		c.Covariates = append(c.Covariates, rowsOf(cov, 0, n))
+		out.Covariates = append(out.Covariates, rowsOf(cov, n, all.Len()))
+	}
+	return c, out, nil
+}
+
+// rowsOf is the covariate of the cases [from, to).
+func rowsOf(c effect.Covariate, from, to int) effect.Covariate {
+	if c.Number != nil {
+		c.Number = c.Number[from:to:to]
+		return c
+	}
+	names := make([]string, 0, to-from)
+	for i := from; i < to; i++ {
+		names = append(names, c.Factor.At(i))
+	}
+	c.Factor = effect.NewFactor(names)
+	return c
+}
+
+// participations reads the cases without their covariates, the frame they come
+// from and their rows in it.
+func (d *Dataset) participations(ctx context.Context) (*effect.Cases, *frame, []int32, error) {
+	f, err := d.load(ctx, Participations, nil, nil)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	f.checkOrder(f.index("start_date"), f.index("end_date"))
 	rows := f.distinct(f.index("participation_id"))
 	if err := d.close(f.account, int64(f.rows)); err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 
 	factor := func(name string) effect.Factor { return f.factor(f.index(name), rows) }
@@ -49,10 +111,7 @@ func (d *Dataset) Cases(ctx context.Context) (*effect.Cases, error) {
 		c.ID[i] = f.columns[id].res.(*interner).levels[f.cols[id].ints[r]]
 	}
 	c.Person, c.Persons = f.persons(f.index("person_id"), rows)
-	if err := d.addCovariates(ctx, c, f, rows); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return c, f, rows, nil
 }
 
 // persons numbers the persons of the rows in the order of their ids.

@@ -28,9 +28,9 @@ func TestCoverage(t *testing.T) {
 		worlds, slack, peers = 1000, 0.05, []int{4, 8, 15}
 	}
 	method := strata.Default(
-		strata.Class{Covariate: "age", Cuts: []float64{30, 50}},
-		strata.Class{Covariate: "weeks_employed_52", Cuts: []float64{0.1, 13}},
-		strata.Class{Covariate: "education"},
+		effect.Class{Covariate: "age", Cuts: []float64{30, 50}},
+		effect.Class{Covariate: "weeks_employed_52", Cuts: []float64{0.1, 13}},
+		effect.Class{Covariate: "education"},
 	)
 	for _, k := range peers {
 		covered, persons, n, bias, squares := map[effect.Part]int{}, 0, 0, 0.0, 0.0

@@ -6,24 +6,11 @@ package strata
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
-
-// Class is one declared classification: a covariate of names, or one of numbers
-// cut at ascending points. Cuts 30 and 50 make the classes "<30", "30-<50" and
-// ">=50". A missing value is the class "missing".
-type Class struct {
-	Covariate string
-	Cuts      []float64
-}
-
-// Missing is the label of a missing value.
-const Missing = "missing"
 
 // Method is indirect standardisation over the classes. Start from [Default].
 //
@@ -37,12 +24,12 @@ const Missing = "missing"
 // with fewer than 5 comparators has at least the pooled one, because a few can
 // be alike by chance.
 type Method struct {
-	Classes      []Class
+	Classes      []effect.Class
 	MaxUncovered float64
 }
 
 // Default refuses a cell of which more than a fifth has no comparators.
-func Default(classes ...Class) Method { return Method{Classes: classes, MaxUncovered: 0.2} }
+func Default(classes ...effect.Class) Method { return Method{Classes: classes, MaxUncovered: 0.2} }
 
 // Name is "strata".
 func (Method) Name() string { return "strata" }
@@ -56,106 +43,19 @@ func (m Method) Uses() []string {
 	return out
 }
 
-// coder numbers the strata of cases and of aggregated lines alike.
-type coder struct {
-	classes []Class
-	columns []*effect.Covariate
-	labels  [][]string // per class, by code
-}
-
-func newCoder(cases *effect.Cases, classes []Class) (*coder, error) {
-	co := &coder{classes: classes}
-	for _, class := range classes {
-		col, ok := cases.Covariate(class.Covariate)
-		switch {
-		case !ok:
-			return nil, fmt.Errorf("strata: the cases have no covariate %q", class.Covariate)
-		case col.Number != nil && len(class.Cuts) == 0:
-			return nil, fmt.Errorf("strata: covariate %q is a number; give the cuts of its classes", class.Covariate)
-		case col.Number == nil && len(class.Cuts) > 0:
-			return nil, fmt.Errorf("strata: covariate %q has names and cannot be cut", class.Covariate)
-		case !slices.IsSorted(class.Cuts):
-			return nil, fmt.Errorf("strata: the cuts of %q must ascend", class.Covariate)
-		}
-		labels := slices.Clone(col.Factor.Levels)
-		for k := range class.Cuts {
-			if k == 0 {
-				labels = append(labels, "<"+number(class.Cuts[0]))
-			} else {
-				labels = append(labels, number(class.Cuts[k-1])+"-<"+number(class.Cuts[k]))
-			}
-		}
-		if n := len(class.Cuts); n > 0 {
-			labels = append(labels, ">="+number(class.Cuts[n-1]))
-		}
-		co.columns = append(co.columns, col)
-		co.labels = append(co.labels, append(labels, Missing))
-	}
-	return co, nil
-}
-
-func number(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }
-
-// class returns the code of case i in class k.
-func (co *coder) class(k int, i int32) int {
-	col, missing := co.columns[k], len(co.labels[k])-1
-	if col.Number == nil {
-		if c := col.Factor.Codes[i]; c >= 0 {
-			return int(c)
-		}
-		return missing
-	}
-	x := col.Number[i]
-	if math.IsNaN(x) {
-		return missing
-	}
-	cuts := co.classes[k].Cuts
-	c, exact := slices.BinarySearch(cuts, x)
-	if exact {
-		c++
-	}
-	return c
-}
-
-// key numbers the stratum of a case.
-func (co *coder) key(i int32) int {
-	key := 0
-	for k := range co.classes {
-		key = key*len(co.labels[k]) + co.class(k, i)
-	}
-	return key
-}
-
-// keyOf numbers the stratum of an aggregated line; ok is false when it has a
-// name that no case has. A class of numbers that the cuts do not make is an
-// error: the line was made with other cuts.
-func (co *coder) keyOf(labels []string) (key int, ok bool, err error) {
-	ok = true
-	for k, class := range co.classes {
-		c := slices.Index(co.labels[k], labels[k])
-		if c < 0 && len(class.Cuts) > 0 {
-			return 0, false, fmt.Errorf("strata: aggregated outcomes have the class %q of %s, where the declared cuts make %s",
-				labels[k], class.Covariate, strings.Join(co.labels[k], ", "))
-		}
-		ok = ok && c >= 0
-		key = key*len(co.labels[k]) + c
-	}
-	return key, ok, nil
-}
-
 // total is the outcome of one municipality's comparators in one stratum.
 type total struct{ n, sum, squares float64 }
 
 // Expect standardises the comparators' outcomes to the cell's strata.
 func (m Method) Expect(_ context.Context, c *effect.Comparison) (effect.Expectation, error) {
-	co, err := newCoder(c.Cases, m.Classes)
+	co, err := effect.Classify(c.Cases, m.Classes)
 	if err != nil {
 		return effect.Expectation{}, err
 	}
 	inCell := map[int]float64{}
 	keys := make([]int, len(c.In))
 	for k, i := range c.In {
-		keys[k] = co.key(i)
+		keys[k] = co.Key(i)
 		inCell[keys[k]]++
 	}
 	totals := map[int]map[string]total{} // only strata that the cell has
@@ -172,13 +72,10 @@ func (m Method) Expect(_ context.Context, c *effect.Comparison) (effect.Expectat
 	e := effect.Expectation{Converged: true, Columns: len(inCell)}
 	for _, i := range c.Out {
 		y := c.Y[i]
-		add(co.key(i), c.Cases.Municipality.At(int(i)), total{1, y, y * y})
+		add(co.Key(i), c.Cases.Municipality.At(int(i)), total{1, y, y * y})
 	}
 	for _, s := range c.Strata {
-		if len(s.Classes) != len(m.Classes) {
-			return e, fmt.Errorf("strata: aggregated outcomes have %d classes where %d are declared", len(s.Classes), len(m.Classes))
-		}
-		key, ok, err := co.keyOf(s.Classes)
+		key, ok, err := co.KeyOf(s.Classes)
 		if err != nil {
 			return e, err
 		}
@@ -239,7 +136,7 @@ func (m Method) Expect(_ context.Context, c *effect.Comparison) (effect.Expectat
 const fewComparators = 5
 
 // spread fills in what the comparators contribute to the variance.
-func spread(e *effect.Expectation, c *effect.Comparison, co *coder, strata []int, inCell map[int]float64, totals map[int]map[string]total, mean, n map[int]float64) error {
+func spread(e *effect.Expectation, c *effect.Comparison, co *effect.Classifier, strata []int, inCell map[int]float64, totals map[int]map[string]total, mean, n map[int]float64) error {
 	// deviation is the sum of (Y - m_s)^2 of a total.
 	deviation := func(t total, m float64) float64 { return max(0, t.squares-2*m*t.sum+t.n*m*m) }
 	var pooled, freedom float64
@@ -300,7 +197,7 @@ func spread(e *effect.Expectation, c *effect.Comparison, co *coder, strata []int
 	})
 	if len(c.Strata) == 0 {
 		for _, i := range c.Out {
-			if key := co.key(i); n[key] > 0 {
+			if key := co.Key(i); n[key] > 0 {
 				e.Out, e.Weights = append(e.Out, i), append(e.Weights, inCell[key]/float64(e.N)/n[key])
 			}
 		}
@@ -308,7 +205,7 @@ func spread(e *effect.Expectation, c *effect.Comparison, co *coder, strata []int
 	if c.Repeats {
 		influence := make([]float64, len(c.Out))
 		for k, i := range c.Out {
-			if key := co.key(i); n[key] > 0 {
+			if key := co.Key(i); n[key] > 0 {
 				influence[k] = inCell[key] / float64(e.N) / n[key] * (c.Y[i] - mean[key])
 			}
 		}
@@ -335,9 +232,9 @@ func sorted(by map[string]total) []named {
 // over: by municipality, match group, outcome, quarter of referral and classes,
 // in that order. A person counts once per municipality, match group and
 // outcome, with the earliest participation, as among a comparison's records.
-func Totals(obs *effect.Observations, classes []Class) ([]effect.StratumTotal, error) {
+func Totals(obs *effect.Observations, classes []effect.Class) ([]effect.StratumTotal, error) {
 	c := obs.Cases
-	co, err := newCoder(c, classes)
+	co, err := effect.Classify(c, classes)
 	if err != nil {
 		return nil, err
 	}
@@ -361,17 +258,14 @@ func Totals(obs *effect.Observations, classes []Class) ([]effect.StratumTotal, e
 		from := len(out)
 		for w, rows := range members {
 			for _, i := range effect.EarliestOfPerson(c, rows) {
-				l := line{w, c.Referral[i].Quarter(), co.key(i)}
+				l := line{w, c.Referral[i].Quarter(), co.Key(i)}
 				at, ok := index[l]
 				if !ok {
 					at = len(out)
 					index[l] = at
 					t := effect.StratumTotal{
 						Municipality: c.Municipality.At(int(i)), MatchScheme: c.MatchScheme.At(int(i)), MatchGroup: c.MatchGroup.At(int(i)),
-						Outcome: r.Outcome, Period: l.period,
-					}
-					for n := range classes {
-						t.Classes = append(t.Classes, co.labels[n][co.class(n, i)])
+						Outcome: r.Outcome, Period: l.period, Classes: co.Labels(i),
 					}
 					out = append(out, t)
 				}

@@ -16,8 +16,8 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect/world"
 )
 
-func classes() []strata.Class {
-	return []strata.Class{
+func classes() []effect.Class {
+	return []effect.Class{
 		{Covariate: "age", Cuts: []float64{30, 50}},
 		{Covariate: "weeks_employed_52", Cuts: []float64{0.1, 13}},
 		{Covariate: "sex"},
@@ -49,7 +49,7 @@ func byHand() *effect.Comparison {
 }
 
 func TestByHand(t *testing.T) {
-	e, err := strata.Default(strata.Class{Covariate: "sex"}).Expect(context.Background(), byHand())
+	e, err := strata.Default(effect.Class{Covariate: "sex"}).Expect(context.Background(), byHand())
 	require.NoError(t, err)
 	assert.Equal(t, 0.5, e.Observed)
 	assert.InEpsilon(t, 11.0/16, e.Expected, 1e-15)
@@ -72,7 +72,7 @@ func TestByHand(t *testing.T) {
 func TestEveryStratumOfOneIsRefused(t *testing.T) {
 	c := byHand()
 	c.Out = []int32{4, 8}
-	_, err := strata.Default(strata.Class{Covariate: "sex"}).Expect(context.Background(), c)
+	_, err := strata.Default(effect.Class{Covariate: "sex"}).Expect(context.Background(), c)
 	r, ok := effect.AsRefusal(err)
 	require.True(t, ok)
 	assert.Equal(t, effect.RefusalNoVariation, r.Code)
@@ -81,7 +81,7 @@ func TestEveryStratumOfOneIsRefused(t *testing.T) {
 func TestUncovered(t *testing.T) {
 	c := byHand()
 	c.Out = []int32{4, 5, 6, 7} // nobody like the m
-	m := strata.Default(strata.Class{Covariate: "sex"})
+	m := strata.Default(effect.Class{Covariate: "sex"})
 	_, err := m.Expect(context.Background(), c)
 	r, ok := effect.AsRefusal(err)
 	require.True(t, ok)
@@ -103,7 +103,7 @@ func TestUncovered(t *testing.T) {
 func TestMisdeclaredClasses(t *testing.T) {
 	c := byHand()
 	c.Cases.Covariates = append(c.Cases.Covariates, effect.Covariate{Name: "age", Number: make([]float64, 10)})
-	for _, class := range []strata.Class{{Covariate: "none"}, {Covariate: "age"}, {Covariate: "sex", Cuts: []float64{1}}, {Covariate: "age", Cuts: []float64{2, 1}}} {
+	for _, class := range []effect.Class{{Covariate: "none"}, {Covariate: "age"}, {Covariate: "sex", Cuts: []float64{1}}, {Covariate: "age", Cuts: []float64{2, 1}}} {
 		_, err := strata.Default(class).Expect(context.Background(), c)
 		assert.Error(t, err)
 		_, refused := effect.AsRefusal(err)
@@ -115,14 +115,14 @@ func TestAggregatedWithOtherCuts(t *testing.T) {
 	c := byHand()
 	c.Cases.Covariates = append(c.Cases.Covariates, effect.Covariate{Name: "age", Number: make([]float64, 10)})
 	c.Strata = []effect.StratumTotal{{Municipality: "C", Classes: []string{"<25"}, N: 10, Sum: 5, SumSquares: 5}}
-	_, err := strata.Default(strata.Class{Covariate: "age", Cuts: []float64{30}}).Expect(context.Background(), c)
+	_, err := strata.Default(effect.Class{Covariate: "age", Cuts: []float64{30}}).Expect(context.Background(), c)
 	assert.ErrorContains(t, err, `the class "<25" of age, where the declared cuts make <30, >=30, missing`)
 }
 
 func TestMissingIsAClass(t *testing.T) {
 	c := byHand()
 	c.Cases.Covariates = []effect.Covariate{{Name: "age", Number: []float64{math.NaN(), math.NaN(), 20, 30, math.NaN(), 20, math.NaN(), 30, 29, 31}}}
-	e, err := strata.Default(strata.Class{Covariate: "age", Cuts: []float64{30}}).Expect(context.Background(), c)
+	e, err := strata.Default(effect.Class{Covariate: "age", Cuts: []float64{30}}).Expect(context.Background(), c)
 	require.NoError(t, err)
 	// missing: 1 1; under 30: 0 0; 30 and over: 1 1
 	assert.InEpsilon(t, 0.5*1+0.25*0+0.25*1, e.Expected, 1e-15)

@@ -1,0 +1,497 @@
+// Package balance weights comparators until they have the means of a cell:
+// entropy balancing within exact classes, with a linear outcome model fitted
+// under the weights. It is the default method for figures that are paid on.
+package balance
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/internal/dense"
+)
+
+// Method is the method "balance". Start from [Default].
+//
+// # Comparators
+//
+// Each rung of the ladder, from the finest to the coarsest, names classes that
+// are exact beside the match group: comparators outside the cell's joint classes
+// are left out, and the weights give every joint class the share that it has in
+// the cell. The match group alone is always the last rung. The first rung is used
+// on which at most MaxUncovered of the cell is uncovered, weights exist, and they
+// count as MinComparators persons or more; the expectation says which it was. When
+// all rungs refuse, the refusal is that of the last.
+//
+// Of a covariate of names, a name needs 5 comparators to count as known, and so
+// does a joint class, and a missing number. Cases of the cell with what is not
+// known are uncovered and counted. Comparators with what nobody in the cell has
+// are left out: they could only weigh nothing. The method needs records:
+// aggregated comparators are refused.
+//
+// # The figure
+//
+// The weights w are those of [Entropy] for the columns of [effect.Frame] (the
+// covariates, and the terms of Also) and their means over the covered cell. With
+// m a linear model with a constant for every joint class, fitted to the
+// comparators by least squares under w,
+//
+//	ATT = mean over the cell of (Y - m) - sum over the comparators of w (Y - m)
+//
+// As m has the columns that are balanced, its weighted residuals sum to 0 and its
+// mean over the cell is the weighted mean of the comparators: the figure is
+// exactly that of entropy balancing. m adds the right error. Let H be the
+// derivative of the dual's score, the weighted covariance within classes, t the
+// targets and z = x less its weighted class mean. Where t moves by dt, lambda
+// moves by H^-1 dt, the weights by w_i z_i'H^-1 dt and the weighted mean of Y by
+// (sum w z Y)'H^-1 dt = b'dt, b being the weighted regression's coefficients. So a
+// case of the cell moves the figure by (Y_i - m_i)/n rather than Y_i/n, and a
+// comparator, that moves the score by w_i z_i, by -w_i (Y_i - m_i): the residuals
+// of m are the influence function of both steps together. An imbalance of size d
+// that the tolerance leaves moves the mean of m by d^2 only.
+//
+// The comparators' variance takes residuals as r/(1 - h), h being the leverage in
+// the weighted regression (HC3), at most 0.99; where a comparator that matters
+// decides its own fitted value, the method refuses.
+// Source: hainmueller2012; mackinnonwhite1985.
+type Method struct {
+	Covariates []string
+	Also       []effect.Term
+	Ladder     [][]effect.Class
+	// MaxUncovered is the share of a cell that may be without comparators.
+	MaxUncovered float64
+	// MinComparators is the effective number of comparators that a rung needs.
+	MinComparators float64
+}
+
+// Default balances the covariates within the match group, allows a fifth of the
+// cell to be uncovered and needs comparators that count as 30.
+func Default(covariates ...string) Method {
+	return Method{Covariates: covariates, MaxUncovered: 0.2, MinComparators: 30}
+}
+
+// Name is "balance".
+func (Method) Name() string { return "balance" }
+
+// Uses lists the covariates, and those of the ladder's classes.
+func (m Method) Uses() []string {
+	out := slices.Clone(m.Covariates)
+	for _, rung := range m.Ladder {
+		for _, c := range rung {
+			if !slices.Contains(out, c.Covariate) {
+				out = append(out, c.Covariate)
+			}
+		}
+	}
+	return out
+}
+
+const (
+	fewComparators = 5    // comparators that a name or a class needs to count as known
+	maxLeverage    = 0.99 // where a comparator all but decides its own fitted value
+)
+
+// Expect weights the comparators on the first rung that holds.
+func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expectation, error) {
+	switch {
+	case len(c.Strata) > 0:
+		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalNeedsMicro, Why: "some peers are known by aggregated strata only", Cure: "use the strata method"}
+	case len(c.In) == 0:
+		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalNoCases, Why: "the cell has no cases", Cure: "choose a later as_of or an earlier cohort"}
+	}
+	for _, rows := range [][]int32{c.In, c.Out} {
+		for _, i := range rows {
+			if math.IsNaN(c.Y[i] - c.Y[i]) {
+				return effect.Expectation{}, notFinite("an outcome")
+			}
+		}
+	}
+	frame, err := c.Frame(m.Covariates, m.Also)
+	if err != nil {
+		return effect.Expectation{}, err
+	}
+	for _, rung := range append(slices.Clone(m.Ladder), nil) {
+		if ctx.Err() != nil {
+			return effect.Expectation{}, ctx.Err()
+		}
+		var e effect.Expectation
+		if e, err = m.rung(c, frame, rung); err == nil {
+			return e, nil
+		}
+		if _, refused := effect.AsRefusal(err); !refused {
+			break
+		}
+	}
+	return effect.Expectation{}, err
+}
+
+// side is the cell or its comparators, folded: one pattern for those that are
+// alike in all covariates and classes.
+type side struct {
+	rows  []int32   // the cases
+	of    []int32   // of each case: its pattern
+	first []int32   // of each pattern: a case
+	frame []int32   // of each pattern: the row of the frame
+	class []int32   // of each pattern
+	count []float64 // of each pattern: cases
+	dead  []bool    // of each pattern: has what the other side does not know
+}
+
+// fold makes a side of cases; classes numbers their joint classes anew.
+func fold(frame *effect.Frame, rows []int32, cl *effect.Classifier, classes map[int]int32) *side {
+	s := &side{rows: rows, of: make([]int32, len(rows))}
+	index := map[[2]int32]int32{}
+	for k, i := range rows {
+		key := cl.Key(i)
+		class, ok := classes[key]
+		if !ok {
+			class = int32(len(classes))
+			classes[key] = class
+		}
+		at, slot := frame.Row(i), int32(len(s.first))
+		if frame.Folded {
+			old, ok := index[[2]int32{at, class}]
+			if ok {
+				s.of[k] = old
+				s.count[old]++
+				continue
+			}
+			index[[2]int32{at, class}] = slot
+		}
+		s.of[k] = slot
+		s.first, s.frame, s.class, s.count = append(s.first, i), append(s.frame, at), append(s.class, class), append(s.count, 1)
+	}
+	s.dead = make([]bool, len(s.first))
+	return s
+}
+
+// alive counts the cases that are not set aside.
+func (s *side) alive() (n float64) {
+	for k, c := range s.count {
+		if !s.dead[k] {
+			n += c
+		}
+	}
+	return n
+}
+
+// settle sets aside comparators with a name that nobody in the cell has or fewer
+// than 5 comparators, and leaves cases of the cell with such a name uncovered,
+// until neither is left. Joint classes count as names. It says whether a name,
+// other than a class, set comparators aside.
+func (m Method) settle(c *effect.Comparison, cell, out *side, classes int) (aside bool) {
+	names := []func(s *side, k int) int{func(s *side, k int) int { return int(s.class[k]) }}
+	sizes := []int{classes}
+	for _, name := range m.Covariates {
+		cov, _ := c.Covariate(name)
+		if cov.Number == nil {
+			names = append(names, func(s *side, k int) int { return int(cov.Factor.Codes[s.first[k]]) + 1 })
+			sizes = append(sizes, len(cov.Factor.Levels)+1)
+			continue
+		}
+		names = append(names, func(s *side, k int) int {
+			if math.IsNaN(cov.Number[s.first[k]]) {
+				return 1
+			}
+			return 0
+		})
+		sizes = append(sizes, 2)
+	}
+	for again := true; again; {
+		again = false
+		for n, name := range names {
+			counts := func(s *side) []float64 {
+				out := make([]float64, sizes[n])
+				for k, c := range s.count {
+					if !s.dead[k] {
+						out[name(s, k)] += c
+					}
+				}
+				return out
+			}
+			inCell, outside := counts(cell), counts(out)
+			for l := range outside {
+				if outside[l] > 0 && (outside[l] < fewComparators || inCell[l] == 0) {
+					outside[l], again = 0, true
+					aside = aside || n > 0
+				}
+			}
+			for k := range out.dead {
+				out.dead[k] = out.dead[k] || outside[name(out, k)] == 0
+			}
+			for k := range cell.dead {
+				if !cell.dead[k] && outside[name(cell, k)] == 0 {
+					cell.dead[k], again = true, true
+				}
+			}
+		}
+	}
+	return aside
+}
+
+// rung answers on one rung of the ladder.
+func (m Method) rung(c *effect.Comparison, frame *effect.Frame, exact []effect.Class) (effect.Expectation, error) {
+	cl, err := effect.Classify(c.Cases, exact)
+	if err != nil {
+		return effect.Expectation{}, err
+	}
+	classes := map[int]int32{}
+	cell, out := fold(frame, c.In, cl, classes), fold(frame, c.Out, cl, classes)
+	aside := m.settle(c, cell, out, len(classes))
+	covered := cell.alive()
+	switch n := float64(len(c.In)); {
+	case covered == 0:
+		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalNoComparators, Why: "no case of the cell has 5 comparators with its names and classes", Cure: "use fewer covariates or coarser classes, or declare more peers"}
+	case (n-covered)/n > m.MaxUncovered:
+		return effect.Expectation{}, &effect.Refusal{
+			Code: effect.RefusalUncovered,
+			Why:  fmt.Sprintf("%.0f %% of the cell has names or classes that fewer than 5 comparators have", 100*(n-covered)/n),
+			Cure: "use coarser names or classes, or declare more peers",
+		}
+	}
+	p := Problem{X: frame.X, Rows: out.frame, Class: out.class, Names: frame.Names}
+	if frame.Folded || slices.Contains(out.dead, true) {
+		p.Base = slices.Clone(out.count)
+		for k, dead := range out.dead {
+			if dead {
+				p.Base[k] = 0
+			}
+		}
+	}
+	p.Share, p.Target = make([]float64, len(classes)), make([]float64, frame.X.P)
+	for k, n := range cell.count {
+		if cell.dead[k] {
+			continue
+		}
+		p.Share[cell.class[k]] += n
+		for j, v := range frame.X.Row(int(cell.frame[k])) {
+			p.Target[j] += n * v
+		}
+	}
+	for k := range p.Share {
+		p.Share[k] /= covered
+	}
+	for j := range p.Target {
+		p.Target[j] /= covered
+	}
+	w, err := Entropy(p)
+	if err != nil {
+		return effect.Expectation{}, err
+	}
+	effective := 0.0
+	for k, v := range w.Weights {
+		effective += v * v / out.count[k]
+	}
+	if 1/effective < m.MinComparators {
+		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "the comparators' weights count as too few persons", Cure: "declare more peers, or adjust for less"}
+	}
+	e, err := m.answer(c, cell, out, w)
+	if err != nil {
+		return e, err
+	}
+	var names []string
+	for _, class := range exact {
+		names = append(names, class.Covariate)
+	}
+	e.Rung = strings.Join(names, ", ")
+	if aside || w.Face {
+		e.Warnings = append(e.Warnings, "comparators_set_aside")
+	}
+	return e, nil
+}
+
+// answer fits the outcome model under the weights and puts both together.
+func (m Method) answer(c *effect.Comparison, cell, out *side, w *Weights) (effect.Expectation, error) {
+	s := w.s
+	// Only cases that are compared count from here on.
+	for k, v := range w.Weights {
+		out.dead[k] = out.dead[k] || v == 0
+	}
+	less, all := *c, len(cell.rows)
+	var of []int32
+	less.Out, of = live(out)
+	less.In, _ = live(cell)
+	var coveredIn []bool
+	if len(less.In) < all {
+		coveredIn = make([]bool, all)
+		for k := range coveredIn {
+			coveredIn[k] = !cell.dead[cell.of[k]]
+		}
+	}
+	y := make([]float64, len(out.first)) // mean outcome of each pattern
+	for k, i := range less.Out {
+		y[of[k]] += c.Y[i]
+	}
+	for k, n := range out.count {
+		y[k] /= n
+	}
+	fit, ok := s.regress(y)
+	if !ok {
+		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "the weights rest on so few comparators that some coefficient of the outcome model cannot be told", Cure: "use fewer covariates or coarser classes, or declare more peers"}
+	}
+	l := effect.Linear{
+		Weights: make([]float64, len(less.Out)), Leverage: make([]float64, len(less.Out)),
+		FittedOut: make([]float64, len(less.Out)), FittedIn: make([]float64, len(less.In)),
+	}
+	for k := range less.Out {
+		at := of[k]
+		n := out.count[at]
+		l.Weights[k], l.FittedOut[k] = w.Weights[at]/n, fit.fitted[at]
+		h := fit.leverage[at] / n
+		if h > maxLeverage && l.Weights[k] > 1e-3/float64(len(less.Out)) {
+			return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "some coefficient of the outcome model rests on a single comparator", Cure: "use fewer covariates or coarser classes, or declare more peers"}
+		}
+		l.Leverage[k] = min(h, maxLeverage)
+	}
+	at := 0
+	for k := range cell.rows {
+		if slot := cell.of[k]; !cell.dead[slot] {
+			l.FittedIn[at] = fit.predict(s.X.Row(int(cell.frame[slot])), int(cell.class[slot]))
+			at++
+		}
+	}
+	e := less.Linear(l)
+	e.Covered = coveredIn
+	e.Visible = fit.visible(&e, &less, out, of, l.Weights)
+	e.ScoreNorm = w.ScoreNorm
+	constants := 0
+	s.each(func(_, _, _ int) { constants++ })
+	e.Rank, e.Columns = constants+len(w.Kept), constants+w.Columns
+	if e.Rank < e.Columns {
+		e.Warnings = append(e.Warnings, "aliased_columns_set_aside")
+	}
+	return e, nil
+}
+
+// live returns the cases of the patterns that are not set aside, and their
+// patterns.
+func live(s *side) (rows, of []int32) {
+	if !slices.Contains(s.dead, true) {
+		return s.rows, s.of
+	}
+	for k, i := range s.rows {
+		if !s.dead[s.of[k]] {
+			rows, of = append(rows, i), append(of, s.of[k])
+		}
+	}
+	return rows, of
+}
+
+// outcome is the linear model of the outcome, fitted under the weights.
+type outcome struct {
+	s        *solver
+	factor   dense.Cholesky // of the weighted covariance of the kept columns within the classes
+	b        []float64      // coefficients of the kept columns, in their standard deviations
+	constant []float64      // of each class
+	fitted   []float64      // of each comparator of the problem
+	leverage []float64      // and w x'(X'WX)^-1 x
+}
+
+// regress fits the outcomes y of the problem's comparators by weighted least
+// squares, on the kept columns and a constant for every class. It says false when
+// the weights leave a kept column without variation.
+func (s *solver) regress(y []float64) (*outcome, bool) {
+	o := &outcome{s: s, b: make([]float64, len(s.kept)), constant: make([]float64, len(s.Share)), fitted: make([]float64, s.n), leverage: make([]float64, s.n)}
+	var ok bool
+	if o.factor, ok = dense.Factor(s.hessian(s.kept, 1)); !ok {
+		return nil, false
+	}
+	width := len(s.kept)
+	// A second pass on the residuals repairs what the normal equations lose.
+	for range 2 {
+		cross := make([]float64, width)
+		s.each(func(c, lo, hi int) {
+			sum := dense.Sum(hi-lo, width+1, func(sum []float64, a, b int) {
+				z := make([]float64, width)
+				for at := lo + a; at < lo+b; at++ {
+					s.standard(z, c, s.rows[at], s.kept)
+					r := y[s.order[at]] - o.constant[c] - dense.Dot(z, o.b)
+					sum[width] += s.e[at] * r
+					for k, v := range z {
+						sum[k] += s.e[at] * r * v
+					}
+				}
+			})
+			o.constant[c] += sum[width] / s.Share[c]
+			for k := range cross {
+				cross[k] += sum[k]
+			}
+		})
+		for k, v := range o.factor.Solve(cross) {
+			o.b[k] += v
+		}
+	}
+	s.each(func(c, lo, hi int) {
+		dense.Chunks(hi-lo, func(_, a, b int) {
+			z := make([]float64, width)
+			for at := lo + a; at < lo+b; at++ {
+				s.standard(z, c, s.rows[at], s.kept)
+				o.fitted[s.order[at]] = o.constant[c] + dense.Dot(z, o.b)
+				o.factor.Half(z, z)
+				o.leverage[s.order[at]] = s.e[at] * (1/s.Share[c] + dense.Dot(z, z))
+			}
+		})
+	})
+	return o, true
+}
+
+// predict is the fitted outcome of a row of X in a class.
+func (o *outcome) predict(row []float64, class int) float64 {
+	sum, mean := o.constant[class], o.s.mean[class]
+	for k, p := range o.s.kept {
+		sum += o.b[k] * (row[p] - mean[p]) / o.s.sd[p]
+	}
+	return sum
+}
+
+// visible is the share of the variation between municipalities that the weighted
+// regression leaves in the residuals: an effect of municipality l moves the class
+// constants by l's share of the class, and the coefficients by (X'WX)^-1 times the
+// weighted sum of l's rows.
+func (o *outcome) visible(e *effect.Expectation, c *effect.Comparison, out *side, of []int32, weights []float64) float64 {
+	s, k, width := o.s, len(e.Municipalities), len(o.s.kept)
+	index := make([]int32, len(c.Cases.Municipality.Levels))
+	for j, p := range e.Municipalities {
+		index[c.Cases.Municipality.Code(p.Municipality)] = int32(j)
+	}
+	classes := len(s.Share)
+	pull := dense.Sum(len(c.Out), k*(width+classes), func(sum []float64, lo, hi int) {
+		z := make([]float64, width)
+		for n := lo; n < hi; n++ {
+			w := weights[n]
+			class := int(out.class[of[n]])
+			mine := sum[int(index[c.Cases.Municipality.Codes[c.Out[n]]])*(width+classes):]
+			s.standard(z, class, out.frame[of[n]], s.kept)
+			for p, v := range z {
+				mine[p] += w * v
+			}
+			mine[width+class] += w
+		}
+	})
+	part := func(j int) (z, share []float64) {
+		row := pull[j*(width+classes) : (j+1)*(width+classes)]
+		return row[:width], row[width:]
+	}
+	shifts := make([][]float64, k)
+	for l := range k {
+		z, _ := part(l)
+		shifts[l] = o.factor.Solve(z)
+	}
+	return effect.Visible(k, func(j, l int) float64 {
+		z, mine := part(j)
+		_, other := part(l)
+		lost := dense.Dot(z, shifts[l])
+		for class, w := range mine {
+			if w != 0 {
+				lost += w * other[class] / s.Share[class]
+			}
+		}
+		if weight := e.Municipalities[j].Weight; weight > 0 {
+			return lost / weight
+		}
+		return 0
+	})
+}

@@ -1,0 +1,66 @@
+package dense
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// chunkRows is how many rows a chunk has. It is a constant, so that what is
+// summed together never depends on the machine.
+const chunkRows = 8192
+
+// Chunks cuts 0..n-1 into chunks of a fixed size and calls f once for each with
+// its number and its half-open range, on all processors at once; a single chunk
+// runs on the caller's goroutine. It returns when all calls have. With n = 0
+// there is none. f must write only to what belongs to its chunk: then the result
+// does not depend on the number of processors.
+func Chunks(n int, f func(chunk, lo, hi int)) {
+	chunks := (n + chunkRows - 1) / chunkRows
+	run := func(k int) { f(k, k*chunkRows, min(n, (k+1)*chunkRows)) }
+	workers := min(chunks, runtime.GOMAXPROCS(0))
+	if workers <= 1 {
+		for k := range chunks {
+			run(k)
+		}
+		return
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for {
+				k := int(next.Add(1) - 1)
+				if k >= chunks {
+					return
+				}
+				run(k)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Sum adds vectors of the given width over the rows 0..n-1: f adds the rows
+// lo..hi-1 to sum, which starts as zeros. The sums of the chunks are added in
+// pairs, neighbours first, so that the result is the same bytes for any number
+// of processors. With n = 0 it is zeros.
+func Sum(n, width int, f func(sum []float64, lo, hi int)) []float64 {
+	sums := make([][]float64, max(1, (n+chunkRows-1)/chunkRows))
+	Chunks(n, func(chunk, lo, hi int) {
+		sums[chunk] = make([]float64, width)
+		f(sums[chunk], lo, hi)
+	})
+	if n == 0 {
+		return make([]float64, width)
+	}
+	for step := 1; step < len(sums); step *= 2 {
+		for k := 0; k+step < len(sums); k += 2 * step {
+			for i, v := range sums[k+step] {
+				sums[k][i] += v
+			}
+			sums[k+step] = nil
+		}
+	}
+	return sums[0]
+}

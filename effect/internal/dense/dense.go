@@ -1,0 +1,292 @@
+// Package dense is the linear algebra of the fits: a matrix of rows, its cross
+// products on all processors, and small symmetric systems.
+//
+// Every sum runs over chunks of a fixed size that are combined in a fixed tree,
+// so the same matrix gives the same bytes for any number of processors. A value
+// that is not finite makes results that are not finite; the callers refuse such
+// values first.
+package dense
+
+import "math"
+
+// Matrix is N rows of P columns, row after row: len(Data) = N*P. A model's
+// constant is a column like any other.
+type Matrix struct {
+	N, P int
+	Data []float64
+}
+
+// Row returns row i; it shares memory with the matrix.
+func (x Matrix) Row(i int) []float64 { return x.Data[i*x.P : (i+1)*x.P] }
+
+// Columns returns the matrix of the columns given, in their order; all columns
+// in their own order give x itself.
+func (x Matrix) Columns(kept []int) Matrix {
+	same := len(kept) == x.P
+	for k, c := range kept {
+		same = same && k == c
+	}
+	if same {
+		return x
+	}
+	out := Matrix{N: x.N, P: len(kept), Data: make([]float64, x.N*len(kept))}
+	Chunks(x.N, func(_, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			from, to := x.Row(i), out.Row(i)
+			for k, c := range kept {
+				to[k] = from[c]
+			}
+		}
+	})
+	return out
+}
+
+// Sym is a symmetric matrix with both halves filled.
+type Sym [][]float64
+
+// NewSym returns p rows and columns of zeros.
+func NewSym(p int) Sym {
+	out, data := make(Sym, p), make([]float64, p*p)
+	for j := range out {
+		out[j] = data[j*p : (j+1)*p : (j+1)*p]
+	}
+	return out
+}
+
+// Sub returns the rows and columns of a given, in their order.
+func Sub(a Sym, kept []int) Sym {
+	out := NewSym(len(kept))
+	for j, c := range kept {
+		for k, d := range kept {
+			out[j][k] = a[c][d]
+		}
+	}
+	return out
+}
+
+// Dot is the scalar product of a and the first len(a) values of b.
+func Dot(a, b []float64) float64 {
+	b = b[:len(a)]
+	var s0, s1, s2, s3 float64
+	for len(a) >= 4 && len(b) >= 4 {
+		s0 += a[0] * b[0]
+		s1 += a[1] * b[1]
+		s2 += a[2] * b[2]
+		s3 += a[3] * b[3]
+		a, b = a[4:], b[4:]
+	}
+	for i, v := range a {
+		s0 += v * b[i]
+	}
+	return (s0 + s1) + (s2 + s3)
+}
+
+// Mul writes X b, one value a row, to dst and returns it; a nil dst is made. b
+// has a value for each column.
+func Mul(dst []float64, x Matrix, b []float64) []float64 {
+	if dst == nil {
+		dst = make([]float64, x.N)
+	}
+	Chunks(x.N, func(_, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			dst[i] = Dot(x.Row(i), b)
+		}
+	})
+	return dst
+}
+
+// Cross is X'r, one value a column. r has a value for each row.
+func Cross(x Matrix, r []float64) []float64 {
+	return Sum(x.N, x.P, func(sum []float64, lo, hi int) { AddCross(sum, x, r, lo, hi) })
+}
+
+// AddCross adds X'r of the rows lo..hi-1 to sum, for use in [Sum] where r is
+// worked out on the way.
+func AddCross(sum []float64, x Matrix, r []float64, lo, hi int) {
+	p := x.P
+	i := lo
+	for ; i+3 < hi; i += 4 {
+		d := x.Data[i*p : (i+4)*p]
+		a, b, c, d := d[:p], d[p:2*p], d[2*p:3*p], d[3*p:4*p]
+		ra, rb, rc, rd := r[i], r[i+1], r[i+2], r[i+3]
+		for k := range sum {
+			if k < len(a) && k < len(b) && k < len(c) && k < len(d) {
+				sum[k] += (a[k]*ra + b[k]*rb) + (c[k]*rc + d[k]*rd)
+			}
+		}
+	}
+	for ; i < hi; i++ {
+		for k, v := range x.Row(i) {
+			sum[k] += v * r[i]
+		}
+	}
+}
+
+const (
+	tile      = 3   // columns of a panel: nine sums, three factors and a product fit the registers
+	blockRows = 128 // rows of a block: its panels stay in the first cache
+)
+
+// Gram is X'WX, P rows and columns. w has a weight for each row, of any sign;
+// nil stands for ones. With n = 0 it is zeros.
+//
+// Blocks of rows are first laid out in panels of three columns, so that nine
+// sums at a time stay in registers while they run down a block.
+func Gram(x Matrix, w []float64) Sym {
+	panels := (x.P + tile - 1) / tile
+	tiles := Sum(x.N, panels*(panels+1)/2*tile*tile, func(sum []float64, lo, hi int) {
+		plain := make([]float64, panels*tile*blockRows)
+		var weighted [tile * blockRows]float64
+		for ; lo < hi; lo += blockRows {
+			rows := min(blockRows, hi-lo)
+			pack(plain, x, lo, rows)
+			at := 0
+			for j := range panels {
+				left := plain[j*tile*rows : (j+1)*tile*rows]
+				if w != nil {
+					for i, v := range w[lo : lo+rows] {
+						from, to := left[tile*i:tile*i+tile], weighted[tile*i:tile*i+tile]
+						to[0], to[1], to[2] = v*from[0], v*from[1], v*from[2]
+					}
+					left = weighted[:tile*rows]
+				}
+				for k := range j + 1 {
+					kernel((*[tile * tile]float64)(sum[at:]), left, plain[k*tile*rows:(k+1)*tile*rows])
+					at += tile * tile
+				}
+			}
+		}
+	})
+	out := NewSym(x.P)
+	at := 0
+	for j := range panels {
+		for k := range j + 1 {
+			for m, v := range tiles[at : at+tile*tile] {
+				if r, c := j*tile+m/tile, k*tile+m%tile; r < x.P && c <= r {
+					out[r][c], out[c][r] = v, v
+				}
+			}
+			at += tile * tile
+		}
+	}
+	return out
+}
+
+// pack lays rows lo.. out as panels: three columns of the first row, of the
+// second row, and so on. Columns beyond the last are zeros.
+func pack(panels []float64, x Matrix, lo, rows int) {
+	for i := range rows {
+		row, at := x.Row(lo+i), tile*i
+		for len(row) >= tile {
+			to := panels[at : at+tile]
+			to[0], to[1], to[2] = row[0], row[1], row[2]
+			row, at = row[tile:], at+tile*rows
+		}
+		if len(row) > 0 {
+			to := panels[at : at+tile]
+			clear(to)
+			copy(to, row)
+		}
+	}
+}
+
+// kernel adds the products of two panels to nine sums.
+func kernel(sum *[tile * tile]float64, a, b []float64) {
+	s0, s1, s2, s3, s4, s5, s6, s7, s8 := sum[0], sum[1], sum[2], sum[3], sum[4], sum[5], sum[6], sum[7], sum[8]
+	for len(a) >= tile && len(b) >= tile {
+		b0, b1, b2 := b[0], b[1], b[2]
+		v := a[0]
+		s0 += v * b0
+		s1 += v * b1
+		s2 += v * b2
+		v = a[1]
+		s3 += v * b0
+		s4 += v * b1
+		s5 += v * b2
+		v = a[2]
+		s6 += v * b0
+		s7 += v * b1
+		s8 += v * b2
+		a, b = a[tile:], b[tile:]
+	}
+	*sum = [tile * tile]float64{s0, s1, s2, s3, s4, s5, s6, s7, s8}
+}
+
+// Independent returns the columns of X that those before them do not determine,
+// ascending, from a = X'X: column j is kept when the kept columns before it leave
+// more than the share tolerance of its squared length. Keeping the earlier
+// column makes the result independent of scale and easy to explain. A column of
+// zeros, or one with a length that is not finite, is not kept.
+func Independent(a Sym, tolerance float64) []int {
+	var kept []int
+	var l [][]float64
+	for j := range a {
+		row, rest := make([]float64, len(kept), len(kept)+1), a[j][j]
+		for k, c := range kept {
+			row[k] = (a[j][c] - Dot(row[:k], l[k])) / l[k][k]
+			rest -= row[k] * row[k]
+		}
+		if a[j][j] > 0 && rest > tolerance*a[j][j] && !math.IsInf(rest, 1) {
+			kept, l = append(kept, j), append(l, append(row, math.Sqrt(rest)))
+		}
+	}
+	return kept
+}
+
+// Cholesky is a lower triangular L with L L' = a; row i has i+1 values.
+type Cholesky [][]float64
+
+// singular is the share of a diagonal value that must remain for a matrix to
+// count as positive definite.
+const singular = 1e-14
+
+// Factor is the Cholesky factor of a. It says false when a is not positive
+// definite to working precision, or holds values that are not finite.
+func Factor(a Sym) (Cholesky, bool) {
+	l := make(Cholesky, len(a))
+	for i := range a {
+		l[i] = make([]float64, i+1)
+		for j := range i {
+			l[i][j] = (a[i][j] - Dot(l[i][:j], l[j])) / l[j][j]
+		}
+		v := a[i][i] - Dot(l[i][:i], l[i])
+		if !(v > singular*a[i][i]) || math.IsInf(v, 1) {
+			return nil, false
+		}
+		l[i][i] = math.Sqrt(v)
+	}
+	return l, true
+}
+
+// Half returns z with L z = b, so that z'z = b' a^-1 b. It writes to dst, which
+// may be b itself; a nil dst is made.
+func (l Cholesky) Half(dst, b []float64) []float64 {
+	if dst == nil {
+		dst = make([]float64, len(b))
+	}
+	for i, row := range l {
+		dst[i] = (b[i] - Dot(row[:i], dst)) / row[i]
+	}
+	return dst
+}
+
+// Solve returns z with a z = b.
+func (l Cholesky) Solve(b []float64) []float64 {
+	z := l.Half(nil, b)
+	for i := len(l) - 1; i >= 0; i-- {
+		z[i] /= l[i][i]
+		for k, v := range l[i][:i] {
+			z[k] -= v * z[i]
+		}
+	}
+	return z
+}
+
+// LogDet is the logarithm of the determinant of a; 0 for a of no rows.
+func (l Cholesky) LogDet() float64 {
+	sum := 0.0
+	for i := range l {
+		sum += math.Log(l[i][i])
+	}
+	return 2 * sum
+}
