@@ -151,9 +151,20 @@ func (a Asked) given() []struct {
 		set bool
 	}{
 		{"states", a.States != nil},
-		{"at", a.At != nil}, {"within", a.Within != nil}, {"weeks", a.Weeks != 0}, {"at_least", a.AtLeast != 0}, {"count", a.Count != ""},
-		{"max_gap", a.MaxGap != 0}, {"days", a.Days != 0}, {"without", a.Without != nil}, {"beside", a.Beside != nil}, {"exits", a.Exits != nil},
-		{"back", a.Back != nil}, {"after", a.After != nil}, {"column", a.Column != ""}, {"known_after", a.KnownAfter != nil},
+		{"at", a.At != nil},
+		{"within", a.Within != nil},
+		{"weeks", a.Weeks != 0},
+		{"at_least", a.AtLeast != 0},
+		{"count", a.Count != ""},
+		{"max_gap", a.MaxGap != 0},
+		{"days", a.Days != 0},
+		{"without", a.Without != nil},
+		{"beside", a.Beside != nil},
+		{"exits", a.Exits != nil},
+		{"back", a.Back != nil},
+		{"after", a.After != nil},
+		{"column", a.Column != ""},
+		{"known_after", a.KnownAfter != nil},
 	}
 }
 

@@ -97,7 +97,8 @@ func TestWithoutOffer(t *testing.T) {
 		c.Covariates = []effect.Covariate{
 			{Name: effect.ReferralMonth, Factor: effect.NewFactor(months), Dated: true},
 			{Name: effect.ElapsedBenefit, Number: make([]float64, c.Len()), Dated: true},
-			{Name: "age", Number: make([]float64, c.Len())}, {Name: "mood", Number: make([]float64, c.Len())},
+			{Name: "age", Number: make([]float64, c.Len())},
+			{Name: "mood", Number: make([]float64, c.Len())},
 		}
 	}
 	describe(obs.Cases, months)

@@ -180,12 +180,12 @@ const (
 
 // Observations are cases with what became of them, as of a day.
 type Observations struct {
-	AsOf      Date
-	Cases     *Cases
-	Results   []Result // in the order the outcomes were declared
+	AsOf    Date
+	Cases   *Cases
+	Results []Result // in the order the outcomes were declared
 	// Controls are people on benefit without an offer, observed like the cases; nil
 	// where nobody asked for them. See [Caseload.Controls].
-	Controls *Observations
+	Controls  *Observations
 	Attrition []Attrition
 	Signals   *Signals // nil where they were not asked for
 }

@@ -90,9 +90,9 @@ type sample struct {
 	members map[group]map[string][]int32
 	// controls are people without an offer, who stand behind the cases.
 	controls map[group]map[string][]int32
-	strata  map[string][]StratumTotal // scheme, group and municipality, joined
-	repeats bool                      // some person has several analysed cases
-	frames  *frames
+	strata   map[string][]StratumTotal // scheme, group and municipality, joined
+	repeats  bool                      // some person has several analysed cases
+	frames   *frames
 }
 
 // Estimates sets every cell against its comparators by every method, for every
