@@ -182,7 +182,7 @@ func (c *Config) placebo() int {
 
 // Study is what the run file asks of the cases.
 func (c *Config) Study() effect.Study {
-	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: c.history(), Placebo: c.placebo()}
+	s := effect.Study{AsOf: c.AsOf, RegistersReach: effect.NoDate, History: c.history(), Placebo: c.placebo(), Signals: true}
 	s.Cohort = effect.Cohort{Period: c.Cohort.Period, Take: cmp.Or(c.Cohort.Take, effect.TakeFirst)}
 	if c.Cohort.From != nil {
 		s.Cohort.Period = effect.Period{Start: *c.Cohort.From, End: *c.Cohort.To}

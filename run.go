@@ -26,7 +26,7 @@ func resultsOf(s Step, blinded bool) []string {
 	}
 	switch s {
 	case StepMeasure:
-		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates, TableOutcomes, TablePeerStrata, TableControls, TableControlled}
+		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates, TableOutcomes, TableSignals, TablePeerStrata, TableControls, TableControlled}
 	case StepEstimate:
 		return []string{TablePeers, TableEstimates}
 	case StepBenchmark:
@@ -212,7 +212,7 @@ func (j *job) tables(s Step) []*ingest.Table {
 	case StepMeasure:
 		t := []*ingest.Table{rowTable(TableRejects, r.Rejects), rowTable(TableCounts, r.Counts), rowTable(TableAttrition, r.Observations.Attrition)}
 		if !r.Blinded {
-			t = append(t, outcomeTable(r.Observations), strataTable(r.Strata, r.Classes))
+			t = append(t, outcomeTable(r.Observations), signalTable(r.Observations), strataTable(r.Strata, r.Classes))
 		}
 		if r.Observations.Controls != nil {
 			t = append(t, controlTables(r.Observations.Controls)...)
@@ -320,12 +320,12 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	}
 	r := j.result
 	tables := map[string]*ingest.Table{}
-	for _, name := range []string{TableCases, TableCovariates, TableOutcomes, TableAttrition, TableRejects, TableCounts} {
+	for _, name := range []string{TableCases, TableCovariates, TableOutcomes, TableSignals, TableAttrition, TableRejects, TableCounts} {
 		if tables[name], err = readTable(ctx, j.out, name); err != nil {
 			return nil, err
 		}
 	}
-	if r.Observations, err = readObservations(m.AsOf, j.c.placebo(), tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableAttrition]); err != nil {
+	if r.Observations, err = readObservations(m.AsOf, j.c.placebo(), tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableSignals], tables[TableAttrition]); err != nil {
 		return nil, err
 	}
 	if j.c.controls() {
@@ -334,7 +334,7 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 				return nil, err
 			}
 		}
-		if r.Observations.Controls, err = readObservations(m.AsOf, j.c.placebo(), tables[TableControls], tables[TableCovariates], tables[TableControlled], nil); err != nil {
+		if r.Observations.Controls, err = readObservations(m.AsOf, j.c.placebo(), tables[TableControls], tables[TableCovariates], tables[TableControlled], nil, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -88,10 +88,11 @@ func sameObservations(t *testing.T, want, got *effect.Observations) {
 	t.Helper()
 	require.NotNil(t, want.Cases.Placebo)
 	require.NotNil(t, got.Cases.Placebo)
+	require.NotNil(t, got.Signals)
 	parts := func(o *effect.Observations) []any {
 		cases := *o.Cases
 		cases.Placebo = nil
-		return []any{*o.Cases.Placebo, cases, o.Results, o.Attrition}
+		return []any{*o.Cases.Placebo, *o.Signals, cases, o.Results, o.Attrition}
 	}
 	for i, w := range parts(want) {
 		require.True(t, fmt.Sprint(w) == fmt.Sprint(parts(got)[i]), "part %d", i)

@@ -118,21 +118,32 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	if err != nil {
 		return nil, err
 	}
-	o, err := effect.NewObserver(c.Study(), cases)
+	study := c.Study()
+	var employers []effect.ID
+	if ds.Has(ingest.Providers) {
+		members, err := ds.Providers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if own := effect.OwnEmployers(members); len(own.IDs) > 0 {
+			study.Employers, employers = &own, own.IDs
+		}
+	}
+	o, err := effect.NewObserver(study, cases)
 	if err != nil {
 		return nil, err
 	}
 	observers := []*effect.Observer{o}
 	if controls != nil {
-		study := c.Study()
-		study.Cohort.Take = effect.TakeEach
+		study := study
+		study.Cohort.Take, study.Signals, study.Employers = effect.TakeEach, false, nil
 		other, err := effect.NewObserver(study, controls)
 		if err != nil {
 			return nil, err
 		}
 		observers = append(observers, other)
 	}
-	err = ds.Spells(ctx, cases, func(b effect.Spells) error {
+	err = ds.Spells(ctx, cases, employers, func(b effect.Spells) error {
 		for _, o := range observers {
 			o.Add(b)
 		}

@@ -20,6 +20,7 @@ const (
 	TableCases       = "cases"
 	TableCovariates  = "covariates"
 	TableOutcomes    = "outcomes"
+	TableSignals     = "signals"
 	TablePeerStrata  = "peer_strata"
 	TableControls    = "controls"
 	TableControlled  = "control_outcomes"
@@ -276,8 +277,9 @@ func (p *picker) readPlacebo(weeks int) *effect.Placebo {
 }
 
 // readObservations rebuilds observations as of a day, with a placebo of so many
-// weeks, from the tables of the observe step. Controls have no attrition.
-func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes, attrition *ingest.Table) (*effect.Observations, error) {
+// weeks, from the tables of the observe step. Controls have neither signals nor
+// attrition.
+func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes, signals, attrition *ingest.Table) (*effect.Observations, error) {
 	p := &picker{table: cases}
 	c := &effect.Cases{ID: ids(p.column("participation_id")), Referral: p.column("referral_date").Dates, Start: p.column("start_date").Dates, End: p.column("end_date").Dates}
 	persons := ids(p.column("person_id"))
@@ -321,6 +323,11 @@ func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes
 	if err := errors.Join(append(p.errs, q.errs...)...); err != nil {
 		return nil, err
 	}
+	if signals != nil {
+		if obs.Signals, err = readSignals(signals, c.ID); err != nil {
+			return nil, err
+		}
+	}
 	n := c.Len()
 	if n == 0 || len(id)%max(n, 1) != 0 {
 		return nil, fmt.Errorf("%w: %d outcome rows do not fit %d cases; run measure again", ErrTables, len(id), n)
@@ -347,6 +354,66 @@ func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes
 		obs.Results = append(obs.Results, r)
 	}
 	return obs, nil
+}
+
+// signalTable holds the signals of gaming, a row for each case.
+func signalTable(o *effect.Observations) *ingest.Table {
+	s, n := o.Signals, o.Cases.Len()
+	own := slices.Repeat([]float64{math.NaN()}, n)
+	for i, days := range s.OwnEmployerDays {
+		own[i] = float64(days)
+	}
+	whole := func(days []int32) []int64 {
+		out := make([]int64, n)
+		for i, d := range days {
+			out[i] = int64(d)
+		}
+		return out
+	}
+	return &ingest.Table{Name: TableSignals, Columns: []ingest.Column{
+		idColumn("participation_id", "participation", n, func(i int) effect.ID { return o.Cases.ID[i] }),
+		{Name: "in_cohort", Doc: "the case is of the cohort; others have no signals", Bools: s.InCohort},
+		{Name: "run_start", Doc: "first day of the first run of ordinary or self-employment that begins within 364 days from referral; gaps of at most 7 days join it", Dates: s.RunStart},
+		{Name: "run_days", Doc: "days of that run that were worked, followed for at most 156 weeks from referral", Ints: whole(s.RunDays)},
+		{Name: "run_end", Doc: "first day on which that run was over; null while it goes on", Dates: s.RunEnd},
+		{Name: "subsidised_days", Doc: "days in wage_subsidy or work_placement within 364 days from referral", Ints: whole(s.SubsidisedDays)},
+		{Name: "recoded_days", Doc: "days both in ordinary_employment and in wage_subsidy or work_placement, within 364 days from referral", Ints: whole(s.RecodedDays)},
+		{Name: "after_subsidy", Doc: "ordinary_employment began at most 7 days after subsidised days had ended", Bools: s.AfterSubsidy},
+		{Name: "employed_days", Doc: "days in ordinary or self-employment within 364 days from referral", Ints: whole(s.EmployedDays)},
+		{Name: "own_employer_days", Doc: "those at an employer of the provider or of its consortium; null where the data name no employers", Floats: own},
+	}}
+}
+
+// readSignals is the inverse of signalTable.
+func readSignals(t *ingest.Table, cases []effect.ID) (*effect.Signals, error) {
+	p := &picker{table: t}
+	whole := func(name string) []int32 {
+		column := p.column(name).Ints
+		out := make([]int32, len(column))
+		for i, v := range column {
+			out[i] = int32(v)
+		}
+		return out
+	}
+	s := &effect.Signals{
+		InCohort: p.column("in_cohort").Bools, RunStart: p.column("run_start").Dates, RunDays: whole("run_days"), RunEnd: p.column("run_end").Dates,
+		SubsidisedDays: whole("subsidised_days"), RecodedDays: whole("recoded_days"), AfterSubsidy: p.column("after_subsidy").Bools,
+		EmployedDays: whole("employed_days"),
+	}
+	own, id := p.column("own_employer_days").Floats, ids(p.column("participation_id"))
+	if err := errors.Join(p.errs...); err != nil {
+		return nil, err
+	}
+	if !slices.Equal(id, cases) {
+		return nil, fmt.Errorf("%w: signals and cases are not about the same participations; run measure again", ErrTables)
+	}
+	if slices.ContainsFunc(own, func(v float64) bool { return !math.IsNaN(v) }) {
+		s.OwnEmployerDays = make([]int32, len(own))
+		for i, v := range own {
+			s.OwnEmployerDays[i] = int32(v)
+		}
+	}
+	return s, nil
 }
 
 // times are the times and events of the rows from at on; nil where no row has a

@@ -113,11 +113,11 @@ SELECT round(sum((m - mean) ** 2) / (count(DISTINCT l) - 1), 6) AS visible
 FROM (SELECT l, m, avg(m) OVER (PARTITION BY l) AS mean FROM left_over);
 
 -- The results say (and the last two columns are the formulas of docs/methods.md):
-SELECT var_cell, var_comparators, sigma2_between, sum_w2, standard_error, df,
+SELECT var_cell, var_comparators, sigma2_between, var_peer, sum_w2, standard_error, df,
        round(sqrt(var_cell + var_comparators + sigma2_between * (1 + sum_w2)), 9) AS by_hand,
        round((var_cell + var_comparators + sigma2_between * (1 + sum_w2)) ** 2
              / (var_cell ** 2 / (n_compared - 1) + var_comparators ** 2 / (effective_n - rank)
-                + (sigma2_between * (1 + sum_w2)) ** 2 / (municipalities - 1)), 6) AS df_by_hand
+                + sigma2_between * var_peer * (1 + sum_w2) ** 2 / (municipalities - 1)), 6) AS df_by_hand
 FROM 'jobeffekt-demo/results/estimates.parquet'
 WHERE outcome = 'employed_26w' AND municipality = '751' AND match_group = '4' AND provider_id = 'L751-2' AND package_id IS NULL
   AND method = 'strata' AND comparators = 'peers' AND support = 'own';

@@ -66,6 +66,7 @@ type Membership struct {
 	Name       string
 	From, To   Date // To is NoDate while in force
 	InHouse    bool
+	Employers  []ID // under which it employs
 }
 
 // Status is what became of one outcome of one participation.

@@ -20,6 +20,10 @@ type Study struct {
 	// Placebo is how many weeks before referral employment is read, together with
 	// the history as it stood before them: see [Placebo]. 0 reads neither.
 	Placebo int
+	// Signals asks for the signals of gaming. Employers, for its column of own
+	// employers, may be nil.
+	Signals   bool
+	Employers *Employers
 	// RegistersReach is the last day the registers are complete for. NoDate
 	// takes it from the data: the last day, up to as_of, on which a spell of
 	// the cases begins or ends.
@@ -75,6 +79,9 @@ type Observer struct {
 	seen    []uint32 // bit per person: occurs in the spells
 	deadOn  []int32  // per person: first day of death, MaxInt32 for none
 	reach   atomic.Int32
+
+	own       [][]int32   // provider code -> indices of its own employers
+	employers atomic.Bool // the spells name employers
 }
 
 // NewObserver prepares to observe the cases. It returns an error wrapping
@@ -167,6 +174,9 @@ func (o *Observer) plan() error {
 	if lag > 0 {
 		o.addLane(AtReferral, Watch{States: Employment}, -7*lag, 0)
 	}
+	if o.study.Signals {
+		o.planSignals()
+	}
 	for i := range o.lanes {
 		l := &o.lanes[i]
 		if l.watch.Of.amounts() {
@@ -236,6 +246,9 @@ func (o *Observer) anchor(c Clock, i int32) Date {
 func (o *Observer) Add(b Spells) {
 	limit := o.study.AsOf + 1
 	reach := NoDate
+	if b.Employer != nil && !o.employers.Load() {
+		o.employers.Store(true)
+	}
 	for k, p := range b.Person {
 		if bit := uint32(1) << (p & 31); atomic.LoadUint32(&o.seen[p>>5])&bit == 0 {
 			atomic.OrUint32(&o.seen[p>>5], bit)
@@ -270,7 +283,8 @@ func (o *Observer) Add(b Spells) {
 				i, j := max(int(s-clock), l.from)-l.from, min(int(e-clock), l.to)-l.from
 				switch {
 				case i >= j:
-				case l.watch.Of == OfDays:
+				case l.watch.Of == ofOwnDays && (b.Employer == nil || !o.owns(o.caseOf[slot], b.Employer[k])):
+				case !l.watch.Of.amounts():
 					mark(words[l.offset:], i, j)
 				default:
 					from := clock + Date(l.from)
@@ -348,6 +362,9 @@ func (o *Observer) Merge(other *Observer) error {
 		o.deadOn[p] = min(o.deadOn[p], d)
 	}
 	raise(&o.reach, other.reach.Load())
+	if other.employers.Load() {
+		o.employers.Store(true)
+	}
 	return nil
 }
 
@@ -432,6 +449,9 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 			out.Results[len(out.Results)-1].Days = make([]int32, n)
 		}
 	}
+	if o.study.Signals {
+		out.Signals = o.newSignals(n)
+	}
 	// Names of events become a factor once all are known.
 	events := make([][]string, len(out.Results))
 	for k := range events {
@@ -453,6 +473,9 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 			slot := o.slotOf[i]
 			for c := range columns {
 				history[c].Number[i] = o.past(&columns[c], int32(i), 0)
+			}
+			if out.Signals != nil {
+				o.signal(out.Signals, int32(i), slot)
 			}
 			if p := cases.Placebo; p != nil {
 				p.Value[i] = nan

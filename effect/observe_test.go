@@ -23,6 +23,7 @@ type spell struct {
 	start, end effect.Date
 	hours      float64
 	amount     float64
+	employer   int32 // index, -1 for none that matters
 }
 
 // life is cases and spells that a property test draws. Days run from 0.
@@ -65,8 +66,14 @@ func outcomes() []effect.Outcome {
 
 func drawLife(t *rapid.T) life {
 	persons := rapid.IntRange(1, 5).Draw(t, "persons")
+	asOf, until, longest := rapid.IntRange(450, 700).Draw(t, "as_of"), 720, 40
+	if rapid.IntRange(0, 3).Draw(t, "far") == 0 {
+		asOf, until, longest = 1900, 1850, 600
+	}
 	l := life{cases: &effect.Cases{}, study: effect.Study{
-		AsOf: effect.Date(rapid.IntRange(450, 700).Draw(t, "as_of")), Outcomes: outcomes(), RegistersReach: effect.NoDate,
+		AsOf: effect.Date(asOf), Signals: true, Employers: &effect.Employers{
+			IDs: []effect.ID{effect.NumberID(1), effect.NumberID(2), effect.NumberID(3)}, Of: map[string][]int32{"A": {0}, "B": {0, 2}},
+		}, Outcomes: outcomes(), RegistersReach: effect.NoDate,
 		Cohort:  effect.Cohort{Period: effect.Period{Start: 400, End: 600}, Take: effect.TakeEach},
 		History: effect.History{Weeks: []int{4, 10}, ElapsedMax: 30, ElapsedGap: 5},
 		Placebo: rapid.SampledFrom([]int{0, 3, 12, 40}).Draw(t, "placebo"),
@@ -75,9 +82,10 @@ func drawLife(t *rapid.T) life {
 		l.cases.Persons = append(l.cases.Persons, effect.NumberID(int64(p)))
 	}
 	n := rapid.IntRange(1, 8).Draw(t, "cases")
-	places, mark := make([]string, n), []float64{}
+	places, mark, providers := make([]string, n), []float64{}, make([]string, n)
 	for i := range n {
 		places[i] = "1"
+		providers[i] = rapid.SampledFrom([]string{"", "A", "B", "C"}).Draw(t, "provider")
 		l.cases.ID = append(l.cases.ID, effect.NumberID(int64(i)))
 		l.cases.Person = append(l.cases.Person, int32(rapid.IntRange(0, persons-1).Draw(t, "person")))
 		referral := effect.Date(rapid.IntRange(380, 610).Draw(t, "referral"))
@@ -91,11 +99,13 @@ func drawLife(t *rapid.T) life {
 	}
 	l.cases.Municipality, l.cases.MatchScheme, l.cases.MatchGroup = effect.NewFactor(places), effect.NewFactor(places), effect.NewFactor(places)
 	l.cases.Covariates = []effect.Covariate{{Name: "mark", Number: mark}}
-	states := []effect.State{effect.OrdinaryEmployment, effect.OrdinaryEmployment, effect.SelfEmployment, effect.CashBenefit, effect.SicknessBenefit, effect.Education, effect.Ignore}
+	l.cases.Provider = effect.NewFactor(providers)
+	states := []effect.State{effect.WageSubsidy, effect.WorkPlacement, effect.OrdinaryEmployment, effect.OrdinaryEmployment, effect.SelfEmployment, effect.CashBenefit, effect.SicknessBenefit, effect.Education, effect.Ignore}
 	for range rapid.IntRange(0, 40).Draw(t, "spells") {
 		s := spell{person: int32(rapid.IntRange(0, persons-1).Draw(t, "who")), state: rapid.SampledFrom(states).Draw(t, "state")}
-		s.start = effect.Date(rapid.IntRange(300, 720).Draw(t, "from"))
-		s.end = s.start + effect.Date(rapid.IntRange(0, 40).Draw(t, "length"))
+		s.start = effect.Date(rapid.IntRange(300, until).Draw(t, "from"))
+		s.end = s.start + effect.Date(rapid.IntRange(0, longest).Draw(t, "length"))
+		s.employer = int32(rapid.IntRange(-1, 2).Draw(t, "employer"))
 		s.hours = rapid.SampledFrom([]float64{math.NaN(), 0, 12.5, 37, 37, 37.01, 168}).Draw(t, "hours")
 		s.amount = rapid.SampledFrom([]float64{math.NaN(), 0, 0.01, 100, 333.33, 12_345.67, 1e10}).Draw(t, "amount")
 		switch rapid.IntRange(0, 30).Draw(t, "end") {
@@ -124,7 +134,7 @@ func add(o *effect.Observer, spells []spell) {
 	for _, s := range spells {
 		o.Add(effect.Spells{
 			Person: []int32{s.person}, State: []effect.State{s.state}, Start: []effect.Date{s.start}, End: []effect.Date{s.end},
-			Hours: []float64{s.hours}, Amount: []float64{s.amount},
+			Hours: []float64{s.hours}, Amount: []float64{s.amount}, Employer: []int32{s.employer},
 		})
 	}
 }
@@ -148,6 +158,7 @@ func TestObserverAgainstDays(t *testing.T) {
 			}
 			checkHistory(t, l, got, i)
 			checkPlacebo(t, l, got, i)
+			checkSignals(t, l, got.Signals, i)
 		}
 
 		shuffled := rapid.Permutation(l.spells).Draw(t, "order")
@@ -164,6 +175,7 @@ func TestObserverAgainstDays(t *testing.T) {
 		merged, err := a.Observations(context.Background())
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprint(got.Results), fmt.Sprint(merged.Results))
+		require.Equal(t, got.Signals, merged.Signals)
 	})
 }
 
@@ -535,6 +547,77 @@ func checkPast(t *rapid.T, l life, i int, on effect.Date, value func(name string
 	require.Equal(t, float64(on-start)/7, value("elapsed_benefit_weeks"))
 }
 
+// checkSignals compares the signals with a reading by days.
+func checkSignals(t *rapid.T, l life, s *effect.Signals, i int) {
+	referral := l.cases.Referral[i]
+	require.Equal(t, l.study.Cohort.Period.Contains(referral), s.InCohort[i])
+	if !s.InCohort[i] {
+		require.Equal(t, []any{effect.NoDate, effect.NoDate, int32(0), int32(0)}, []any{s.RunStart[i], s.RunEnd[i], s.RunDays[i], s.EmployedDays[i]})
+		return
+	}
+	when := func(ok func(spell) bool) func(effect.Date) bool {
+		return func(d effect.Date) bool {
+			return d <= l.study.AsOf && slices.ContainsFunc(l.spells, func(s spell) bool {
+				return s.person == l.cases.Person[i] && ok(s) && s.start <= d && (s.end == effect.NoDate || d < s.end)
+			})
+		}
+	}
+	in := func(set effect.StateSet) func(effect.Date) bool {
+		return when(func(s spell) bool { return set.Has(s.state) })
+	}
+	work, ordinary := in(effect.Employment), in(effect.States(effect.OrdinaryEmployment))
+	subsidised := in(effect.States(effect.WageSubsidy, effect.WorkPlacement))
+	own := when(func(s spell) bool {
+		return effect.Employment.Has(s.state) && s.employer >= 0 && slices.Contains(l.study.Employers.Of[l.cases.Provider.At(i)], s.employer)
+	})
+	var worked, helped, both, mine int32
+	after := false
+	for d := referral; d < referral+364; d++ {
+		worked, helped = worked+int32(count(work(d))), helped+int32(count(subsidised(d)))
+		both, mine = both+int32(count(ordinary(d) && subsidised(d))), mine+int32(count(own(d)))
+		if subsidised(d) && !subsidised(d+1) && !ordinary(d) {
+			for gap := range effect.Date(8) {
+				if ordinary(d + 1 + gap) {
+					after = true
+				}
+			}
+		}
+		if subsidised(d) && !subsidised(d+1) && ordinary(d) { // a job that began before, and may be followed by another
+			for gap := effect.Date(1); gap < 8; gap++ {
+				after = after || ordinary(d+1+gap) && !ordinary(d+gap)
+			}
+		}
+	}
+	require.Equal(t, []any{worked, helped, both, after}, []any{s.EmployedDays[i], s.SubsidisedDays[i], s.RecodedDays[i], s.AfterSubsidy[i]})
+	if len(l.spells) == 0 {
+		require.Nil(t, s.OwnEmployerDays, "no spell named an employer")
+	} else {
+		require.Equal(t, mine, s.OwnEmployerDays[i])
+	}
+
+	start, end, days := effect.NoDate, effect.NoDate, int32(0)
+	for d := referral; d < referral+364 && start == effect.NoDate; d++ {
+		fresh := work(d)
+		for back := effect.Date(1); back <= 8; back++ {
+			fresh = fresh && !work(d-back)
+		}
+		if fresh {
+			start = d
+		}
+	}
+	if start != effect.NoDate {
+		for d, off := start, 0; d < referral+7*156 && d <= l.study.AsOf && off <= 7; d++ {
+			if off++; work(d) {
+				days, end, off = days+1, d+1, 0
+			}
+		}
+		if end == referral+7*156 || end == l.study.AsOf+1 {
+			end = effect.NoDate
+		}
+	}
+	require.Equal(t, []any{start, end, days}, []any{s.RunStart[i], s.RunEnd[i], s.RunDays[i]}, "referred %d", referral)
+}
+
 // The attrition of every outcome and cell sums from read to analysed.
 func TestAttritionSums(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -542,7 +625,7 @@ func TestAttritionSums(t *testing.T) {
 		l.study.Cohort.Take = rapid.SampledFrom([]effect.Take{effect.TakeFirst, effect.TakeLast, effect.TakeEach}).Draw(t, "take")
 		obs := observe(t, l, l.spells)
 		for _, out := range l.study.Outcomes {
-			read, rest, analysed := int64(0), int64(0), int64(-1)
+			read, rest, analysed := int64(0), int64(0), int64(0)
 			for _, a := range obs.Attrition {
 				switch {
 				case a.Outcome != out.Name:
@@ -551,7 +634,7 @@ func TestAttritionSums(t *testing.T) {
 				default:
 					rest += a.N
 					if a.Step == "analysed" {
-						analysed = a.N
+						analysed += a.N
 					}
 				}
 			}

@@ -1,5 +1,7 @@
 package effect
 
+import "slices"
+
 // Signals are facts about each case, read off its person's spells, in which
 // gaming may show: bunching just past a threshold, subsidised work that looks
 // ordinary, jobs at the provider's own firms. They accuse nobody. Columns are in
@@ -35,4 +37,143 @@ type Signals struct {
 	// provider or a member of its consortium. It is nil where the data do not
 	// name employers; 0 for the municipality's own projects.
 	OwnEmployerDays []int32
+}
+
+// The spans that signals are counted over, in days.
+const (
+	signalWindow = 364
+	signalGap    = 7
+	signalFollow = 7 * 156
+)
+
+// Employers says which employers are a provider's own.
+type Employers struct {
+	IDs []ID // ascending and distinct: Spells.Employer is an index into them
+	// Of lists, for each provider, indices of the employers that belong to it or to
+	// a member of its consortium.
+	Of map[string][]int32
+}
+
+// OwnEmployers gathers the employers of the members, whenever they were members,
+// with those of the providers that [Kinship] puts beside them.
+func OwnEmployers(members []Membership) Employers {
+	e := Employers{Of: map[string][]int32{}}
+	for _, m := range members {
+		e.IDs = append(e.IDs, m.Employers...)
+	}
+	slices.SortFunc(e.IDs, ID.Compare)
+	e.IDs = slices.Compact(e.IDs)
+	of := map[string][]int32{}
+	for _, m := range members {
+		for _, id := range m.Employers {
+			k, _ := slices.BinarySearchFunc(e.IDs, id, ID.Compare)
+			of[m.Provider] = append(of[m.Provider], int32(k))
+		}
+	}
+	for provider, kin := range Kinship(members) {
+		var all []int32
+		for _, p := range kin {
+			all = append(all, of[p]...)
+		}
+		if len(all) > 0 {
+			slices.Sort(all)
+			e.Of[provider] = slices.Compact(all)
+		}
+	}
+	return e
+}
+
+// The watches of the signals.
+func subsidised() Watch { return Watch{States: States(WageSubsidy, WorkPlacement)} }
+func ordinary() Watch   { return Watch{States: States(OrdinaryEmployment)} }
+func ownWork() Watch    { return Watch{States: Employment, Of: ofOwnDays} }
+
+// planSignals lays out what the signals need.
+func (o *Observer) planSignals() {
+	o.addLane(AtReferral, Watch{States: Employment}, -signalGap-1, signalFollow)
+	o.addLane(AtReferral, subsidised(), 0, signalWindow+signalGap+1)
+	o.addLane(AtReferral, ordinary(), 0, signalWindow+signalGap+1)
+	if o.study.Employers == nil {
+		return
+	}
+	o.addLane(AtReferral, ownWork(), 0, signalWindow)
+	o.own = make([][]int32, len(o.cases.Provider.Levels))
+	for code, provider := range o.cases.Provider.Levels {
+		o.own[code] = o.study.Employers.Of[provider]
+	}
+}
+
+// owns says whether an employer is of a case's provider or its consortium.
+func (o *Observer) owns(i, employer int32) bool {
+	if employer < 0 || len(o.cases.Provider.Codes) == 0 || o.cases.Provider.Codes[i] < 0 {
+		return false
+	}
+	_, found := slices.BinarySearch(o.own[o.cases.Provider.Codes[i]], employer)
+	return found
+}
+
+// newSignals makes the columns, without employers if none were named.
+func (o *Observer) newSignals(n int) *Signals {
+	s := &Signals{
+		InCohort: make([]bool, n), RunStart: make([]Date, n), RunDays: make([]int32, n), RunEnd: make([]Date, n),
+		SubsidisedDays: make([]int32, n), RecodedDays: make([]int32, n), AfterSubsidy: make([]bool, n), EmployedDays: make([]int32, n),
+	}
+	if o.study.Employers != nil && o.employers.Load() {
+		s.OwnEmployerDays = make([]int32, n)
+	}
+	return s
+}
+
+// signal fills one row.
+func (o *Observer) signal(s *Signals, i, slot int32) {
+	s.RunStart[i], s.RunEnd[i] = NoDate, NoDate
+	if slot < 0 {
+		return
+	}
+	s.InCohort[i] = true
+	at := o.cases.Referral[i]
+	work := o.view(slot, AtReferral, Watch{States: Employment}, -signalGap-1, signalFollow)
+	s.RunStart[i], s.RunDays[i], s.RunEnd[i] = firstRun(work, at, o.study.AsOf+1)
+	until := at + signalWindow
+	s.EmployedDays[i] = int32(work.Count(at, until))
+	helped := o.view(slot, AtReferral, subsidised(), 0, signalWindow+signalGap+1)
+	job := o.view(slot, AtReferral, ordinary(), 0, signalWindow+signalGap+1)
+	s.SubsidisedDays[i] = int32(helped.Count(at, until))
+	for from, to := range job.Runs(at, until) {
+		s.RecodedDays[i] += int32(helped.Count(from, to))
+	}
+	for _, ended := range helped.Runs(at, until+signalGap+1) {
+		for from := range job.Runs(ended, min(until, ended)+signalGap+1) {
+			// A job that went on at the end of the subsidy began before it.
+			if ended <= until && !job.Has(from-1) {
+				s.AfterSubsidy[i] = true
+			}
+		}
+	}
+	if s.OwnEmployerDays != nil {
+		s.OwnEmployerDays[i] = int32(o.view(slot, AtReferral, ownWork(), 0, signalWindow).Count(at, until))
+	}
+}
+
+// firstRun is the first run of work that starts on or after a day, within the
+// window: its start, days worked and end, NoDate while it goes on at the limit or
+// at the end of what is followed.
+func firstRun(work DayView, at, limit Date) (start Date, days int32, end Date) {
+	start, end = NoDate, NoDate
+	for from, to := range work.Runs(at-signalGap-1, at+signalFollow) {
+		if end == NoDate || from-end > signalGap {
+			if days > 0 && start >= at {
+				break
+			}
+			start, days = from, 0
+		}
+		days, end = days+int32(to-from), to
+	}
+	switch {
+	case start < at || start >= at+signalWindow:
+		return NoDate, 0, NoDate
+	case end == min(limit, at+signalFollow):
+		end = NoDate
+	}
+	return start, days, end
 }

@@ -50,7 +50,7 @@ func BenchmarkSpells(b *testing.B) {
 	require.NoError(b, err)
 	var rows atomic.Int64
 	for b.Loop() {
-		require.NoError(b, d.Spells(context.Background(), cases, func(s effect.Spells) error {
+		require.NoError(b, d.Spells(context.Background(), cases, nil, func(s effect.Spells) error {
 			rows.Add(int64(len(s.Person)))
 			return nil
 		}))

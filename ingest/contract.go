@@ -131,7 +131,8 @@ func contract(table string) []field {
 		return slices.Concat(required(wantID, "person_id"), optional(wantDate, "valid_from"))
 	case Providers:
 		return slices.Concat(required(wantText, "provider_id"), required(wantDate, "valid_from"),
-			optional(wantDate, "valid_to"), optional(wantText, "name", "consortium_id"), optional(wantBool, "in_house"))
+			optional(wantDate, "valid_to"), optional(wantText, "name", "consortium_id"), optional(wantBool, "in_house"),
+			optional(wantText, "employer_ids"))
 	case Municipalities:
 		return slices.Concat(required(wantText, "municipality"), required(wantWhole, "year"), optional(wantText, "name"))
 	case PeerStrata:

@@ -45,10 +45,8 @@ type Options struct {
 	// where there is a birth_date but no such column.
 	Covariates []string
 	// Hours and Amounts ask for the columns hours_per_week and amount of spells,
-	// which must then be there. Employers, where not nil, asks for employer_id, if it is there,
-	// as an index into them.
+	// which must then be there.
 	Hours, Amounts bool
-	Employers      []effect.ID
 	// Workers is how many goroutines read; 0 is GOMAXPROCS. Results do not
 	// depend on it.
 	Workers int

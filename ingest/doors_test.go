@@ -138,7 +138,7 @@ func readWorld(t require.TestingT, d *Dataset) world {
 	}
 	lines := make(chan []string, 1)
 	lines <- nil
-	err = d.Spells(ctx, c, func(s effect.Spells) error {
+	err = d.Spells(ctx, c, nil, func(s effect.Spells) error {
 		all := <-lines
 		for i, p := range s.Person {
 			all = append(all, strings.Join([]string{c.Persons[p].String(), s.State[i].String(), s.Start[i].String(), s.End[i].String()}, ","))
@@ -416,9 +416,9 @@ func TestCancel(t *testing.T) {
 	c, err := d.Cases(ctx)
 	require.NoError(t, err)
 	stop := errors.New("enough")
-	require.ErrorIs(t, d.Spells(ctx, c, func(effect.Spells) error { return stop }), stop)
+	require.ErrorIs(t, d.Spells(ctx, c, nil, func(effect.Spells) error { return stop }), stop)
 	cancel()
-	require.ErrorIs(t, d.Spells(ctx, c, nil), context.Canceled)
+	require.ErrorIs(t, d.Spells(ctx, c, nil, nil), context.Canceled)
 	_, err = d.Cases(ctx)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, d.Check(ctx), context.Canceled)

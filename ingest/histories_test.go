@@ -96,7 +96,7 @@ func spellLines(t *testing.T, d *Dataset, c *effect.Cases) []string {
 	t.Helper()
 	var mu sync.Mutex
 	var out []string
-	require.NoError(t, d.Spells(context.Background(), c, func(s effect.Spells) error {
+	require.NoError(t, d.Spells(context.Background(), c, nil, func(s effect.Spells) error {
 		mu.Lock()
 		defer mu.Unlock()
 		for i, p := range s.Person {

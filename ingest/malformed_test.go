@@ -103,7 +103,7 @@ func readMalformed(t *testing.T, content []byte) error {
 	if err := d.Check(context.Background()); err != nil {
 		return err
 	}
-	return d.Spells(context.Background(), &effect.Cases{Persons: malformedPersons},
+	return d.Spells(context.Background(), &effect.Cases{Persons: malformedPersons}, nil,
 		func(effect.Spells) error { return nil })
 }
 
@@ -206,7 +206,7 @@ func TestLimits(t *testing.T) {
 			set(&opt.Limits)
 			d, err := OpenFolder(dir, opt)
 			if err == nil {
-				err = d.Spells(context.Background(), &effect.Cases{Persons: malformedPersons},
+				err = d.Spells(context.Background(), &effect.Cases{Persons: malformedPersons}, nil,
 					func(effect.Spells) error { return nil })
 			}
 			require.ErrorIs(t, err, ErrLimit)
@@ -217,7 +217,7 @@ func TestLimits(t *testing.T) {
 	require.Len(t, d.Files(), 2)
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, Spells, "a.parquet"), content[:100], 0o644))
-	require.ErrorIs(t, d.Spells(context.Background(), &effect.Cases{}, nil), ErrChanged)
+	require.ErrorIs(t, d.Spells(context.Background(), &effect.Cases{}, nil, nil), ErrChanged)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "spells.parquet"), content, 0o644))
 	_, err = OpenFolder(dir, DefaultOptions())
 	require.ErrorContains(t, err, "there twice")

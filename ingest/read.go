@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -225,7 +226,8 @@ func ages(born, referral []effect.Date) []float64 {
 
 // Providers reads the dated lines of the table providers, sorted by provider and
 // first day. Rows that are equal count once; lines of one provider and first day
-// that differ are rejected.
+// that differ are rejected. The text of employer_ids holds identifiers with
+// spaces, commas or semicolons between them.
 func (d *Dataset) Providers(ctx context.Context) ([]effect.Membership, error) {
 	f, err := d.load(ctx, Providers, nil, nil)
 	if err != nil {
@@ -235,13 +237,16 @@ func (d *Dataset) Providers(ctx context.Context) ([]effect.Membership, error) {
 	f.checkOrder(from, to)
 	rows := f.distinct(id, from)
 	starts, ends := f.dates(from, rows), f.dates(to, rows)
-	name, consortium, inHouse := f.index("name"), f.index("consortium_id"), f.index("in_house")
+	name, consortium, inHouse, employers := f.index("name"), f.index("consortium_id"), f.index("in_house"), f.index("employer_ids")
 	out := make([]effect.Membership, len(rows))
 	for i, r := range rows {
 		out[i] = effect.Membership{
 			Provider: f.text(id, r), Consortium: f.text(consortium, r), Name: f.text(name, r),
 			From: starts[i], To: ends[i],
 			InHouse: inHouse >= 0 && f.cols[inHouse].ints[r] == 1,
+		}
+		for _, id := range strings.FieldsFunc(f.text(employers, r), func(c rune) bool { return strings.ContainsRune(" ,;", c) }) {
+			out[i].Employers = append(out[i].Employers, effect.TextID(id))
 		}
 	}
 	if err := d.close(f.account, int64(f.rows)); err != nil {

@@ -213,7 +213,7 @@ func TestSpellRules(t *testing.T) {
 	writeRows(t, filepath.Join(dir, "spells.parquet"), append(rows, testSpell{"1", "arbejde", 13000, nil}))
 	d, err = OpenFolder(dir, opt)
 	require.NoError(t, err)
-	err = d.Spells(context.Background(), cases, func(effect.Spells) error { return nil })
+	err = d.Spells(context.Background(), cases, nil, func(effect.Spells) error { return nil })
 	var unmapped *UnmappedStatesError
 	require.ErrorAs(t, err, &unmapped)
 	require.Equal(t, []UnmappedState{{"arbejde", 1}, {"job", 3}}, unmapped.Codes)
@@ -271,6 +271,10 @@ func TestOtherTables(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, members[0].InHouse)
 	require.Equal(t, "2100-01-01", members[0].To.String())
+	opt.Constants[Providers] = map[string]string{"employer_ids": "17; E1,017"}
+	members, err = constants.Providers(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []effect.ID{effect.NumberID(17), effect.TextID("E1"), effect.TextID("017")}, members[0].Employers)
 	opt.Constants[Providers] = map[string]string{"valid_to": "never"}
 	_, err = constants.Providers(ctx)
 	require.ErrorContains(t, err, `"valid_to": the constant does not fit, expected a date`)
@@ -315,7 +319,7 @@ func TestOtherTables(t *testing.T) {
 
 	_, err = d.Cases(ctx)
 	require.ErrorIs(t, err, ErrNoTable)
-	require.ErrorIs(t, d.Spells(ctx, &effect.Cases{}, nil), ErrNoTable)
+	require.ErrorIs(t, d.Spells(ctx, &effect.Cases{}, nil, nil), ErrNoTable)
 	require.False(t, d.Has(Spells))
 	require.True(t, d.Has(Providers))
 }

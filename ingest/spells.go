@@ -13,8 +13,9 @@ import (
 )
 
 // Spells reads the spells of the persons who occur in the cases and hands them
-// to sink in batches, with the hours, amounts and employers that the options ask
-// for. Sink is called from several goroutines at once, in any order, and the
+// to sink in batches, with the hours and amounts that the options ask for.
+// Employers, ascending and distinct, are those to tell apart by the column
+// employer_id; where they are nil it is not read. Sink is called from several goroutines at once, in any order, and the
 // columns are its own only during the call; an error from it stops the reading
 // and is returned.
 //
@@ -26,7 +27,7 @@ import (
 // mapped is counted over the whole table and then returned as an
 // [UnmappedStatesError]; what sink was given is then worth nothing. The other
 // errors are those of [Dataset.Cases].
-func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, sink func(effect.Spells) error) error {
+func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []effect.ID, sink func(effect.Spells) error) error {
 	if !d.Has(Spells) {
 		return fmt.Errorf("ingest: %w: %s", ErrNoTable, Spells)
 	}
@@ -36,9 +37,10 @@ func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, sink func(eff
 	}
 	states := newStateIndex(d.opt.States, d.opt.Limits.TextBytes)
 	cols[0].res, cols[1].res = newPersonIndex(cases.Persons, d.opt.Limits.TextBytes), states
-	if !cols[employerCol].absent {
-		cols[employerCol].res = newPersonIndex(d.opt.Employers, d.opt.Limits.TextBytes)
+	if employers == nil {
+		cols[employerCol].absent = true
 	}
+	cols[employerCol].res = newPersonIndex(employers, d.opt.Limits.TextBytes)
 	acc := d.newAccount(Spells, cols)
 	var mu sync.Mutex
 	var total spellCounts
@@ -115,8 +117,6 @@ func (d *Dataset) spellField(f field) (_ field, wanted bool) {
 	case amountColumn:
 		f.required, f.nullable = d.opt.Amounts, true
 		return f, d.opt.Amounts
-	case employerColumn:
-		return f, d.opt.Employers != nil
 	}
 	return f, true
 }

@@ -7,11 +7,12 @@ import (
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/internal/dense"
 )
 
 // Method is regression on the comparators and prediction on the cell
-// (g-computation): logistic for outcomes that are shares, linear for days.
-// Start from [Default].
+// (g-computation): logistic for outcomes that are shares, linear for all other
+// units, portions among them. Start from [Default].
 //
 //	expected = mean over the cell of m(x),  m fitted on the comparators alone
 //
@@ -25,10 +26,16 @@ import (
 // logistic likelihood fits them exactly whatever the other coefficients are. The
 // method needs records: aggregated comparators are refused. A name, or a
 // missing number, needs 5 comparators to count as known. The comparators' variance
-// takes residuals as r/(1 - h), h being the leverage (HC3).
+// takes residuals as r/(1 - h), h being the leverage (HC3). Where covariates
+// separate the outcomes the method refuses and names them.
 type Method struct {
 	Covariates   []string
 	MaxUncovered float64
+	// Firth takes [Firth]'s penalised likelihood for shares, which separation does
+	// not trouble: nobody is set aside for it. Weights and leverages are those at
+	// its estimate; the answer carries the warning "firth". Expectations are drawn a
+	// little towards 1/2.
+	Firth bool
 }
 
 // Default refuses a cell of which more than a fifth has no comparators.
@@ -42,13 +49,26 @@ func (Method) Name() string { return "regression" }
 // Uses lists the covariates.
 func (m Method) Uses() []string { return m.Covariates }
 
-// column is one column of the model as a function of the case.
-type column func(i int32) float64
+// column is one column of the model.
+type column struct {
+	covariate, name string // name: "" for a number, else the name it indicates
+	at              func(i int32) float64
+}
+
+const missing = "missing" // the name of no name, and of no number
+
+// nameOf returns the name that a code stands for.
+func nameOf(f effect.Factor, code int32) string {
+	if code < 0 {
+		return missing
+	}
+	return f.Levels[code]
+}
 
 // model lays out the columns, and says of a case whether the comparators cover
 // it.
 func (m Method) model(c *effect.Comparison) (columns []column, covered func(int32) bool, err error) {
-	columns = []column{func(int32) float64 { return 1 }}
+	columns = []column{{at: func(int32) float64 { return 1 }}}
 	var tests []func(int32) bool
 	for _, name := range m.Covariates {
 		cov, ok := c.Covariate(name)
@@ -68,7 +88,7 @@ func (m Method) model(c *effect.Comparison) (columns []column, covered func(int3
 			}
 			for k, n := range seen {
 				if k != base && n > 0 {
-					columns = append(columns, func(i int32) float64 { return indicator(int(codes[i])+1 == k) })
+					columns = append(columns, column{name, nameOf(cov.Factor, int32(k-1)), func(i int32) float64 { return indicator(int(codes[i])+1 == k) }})
 				}
 			}
 			tests = append(tests, func(i int32) bool { return seen[codes[i]+1] > 0 })
@@ -89,21 +109,21 @@ func (m Method) model(c *effect.Comparison) (columns []column, covered func(int3
 			}
 		}
 		scale := math.Sqrt(squares / max(n, 1))
-		missing := n < float64(len(c.Out))
-		if missing {
-			columns = append(columns, func(i int32) float64 { return indicator(math.IsNaN(x[i])) })
+		some := n < float64(len(c.Out))
+		if some {
+			columns = append(columns, column{name, missing, func(i int32) float64 { return indicator(math.IsNaN(x[i])) }})
 		}
 		// A covariate that is constant up to rounding tells nothing.
 		if scale > 1e-12*math.Abs(mean) {
-			columns = append(columns, func(i int32) float64 {
+			columns = append(columns, column{name, "", func(i int32) float64 {
 				if math.IsNaN(x[i]) {
 					return 0
 				}
 				return (x[i] - mean) / scale
-			})
+			}})
 		}
 		tests = append(tests, func(i int32) bool {
-			return math.IsNaN(x[i]) && missing || !math.IsNaN(x[i]) && n > 0
+			return math.IsNaN(x[i]) && some || !math.IsNaN(x[i]) && n > 0
 		})
 	}
 	return columns, func(i int32) bool {
@@ -150,7 +170,7 @@ func (m Method) setAside(c *effect.Comparison) (_ *effect.Comparison, some bool)
 				}
 			}
 			aside := func(k int) bool {
-				exact := c.Unit == effect.UnitShare && cell[k] == 0 && (ones[k] == 0 || ones[k] == n[k])
+				exact := c.Unit == effect.UnitShare && !m.Firth && cell[k] == 0 && (ones[k] == 0 || ones[k] == n[k])
 				return n[k] > 0 && (n[k] < fewComparators || exact)
 			}
 			if !slices.ContainsFunc(c.Out, func(i int32) bool { return aside(name(i)) }) {
@@ -172,19 +192,69 @@ func indicator(b bool) float64 {
 }
 
 func matrix(columns []column, rows []int32) Matrix {
-	x := Matrix{N: len(rows), P: len(columns), Data: make([]float64, 0, len(rows)*len(columns))}
-	for _, i := range rows {
-		for _, f := range columns {
-			x.Data = append(x.Data, f(i))
+	x := Matrix{N: len(rows), P: len(columns), Data: make([]float64, len(rows)*len(columns))}
+	dense.Chunks(x.N, func(_, lo, hi int) {
+		for k := lo; k < hi; k++ {
+			row := x.Row(k)
+			for j, c := range columns {
+				row[j] = c.at(rows[k])
+			}
+		}
+	})
+	return x
+}
+
+// culprits names what separates, in the order of the columns: a number by its
+// covariate; a covariate of names by those of its names whose comparators all
+// have the same outcome, or where there is none by itself.
+func culprits(c *effect.Comparison, columns []column, which []int) []string {
+	var out []string
+	for _, k := range which {
+		covariate := columns[k].covariate
+		cov, ok := c.Covariate(covariate)
+		switch {
+		case !ok:
+			out = append(out, "the constant")
+		case cov.Number != nil && columns[k].name == "":
+			out = append(out, covariate)
+		case cov.Number != nil:
+			out = append(out, covariate+" = "+missing)
+		default:
+			n, ones := make([]int, len(cov.Factor.Levels)+1), make([]int, len(cov.Factor.Levels)+1)
+			for _, i := range c.Out {
+				n[cov.Factor.Codes[i]+1]++
+				ones[cov.Factor.Codes[i]+1] += int(c.Y[i])
+			}
+			found := false
+			for code := range n {
+				if n[code] > 0 && (ones[code] == 0 || ones[code] == n[code]) {
+					found, out = true, append(out, covariate+" = "+nameOf(cov.Factor, int32(code-1)))
+				}
+			}
+			if !found {
+				out = append(out, covariate)
+			}
 		}
 	}
-	return x
+	// Several columns of a covariate give the same names; keep the first of each.
+	seen := map[string]bool{}
+	return slices.DeleteFunc(out, func(s string) bool {
+		twice := seen[s]
+		seen[s] = true
+		return twice
+	})
 }
 
 // Expect fits the comparators and predicts the cell.
 func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expectation, error) {
 	if len(c.Strata) > 0 {
 		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalNeedsMicro, Why: "some peers are known by aggregated strata only", Cure: "use the strata method"}
+	}
+	if len(c.In) == 0 {
+		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalNoCases, Why: "the cell has no cases", Cure: "choose a later as_of or an earlier cohort"}
+	}
+	if len(c.Out) == 0 {
+		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalNoComparators, Why: "nobody is left to compare with", Cure: "declare other comparators or peers"}
 	}
 	c, aside := m.setAside(c)
 	columns, covers, err := m.model(c)
@@ -199,7 +269,7 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	if !all {
 		n := len(c.In)
 		c = c.Restrict(covered)
-		if uncovered := 1 - float64(len(c.In))/float64(n); uncovered > m.MaxUncovered {
+		if uncovered := 1 - float64(len(c.In))/float64(n); uncovered > m.MaxUncovered || len(c.In) == 0 {
 			return effect.Expectation{}, &effect.Refusal{
 				Code: effect.RefusalUncovered,
 				Why:  fmt.Sprintf("%.0f %% of the cell has characteristics that no comparator has", 100*uncovered),
@@ -217,36 +287,44 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	}
 	fit, link, slope := (*Fit)(nil), func(e float64) float64 { return e }, func(float64) float64 { return 1 }
 	if c.Unit == effect.UnitShare {
-		fit, err = Logistic(out, y)
 		link, slope = Expit, func(p float64) float64 { return p * (1 - p) }
-	} else {
+	}
+	switch {
+	case c.Unit != effect.UnitShare:
 		fit, err = Linear(out, y)
+	case m.Firth:
+		fit, err = Firth(out, y)
+	default:
+		var which []int
+		if fit, which, err = logistic(out, y); which != nil {
+			err = separation(culprits(c, columns, which))
+		}
 	}
 	if err != nil {
 		return effect.Expectation{}, err
 	}
-	fittedOut, fittedIn, weights := make([]float64, out.N), make([]float64, in.N), make([]float64, out.N)
-	gradient := make([]float64, in.P)
-	for i := range fittedIn {
-		row := in.Row(i)
-		fittedIn[i] = link(fit.Predict(row))
-		for k, v := range row {
-			gradient[k] += slope(fittedIn[i]) * v / float64(in.N)
+	predict := func(x Matrix) []float64 {
+		fitted := dense.Mul(nil, x, fit.beta)
+		for i, e := range fitted {
+			fitted[i] = link(e)
 		}
+		return fitted
 	}
-	influence := fit.Influence(gradient)
-	for i := range fittedOut {
-		row := out.Row(i)
-		fittedOut[i], weights[i] = link(fit.Predict(row)), influence(row)
+	fittedOut, fittedIn := predict(out), predict(in)
+	pull := make([]float64, in.N)
+	for i, v := range fittedIn {
+		pull[i] = slope(v) / float64(in.N)
 	}
+	weights := dense.Mul(nil, out, fit.Influence(dense.Cross(in, pull)))
 	// Where a comparator decides its own fitted value there is no telling how far
 	// off it is.
-	leverage := fit.leverages(out, fittedOut, slope)
-	for i, h := range leverage {
-		if h > maxLeverage && math.Abs(weights[i]) > 1e-3/float64(out.N) {
+	leverage := fit.pulls(out)
+	for i := range leverage {
+		leverage[i] *= slope(fittedOut[i])
+		if leverage[i] > maxLeverage && math.Abs(weights[i]) > 1e-3/float64(out.N) {
 			return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "some coefficient rests on a single comparator", Cure: "use fewer covariates or coarser classes, or declare more peers"}
 		}
-		leverage[i] = min(h, maxLeverage)
+		leverage[i] = min(leverage[i], maxLeverage)
 	}
 	e := c.Linear(effect.Linear{Weights: weights, FittedOut: fittedOut, FittedIn: fittedIn, Leverage: leverage})
 	e.Visible = visible(&e, c, fit, out, weights, fittedOut, slope)
@@ -256,6 +334,9 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	}
 	if aside {
 		e.Warnings = append(e.Warnings, "comparators_set_aside")
+	}
+	if m.Firth && c.Unit == effect.UnitShare {
+		e.Warnings = append(e.Warnings, "firth")
 	}
 	if fit.Rank < out.P {
 		e.Warnings = append(e.Warnings, "aliased_columns_set_aside")
@@ -284,9 +365,9 @@ func visible(e *effect.Expectation, c *effect.Comparison, fit *Fit, x Matrix, we
 			pulls[j][p] += w * v
 		}
 	}
-	shifts := make([]func([]float64) float64, k)
+	shifts := make([][]float64, k)
 	for l := range k {
 		shifts[l] = fit.Influence(rows[l])
 	}
-	return effect.Visible(k, func(j, l int) float64 { return shifts[l](pulls[j]) })
+	return effect.Visible(k, func(j, l int) float64 { return dense.Dot(shifts[l], pulls[j]) })
 }

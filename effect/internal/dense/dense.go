@@ -19,26 +19,9 @@ type Matrix struct {
 // Row returns row i; it shares memory with the matrix.
 func (x Matrix) Row(i int) []float64 { return x.Data[i*x.P : (i+1)*x.P] }
 
-// Columns returns the matrix of the columns given, in their order; all columns
-// in their own order give x itself.
-func (x Matrix) Columns(kept []int) Matrix {
-	same := len(kept) == x.P
-	for k, c := range kept {
-		same = same && k == c
-	}
-	if same {
-		return x
-	}
-	out := Matrix{N: x.N, P: len(kept), Data: make([]float64, x.N*len(kept))}
-	Chunks(x.N, func(_, lo, hi int) {
-		for i := lo; i < hi; i++ {
-			from, to := x.Row(i), out.Row(i)
-			for k, c := range kept {
-				to[k] = from[c]
-			}
-		}
-	})
-	return out
+// Rows returns rows lo..hi-1; they share memory with the matrix.
+func (x Matrix) Rows(lo, hi int) Matrix {
+	return Matrix{N: hi - lo, P: x.P, Data: x.Data[lo*x.P : hi*x.P]}
 }
 
 // Sym is a symmetric matrix with both halves filled.
@@ -87,35 +70,54 @@ func Mul(dst []float64, x Matrix, b []float64) []float64 {
 	if dst == nil {
 		dst = make([]float64, x.N)
 	}
-	Chunks(x.N, func(_, lo, hi int) {
-		for i := lo; i < hi; i++ {
-			dst[i] = Dot(x.Row(i), b)
-		}
-	})
+	Chunks(x.N, func(_, lo, hi int) { Dots(dst[lo:hi], x.Rows(lo, hi), b) })
 	return dst
+}
+
+// Dots writes X b to dst on the caller's goroutine. A row's value does not depend
+// on the rows beside it.
+func Dots(dst []float64, x Matrix, b []float64) {
+	p, i := x.P, 0
+	b = b[:p]
+	for ; i+3 < x.N; i += 4 {
+		rows := x.Data[i*p : (i+4)*p]
+		r0, r1, r2, r3 := rows[:len(b)], rows[p:][:len(b)], rows[2*p:][:len(b)], rows[3*p:][:len(b)]
+		var s0, s1, s2, s3 float64
+		for k, v := range b {
+			s0 += v * r0[k]
+			s1 += v * r1[k]
+			s2 += v * r2[k]
+			s3 += v * r3[k]
+		}
+		dst[i], dst[i+1], dst[i+2], dst[i+3] = s0, s1, s2, s3
+	}
+	for ; i < x.N; i++ {
+		dst[i] = 0
+		for k, v := range x.Row(i) {
+			dst[i] += v * b[k]
+		}
+	}
 }
 
 // Cross is X'r, one value a column. r has a value for each row.
 func Cross(x Matrix, r []float64) []float64 {
-	return Sum(x.N, x.P, func(sum []float64, lo, hi int) { AddCross(sum, x, r, lo, hi) })
+	return Sum(x.N, x.P, func(sum []float64, lo, hi int) { AddCross(sum, x.Rows(lo, hi), r[lo:hi]) })
 }
 
-// AddCross adds X'r of the rows lo..hi-1 to sum, for use in [Sum] where r is
-// worked out on the way.
-func AddCross(sum []float64, x Matrix, r []float64, lo, hi int) {
-	p := x.P
-	i := lo
-	for ; i+3 < hi; i += 4 {
-		d := x.Data[i*p : (i+4)*p]
-		a, b, c, d := d[:p], d[p:2*p], d[2*p:3*p], d[3*p:4*p]
+// AddCross adds X'r to sum on the caller's goroutine, for use in [Sum] where r
+// is worked out on the way.
+func AddCross(sum []float64, x Matrix, r []float64) {
+	p, i := x.P, 0
+	sum = sum[:p]
+	for ; i+3 < x.N; i += 4 {
+		rows := x.Data[i*p : (i+4)*p]
+		a, b, c, d := rows[:len(sum)], rows[p:][:len(sum)], rows[2*p:][:len(sum)], rows[3*p:][:len(sum)]
 		ra, rb, rc, rd := r[i], r[i+1], r[i+2], r[i+3]
 		for k := range sum {
-			if k < len(a) && k < len(b) && k < len(c) && k < len(d) {
-				sum[k] += (a[k]*ra + b[k]*rb) + (c[k]*rc + d[k]*rd)
-			}
+			sum[k] += (a[k]*ra + b[k]*rb) + (c[k]*rc + d[k]*rd)
 		}
 	}
-	for ; i < hi; i++ {
+	for ; i < x.N; i++ {
 		for k, v := range x.Row(i) {
 			sum[k] += v * r[i]
 		}
