@@ -38,6 +38,9 @@ type Config struct {
 	Watch       *Watch       `yaml:"watch,omitempty" doc:"by what creaming, parking and the indicators of gaming are counted; left out: see its fields"`
 	Terms       []string     `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
 
+	Blinded  bool   `yaml:"blinded,omitempty" doc:"do everything up to the diagnostics and write no effects, so that the diagnostics can be judged before anybody sees them"`
+	Accepted string `yaml:"accepted,omitempty" doc:"results folder of a blinded run whose diagnostics were decided on, relative to the run file; for terms that pay only after that; a blinded run does not look at it"`
+
 	// Path is the run file's own path; the paths in it are relative to its folder.
 	Path string `yaml:"-"`
 	// source is the file as it was read.
@@ -272,8 +275,8 @@ func (c *Config) IngestOptions() ingest.Options {
 	return o
 }
 
-// LoadTerms reads the terms files that the configuration names. Their faults come
-// all at once.
+// LoadTerms reads the terms files that the configuration names, each with the
+// seals that lie beside it (see [SealsName]). Their faults come all at once.
 func (c *Config) LoadTerms() ([]*bonus.Terms, error) {
 	var out []*bonus.Terms
 	var errs []error
@@ -284,6 +287,9 @@ func (c *Config) LoadTerms() ([]*bonus.Terms, error) {
 			continue
 		}
 		t, err := bonus.ParseTerms(filepath.Base(path), src)
+		if err == nil {
+			t, err = readSeals(t, c.resolve(path))
+		}
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -19,6 +19,11 @@ func TestDataDictionary(t *testing.T) {
 	c := job(t)
 	_, err := jobeffekt.Run(context.Background(), c)
 	require.NoError(t, err)
+	const blindedRun = "a blinded run, in place of the settlement"
+	blinded := job(t)
+	blinded.Blinded = true
+	_, err = jobeffekt.Run(context.Background(), blinded)
+	require.NoError(t, err)
 	var b strings.Builder
 	b.WriteString("# Result tables\n\nMade by `go test . -run TestDataDictionary -update`. In CSV a missing value is an empty field.\n" +
 		"Columns of covariates depend on the run file; those of the demonstration are shown.\n")
@@ -26,15 +31,20 @@ func TestDataDictionary(t *testing.T) {
 		step   string
 		tables []string
 	}{
-		{"measure", []string{"rejects", "counts", "attrition", "cases", "covariates", "outcomes", "signals", "peer_strata"}},
-		{"estimate", []string{"peers", "estimates"}},
-		{"benchmark", []string{"benchmark", "diagnostics", "profile", "league", "creaming", "creaming_deciles", "parking", "indicators"}},
-		{"settle", []string{"settlement", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
+		{"the step measure", []string{"rejects", "counts", "attrition", "cases", "covariates", "outcomes", "signals", "peer_strata"}},
+		{"the step estimate", []string{"peers", "estimates"}},
+		{"the step benchmark", []string{"benchmark", "diagnostics", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators"}},
+		{"the step settle", []string{"settlement", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
+		{blindedRun, []string{"gate_preview"}},
 	} {
 		for _, name := range s.tables {
-			table, err := ingest.ReadTable(context.Background(), filepath.Join(c.ResultsFolder(), name+".parquet"), ingest.DefaultLimits())
+			folder := c.ResultsFolder()
+			if s.step == blindedRun {
+				folder = blinded.ResultsFolder()
+			}
+			table, err := ingest.ReadTable(context.Background(), filepath.Join(folder, name+".parquet"), ingest.DefaultLimits())
 			require.NoError(t, err)
-			fmt.Fprintf(&b, "\n## %s\n\nWritten by the step %s.\n\n| column | type | meaning |\n|---|---|---|\n", name, s.step)
+			fmt.Fprintf(&b, "\n## %s\n\nWritten by %s.\n\n| column | type | meaning |\n|---|---|---|\n", name, s.step)
 			for _, col := range table.Columns {
 				require.NotEmpty(t, col.Doc, "%s.%s", name, col.Name)
 				fmt.Fprintf(&b, "| %s | %s | %s |\n", col.Name, kind(col), strings.ReplaceAll(col.Doc, "|", "or"))

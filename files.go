@@ -63,9 +63,8 @@ func newFiles(folder string) (*files, error) {
 // name of a result, and digits.
 func temporary(base string) bool {
 	name := strings.TrimRight(strings.TrimPrefix(base, "."), "0123456789")
-	return "."+name != base && strings.HasPrefix(base, ".") && (name == ManifestName || name == SummaryName || slices.ContainsFunc(steps(), func(s Step) bool {
-		return slices.ContainsFunc(resultsOf(s), func(t string) bool { return name == t+".parquet" || name == t+".csv" })
-	}))
+	return "."+name != base && strings.HasPrefix(base, ".") && (name == ManifestName || name == SummaryName || name == AcceptanceName ||
+		slices.ContainsFunc(allTables(), func(t string) bool { return name == t+".parquet" || name == t+".csv" }))
 }
 
 // cleanup drops what was not published and lets others in.

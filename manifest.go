@@ -27,11 +27,14 @@ type Manifest struct {
 	Format   int         `json:"format"` // 1
 	Program  Program     `json:"program"`
 	AsOf     effect.Date `json:"as_of"`
-	Standing string      `json:"standing"` // provisional, retrospective
-	Steps    []Step      `json:"steps"`    // done, in order
+	Standing string      `json:"standing"` // of the settlement; provisional, retrospective without one
+	Blinded  bool        `json:"blinded,omitempty"`
+	Steps    []Step      `json:"steps"` // done, in order
 	RunFile  Source      `json:"run_file"`
 	Data     string      `json:"data"` // folder of the dataset, relative to the results folder
 	Terms    []Source    `json:"terms,omitempty"`
+	Seals    []Source    `json:"seals,omitempty"`    // files beside the terms
+	Accepted []Source    `json:"accepted,omitempty"` // the blinded run's manifest and what was decided on it
 	Inputs   []Source    `json:"inputs"`
 	Results  []Source    `json:"results"`
 }
@@ -89,7 +92,7 @@ func ReadManifest(folder string) (*Manifest, error) {
 		return bad("its steps are not the first of measure, estimate, benchmark and settle")
 	}
 	for _, s := range m.Steps {
-		for _, t := range resultsOf(s) {
+		for _, t := range resultsOf(s, m.Blinded) {
 			if !onRequest(t) && !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" }) {
 				return bad(fmt.Sprintf("it does not name %s.parquet, which the step %s writes", t, s))
 			}

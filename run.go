@@ -18,7 +18,15 @@ import (
 )
 
 // resultsOf lists the tables that each step writes.
-func resultsOf(s Step) []string {
+func resultsOf(s Step, blinded bool) []string {
+	switch {
+	case s == StepMeasure && blinded:
+		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates}
+	case s == StepBenchmark && blinded:
+		return []string{TableBenchmark, TableDiagnostics}
+	case s == StepSettle && blinded:
+		return []string{TableGatePreview}
+	}
 	switch s {
 	case StepMeasure:
 		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates, TableOutcomes, TableSignals, TablePeerStrata, TableControls, TableControlled}
@@ -34,6 +42,14 @@ func resultsOf(s Step) []string {
 // onRequest says whether a table is written only where the run file asks for it.
 func onRequest(table string) bool {
 	return table == TableSignals || table == TableControls || table == TableControlled
+}
+
+// allTables lists the tables that any run writes.
+func allTables() (all []string) {
+	for _, s := range steps() {
+		all = append(all, resultsOf(s, false)...)
+	}
+	return append(all, TableGatePreview)
 }
 
 // steps lists the steps in order.
@@ -57,6 +73,9 @@ func Run(ctx context.Context, c *Config) (*Result, error) { return run(ctx, c, s
 func RunStep(ctx context.Context, c *Config, s Step) (*Result, error) {
 	if !slices.Contains(steps(), s) {
 		return nil, fmt.Errorf("%w: there is no step %q", ErrConfig, s)
+	}
+	if c.Blinded {
+		return nil, fmt.Errorf("%w: steps show effects, so that a blinded run is done as a whole: use run", ErrConfig)
 	}
 	return run(ctx, c, []Step{s})
 }
@@ -89,7 +108,7 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	defer f.cleanup()
 	// Inputs are described before they are read. The dataset refuses a file that
 	// changed since it was opened, so what is read is what is described.
-	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Standing: bonus.Standing}
+	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Blinded: c.Blinded}
 	if err := job.describe(m); err != nil {
 		return nil, err
 	}
@@ -112,13 +131,27 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 			}
 			return nil, err
 		}
+		m.Steps = append(m.Steps, s)
+		if c.Blinded {
+			continue // nothing is written before the effects are taken out
+		}
 		for _, t := range job.tables(s) {
 			if err := f.table(ctx, t, c.Formats); err != nil {
 				return nil, err
 			}
 		}
-		m.Steps = append(m.Steps, s)
 	}
+	if c.Blinded {
+		job.result.blind()
+		for _, s := range m.Steps {
+			for _, t := range job.tables(s) {
+				if err := f.table(ctx, t, c.Formats); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	m.Standing = job.result.Standing()
 	err = f.write(SummaryName, true, func(w io.Writer) error {
 		_, err := io.WriteString(w, job.result.Summary())
 		return err
@@ -129,12 +162,10 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	m.Results = append(m.Results, f.results...)
 	var stale []string
 	// A table that this run did not make would be taken for one of it.
-	for _, s := range steps() {
-		for _, t := range resultsOf(s) {
-			for _, name := range []string{t + ".parquet", t + ".csv"} {
-				if !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == name }) {
-					stale = append(stale, name)
-				}
+	for _, t := range allTables() {
+		for _, name := range []string{t + ".parquet", t + ".csv"} {
+			if !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == name }) {
+				stale = append(stale, name)
 			}
 		}
 	}
@@ -175,8 +206,11 @@ func (j *job) step(ctx context.Context, s Step) error {
 		}
 		r.Benchmarked = *b
 	case StepSettle:
-		var err error
-		if r.Settlement, err = Settle(ctx, j.terms, r.Observations, r.Benchmarked); err != nil {
+		acceptance, err := j.c.acceptance(ctx, r.Diagnostics)
+		if err != nil {
+			return err
+		}
+		if r.Settlement, err = Settle(ctx, j.terms, r.Observations, r.Benchmarked, acceptance); err != nil {
 			return err
 		}
 	}
@@ -188,28 +222,34 @@ func (j *job) tables(s Step) []*ingest.Table {
 	r := j.result
 	switch s {
 	case StepMeasure:
-		t := []*ingest.Table{
-			rowTable(TableRejects, r.Rejects), rowTable(TableCounts, r.Counts), rowTable(TableAttrition, r.Observations.Attrition),
-			outcomeTable(r.Observations), strataTable(r.Strata, r.Classes),
-		}
-		if r.Observations.Signals != nil {
-			t = append(t, signalTable(r.Observations))
-		}
-		if r.Observations.Controls != nil {
-			t = append(t, controlTables(r.Observations.Controls)...)
+		t := []*ingest.Table{rowTable(TableRejects, r.Rejects), rowTable(TableCounts, r.Counts), rowTable(TableAttrition, r.Observations.Attrition)}
+		if !r.Blinded {
+			t = append(t, outcomeTable(r.Observations), strataTable(r.Strata, r.Classes))
+			if r.Observations.Signals != nil {
+				t = append(t, signalTable(r.Observations))
+			}
+			if r.Observations.Controls != nil {
+				t = append(t, controlTables(r.Observations.Controls)...)
+			}
 		}
 		return append(t, caseTables(r.Observations.Cases)...)
 	case StepEstimate:
 		return []*ingest.Table{rowTable(TablePeers, r.Peers), rowTable(TableEstimates, r.Estimates)}
 	case StepBenchmark:
-		return []*ingest.Table{
-			rowTable(TableBenchmark, r.Benchmark), rowTable(TableDiagnostics, r.Diagnostics),
+		t := []*ingest.Table{rowTable(TableBenchmark, r.Benchmark), rowTable(TableDiagnostics, r.Diagnostics)}
+		if r.Blinded {
+			return t
+		}
+		return append(t,
 			rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
 			rowTable(TableSensitivity, r.Sensitivity), rowTable(TableCurves, r.Curves),
 			rowTable(TableCreaming, r.Creaming), rowTable(TableDeciles, r.Deciles), rowTable(TableParking, r.Parking),
 			rowTable(TableIndicators, r.Indicators),
-		}
+		)
 	default:
+		if r.Blinded {
+			return []*ingest.Table{rowTable(TableGatePreview, r.Gates)}
+		}
 		return settlementTables(r.Settlement)
 	}
 }
@@ -276,6 +316,8 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 		}
 	}
 	switch {
+	case m.Blinded:
+		return nil, fmt.Errorf("%w: its tables are of a blinded run and hold no effects to go on from; run the job without blinded, into another folder", ErrManifest)
 	case now.RunFile.SHA256 != m.RunFile.SHA256:
 		return nil, fmt.Errorf("%w: the tables were made by another version of the run file; start again from measure", ErrManifest)
 	case now.Data != m.Data || !slices.Equal(now.Inputs, m.Inputs):
@@ -283,10 +325,10 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	}
 	j.c = j.c.with(m.AsOf)
 	j.result.AsOf = m.AsOf
-	m.Steps, m.Terms, m.Program = slices.Clone(before), now.Terms, now.Program
+	m.Steps, m.Terms, m.Seals, m.Accepted, m.Program = slices.Clone(before), now.Terms, now.Seals, now.Accepted, now.Program
 	keep := []Source{}
 	for _, s := range before {
-		for _, t := range resultsOf(s) {
+		for _, t := range resultsOf(s, false) {
 			for _, r := range m.Results {
 				if r.Path == t+".parquet" || r.Path == t+".csv" {
 					keep = append(keep, r)
@@ -401,6 +443,16 @@ func (j *job) describe(m *Manifest) (err error) {
 			return err
 		}
 		m.Terms = append(m.Terms, s)
+		if seals := j.terms[i].Seals; seals != nil {
+			s = Source{Bytes: seals.Bytes, SHA256: seals.SHA256}
+			if s.Path, err = relative(j.out, SealsName(j.c.resolve(t))); err != nil {
+				return err
+			}
+			m.Seals = append(m.Seals, s)
+		}
+	}
+	if m.Accepted, err = j.c.acceptanceSources(j.out); err != nil {
+		return err
 	}
 	m.Inputs, err = sources(j.out, j.data.Files())
 	return err

@@ -47,7 +47,20 @@ type Result struct {
 	Measured
 	Estimated
 	Benchmarked
-	Settlement *bonus.Settlement // nil where no terms were given
+	Settlement *bonus.Settlement // nil where no terms were given, and in a blinded run
+
+	// Blinded says that the effects were taken out. Gates are then those of the
+	// settlement, as far as they can be judged without the effects.
+	Blinded bool
+	Gates   []bonus.GateRow
+}
+
+// Standing is that of the settlement, and retrospective without one.
+func (r *Result) Standing() string {
+	if r.Settlement == nil {
+		return bonus.StandingRetrospective
+	}
+	return r.Settlement.Standing()
 }
 
 // Evaluate does the whole job in memory: what [Run] does, without files. The
@@ -76,9 +89,18 @@ func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonu
 	}
 	r.Benchmarked = *b
 	if len(terms) > 0 {
-		r.Settlement, err = Settle(ctx, terms, m.Observations, r.Benchmarked)
+		acceptance, err := c.acceptance(ctx, r.Diagnostics)
+		if err != nil {
+			return nil, err
+		}
+		if r.Settlement, err = Settle(ctx, terms, m.Observations, r.Benchmarked, acceptance); err != nil {
+			return nil, err
+		}
 	}
-	return r, err
+	if c.Blinded {
+		r.blind()
+	}
+	return r, nil
 }
 
 // Measure reads the cases and their spells and observes what became of them.
@@ -375,7 +397,8 @@ func (c *Config) checkConditions(conditions []ingest.Condition) error {
 	return errors.Join(errs...)
 }
 
-// Settle works out what the terms pay.
-func Settle(ctx context.Context, terms []*bonus.Terms, obs *effect.Observations, b Benchmarked) (*bonus.Settlement, error) {
-	return bonus.Settle(ctx, terms, bonus.Facts{Observations: obs, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics, Indicators: b.Indicators})
+// Settle works out what the terms pay. The acceptance is nil where nobody was
+// asked to accept the diagnostics.
+func Settle(ctx context.Context, terms []*bonus.Terms, obs *effect.Observations, b Benchmarked, acceptance *bonus.Acceptance) (*bonus.Settlement, error) {
+	return bonus.Settle(ctx, terms, bonus.Facts{Observations: obs, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics, Indicators: b.Indicators, Acceptance: acceptance})
 }

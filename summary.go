@@ -19,12 +19,18 @@ const maxSummaryCells = 40
 // the verdicts, and what the terms pay. It ends in a newline.
 func (r *Result) Summary() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Results as of %s. %s: nothing here is booked.\n", r.AsOf, sentence(bonus.Standing))
+	fmt.Fprintf(&b, "Results as of %s. %s: nothing here is booked.\n", r.AsOf, sentence(r.Standing()))
+	if r.Blinded {
+		fmt.Fprintf(&b, "BLINDED: no effect is shown or written, only what a payment would depend on.\n")
+	}
 	if r.Observations != nil {
 		r.writeCohort(&b)
 	}
-	if len(r.Benchmark) > 0 {
+	if len(r.Benchmark) > 0 && !r.Blinded {
 		r.writeBenchmark(&b)
+	}
+	if r.Blinded {
+		r.writeGates(&b)
 	}
 	if r.Settlement != nil {
 		r.writeSettlement(&b)
@@ -167,7 +173,7 @@ func (r *Result) writeSettlement(b *strings.Builder) {
 		}
 		sum[k] += l.Amount
 		lines[k]++
-		if l.Stopped(bonus.ReasonGate) {
+		if l.Gated() {
 			stopped[k]++
 		}
 	}
@@ -193,6 +199,45 @@ func (r *Result) writeSettlement(b *strings.Builder) {
 	for _, warning := range r.Settlement.Warnings {
 		fmt.Fprintf(b, "  %s: %s (%s)\n", warning.Agreement, warning.Text, warning.Code)
 	}
+}
+
+// writeGates counts how the required diagnostics ended in the cells that could
+// be paid.
+func (r *Result) writeGates(b *strings.Builder) {
+	if len(r.Gates) == 0 {
+		fmt.Fprintf(b, "\nNo gate to judge: no terms pay on an effect that can be told. The diagnostics are in %s.parquet.\n", TableDiagnostics)
+		return
+	}
+	fmt.Fprintf(b, "\nGates, by the thresholds of the terms (lines)\n")
+	order, n := []effect.DiagnosticName{}, map[effect.DiagnosticName]map[bonus.GateState]int{}
+	shut, lines := map[string]bool{}, map[string]bool{}
+	for _, g := range r.Gates {
+		if n[g.Diagnostic] == nil {
+			n[g.Diagnostic] = map[bonus.GateState]int{}
+			order = append(order, g.Diagnostic)
+		}
+		n[g.Diagnostic][g.State]++
+		lines[g.Line] = true
+		if !g.Accepted && g.Diagnostic != bonus.GateHolm && g.Diagnostic != bonus.GateAcceptance {
+			shut[g.Line] = true
+		}
+	}
+	states := []bonus.GateState{bonus.Pass, bonus.Fail, bonus.NotEvaluated, bonus.NotApplicable}
+	w := columns(b)
+	fmt.Fprintf(w, "  diagnostic")
+	for _, s := range states {
+		fmt.Fprintf(w, "\t%s", s)
+	}
+	fmt.Fprintln(w)
+	for _, name := range order {
+		fmt.Fprintf(w, "  %s", name)
+		for _, s := range states {
+			fmt.Fprintf(w, "\t%d", n[name][s])
+		}
+		fmt.Fprintln(w)
+	}
+	w.Flush()
+	fmt.Fprintf(b, "  Of %d lines, %d would be stopped by these; each stands in %s.parquet.\n", len(lines), len(shut), TableGatePreview)
 }
 
 // figure writes a share in per cent, days as they are.

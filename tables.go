@@ -41,6 +41,7 @@ const (
 	TableGate        = "settlement_gate"
 	TableCounted     = "settlement_counts"
 	TableCaseLines   = "settlement_cases"
+	TableGatePreview = "gate_preview" // of a blinded run, in place of the settlement
 )
 
 // ErrTables is wrapped by errors about step tables that do not fit together.

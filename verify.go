@@ -18,10 +18,13 @@ func ReadSettlement(ctx context.Context, folder string) (*bonus.Settlement, erro
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(m.Steps, StepSettle) {
+	switch {
+	case m.Blinded:
+		return nil, fmt.Errorf("%w: it is of a blinded run, in which nothing was settled; its gates stand in %s.parquet", ErrManifest, TableGatePreview)
+	case !slices.Contains(m.Steps, StepSettle):
 		return nil, fmt.Errorf("%w: nothing was settled in it", ErrManifest)
 	}
-	for _, t := range resultsOf(StepSettle) {
+	for _, t := range resultsOf(StepSettle, false) {
 		k := slices.IndexFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" })
 		if err := unchanged(folder, m.Results[k]); err != nil {
 			return nil, err
@@ -65,7 +68,7 @@ func Verify(ctx context.Context, folder string) ([]Difference, error) {
 		return nil, err
 	}
 	var out []Difference
-	for _, s := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Inputs, m.Results) {
+	for _, s := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals, m.Accepted, m.Inputs, m.Results) {
 		now, err := hashFile(filepath.Join(folder, filepath.FromSlash(s.Path)), s.Path)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
@@ -99,6 +102,7 @@ func Verify(ctx context.Context, folder string) ([]Difference, error) {
 	}
 	defer os.RemoveAll(temp)
 	c = c.with(m.AsOf)
+	c.Blinded = m.Blinded
 	if c.Data, err = filepath.Abs(filepath.Join(folder, filepath.FromSlash(m.Data))); err != nil {
 		return nil, err
 	}
@@ -128,8 +132,12 @@ func Verify(ctx context.Context, folder string) ([]Difference, error) {
 		}
 		return out
 	}
-	if m.Standing != again.Standing || !slices.Equal(hashes(m.Terms), hashes(again.Terms)) || !slices.Equal(hashes(m.Inputs), hashes(again.Inputs)) {
-		out = append(out, Difference{ManifestName, "standing, terms or inputs are not those of the results"})
+	same := m.Standing == again.Standing
+	for _, lists := range [][2][]Source{{m.Terms, again.Terms}, {m.Seals, again.Seals}, {m.Accepted, again.Accepted}, {m.Inputs, again.Inputs}} {
+		same = same && slices.Equal(hashes(lists[0]), hashes(lists[1]))
+	}
+	if !same {
+		out = append(out, Difference{ManifestName, "standing, terms, seals, acceptance or inputs are not those of the results"})
 	}
 	return out, nil
 }

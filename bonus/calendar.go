@@ -82,13 +82,13 @@ func (t *Terms) versionFor(referral, event effect.Date) int {
 // inside moves a day into the agreement's dates.
 func (t *Terms) inside(d effect.Date) effect.Date { return max(t.Starts, min(d, t.Ends-1)) }
 
-// limitsFor is the version whose limits hold for a settlement period: the latest
+// limitsFor is the index of the version whose limits hold for a settlement period: the latest
 // that began by the period's first day, or the first of all.
-func (t *Terms) limitsFor(period effect.Period) *Version {
-	best := &t.Versions[0]
+func (t *Terms) limitsFor(period effect.Period) int {
+	best := 0
 	for i := range t.Versions {
 		if t.Versions[i].ValidFrom <= t.inside(period.Start) {
-			best = &t.Versions[i]
+			best = i
 		}
 	}
 	return best

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math/big"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
@@ -136,6 +134,7 @@ func (s *settler) effectLines(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.payEffects()
 	for r, o := range s.origin {
 		if o.version >= 0 && s.rows[r].Rule == RuleCounted && s.rows[r].Line == "" {
 			s.rows[r].Line = counted[countedKey{s.codes(o.at), code(&s.cases.Package, o.at), s.termsOf(o.at), o.version, o.clause}]
@@ -260,70 +259,16 @@ func (e *effectClause) line(codes cellCodes, key figureKey, parts []share) {
 	case len(e.faults) == kept:
 		d := newDraft(t, int(e.version), int(e.index), key.cell, t.Periods.Period(e.obs.AsOf))
 		d.Cases = n
-		e.pay(d, row, e.known.diagnostics[key], slices.Collect(maps.Keys(prices))[0])
+		e.effects = append(e.effects, &effectLine{
+			draft: d, key: key, row: row, measured: e.known.diagnostics[key], price: slices.Collect(maps.Keys(prices))[0],
+		})
+		for _, v := range slices.Sorted(maps.Keys(indices)) {
+			d.stand(int(v))
+		}
 		for _, x := range parts {
 			e.counted[countedKey{codes, x.pkg, e.terms, x.version, indices[x.version]}] = d.ID
 		}
 	}
-}
-
-// pay judges a figure and gives the line its quantity.
-func (e *effectClause) pay(d *draft, row *effect.BenchmarkRow, measured map[effect.DiagnosticName]*effect.Diagnostic, price Ore) {
-	var shut, reasons []string
-	d.gate, shut = e.clause.Gate.judge(measured)
-	limit, cautious, gain := row.Low, "lower limit of the difference", "extra "
-	if e.clause.Measure.Better == Low {
-		limit, cautious, gain = row.High, "upper limit of the difference", "fewer "
-	}
-	paid, name := figure(limit), cautious
-	if e.clause.PayOn == Point {
-		paid, name = figure(row.Difference), "difference"
-	}
-	if e.clause.Measure.Better == Low && paid != nil {
-		paid, name = paid.Neg(paid), "-("+name+")"
-	}
-	switch {
-	case row.Refusal != "":
-		reasons = append(reasons, ReasonRefusal+":"+row.Refusal)
-	case row.Verdict == effect.NotRated:
-		reasons = append(reasons, ReasonNotRated)
-	case paid == nil || row.NCompared < 0:
-		reasons = append(reasons, ReasonNoFigure)
-	}
-	if len(shut) > 0 {
-		reasons = append(reasons, ReasonGate+":"+strings.Join(shut, ","))
-	}
-	unit := "citizens"
-	if row.Unit != effect.UnitShare {
-		unit = string(row.Unit)
-	}
-	what := gain + unit
-	figures := []struct {
-		what  string
-		value float64
-	}{
-		{fmt.Sprintf("observed, all %d cases", row.N), row.Observed},
-		{fmt.Sprintf("expected of the %d cases that have comparators", row.NCompared), row.Expected},
-		{fmt.Sprintf("difference of those %d, %s part, by %s", row.NCompared, row.Part, row.Method), row.Difference},
-		{fmt.Sprintf("%s, confidence %s", cautious, text(row.Confidence)), limit},
-	}
-	for _, f := range figures {
-		d.step(f.what, text(f.value), string(row.Unit), d.Section)
-	}
-	d.step("cases that have comparators", fmt.Sprint(row.NCompared), "citizens", d.Section)
-	quantity := new(big.Rat)
-	d.Reason = strings.Join(reasons, "; ")
-	if d.Reason != "" {
-		d.step("not paid: "+d.Reason, "0", unit, d.Section)
-		what = "paid for"
-	} else {
-		if paid.Sign() > 0 {
-			quantity.Mul(paid, new(big.Rat).SetInt64(row.NCompared))
-		}
-		what += " = " + name + " (not under 0) x cases that have comparators"
-	}
-	d.priced(quantity, price, what, unit)
-	e.drafts = append(e.drafts, d)
 }
 
 // text writes a figure as the tables have it.

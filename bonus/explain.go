@@ -77,7 +77,7 @@ func (e Explanation) String() string {
 	if l.Reason != "" {
 		fmt.Fprintf(&b, "Nothing is paid: %s\n", reasonText(l.Reason))
 	}
-	fmt.Fprintf(&b, "\n  %s\n  section %s of %s; version in force from %s\n  terms sha256 %s\n", l.Text, l.Section, l.Source, l.Version, l.TermsSHA256)
+	fmt.Fprintf(&b, "\n  %s\n  section %s of %s; version in force from %s\n  %s\n  terms sha256 %s\n", l.Text, l.Section, l.Source, l.Version, l.StandingWhy, l.TermsSHA256)
 
 	if len(e.Counts) > 0 {
 		fmt.Fprintf(&b, "\nCases of match group %s (%s), %s%s, over all periods\n", l.MatchGroup, l.MatchScheme, packageText(l.Package), in(l.Municipality))
@@ -95,7 +95,11 @@ func (e Explanation) String() string {
 				if g.State == NotApplicable && g.Accepted {
 					state += ", which the terms accept"
 				}
-				row(string(g.Diagnostic), text(g.Measured), strings.ReplaceAll(g.Passes, "_", " ")+" "+text(g.Threshold), state, g.Reason)
+				threshold := "-" // an acceptance is no measurement
+				if g.Passes != "" {
+					threshold = strings.ReplaceAll(g.Passes, "_", " ") + " " + text(g.Threshold)
+				}
+				row(string(g.Diagnostic), text(g.Measured), threshold, state, g.Reason)
 			}
 		})
 	}
@@ -172,14 +176,16 @@ func reasonText(reason string) string {
 	for _, r := range strings.Split(reason, "; ") {
 		code, detail, _ := strings.Cut(r, ":")
 		out = append(out, map[string]string{
-			ReasonRefusal:   "there is no figure (" + detail + ")",
-			ReasonNotRated:  "the cell is not rated",
-			ReasonNoFigure:  "the figure to pay on is not a number",
-			ReasonGate:      "the gate is shut by " + strings.ReplaceAll(detail, ",", ", "),
-			ReasonIndicator: "indicators of gaming above their limits, or not evaluated: " + strings.ReplaceAll(detail, ",", ", "),
-			ReasonNotAbove:  "the figure to pay on is not above 0",
-			ReasonRounded:   "the amount rounds to 0",
-			ReasonFree:      "the price is 0",
+			ReasonRefusal:     "there is no figure (" + detail + ")",
+			ReasonNotRated:    "the cell is not rated",
+			ReasonNoFigure:    "the figure to pay on is not a number",
+			ReasonGate:        "the gate is shut by " + strings.ReplaceAll(detail, ",", ", "),
+			ReasonIndicator:   "indicators of gaming above their limits, or not evaluated: " + strings.ReplaceAll(detail, ",", ", "),
+			ReasonNotAccepted: "the diagnostics were not accepted before the effects were seen",
+			ReasonUnlikely:    "an effect is not probable enough",
+			ReasonNotAbove:    "the figure to pay on is not above 0",
+			ReasonRounded:     "the amount rounds to 0",
+			ReasonFree:        "the price is 0",
 		}[code])
 	}
 	return strings.Join(out, "; ")

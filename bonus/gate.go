@@ -1,6 +1,8 @@
 package bonus
 
 import (
+	"cmp"
+	"maps"
 	"math"
 	"math/big"
 	"slices"
@@ -9,11 +11,56 @@ import (
 )
 
 // Gate says what must hold before an effect is paid: every diagnostic that it
-// requires passes its threshold.
+// requires passes its threshold, and what else it asks for holds.
 type Gate struct {
-	Require map[Diagnostic]Decimal `yaml:"require" doc:"threshold of each diagnostic that must pass"`
+	// Standard fills in, when the terms are read, the thresholds of [Standard] that
+	// Require does not give, Holm where Multiplicity is not given, and, for the
+	// provider's part, which lies within one municipality, the acceptance of peers
+	// and effective_peers as not applicable.
+	Standard bool                   `yaml:"standard,omitempty" doc:"require every diagnostic, at the standard threshold where require gives no other; min_detectable_effect and placebo have none and must be given"`
+	Require  map[Diagnostic]Decimal `yaml:"require,omitempty" doc:"threshold of each diagnostic that must pass"`
 	// AcceptNotApplicable names the diagnostics that may also have no meaning.
 	AcceptNotApplicable []Diagnostic `yaml:"accept_not_applicable,omitempty" doc:"required diagnostics that pass also where they do not apply"`
+	Multiplicity        Multiplicity `yaml:"multiplicity,omitempty" doc:"holm (if left out and standard is true) or none (if left out otherwise): whether the difference must stand when all paid cells of the settlement are judged together"`
+	Acceptance          *AcceptedBy  `yaml:"acceptance,omitempty" doc:"pay only when the diagnostics were accepted before the effects were seen"`
+}
+
+// AcceptedBy says who must have accepted the diagnostics of a blinded run.
+type AcceptedBy struct {
+	Role string `yaml:"role" doc:"role in which the diagnostics are accepted"`
+}
+
+// Multiplicity says how a gate takes account of the other paid cells.
+type Multiplicity string
+
+// The ways. The family of Holm's step-down procedure (source: holm1979) is every
+// rated figure that the settlement could pay on, whatever the clause: see
+// [Settle].
+const (
+	NoMultiplicity Multiplicity = "none"
+	Holm           Multiplicity = "holm"
+)
+
+// Names lists the ways.
+func (Multiplicity) Names() []string { return []string{string(NoMultiplicity), string(Holm)} }
+
+// The rows of a gate that are no diagnostics of one figure.
+const (
+	GateHolm       effect.DiagnosticName = "holm"       // Holm's adjusted p of the difference
+	GateAcceptance effect.DiagnosticName = "acceptance" // what was decided on the diagnostics
+)
+
+// Standard is the threshold that a standard gate has for a diagnostic, and
+// whether it has one. The placebo's margin and the minimum detectable effect are
+// what the parties hold to be relevant: they have none. Nor has peers, which
+// effective_peers implies.
+func Standard(d Diagnostic) (Decimal, bool) {
+	text := map[effect.DiagnosticName]string{
+		effect.DiagN: "30", effect.DiagFollowUp: "0.95", effect.DiagUncovered: "0.10", effect.DiagDatedCovariates: "1",
+		effect.DiagOverlap: "1", effect.DiagMaxWeight: "0.05", effect.DiagEffectivePeers: "4",
+		effect.DiagBalance: "0.1", effect.DiagVarianceRatio: "2", effect.DiagLeft: "0.05", effect.DiagNoClock: "0.05",
+	}[effect.DiagnosticName(d)]
+	return Decimal{text}, text != ""
 }
 
 // Diagnostic names a diagnostic that a gate can require.
@@ -39,7 +86,54 @@ const (
 	NotApplicable GateState = "NOT_APPLICABLE"
 )
 
-func (g *Gate) check(c *checker, path string) {
+// standard fills in what a standard gate has where the terms give nothing else.
+func (g *Gate) standard(c *checker, path string, part Part) {
+	require := map[Diagnostic]Decimal{}
+	maps.Copy(require, g.Require)
+	g.Require = require
+	for _, name := range effect.DiagnosticNames() {
+		d := Diagnostic(name)
+		if _, given := require[d]; given || name == effect.DiagPeers {
+			continue
+		}
+		threshold, ok := Standard(d)
+		if !ok {
+			c.fault(path+".standard", "a standard gate has no threshold of its own for %s: give it under require, %s", d, standardless(name))
+			continue
+		}
+		require[d] = threshold
+	}
+	if effect.Part(part) == effect.Provider {
+		accept := slices.Clone(g.AcceptNotApplicable)
+		for _, name := range []Diagnostic{Diagnostic(effect.DiagPeers), Diagnostic(effect.DiagEffectivePeers)} {
+			if _, required := require[name]; required && !slices.Contains(accept, name) {
+				accept = append(accept, name)
+			}
+		}
+		g.AcceptNotApplicable = accept
+	}
+	g.Multiplicity = cmp.Or(g.Multiplicity, Holm)
+}
+
+// standardless says what a threshold is that only the parties can give.
+func standardless(name effect.DiagnosticName) string {
+	switch name {
+	case effect.DiagDetectable:
+		return "the smallest effect that is relevant, in the outcome's unit"
+	case effect.DiagPlacebo:
+		return "the margin within which the difference before the referral must lie, as a share of the 26 weeks"
+	}
+	return "or leave standard out"
+}
+
+func (g *Gate) check(c *checker, path string, part Part) {
+	switch {
+	case g.Standard:
+		g.standard(c, path, part)
+	case len(g.Require) == 0:
+		c.fault(path, "the gate asks for nothing: give require, as in require: {n: 30}, or standard: true")
+	}
+	g.Multiplicity = cmp.Or(g.Multiplicity, NoMultiplicity)
 	for _, name := range effect.DiagnosticNames() {
 		threshold, ok := g.Require[Diagnostic(name)]
 		if !ok {

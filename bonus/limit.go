@@ -133,7 +133,8 @@ func (s *settler) cap(lines []*draft) (Ore, error) {
 		return 0, err
 	}
 	first := lines[0]
-	version := first.terms.limitsFor(first.period)
+	at := first.terms.limitsFor(first.period)
+	version := &first.terms.Versions[at]
 	limits := &version.Limits
 	if limits.Period == nil || total <= *limits.Period {
 		return total, nil
@@ -143,7 +144,7 @@ func (s *settler) cap(lines []*draft) (Ore, error) {
 		Version: version.ValidFrom, Amount: *limits.Period - total, Section: limits.Section,
 		Text: "The most that a provider is paid in a settlement period",
 	}}
-	d.seal()
+	d.complete(at)
 	d.step(fmt.Sprintf("sum of %s", count(int64(len(lines)), "line")), total.String(), "kr.", "")
 	d.step("the most that is paid in a period", limits.Period.String(), "kr.", limits.Section)
 	d.step("taken off", d.Amount.String(), "kr.", limits.Section)

@@ -41,13 +41,14 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 		if clause.Gate == nil {
 			c.fault(path+".measure", "an effect is paid only through a gate: give the clause one, as in gate: {require: {n: 30}}")
 		} else {
-			clause.Gate.check(c, path+".gate")
+			clause.Gate.check(c, path+".gate", m.Part)
 		}
+		clause.checkProbability(c, path)
 	default:
 		if m.Part != "" || m.Method != "" || m.Better != "" {
 			c.fault(path+".measure", "part, method and better belong to an effect")
 		}
-		if clause.PayOn != "" {
+		if clause.PayOn != "" || clause.Probability != nil || clause.Above != nil {
 			c.fault(path+".pay_on", "pay_on belongs to an effect: a reached outcome is counted, not estimated")
 		}
 		if clause.Gate != nil {
@@ -76,10 +77,15 @@ type PayOn string
 const (
 	LowerLimit PayOn = "lower_limit" // the cautious limit: where less is better, the upper one
 	Point      PayOn = "point"
+	// Probability pays the point where the true improvement lies above a level with
+	// at least a stated probability, by Student's t, and else nothing.
+	Probability PayOn = "probability"
 )
 
 // Names lists what can be paid on.
-func (PayOn) Names() []string { return []string{string(LowerLimit), string(Point)} }
+func (PayOn) Names() []string {
+	return []string{string(LowerLimit), string(Point), string(Probability)}
+}
 
 // Part is a part of a difference that a provider can be paid for. What the
 // municipality adds is none.

@@ -27,3 +27,10 @@ func TestSchemaIsCurrent(t *testing.T) {
 	require.NoError(t, err)
 	golden(t, "terms.schema.json", string(got))
 }
+
+func read(t tester, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return string(b)
+}

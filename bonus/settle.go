@@ -25,6 +25,9 @@ type Facts struct {
 	Benchmark    []effect.BenchmarkRow // needed by effect clauses only
 	Diagnostics  []effect.Diagnostic
 	Indicators   []watch.Row // needed by conditions on indicators only
+	// Acceptance is what was decided on the diagnostics before the effects were
+	// seen; nil where nobody was asked.
+	Acceptance *Acceptance
 }
 
 // Settle works out what each terms file pays on the facts. Terms must be about
@@ -36,6 +39,12 @@ type Facts struct {
 // outside_agreement, no_provider, no_version_in_force, excluded,
 // package_not_eligible, indicator, not_reached, pending,
 // left, not_followed, earlier_case, already_paid, counted.
+//
+// Where a gate asks for Holm, the family is every figure with a verdict that an
+// effect line of the settlement rests on, of all terms, whether or not its own
+// clause asks for Holm or its gate is open; a figure that two clauses pay on
+// counts once. The p is two-sided, by Student's t with the figure's own degrees
+// of freedom, as its interval is; it passes at or below 1 - confidence.
 //
 // The error is a [*Faults] with everything that is missing or ambiguous, and
 // then nothing is settled; or it wraps [ErrFacts], [ErrOverflow] or the error
@@ -80,6 +89,7 @@ type settler struct {
 	periods map[effect.Date]effect.Period // of the terms at hand
 
 	drafts     []*draft
+	effects    []*effectLine // drafts of effects that wait for each other's figures
 	undeclared map[undeclared]int64
 	unpriced   map[unpriced]int64
 	faults     strict.Gathered
@@ -108,6 +118,7 @@ type draft struct {
 	period effect.Period
 	exact  *big.Rat // kroner
 	steps  []Step
+	notes  []Step // beside the sum: they stand after the steps
 	gate   []GateRow
 }
 
@@ -395,13 +406,26 @@ func newDraft(t *Terms, v, c int, cell effect.Cell, period effect.Period) *draft
 		Municipality: cell.Municipality, MatchScheme: cell.MatchScheme, MatchGroup: cell.MatchGroup, Package: cell.Package,
 		Text: clause.Text, Section: clause.Section,
 	}}
-	d.seal()
+	d.complete(v)
 	return d
 }
 
-// seal fills in what every line of the terms has, and the line's id.
-func (d *draft) seal() {
-	d.Standing, d.TermsSHA256 = Standing, d.terms.SHA256
+// stand gives the line the standing of a version. Of several versions all must
+// be sealed, and the first that is not says why.
+func (d *draft) stand(version int) {
+	sealed, why := d.terms.Standing(version)
+	switch {
+	case d.Standing == "" && sealed:
+		d.Standing, d.StandingWhy = StandingSealed, why
+	case d.Standing != StandingRetrospective && !sealed:
+		d.Standing, d.StandingWhy = StandingRetrospective, why
+	}
+}
+
+// complete fills in what every line of a version has, and the line's id.
+func (d *draft) complete(version int) {
+	d.stand(version)
+	d.TermsSHA256 = d.terms.SHA256
 	d.Source = fmt.Sprintf("%s, %s", d.terms.Source.Document, d.terms.Source.Dated)
 	parts := []string{d.Agreement, d.Provider, d.Period, d.Clause}
 	if d.clause != nil {
@@ -432,7 +456,7 @@ func (s *settler) settlement() *Settlement {
 	out := &Settlement{Cases: s.rows}
 	for _, d := range s.drafts {
 		out.Lines = append(out.Lines, d.Line)
-		for i, step := range d.steps {
+		for i, step := range slices.Concat(d.steps, d.notes) {
 			step.Line, step.No = d.ID, int64(i+1)
 			out.Steps = append(out.Steps, step)
 		}
@@ -494,10 +518,16 @@ func compareCells(a, b effect.Cell) int {
 		cmp.Compare(a.MatchGroup, b.MatchGroup), cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Package, b.Package))
 }
 
-// warnings finds the agreements under which nothing was observed.
+// warnings finds seals that do not hold, a day on which nothing is decided, and
+// the agreements under which nothing was observed.
 func (s *settler) warnings(counts []Count) []Warning {
 	var out []Warning
 	for _, t := range s.terms {
+		out = append(out, t.sealWarnings()...)
+		if end := t.Periods.Period(s.obs.AsOf).End - 1; s.obs.AsOf != end {
+			out = append(out, Warning{t.Agreement, WarnNotSettlementDate, fmt.Sprintf(
+				"%s is not the last day of a settlement period, which is %s: only figures of that day decide", s.obs.AsOf, end)})
+		}
 		cases, observed := int64(0), int64(0)
 		for _, c := range counts {
 			if c.Agreement != t.Agreement {

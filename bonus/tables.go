@@ -40,27 +40,31 @@ type Line struct {
 	Amount       Ore         `col:"amount_ore" doc:"what is paid, in ore"`
 	Reason       string      `col:"reason" doc:"why nothing is paid (codes separated by semicolons), empty where something is"`
 	Standing     string      `col:"standing" doc:"whether the line is booked and its terms sealed"`
+	StandingWhy  string      `col:"standing_why" doc:"when and by which role the terms were sealed, or why they are not"`
 	Text         string      `col:"text" doc:"the clause in a plain sentence"`
 	Section      string      `col:"section" doc:"section of the source"`
 	Source       string      `col:"source" doc:"document that the terms come from, and its date"`
 	TermsSHA256  string      `col:"terms_sha256" doc:"hash of the terms file"`
 }
 
-// Standing of every line so far: nothing is booked, and no terms are sealed.
-const Standing = "provisional, retrospective"
-
 // The reasons for which a line pays nothing. ReasonRefusal and ReasonGate are
 // followed by a colon and what refused, or the diagnostics that did not pass.
 const (
-	ReasonRefusal   = "refusal"     // the method had no figure to give
-	ReasonNotRated  = "not_rated"   // the figure may not be told apart from chance: too few cases
-	ReasonNoFigure  = "no_figure"   // the figure to be paid on is not a number
-	ReasonGate      = "gate"        // required diagnostics did not pass
-	ReasonIndicator = "indicator"   // followed by a colon and the indicators of gaming above their limits, or not evaluated
-	ReasonNotAbove  = "not_above_0" // the figure paid on is not above 0
-	ReasonRounded   = "rounds_to_0" // what is paid rounds to nothing
-	ReasonFree      = "price_is_0"  // the price of one is nothing
+	ReasonRefusal     = "refusal"      // the method had no figure to give
+	ReasonNotRated    = "not_rated"    // the figure may not be told apart from chance: too few cases
+	ReasonNoFigure    = "no_figure"    // the figure to be paid on is not a number
+	ReasonGate        = "gate"         // required diagnostics did not pass
+	ReasonIndicator   = "indicator"    // followed by a colon and the indicators of gaming above their limits, or not evaluated
+	ReasonNotAccepted = "not_accepted" // the diagnostics were not accepted before the effects were seen
+	ReasonUnlikely    = "unlikely"     // the chance of a true difference is under what the terms ask for
+	ReasonNotAbove    = "not_above_0"  // the figure paid on is not above 0
+	ReasonRounded     = "rounds_to_0"  // what is paid rounds to nothing
+	ReasonFree        = "price_is_0"   // the price of one is nothing
 )
+
+// Gated says whether the gate, or a missing acceptance, keeps the line from
+// being paid.
+func (l *Line) Gated() bool { return l.Stopped(ReasonGate) || l.Stopped(ReasonNotAccepted) }
 
 // Stopped says whether the reason, or its part before the colon, is among those
 // for which the line pays nothing.
@@ -86,13 +90,13 @@ type Step struct {
 // GateRow is one required diagnostic of a line.
 type GateRow struct {
 	Line       string                `col:"line" doc:"line that the gate belongs to"`
-	Diagnostic effect.DiagnosticName `col:"diagnostic" doc:"what was measured"`
+	Diagnostic effect.DiagnosticName `col:"diagnostic" doc:"what was measured; or holm, acceptance"`
 	Measured   float64               `col:"measured" doc:"measured value; null where there is none"`
-	Passes     string                `col:"passes" doc:"at_least or at_most the threshold"`
+	Passes     string                `col:"passes" doc:"at_least or at_most the threshold; empty for the acceptance, which is no measurement"`
 	Threshold  float64               `col:"threshold" doc:"threshold in the terms"`
 	State      GateState             `col:"state" doc:"PASS, FAIL, NOT_EVALUATED or NOT_APPLICABLE"`
 	Accepted   bool                  `col:"accepted" doc:"whether the state lets the line be paid"`
-	Reason     string                `col:"reason" doc:"why it was not evaluated or does not apply"`
+	Reason     string                `col:"reason" doc:"why it was not evaluated, does not apply, or was not accepted"`
 }
 
 // Count is how many cases of a cell ended by a rule: the attrition table of the
@@ -140,8 +144,11 @@ type Warning struct {
 }
 
 // The warnings: under an agreement nothing could be counted by as_of, or it has
-// no cases at all. Either way nothing is paid.
+// no cases at all, and either way nothing is paid; as_of is not the last day of
+// a settlement period, on which alone figures decide. Seals have warnings of
+// their own.
 const (
-	WarnNothingObserved = "nothing_observed"
-	WarnNoCases         = "no_cases"
+	WarnNotSettlementDate = "not_a_settlement_date"
+	WarnNothingObserved   = "nothing_observed"
+	WarnNoCases           = "no_cases"
 )

@@ -38,8 +38,11 @@ type Terms struct {
 	File   string `yaml:"-"`
 	SHA256 string `yaml:"-"`
 	Bytes  int64  `yaml:"-"`
+	// Seals are those of the file beside the terms, nil where there is none.
+	Seals *Seals `yaml:"-"`
 
-	doc *strict.Document
+	standings []standing // of the versions, where there are seals
+	doc       *strict.Document
 }
 
 // Source is where terms come from.
@@ -80,9 +83,12 @@ type Clause struct {
 	Text       string     `yaml:"text" doc:"the clause in a plain sentence"`
 	Measure    Measure    `yaml:"measure" doc:"what is counted"`
 	Conditions Conditions `yaml:"conditions,omitempty" doc:"for which cases"`
-	PayOn      PayOn      `yaml:"pay_on,omitempty" doc:"which figure of an uncertain effect is paid: lower_limit (of its interval; if left out) or point"`
-	Schedule   Schedule   `yaml:"schedule" doc:"what the quantity is worth"`
-	Gate       *Gate      `yaml:"gate,omitempty" doc:"what must hold before an effect is paid"`
+	PayOn      PayOn      `yaml:"pay_on,omitempty" doc:"which figure of an uncertain effect is paid: lower_limit (of its interval; if left out), point, or probability (the point, where an effect is probable enough)"`
+	// Probability and Above belong to pay_on probability.
+	Probability *Decimal `yaml:"probability,omitempty" doc:"of pay_on probability: the chance that the true improvement is above the key above must be at least this"`
+	Above       *Decimal `yaml:"above,omitempty" doc:"of pay_on probability: the improvement that is to be probable, in the outcome's unit; 0 if left out"`
+	Schedule    Schedule `yaml:"schedule" doc:"what the quantity is worth"`
+	Gate        *Gate    `yaml:"gate,omitempty" doc:"what must hold before an effect is paid"`
 }
 
 // ParseTerms reads and checks one terms file; the name stands in messages. The

@@ -40,7 +40,7 @@ Start with:  jobeffekt demo`,
 		newStep(log, jobeffekt.StepEstimate, "Choose peers and estimate every cell, from the tables of measure"),
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
-		newExplain(), newVerify(), newSynth(log), newSchema(),
+		newSeal(), newAccept(), newExplain(), newVerify(), newSynth(log), newSchema(),
 	)
 	for _, c := range root.Commands() {
 		args := c.Args
@@ -56,8 +56,8 @@ Start with:  jobeffekt demo`,
 
 // runFlags are the flags of every command that reads a run file.
 type runFlags struct {
-	asOf, data, out string
-	failOnGate      bool
+	asOf, data, out     string
+	failOnGate, blinded bool
 }
 
 func (f *runFlags) add(c *cobra.Command, dated, settles bool) {
@@ -82,6 +82,7 @@ func (f *runFlags) load(path string) (*jobeffekt.Config, error) {
 			return nil, usageError{fmt.Errorf("--as-of: %w", err)}
 		}
 	}
+	c.Blinded = c.Blinded || f.blinded
 	for _, p := range []struct {
 		given string
 		field *string
@@ -101,7 +102,7 @@ func (f *runFlags) finish(cmd *cobra.Command, r *jobeffekt.Result, c *jobeffekt.
 	fmt.Fprintf(cmd.OutOrStdout(), "\nResults are in %s\n", c.ResultsFolder())
 	if f.failOnGate && r.Settlement != nil {
 		for _, l := range r.Settlement.Lines {
-			if l.Stopped(bonus.ReasonGate) {
+			if l.Gated() {
 				return errGate
 			}
 		}
@@ -111,7 +112,7 @@ func (f *runFlags) finish(cmd *cobra.Command, r *jobeffekt.Result, c *jobeffekt.
 
 // newJob is a command that reads a run file, does something with it and shows
 // what came of it.
-func newJob(log *slog.Logger, name, short string, dated, settles bool, do func(context.Context, *jobeffekt.Config) (*jobeffekt.Result, error)) *cobra.Command {
+func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, do func(context.Context, *jobeffekt.Config) (*jobeffekt.Result, error)) *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
 		Use:   name + " jobeffekt.yaml",
@@ -132,17 +133,20 @@ func newJob(log *slog.Logger, name, short string, dated, settles bool, do func(c
 		},
 	}
 	f.add(c, dated, settles)
+	if blinds {
+		c.Flags().BoolVar(&f.blinded, "blinded", false, "write no effects, only what a payment depends on")
+	}
 	return c
 }
 
 func newRun(log *slog.Logger) *cobra.Command {
-	c := newJob(log, "run", "Do all steps into one folder", true, true, jobeffekt.Run)
-	c.Example = "  jobeffekt run jobeffekt.yaml --as-of 2010-06-30"
+	c := newJob(log, "run", "Do all steps into one folder", true, true, true, jobeffekt.Run)
+	c.Example = "  jobeffekt run jobeffekt.yaml --as-of 2010-06-30\n  jobeffekt run jobeffekt.yaml --blinded --out blinded-results"
 	return c
 }
 
 func newStep(log *slog.Logger, s jobeffekt.Step, short string) *cobra.Command {
-	return newJob(log, string(s), short, s == jobeffekt.StepMeasure, s == jobeffekt.StepSettle, func(ctx context.Context, c *jobeffekt.Config) (*jobeffekt.Result, error) {
+	return newJob(log, string(s), short, s == jobeffekt.StepMeasure, s == jobeffekt.StepSettle, false, func(ctx context.Context, c *jobeffekt.Config) (*jobeffekt.Result, error) {
 		return jobeffekt.RunStep(ctx, c, s)
 	})
 }
@@ -166,6 +170,107 @@ func newCheck() *cobra.Command {
 		},
 	}
 	f.add(c, true, false)
+	return c
+}
+
+func newSeal() *cobra.Command {
+	var name, role, on, version string
+	var show bool
+	c := &cobra.Command{
+		Use:   "seal terms.yaml",
+		Short: "Seal terms, so that what they pay is not retrospective",
+		Long: `Adds an entry to the file beside the terms (terms.seal.yaml) that says who sealed
+which version, in which role, on which day, with the hash of everything that decides
+what the version pays. Without --version, every version is sealed that has no seal
+that holds and whose first referral lies after the day. The day is taken as given:
+the program knows no clock. With --show nothing is sealed, and the text that is
+hashed is printed, as in: jobeffekt seal terms.yaml --show --version 2008-01-01 | sha256sum`,
+		Example: `  jobeffekt seal terms.yaml --name "N. N." --role "head of finance" --on 2007-12-14`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			days := [2]effect.Date{effect.NoDate, effect.NoDate}
+			for i, d := range [2]struct{ flag, text string }{{"version", version}, {"on", on}} {
+				var err error
+				if d.text == "" {
+					continue
+				}
+				if days[i], err = effect.ParseDate(d.text); err != nil {
+					return usageError{fmt.Errorf("--%s: %w", d.flag, err)}
+				}
+			}
+			if show {
+				return showSealed(cmd.OutOrStdout(), args[0], days[0])
+			}
+			if name == "" || role == "" || on == "" {
+				return usageError{errors.New("--name, --role and --on say who seals and when")}
+			}
+			added, err := jobeffekt.SealTerms(args[0], days[0], days[1], name, role)
+			if err != nil {
+				return err
+			}
+			for _, s := range added {
+				fmt.Fprintf(cmd.OutOrStdout(), "Sealed the version valid from %s up to %s: sha256 %s\n", s.Version, s.Until, s.SHA256)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Keep %s beside the terms.\n", jobeffekt.SealsName(args[0]))
+			return nil
+		},
+	}
+	c.Flags().StringVar(&name, "name", "", "who seals")
+	c.Flags().StringVar(&role, "role", "", "in which role")
+	c.Flags().StringVar(&on, "on", "", "day of the seal")
+	c.Flags().StringVar(&version, "version", "", "valid_from of the version; every one that can be sealed if left out")
+	c.Flags().BoolVar(&show, "show", false, "print the text that is hashed, and seal nothing")
+	return c
+}
+
+// showSealed prints the canonical text of a version, or of the only one.
+func showSealed(out io.Writer, path string, version effect.Date) error {
+	t, err := jobeffekt.ReadTerms(path)
+	if err != nil {
+		return err
+	}
+	for i, v := range t.Versions {
+		if v.ValidFrom == version || version == effect.NoDate && len(t.Versions) == 1 {
+			_, err := out.Write(t.Canonical(i, t.Until(i)))
+			return err
+		}
+	}
+	return usageError{errors.New("--version: name one of the versions of the terms by its valid_from")}
+}
+
+func newAccept() *cobra.Command {
+	var d bonus.Decision
+	var on, decision string
+	c := &cobra.Command{
+		Use:   "accept FOLDER",
+		Short: "Record what was decided on the diagnostics of a blinded run",
+		Long: `Adds an entry to acceptance.yaml in the folder of a blinded run: who decided, in
+which role, when, what and why, with the hash of the diagnostics. Refusals are recorded
+too. The last decision of a role counts. Terms whose gate asks for an acceptance pay
+only in a run whose run file names the folder under accepted.`,
+		Example: `  jobeffekt accept blinded-results --name "N. N." --role controller --on 2010-07-15 --decision accepted`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if d.Name == "" || d.Role == "" || on == "" || decision == "" {
+				return usageError{errors.New("--name, --role, --on and --decision say who decided what, and when")}
+			}
+			var err error
+			if d.On, err = effect.ParseDate(on); err != nil {
+				return usageError{fmt.Errorf("--on: %w", err)}
+			}
+			d.Decision = bonus.Answer(decision)
+			if err := jobeffekt.Accept(args[0], d); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Recorded as %s in %s\n", d.Decision, filepath.Join(args[0], jobeffekt.AcceptanceName))
+			return nil
+		},
+	}
+	c.Flags().StringVar(&d.Name, "name", "", "who decides")
+	c.Flags().StringVar(&d.Role, "role", "", "in which role")
+	c.Flags().StringVar(&on, "on", "", "day of the decision")
+	c.Flags().StringVar(&decision, "decision", "", "accepted or refused")
+	c.Flags().StringVar(&d.Note, "note", "", "why")
 	return c
 }
 

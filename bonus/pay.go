@@ -1,0 +1,286 @@
+package bonus
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/interval"
+	"gonum.org/v1/gonum/mathext"
+)
+
+// effectLine is a line of an effect that waits to be paid: Holm judges all cells
+// of a settlement together.
+type effectLine struct {
+	*draft
+	key      figureKey
+	row      *effect.BenchmarkRow
+	measured map[effect.DiagnosticName]*effect.Diagnostic
+	price    Ore
+}
+
+// payEffects judges the figures and gives the lines their quantities.
+func (s *settler) payEffects() {
+	adjusted := s.holm()
+	for _, x := range s.effects {
+		p, ok := adjusted[x.key]
+		if !ok {
+			p = math.NaN()
+		}
+		x.pay(p, s.facts.Acceptance)
+		s.drafts = append(s.drafts, x.draft)
+	}
+}
+
+// holm adjusts the p of every rated figure behind the lines for all of them.
+func (s *settler) holm() map[figureKey]float64 {
+	p := map[figureKey]float64{}
+	for _, x := range s.effects {
+		r := x.row
+		if r.Refusal == "" && r.Verdict != effect.NotRated && r.SE > 0 && r.DF > 0 && !math.IsNaN(r.Difference) {
+			p[x.key] = min(1, 2*tail(math.Abs(r.Difference)/r.SE, r.DF))
+		}
+	}
+	type cell struct {
+		key figureKey
+		p   float64
+	}
+	var family []cell
+	for key, x := range p {
+		family = append(family, cell{key, x})
+	}
+	// Cells of equal p get equal adjusted p, whatever their order.
+	slices.SortFunc(family, func(a, b cell) int { return cmp.Compare(a.p, b.p) })
+	highest := 0.0
+	for i, c := range family {
+		highest = max(highest, min(1, float64(len(family)-i)*c.p))
+		p[c.key] = effect.Round(highest)
+	}
+	return p
+}
+
+// pay judges a figure and gives the line its quantity.
+func (x *effectLine) pay(adjusted float64, acceptance *Acceptance) {
+	d, row, clause := x.draft, x.row, x.clause
+	var shut, reasons []string
+	d.gate, shut = clause.Gate.judge(x.measured)
+	if clause.Gate.Multiplicity == Holm {
+		g := holmRow(adjusted, row.Confidence)
+		d.gate = append(d.gate, g)
+		if !g.Accepted {
+			shut = append(shut, string(g.Diagnostic))
+		}
+	}
+	var unaccepted bool
+	if by := clause.Gate.Acceptance; by != nil {
+		g := acceptance.row(by.Role)
+		d.gate, unaccepted = append(d.gate, g), !g.Accepted
+	}
+	limit, cautious, gain := row.Low, "lower limit of the difference", "extra "
+	if clause.Measure.Better == Low {
+		limit, cautious, gain = row.High, "upper limit of the difference", "fewer "
+	}
+	paid, name := figure(limit), cautious
+	if clause.PayOn == Point || clause.PayOn == Probability {
+		paid, name = figure(row.Difference), "difference"
+	}
+	if clause.Measure.Better == Low && paid != nil {
+		paid, name = paid.Neg(paid), "-("+name+")"
+	}
+	chance := figure(clause.chance(row))
+	switch {
+	case row.Refusal != "":
+		reasons = append(reasons, ReasonRefusal+":"+row.Refusal)
+	case row.Verdict == effect.NotRated:
+		reasons = append(reasons, ReasonNotRated)
+	case paid == nil || row.NCompared < 0 || clause.PayOn == Probability && chance == nil:
+		reasons = append(reasons, ReasonNoFigure)
+	}
+	if len(shut) > 0 {
+		reasons = append(reasons, ReasonGate+":"+strings.Join(shut, ","))
+	}
+	if unaccepted {
+		reasons = append(reasons, ReasonNotAccepted)
+	}
+	unit := "citizens"
+	if row.Unit != effect.UnitShare {
+		unit = string(row.Unit)
+	}
+	what := gain + unit
+	figures := []struct {
+		what  string
+		value float64
+	}{
+		{fmt.Sprintf("observed, all %d cases", row.N), row.Observed},
+		{fmt.Sprintf("expected of the %d cases that have comparators", row.NCompared), row.Expected},
+		{fmt.Sprintf("difference of those %d, %s part, by %s", row.NCompared, row.Part, row.Method), row.Difference},
+		{fmt.Sprintf("%s, confidence %s", cautious, text(row.Confidence)), limit},
+	}
+	for _, f := range figures {
+		d.step(f.what, text(f.value), string(row.Unit), d.Section)
+	}
+	if clause.PayOn == Probability {
+		d.step(fmt.Sprintf("probability that the true improvement is above %s, where %s is asked for", clause.above(), clause.Probability), text(clause.chance(row)), "share", d.Section)
+		if len(reasons) == 0 && chance.Cmp(clause.Probability.Rat()) < 0 {
+			reasons = append(reasons, ReasonUnlikely)
+		}
+	}
+	d.step("cases that have comparators", fmt.Sprint(row.NCompared), "citizens", d.Section)
+	quantity := new(big.Rat)
+	d.Reason = strings.Join(reasons, "; ")
+	if d.Reason != "" {
+		d.step("not paid: "+d.Reason, "0", unit, d.Section)
+		what = "paid for"
+	} else {
+		if paid.Sign() > 0 {
+			quantity.Mul(paid, new(big.Rat).SetInt64(row.NCompared))
+		}
+		what += " = " + name + " (not under 0) x cases that have comparators"
+	}
+	d.priced(quantity, x.price, what, unit)
+	d.withoutEffect(row, x.price)
+}
+
+// withoutEffect notes what the line would pay a provider without any effect.
+func (d *draft) withoutEffect(row *effect.BenchmarkRow, price Ore) {
+	chance, amount := d.clause.WithoutEffect(row.Figures)
+	kroner, _ := price.Rat().Float64()
+	amount = effect.Round(amount * float64(row.NCompared) * kroner)
+	d.notes = append(d.notes,
+		Step{What: "if the provider had no effect: chance of being paid all the same, before gate and limit", Value: text(effect.Round(chance)), Unit: "share", Section: "pay_on"},
+		Step{What: "if the provider had no effect: mean amount paid, before gate and limit", Value: text(amount), Unit: "kr.", Section: "pay_on"},
+	)
+}
+
+// WithoutEffect says what a clause pays where the true difference is 0 and the
+// figure has the standard error s and the degrees of freedom v of f: the chance
+// that something is paid, and the mean quantity for one case, in the outcome's
+// unit. The estimate is then s T, with T of Student's t with v degrees of
+// freedom, and what is paid is
+//
+//	lower_limit:  s max(0, T - c),            c the quantile of the interval
+//	point:        s max(0, T)
+//	probability:  s T where T >= k, else 0,   k = max(0, above/s + the quantile of probability)
+//
+// so that with the density g and the tail S of Student's t
+//
+//	E (T - c)+      = (v + c^2)/(v - 1) g(c) - c S(c)
+//	E T [T >= k]    = (v + k^2)/(v - 1) g(k)
+//
+// On the point that is about 0.4 standard errors. The gate, Holm, the limit and
+// rounding are left out: they can only make both less, but for rounding. Both
+// are NaN without a standard error or the probability that is asked for, and the mean also unless v > 1, where it has
+// no finite value.
+func (c *Clause) WithoutEffect(f effect.Figures) (chance, mean float64) {
+	s, v := f.SE, f.DF
+	if !(s > 0) || !(v > 0) || math.IsInf(s, 0) || c.PayOn == Probability && c.Probability == nil {
+		return math.NaN(), math.NaN()
+	}
+	from, off := 0.0, 0.0
+	switch c.PayOn {
+	case Probability:
+		above, _ := c.aboveRat().Float64()
+		p, _ := c.Probability.Rat().Float64()
+		from = max(0, above/s+quantile(p, v))
+	case Point:
+	default:
+		from = quantile((1+f.Confidence)/2, v)
+		off = from
+	}
+	chance = tail(from, v)
+	if !(v > 1) {
+		return chance, math.NaN()
+	}
+	scale := 1.0 // its limit, where v is too large to tell
+	if v < manyDF {
+		scale = (v + from*from) / (v - 1)
+	}
+	return chance, s * (scale*density(from, v) - off*chance)
+}
+
+// chance is the probability that the true improvement is above what the clause
+// asks for, with the figure's difference, standard error and degrees of freedom
+// in Student's t: P(T < (improvement - above)/SE). NaN without a figure, and for
+// clauses that do not pay on it.
+func (c *Clause) chance(row *effect.BenchmarkRow) float64 {
+	if c.PayOn != Probability || !(row.SE > 0) || !(row.DF > 0) {
+		return math.NaN()
+	}
+	improvement := row.Difference
+	if c.Measure.Better == Low {
+		improvement = -improvement
+	}
+	above, _ := c.aboveRat().Float64()
+	return effect.Round(tail((above-improvement)/row.SE, row.DF))
+}
+
+// above is the improvement that must be probable, as it was written.
+func (c *Clause) above() string {
+	if c.Above == nil {
+		return "0"
+	}
+	return c.Above.String()
+}
+
+func (c *Clause) aboveRat() *big.Rat {
+	if c.Above == nil {
+		return new(big.Rat)
+	}
+	return c.Above.Rat()
+}
+
+func (clause *Clause) checkProbability(c *checker, path string) {
+	switch {
+	case clause.PayOn != Probability:
+		if clause.Probability != nil || clause.Above != nil {
+			c.fault(path+".pay_on", "probability and above belong to pay_on: probability")
+		}
+	case clause.Probability == nil:
+		c.fault(path+".pay_on", "give the probability that is asked for, as in probability: 0.9")
+	case clause.Probability.Rat().Sign() <= 0 || clause.Probability.Rat().Cmp(big.NewRat(1, 1)) >= 0:
+		c.fault(path+".probability", "%s is no probability to ask for: it lies between 0 and 1", clause.Probability)
+	case clause.aboveRat().Sign() < 0:
+		c.fault(path+".above", "%s is negative: a worse outcome is no improvement, also where less is better", clause.Above)
+	}
+}
+
+// manyDF is a number of degrees of freedom from which on Student's t is taken as
+// normal: they then differ by less than a part in ten million.
+const manyDF = 1e7
+
+// tail is P(T >= x) for Student's t with v degrees of freedom, worked out as a
+// tail, never as 1 - CDF.
+func tail(x, v float64) float64 {
+	if x < 0 {
+		return 1 - tail(-x, v)
+	}
+	if v >= manyDF {
+		return math.Erfc(x/math.Sqrt2) / 2
+	}
+	return mathext.RegIncBeta(v/2, 0.5, v/(v+x*x)) / 2
+}
+
+// density is that of Student's t.
+func density(x, v float64) float64 {
+	if v >= manyDF {
+		return math.Exp(-x*x/2) / math.Sqrt(2*math.Pi)
+	}
+	a, _ := math.Lgamma((v + 1) / 2)
+	b, _ := math.Lgamma(v / 2)
+	return math.Exp(a-b-(v+1)/2*math.Log1p(x*x/v)) / math.Sqrt(v*math.Pi)
+}
+
+// quantile is the x with P(T < x) = p.
+func quantile(p, v float64) float64 {
+	switch {
+	case p < 0.5:
+		return -interval.StudentT(v, 1-2*p)
+	case p > 0.5:
+		return interval.StudentT(v, 2*p-1)
+	}
+	return 0
+}
