@@ -28,7 +28,7 @@ func TestDataDictionary(t *testing.T) {
 	}{
 		{"measure", []string{"rejects", "counts", "attrition", "cases", "covariates", "outcomes", "signals", "peer_strata"}},
 		{"estimate", []string{"peers", "estimates"}},
-		{"benchmark", []string{"benchmark", "diagnostics"}},
+		{"benchmark", []string{"benchmark", "diagnostics", "profile", "league"}},
 		{"settle", []string{"settlement", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
 	} {
 		for _, name := range s.tables {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/profile"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
 
@@ -136,6 +137,15 @@ type Asked struct {
 	After      *effect.Span              `yaml:"after,omitempty" doc:"relapse: the span after the run in which somebody may come back"`
 	Column     string                    `yaml:"column,omitempty" doc:"number: numeric column of participations or persons"`
 	KnownAfter *effect.Span              `yaml:"known_after,omitempty" doc:"number: time from the clock after which it is known; left out: at once"`
+	Better     profile.Better            `yaml:"better,omitempty" doc:"what a league table puts first: high, or low where less is better, as for days on benefit; left out: low for time_to and relapse, high for others"`
+}
+
+// better is the direction in which the outcome is to be read.
+func (a Asked) better() profile.Better {
+	if a.Better == "" && (a.Kind == KindTimeTo || a.Kind == KindRelapse) {
+		return profile.Low
+	}
+	return cmp.Or(a.Better, profile.High)
 }
 
 func (a Asked) states() effect.StateSet { return effect.States(a.States...) }
@@ -183,6 +193,9 @@ func (a Asked) outcome() (out effect.Outcome, faults []string) {
 		case g.set && !needed && !slices.Contains(k.may, g.key):
 			faults = append(faults, fmt.Sprintf("a %s outcome has no %s", a.Kind, g.key))
 		}
+	}
+	if a.Better != "" && !slices.Contains(a.Better.Names(), string(a.Better)) {
+		faults = append(faults, fmt.Sprintf("better is high or low, not %q", string(a.Better)))
 	}
 	if whole := a.Kind == KindDaysIn || a.Kind == KindWeeksIn; whole && a.AtLeast != math.Trunc(a.AtLeast) {
 		faults = append(faults, "at_least must be a whole number of days or weeks")

@@ -13,6 +13,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/peer"
+	"github.com/jobeffekt/jobeffekt/effect/profile"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
@@ -24,7 +25,7 @@ func resultsOf(s Step) []string {
 	case StepEstimate:
 		return []string{TablePeers, TableEstimates}
 	case StepBenchmark:
-		return []string{TableBenchmark, TableDiagnostics}
+		return []string{TableBenchmark, TableDiagnostics, TableProfile, TableLeague}
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
@@ -164,6 +165,11 @@ func (j *job) step(ctx context.Context, s Step) error {
 		r.Estimated = *e
 	case StepBenchmark:
 		r.Benchmarked = Benchmark(r.Estimates)
+		p, err := Profile(j.c, r.Observations, r.Benchmark)
+		if err != nil {
+			return err
+		}
+		r.Profiled = *p
 	case StepSettle:
 		var err error
 		if r.Settlement, err = Settle(ctx, j.terms, r.Observations, r.Benchmarked); err != nil {
@@ -189,7 +195,10 @@ func (j *job) tables(s Step) []*ingest.Table {
 	case StepEstimate:
 		return []*ingest.Table{rowTable(TablePeers, r.Peers), rowTable(TableEstimates, r.Estimates)}
 	case StepBenchmark:
-		return []*ingest.Table{rowTable(TableBenchmark, r.Benchmark), rowTable(TableDiagnostics, r.Diagnostics)}
+		return []*ingest.Table{
+			rowTable(TableBenchmark, r.Benchmark), rowTable(TableDiagnostics, r.Diagnostics),
+			rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
+		}
 	default:
 		return settlementTables(r.Settlement)
 	}
@@ -320,6 +329,12 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 			return nil, err
 		}
 		if r.Diagnostics, err = readRows[effect.Diagnostic](ctx, j.out, TableDiagnostics); err != nil {
+			return nil, err
+		}
+		if r.Profile, err = readRows[profile.Row](ctx, j.out, TableProfile); err != nil {
+			return nil, err
+		}
+		if r.League, err = readRows[profile.LeagueRow](ctx, j.out, TableLeague); err != nil {
 			return nil, err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/peer"
+	"github.com/jobeffekt/jobeffekt/effect/profile"
 	"github.com/jobeffekt/jobeffekt/effect/strata"
 	"github.com/jobeffekt/jobeffekt/ingest"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
@@ -47,12 +48,19 @@ type Benchmarked struct {
 	Diagnostics []effect.Diagnostic
 }
 
+// Profiled is what the fourth step makes of the cells as a whole.
+type Profiled struct {
+	Profile []profile.Row       // each cell among those of its family
+	League  []profile.LeagueRow // a municipality's providers on one common target
+}
+
 // Result is what a whole job makes of a dataset.
 type Result struct {
 	AsOf effect.Date
 	Measured
 	Estimated
 	Benchmarked
+	Profiled
 	Settlement *bonus.Settlement // nil where no terms were given
 }
 
@@ -77,6 +85,11 @@ func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonu
 	}
 	r.Estimated = *e
 	r.Benchmarked = Benchmark(e.Estimates)
+	p, err := Profile(c, m.Observations, r.Benchmark)
+	if err != nil {
+		return nil, err
+	}
+	r.Profiled = *p
 	if len(terms) > 0 {
 		r.Settlement, err = Settle(ctx, terms, m.Observations, r.Benchmarked)
 	}
@@ -373,6 +386,36 @@ func Benchmark(estimates []effect.Estimate) Benchmarked {
 	b := Benchmarked{Benchmark: effect.Benchmark(estimates)}
 	b.Diagnostics = effect.Diagnostics(estimates, b.Benchmark)
 	return b
+}
+
+// Profile sets the cells of a benchmark among each other, and ranks the
+// providers of each municipality on a common target, by the classes of the run
+// file. It uses the minimum n, the confidence and the share uncovered that the
+// comparison does.
+func Profile(c *Config, obs *effect.Observations, benchmark []effect.BenchmarkRow) (*Profiled, error) {
+	rows, league := profile.DefaultOptions(), profile.DefaultLeague(classes(c.Compare.Classes)...)
+	if c.Compare.Confidence != 0 {
+		rows.Confidence, league.Confidence = c.Compare.Confidence, c.Compare.Confidence
+	}
+	if c.Compare.MinN != 0 {
+		league.Direct.MinN = c.Compare.MinN
+	}
+	if c.Compare.MaxUncovered != nil {
+		league.Direct.MaxUncovered = *c.Compare.MaxUncovered
+	}
+	for _, a := range c.Outcomes {
+		if a.better() == profile.Low {
+			league.LowIsBetter = append(league.LowIsBetter, a.Name)
+		}
+	}
+	p, err := &Profiled{}, error(nil)
+	if p.Profile, err = profile.Rows(benchmark, rows); err != nil {
+		return nil, fmt.Errorf("table %s: %w", TableProfile, err)
+	}
+	if p.League, err = profile.League(obs, league); err != nil {
+		return nil, fmt.Errorf("table %s: %w", TableLeague, err)
+	}
+	return p, nil
 }
 
 // Settle works out what the terms pay.

@@ -28,6 +28,8 @@ const (
 	TableEstimates   = "estimates"
 	TableBenchmark   = "benchmark"
 	TableDiagnostics = "diagnostics"
+	TableProfile     = "profile"
+	TableLeague      = "league"
 	TableSettlement  = "settlement"
 	TableSteps       = "settlement_steps"
 	TableGate        = "settlement_gate"

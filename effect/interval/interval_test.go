@@ -45,6 +45,11 @@ func TestQuantiles(t *testing.T) {
 // The 13 trials of the BCG vaccine (Colditz 1994, metafor's dat.bcg); the
 // log risk ratio's tau^2 is 0.318068452205 solved exactly.
 func TestPauleMandelBCG(t *testing.T) {
+	d, v := bcg()
+	assert.InEpsilon(t, 0.318068452205, PauleMandel(d, v), 1e-11)
+}
+
+func bcg() (d, v []float64) {
 	trials := [][4]float64{
 		{4, 119, 11, 128},
 		{6, 300, 29, 274},
@@ -60,13 +65,12 @@ func TestPauleMandelBCG(t *testing.T) {
 		{5, 2493, 3, 2338},
 		{27, 16886, 29, 17825},
 	}
-	var d, v []float64
 	for _, x := range trials {
 		n1, n2 := x[0]+x[1], x[2]+x[3]
 		d = append(d, math.Log(x[0]/n1/(x[2]/n2)))
 		v = append(v, 1/x[0]-1/n1+1/x[2]-1/n2)
 	}
-	assert.InEpsilon(t, 0.318068452205, PauleMandel(d, v), 1e-11)
+	return d, v
 }
 
 // metafor 3.8.1, rma(method = "PMM"): testdata/reference/pmm.R and its output.

@@ -2,8 +2,10 @@ package regress_test
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"testing"
@@ -113,6 +115,15 @@ func TestLongTableSeparated(t *testing.T) {
 	require.True(t, ok)
 	assert.Equal(t, effect.RefusalSeparation, r.Code)
 	assert.Contains(t, r.Why, "column 4 (the first is 0) separates")
+	// Completely, by a number.
+	for i := range y {
+		y[i] = indicator(x.Row(i)[1] > 0.7)
+	}
+	_, err = regress.Logistic(x, y)
+	r, ok = effect.AsRefusal(err)
+	require.True(t, ok)
+	assert.Equal(t, effect.RefusalSeparation, r.Code)
+	assert.Contains(t, r.Why, "column 1 (the first is 0) separates")
 	// What the start sees as separated need not be.
 	x, y = long(45_000, 3)
 	for i := 0; i < len(y); i += 16 {
@@ -122,6 +133,33 @@ func TestLongTableSeparated(t *testing.T) {
 	require.NoError(t, err)
 	for k, want := range plain(x, y, 0, 1, 2, 3, 4) {
 		assert.InDelta(t, want, f.Coef[k], 1e-11)
+	}
+}
+
+// The fit refuses exactly the tables that a linear program separates, and Firth
+// none: testdata/reference/separation.json, made by separation.py.
+func TestSeparationIsThatOfALinearProgram(t *testing.T) {
+	b, err := os.ReadFile("../../testdata/reference/separation.json")
+	require.NoError(t, err)
+	var r struct {
+		Cases []struct {
+			P         int
+			X, Y      []float64
+			Separated bool
+		}
+	}
+	require.NoError(t, json.Unmarshal(b, &r))
+	require.Len(t, r.Cases, 200)
+	for i, c := range r.Cases {
+		x := regress.Matrix{N: len(c.Y), P: c.P, Data: c.X}
+		_, err := regress.Logistic(x, c.Y)
+		if c.Separated {
+			assert.Equal(t, effect.RefusalSeparation, refusal(t, err), "case %d", i)
+		} else {
+			assert.NoError(t, err, "case %d", i)
+		}
+		_, err = regress.Firth(x, c.Y)
+		assert.NoError(t, err, "case %d", i)
 	}
 }
 
