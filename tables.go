@@ -192,8 +192,12 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 	var absence []bool
 	var reached, ends []effect.Date
 	var complete, followed []bool
-	var time []float64
-	var event []string
+	time := make([]float64, 0, k*n)
+	var levels []string
+	for _, r := range o.Results {
+		levels = append(levels, r.Event.Levels...)
+	}
+	events := effect.Factor{Codes: make([]int32, 0, k*n), Levels: effect.NewFactor(levels).Levels}
 	for r := range o.Results {
 		res := &o.Results[r]
 		names.Levels = append(names.Levels, res.Outcome)
@@ -206,15 +210,21 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 		}
 		value, reached, ends = append(value, res.Value...), append(reached, res.ReachedOn...), append(ends, res.WindowEnd...)
 		complete, followed = append(complete, res.Complete...), append(followed, res.Followed...)
+		codes := make([]int32, len(res.Event.Levels))
+		for c, level := range res.Event.Levels {
+			codes[c] = events.Code(level)
+		}
 		for i := range n {
-			t, name := math.NaN(), ""
+			t, code := math.NaN(), int32(-1)
 			if res.Days != nil && res.Days[i] != effect.NoTime {
-				t, name = float64(res.Days[i]), res.Event.At(i)
+				t = float64(res.Days[i])
+				if c := res.Event.Codes[i]; c >= 0 {
+					code = codes[c]
+				}
 			}
-			time, event = append(time, t), append(event, name)
+			time, events.Codes = append(time, t), append(events.Codes, code)
 		}
 	}
-	events := effect.NewFactor(event)
 	return &ingest.Table{Name: TableOutcomes, Columns: []ingest.Column{
 		idColumn("participation_id", "participation", k*n, func(i int) effect.ID { return o.Cases.ID[i%n] }),
 		{Name: "outcome", Doc: "outcome", Factor: &names},

@@ -200,6 +200,8 @@ func ruleText(rule string) string {
 		effect.ReasonNotFirst:      "the citizen has an earlier case under the agreement",
 		effect.ReasonNotLast:       "the citizen has a later case under the agreement",
 		effect.ReasonNoClock:       "the day from which the outcome is counted is missing",
+		effect.ReasonNoValue:       "the number that the outcome is was not given",
+		effect.ReasonNotAtRisk:     "the case did not reach what a relapse can follow",
 	}[reason]; code == RuleExcluded && text != "" {
 		return text
 	}
