@@ -203,6 +203,8 @@ func TestRelapse(t *testing.T) {
 		"for six days":         {[]spell{job, {state: effect.CashBenefit, start: 100, end: 106}}, 0, effect.NoReason, effect.NoDate},
 		"on benefit all along": {[]spell{job, {state: effect.CashBenefit, start: 0, end: 200}}, 1, effect.NoReason, 104},
 		"too late":             {[]spell{job, {state: effect.CashBenefit, start: 98 + 182 - 6, end: 400}}, 0, effect.NoReason, effect.NoDate},
+		"dies when it is over": {[]spell{{state: effect.Dead, start: 26*7 + 91, end: effect.NoDate}}, math.NaN(), effect.ReasonNotAtRisk, effect.NoDate},
+		"dies on its last day": {[]spell{{state: effect.Dead, start: 26*7 + 90, end: effect.NoDate}}, math.NaN(), effect.ReasonLeft, effect.NoDate},
 		"dies first":           {[]spell{{state: effect.Dead, start: 60, end: effect.NoDate}}, math.NaN(), effect.ReasonLeft, effect.NoDate},
 	} {
 		obs := one(t, c.spells, m)
@@ -257,4 +259,49 @@ func TestOwnEmployers(t *testing.T) {
 	})
 	assert.Equal(t, []effect.ID{number(1), number(2), number(3), text("x")}, e.IDs)
 	assert.Equal(t, map[string][]int32{"A": {0, 1, 3}, "B": {0, 1, 3}, "C": {2}}, e.Of)
+}
+
+// 0.07 x 100 days is 7 days, although a little more in floating point.
+func TestPortionOfAWindow(t *testing.T) {
+	m := effect.Outcome{Name: "a", Measure: effect.ShareIn{States: effect.Employment, Within: effect.Span{Days: 100}, AtLeast: 0.07}}
+	assert.Equal(t, effect.Date(6), one(t, []spell{{state: effect.OrdinaryEmployment, start: 0, end: 7}}, m).Results[0].ReachedOn[0])
+	assert.Equal(t, effect.NoDate, one(t, []spell{{state: effect.OrdinaryEmployment, start: 0, end: 6}}, m).Results[0].ReachedOn[0])
+}
+
+// Signals at the edges of their spans: gaps of 7 and 8 days, the 364th day.
+func TestSignalsAtTheEdges(t *testing.T) {
+	job := func(state effect.State, from, to int) spell {
+		return spell{state: state, start: effect.Date(from), end: effect.Date(to)}
+	}
+	for name, c := range map[string]struct {
+		spells []spell
+		start  effect.Date
+		days   int32
+		end    effect.Date
+		after  bool
+	}{
+		"gap of 7":             {[]spell{job(effect.OrdinaryEmployment, 10, 20), job(effect.SelfEmployment, 27, 30)}, 10, 13, 30, false},
+		"gap of 8":             {[]spell{job(effect.OrdinaryEmployment, 10, 20), job(effect.SelfEmployment, 28, 30)}, 10, 10, 20, false},
+		"goes on from before":  {[]spell{job(effect.OrdinaryEmployment, -10, -2), job(effect.OrdinaryEmployment, 5, 30)}, effect.NoDate, 0, effect.NoDate, false},
+		"began before":         {[]spell{job(effect.OrdinaryEmployment, -10, -3), job(effect.OrdinaryEmployment, 5, 30)}, 5, 25, 30, false},
+		"last day":             {[]spell{job(effect.OrdinaryEmployment, 363, 400)}, 363, 37, 400, false},
+		"a day late":           {[]spell{job(effect.OrdinaryEmployment, 364, 400)}, effect.NoDate, 0, effect.NoDate, false},
+		"to the end":           {[]spell{job(effect.OrdinaryEmployment, 92, 2000)}, 92, 1000, effect.NoDate, false},
+		"7 days after subsidy": {[]spell{job(effect.WageSubsidy, 20, 30), job(effect.OrdinaryEmployment, 37, 40)}, 37, 3, 40, true},
+		"8 days after subsidy": {[]spell{job(effect.WageSubsidy, 20, 30), job(effect.OrdinaryEmployment, 38, 40)}, 38, 2, 40, false},
+		"subsidy of the year":  {[]spell{job(effect.WorkPlacement, 300, 364), job(effect.OrdinaryEmployment, 364, 370)}, effect.NoDate, 0, effect.NoDate, true},
+		"subsidy past it":      {[]spell{job(effect.WorkPlacement, 300, 365), job(effect.OrdinaryEmployment, 365, 370)}, effect.NoDate, 0, effect.NoDate, false},
+	} {
+		places := effect.NewFactor([]string{"1"})
+		obs := observe(t, life{
+			cases: &effect.Cases{
+				ID: []effect.ID{effect.NumberID(1)}, Person: []int32{0}, Persons: []effect.ID{effect.NumberID(1)}, Referral: []effect.Date{0},
+				Municipality: places, MatchScheme: places, MatchGroup: places,
+			},
+			study: effect.Study{AsOf: 5000, RegistersReach: 5000, Cohort: effect.Cohort{Period: effect.Period{Start: 0, End: 1}}, Signals: true},
+		}, c.spells)
+		s := obs.Signals
+		assert.Equal(t, []any{c.start, c.days, c.end, c.after}, []any{s.RunStart[0], s.RunDays[0], s.RunEnd[0], s.AfterSubsidy[0]}, name)
+		assert.Nil(t, s.OwnEmployerDays, name)
+	}
 }
