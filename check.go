@@ -12,7 +12,7 @@ import (
 
 // check finds values that make no sense or contradict each other.
 func (c *Config) check(fault func(path, format string, args ...any)) {
-	if len(c.Compare.Methods) == 0 || len(c.Outcomes) == 0 || c.AsOf == effect.NoDate {
+	if len(c.Outcomes) == 0 || c.AsOf == effect.NoDate {
 		fault("", "as_of, outcomes and compare.methods must be given")
 	}
 	c.Cohort.check(fault)

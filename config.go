@@ -94,7 +94,7 @@ type Peers struct {
 
 // Compare says with whom and how cells are compared.
 type Compare struct {
-	Methods      []MethodName         `yaml:"methods" doc:"methods of estimation: balance, strata, regression; for description only, so that nothing is paid on them: matching, ipw, aipw, hierarchical"`
+	Methods      []MethodName         `yaml:"methods,omitempty" doc:"methods of estimation, the first being the main one: balance (if left out), strata, regression; for description only, so that nothing is paid on them: matching, ipw, aipw, hierarchical"`
 	Covariates   []string             `yaml:"covariates,omitempty" doc:"what every method but strata adjusts for: columns of persons and participations, age, and what history gives"`
 	Balance      BalanceOptions       `yaml:"balance,omitempty" doc:"how balance is done, where not within the match group alone"`
 	Classes      []Class              `yaml:"classes,omitempty" doc:"what strata classifies by"`
@@ -102,6 +102,7 @@ type Compare struct {
 	ByPackage    bool                 `yaml:"by_package,omitempty" doc:"estimate each offer package of a provider too"`
 	MinN         int                  `yaml:"min_n,omitempty" doc:"cases needed to rate a cell; left out: 30"`
 	Confidence   float64              `yaml:"confidence,omitempty" doc:"confidence of the intervals; left out: 0.95"`
+	Firth        bool                 `yaml:"firth,omitempty" doc:"regression fits shares by Firth's penalised likelihood, which exists also where covariates separate those who reached the outcome"`
 	Matching     *Neighbours          `yaml:"matching,omitempty" doc:"how matching picks comparators; left out: the nearest one, at any distance"`
 	Intercepts   hierarchical.Group   `yaml:"intercepts,omitempty" doc:"what has an intercept of its own in hierarchical; left out: municipality"`
 	MaxUncovered *float64             `yaml:"max_uncovered,omitempty" doc:"share of a cell without comparators beyond which a method refuses; left out: 0.2"`

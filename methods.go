@@ -65,6 +65,7 @@ func methods() []method {
 		}, false},
 		{Regression, "covariates", covariates, func(c Compare) effect.Method {
 			m := regress.Default(c.Covariates...)
+			m.Firth = c.Firth
 			if c.MaxUncovered != nil {
 				m.MaxUncovered = *c.MaxUncovered
 			}
@@ -115,11 +116,19 @@ func (MethodName) Names() []string {
 	return out
 }
 
+// chosen are the names of the methods: balance where none is named.
+func (c Compare) chosen() []MethodName {
+	if len(c.Methods) == 0 {
+		return []MethodName{Balance}
+	}
+	return c.Methods
+}
+
 // Methods are the methods of estimation that the configuration names. A name
 // that Validate refuses has none.
 func (c *Config) Methods() []effect.Method {
 	var out []effect.Method
-	for _, name := range c.Compare.Methods {
+	for _, name := range c.Compare.chosen() {
 		for _, m := range methods() {
 			if m.name == name {
 				out = append(out, m.make(c.Compare))
@@ -131,7 +140,7 @@ func (c *Config) Methods() []effect.Method {
 
 // check finds methods that are not there or lack what they need.
 func (c Compare) check(fault func(path, format string, args ...any)) {
-	for i, name := range c.Methods {
+	for i, name := range c.chosen() {
 		k := slices.IndexFunc(methods(), func(m method) bool { return m.name == name })
 		if k < 0 {
 			fault(fmt.Sprintf("compare.methods[%d]", i), "there is no method %q%s", name, strict.Suggest(string(name), name.Names()))
@@ -171,7 +180,7 @@ func (c Compare) check(fault func(path, format string, args ...any)) {
 
 // check finds what makes no sense in how balance is done.
 func (b BalanceOptions) check(c Compare, fault func(path, format string, args ...any)) {
-	if len(b.Ladder)+len(b.Also) > 0 && !slices.Contains(c.Methods, Balance) {
+	if len(b.Ladder)+len(b.Also) > 0 && !slices.Contains(c.chosen(), Balance) {
 		fault("compare.balance", "balance is not among the methods")
 	}
 	for i, rung := range b.Ladder {
@@ -225,7 +234,7 @@ func classes(list []Class) []effect.Class {
 func (c Compare) payable() (pay, describe []string) {
 	for _, m := range methods() {
 		switch {
-		case !slices.Contains(c.Methods, m.name):
+		case !slices.Contains(c.chosen(), m.name):
 		case m.describes:
 			describe = append(describe, string(m.name))
 		default:

@@ -151,7 +151,9 @@ func (b *balance) worst() imbalance {
 	product := make([][]float64, 2)
 	for j, a := range b.columns {
 		smd, ratio := b.compare(a.in, a.out, a.indicator)
-		r.means = max(r.means, smd)
+		if a.main {
+			r.means = max(r.means, smd)
+		}
 		note(smd, a.name)
 		if !a.indicator {
 			r.varianceRatio = max(r.varianceRatio, ratio)
