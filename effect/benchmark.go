@@ -88,8 +88,8 @@ type variance struct {
 // variance is that of the difference of a cell from its comparators. The
 // comparators have as many degrees of freedom as they effectively count, less
 // the coefficients or strata that were fitted to them.
-func (c *Certificate) variance(n int64) variance {
-	v := variance{cell: c.VarCell, comparators: c.VarComparators, dfCell: float64(n - 1), dfComparators: c.EffectiveN - float64(c.Rank)}
+func (c *Certificate) variance() variance {
+	v := variance{cell: c.VarCell, comparators: c.VarComparators, dfCell: float64(c.Persons - 1), dfComparators: c.EffectiveN - float64(c.Rank)}
 	if c.Municipalities > 0 && !math.IsNaN(c.Sigma2B) {
 		v.between, v.dfBetween = c.Sigma2B*(1+c.SumW2), float64(c.Municipalities-1)*c.Sigma2B/c.VarPeer
 	}
@@ -191,7 +191,7 @@ func Benchmark(estimates []Estimate) []BenchmarkRow {
 		f.refuse(cmp.Or(peers.Refusal, provider.Refusal, RefusalFewCases))
 		if both {
 			f.NCompared, f.Expected = peers.NCompared, peers.Expected
-			v, h := peers.variance(peers.NCompared), home.variance(home.NCompared)
+			v, h := peers.variance(), home.variance()
 			v.cell, v.dfCell = h.comparators, h.dfComparators
 			f.judge(Round(peers.Difference-home.Difference), v)
 		}

@@ -2,6 +2,9 @@ package effect
 
 import (
 	"math"
+	"slices"
+
+	"github.com/jobeffekt/jobeffekt/effect/internal/dense"
 )
 
 // imbalance is how far the weighted comparators are from the cell in what the
@@ -17,11 +20,12 @@ type imbalance struct {
 // them: the effective number of comparators, the largest share of the weight and
 // the balance reached. It shares no code with the methods. Where some comparators
 // are known in aggregate only, the balance is not known (NaN).
-func (e *Expectation) certify(c *Comparison, uses []string) imbalance {
-	unknown := imbalance{nan, nan, "", nan}
-	if e.Weights == nil {
-		return unknown
+func (e *Expectation) certify(c *Comparison, uses []string) {
+	in := c.In
+	if e.Covered != nil {
+		in = c.Restrict(e.Covered).In
 	}
+	e.persons, e.balance = c.Persons(in), imbalance{nan, nan, "", nan}
 	var sum, squares, largest float64
 	for _, w := range e.Weights {
 		sum += w
@@ -29,146 +33,191 @@ func (e *Expectation) certify(c *Comparison, uses []string) imbalance {
 		largest = max(largest, math.Abs(w))
 	}
 	if sum == 0 {
-		return unknown
+		return
 	}
 	e.EffectiveN, e.MaxWeight = sum*sum/squares, largest/math.Abs(sum)
-	in := c.In
-	if e.Covered != nil {
-		in = c.Restrict(e.Covered).In
-	}
 	weights := make([]float64, len(e.Weights))
 	for k, w := range e.Weights {
 		weights[k] = w / sum
 	}
-	b := balance{in: in, out: e.Out, weights: weights}
-	for _, name := range uses {
-		if cov, ok := c.Covariate(name); ok {
-			b.add(cov)
-		}
-	}
-	return b.worst()
+	e.balance = c.measures(uses).balance(in, e.Out, weights)
 }
 
-// balance compares columns between a cell and weighted comparators.
-type balance struct {
-	in, out []int32
-	weights []float64 // sum to 1
-	columns []balanced
+// measures are the covariates of a match group laid out as columns of numbers, by
+// which cells and their comparators are held against each other. They are made
+// once for a group, apart from the frames that methods use.
+type measures struct {
+	columns []measure
+	row     []int32 // by case: its row, -1 outside
+	values  []float64
 }
 
-// balanced is a column: a number less its mean in the cell, or an indicator.
-type balanced struct {
+// measure is one column: a number (in standard deviations of the group from its
+// mean, 0 where missing) or an indicator.
+type measure struct {
 	name      string
 	covariate int // columns of one covariate have no products with each other
+	missing   int // for a number: the column that indicates that it is missing, -1 where it never is
 	indicator bool
 	main      bool // takes part in products
-	in, out   []float64
+	at        func(i int32) float64
 }
 
-func (b *balance) column(name string, covariate int, indicator, main bool, value func(int32) float64) {
-	col := balanced{name: name, covariate: covariate, indicator: indicator, main: main}
-	var sum float64
-	for _, i := range b.in {
-		sum += value(i)
+// measures returns the columns of the covariates for the comparison's cases.
+func (c *Comparison) measures(covariates []string) *measures {
+	if c.frames == nil {
+		return newMeasures(c.Cases, slices.Concat(c.In, c.Out), covariates)
 	}
-	centre := sum / float64(len(b.in))
-	read := func(rows []int32) []float64 {
-		out := make([]float64, len(rows))
-		for k, i := range rows {
-			out[k] = value(i) - centre
-		}
-		return out
-	}
-	col.in, col.out = read(b.in), read(b.out)
-	b.columns = append(b.columns, col)
+	return c.frames.measured(c.Cell, covariates)
 }
 
-func (b *balance) add(cov *Covariate) {
-	id := len(b.columns)
-	some := func(test func(int32) bool) bool {
-		for _, rows := range [][]int32{b.in, b.out} {
-			for _, i := range rows {
-				if test(i) {
-					return true
-				}
-			}
-		}
-		return false
+func newMeasures(cases *Cases, rows []int32, covariates []string) *measures {
+	m := &measures{row: slices.Repeat([]int32{-1}, cases.Len())}
+	for k, i := range rows {
+		m.row[i] = int32(k)
 	}
-	indicator := func(name string, main bool, test func(int32) bool) {
-		if some(test) {
-			b.column(name, id, true, main, func(i int32) float64 {
-				if test(i) {
-					return 1
-				}
-				return 0
-			})
+	for id, name := range covariates {
+		if cov, ok := cases.Covariate(name); ok {
+			m.add(cov, id, rows)
 		}
 	}
-	if x := cov.Number; x != nil {
-		var sum, n float64
-		for _, i := range b.in {
-			if !math.IsNaN(x[i]) {
-				sum += x[i]
-				n++
-			}
+	m.values = make([]float64, 0, len(rows)*len(m.columns))
+	for _, i := range rows {
+		for _, c := range m.columns {
+			m.values = append(m.values, c.at(i))
 		}
-		mean := sum / max(n, 1)
-		b.column(cov.Name, id, false, true, func(i int32) float64 {
-			if math.IsNaN(x[i]) {
-				return 0
+	}
+	return m
+}
+
+func (m *measures) add(cov *Covariate, id int, rows []int32) {
+	indicator := func(name string, main bool, test func(int32) bool) bool {
+		if !slices.ContainsFunc(rows, test) {
+			return false
+		}
+		m.columns = append(m.columns, measure{name, id, -1, true, main, func(i int32) float64 {
+			if test(i) {
+				return 1
 			}
-			return x[i] - mean
-		})
-		indicator(cov.Name+"=missing", true, func(i int32) bool { return math.IsNaN(x[i]) })
-		indicator(cov.Name+"=0", false, func(i int32) bool { return x[i] == 0 })
+			return 0
+		}})
+		return true
+	}
+	x := cov.Number
+	if x == nil {
+		for code := int32(-1); int(code) < len(cov.Factor.Levels); code++ {
+			name := cov.Name + "=missing"
+			if code >= 0 {
+				name = cov.Name + "=" + cov.Factor.Levels[code]
+			}
+			indicator(name, true, func(i int32) bool { return cov.Factor.Codes[i] == code })
+		}
 		return
 	}
-	for code := int32(-1); int(code) < len(cov.Factor.Levels); code++ {
-		name := cov.Name + "=missing"
-		if code >= 0 {
-			name = cov.Name + "=" + cov.Factor.Levels[code]
+	var n, sum, squares float64
+	for _, i := range rows {
+		if !math.IsNaN(x[i]) {
+			n++
+			sum += x[i]
 		}
-		indicator(name, true, func(i int32) bool { return cov.Factor.Codes[i] == code })
 	}
+	mean := sum / max(n, 1)
+	for _, i := range rows {
+		if !math.IsNaN(x[i]) {
+			squares += (x[i] - mean) * (x[i] - mean)
+		}
+	}
+	scale := math.Sqrt(squares / max(n, 1))
+	if scale == 0 {
+		scale = 1
+	}
+	missing := -1
+	if indicator(cov.Name+"=missing", true, func(i int32) bool { return math.IsNaN(x[i]) }) {
+		missing = len(m.columns) - 1
+	}
+	m.columns = append(m.columns, measure{cov.Name, id, missing, false, true, func(i int32) float64 {
+		if math.IsNaN(x[i]) {
+			return 0
+		}
+		return (x[i] - mean) / scale
+	}})
+	indicator(cov.Name+"=0", false, func(i int32) bool { return x[i] == 0 })
 }
 
-// worst looks at every column, and at the products of columns of different
-// covariates and the squares of numbers. All are centred on the cell, so that
-// the answer does not depend on the origin or scale of a number. A difference is
-// divided by the standard deviation in the cell (for an indicator
-// sqrt(p(1 - p))) or, where the cell has none, among the comparators.
-func (b *balance) worst() imbalance {
-	if len(b.columns) == 0 {
+// balance holds a cell against weighted comparators, in every column and in the
+// products of columns of different covariates and the squares of numbers.
+// Columns are centred on the cell, so that the answer does not depend on the
+// origin of a number. A difference is divided by the standard deviation in the
+// cell (for an indicator sqrt(p(1 - p))) or, where the cell has none, among the
+// comparators.
+func (m *measures) balance(in, out []int32, weights []float64) imbalance {
+	p := len(m.columns)
+	if p == 0 {
 		return imbalance{nan, nan, "", nan}
+	}
+	n := float64(len(in))
+	centre, known := make([]float64, p), slices.Repeat([]float64{n}, p)
+	for _, i := range in {
+		row := m.of(i)
+		for k, c := range m.columns {
+			centre[k] += row[k]
+			if c.missing >= 0 {
+				known[k] -= row[c.missing]
+			}
+		}
+	}
+	for k := range centre {
+		centre[k] /= max(known[k], 1)
+	}
+	inside, outside := m.centred(in, centre), m.centred(out, centre)
+	uniform := slices.Repeat([]float64{1 / n}, len(in))
+	meanIn, meanOut := dense.Cross(inside, uniform), dense.Cross(outside, weights)
+	productIn, productOut := dense.Gram(inside, uniform), dense.Gram(outside, weights)
+	// squareIn is the mean of the squared product in the cell.
+	squareIn := func(j, k int) (sum float64) {
+		for i := range inside.N {
+			x := inside.Data[i*p+j] * inside.Data[i*p+k]
+			sum += x * x / n
+		}
+		return sum
+	}
+	varOut := func(j, k int) (sum float64) {
+		mean := productOut[j][k]
+		for i, w := range weights {
+			x := outside.Data[i*p+j]*outside.Data[i*p+k] - mean
+			sum += w * x * x
+		}
+		return sum
 	}
 	r := imbalance{varianceRatio: 1}
 	note := func(smd float64, name string) {
-		if smd > r.worst || r.worstOf == "" {
-			r.worst, r.worstOf = smd, name
+		// Of terms that mirror each other, as the two sexes do, the first is named.
+		if smd > max(trace, r.worst*(1+trace)) {
+			r.worstOf = name
 		}
+		r.worst = max(r.worst, smd)
 	}
-	product := make([][]float64, 2)
-	for j, a := range b.columns {
-		smd, ratio := b.compare(a.in, a.out, a.indicator)
-		if a.main {
-			r.means = max(r.means, smd)
-		}
-		note(smd, a.name)
+	unbiased := n / max(n-1, 1)
+	for j, a := range m.columns {
+		inVar, outVar := productIn[j][j]-meanIn[j]*meanIn[j], productOut[j][j]-meanOut[j]*meanOut[j]
 		if !a.indicator {
-			r.varianceRatio = max(r.varianceRatio, ratio)
+			inVar *= unbiased
+			r.varianceRatio = max(r.varianceRatio, ratio(inVar, outVar))
 		}
+		smd := standardised(meanIn[j]-meanOut[j], inVar, func() float64 { return outVar })
+		note(smd, a.name)
 		if !a.main {
 			continue
 		}
-		for _, z := range b.columns[j:] {
-			square := z.name == a.name
-			if !z.main || square && a.indicator || !square && z.covariate == a.covariate {
+		r.means = max(r.means, smd)
+		for k := j; k < p; k++ {
+			z := &m.columns[k]
+			if !z.main || k == j && a.indicator || k != j && z.covariate == a.covariate {
 				continue
 			}
-			product[0], product[1] = times(product[0], a.in, z.in), times(product[1], a.out, z.out)
-			smd, _ := b.compare(product[0], product[1], false)
-			if square {
+			mean := productIn[j][k]
+			smd := standardised(mean-productOut[j][k], (squareIn(j, k)-mean*mean)*unbiased, func() float64 { return varOut(j, k) })
+			if k == j {
 				note(smd, a.name+"^2")
 			} else {
 				note(smd, a.name+" x "+z.name)
@@ -178,56 +227,57 @@ func (b *balance) worst() imbalance {
 	return r
 }
 
-func times(dst, a, b []float64) []float64 {
-	dst = dst[:0]
-	for k, x := range a {
-		dst = append(dst, x*b[k])
-	}
-	return dst
+// of is the row of a case; it shares memory.
+func (m *measures) of(i int32) []float64 {
+	at, p := int(m.row[i]), len(m.columns)
+	return m.values[at*p : (at+1)*p]
 }
 
-// compare returns the absolute standardised difference of the means of a column
-// and the ratio of its variances, turned to be 1 or more.
-func (b *balance) compare(in, out []float64, indicator bool) (smd, ratio float64) {
-	n := float64(len(in))
-	var meanIn, meanOut, squaresIn, squaresOut float64
-	for _, x := range in {
-		meanIn += x / n
+// centred are the rows of cases less the centre. A missing number stays at 0, as
+// if it were at the centre.
+func (m *measures) centred(rows []int32, centre []float64) dense.Matrix {
+	p := len(m.columns)
+	x := dense.Matrix{N: len(rows), P: p, Data: make([]float64, 0, len(rows)*p)}
+	for _, i := range rows {
+		row := m.of(i)
+		for k, c := range m.columns {
+			v := row[k] - centre[k]
+			if c.missing >= 0 && row[c.missing] == 1 {
+				v = 0
+			}
+			x.Data = append(x.Data, v)
+		}
 	}
-	for k, x := range out {
-		meanOut += b.weights[k] * x
-	}
-	for _, x := range in {
-		squaresIn += (x - meanIn) * (x - meanIn) / n
-	}
-	for k, x := range out {
-		squaresOut += b.weights[k] * (x - meanOut) * (x - meanOut)
-	}
-	varIn, varOut := squaresIn, squaresOut
-	if !indicator && n > 1 {
-		varIn *= n / (n - 1)
-	}
-	// Rounding leaves a trace of what is equal.
-	const trace = 1e-12
-	difference := math.Abs(meanIn - meanOut)
-	scale := math.Sqrt(varIn)
-	if scale <= trace*(1+math.Abs(meanOut)) {
-		scale = math.Sqrt(max(varOut, 0))
-	}
-	switch {
-	case difference <= trace*(1+scale):
-	case scale > 0:
-		smd = difference / scale
-	default:
-		smd = math.Inf(1)
+	return x
+}
+
+// trace is what rounding leaves of figures that are equal, in standard
+// deviations.
+const trace = 1e-9
+
+// standardised is an absolute difference over the standard deviation of the cell
+// or, where that is 0, of the comparators.
+func standardised(difference, inVar float64, outVar func() float64) float64 {
+	difference = math.Abs(difference)
+	if inVar <= trace*trace {
+		inVar = outVar()
 	}
 	switch {
-	case varIn <= trace && math.Abs(varOut) <= trace:
-		ratio = 1
-	case varIn <= trace || varOut <= trace:
-		ratio = math.Inf(1)
-	default:
-		ratio = max(varIn/varOut, varOut/varIn)
+	case difference <= trace:
+		return 0
+	case inVar > trace*trace:
+		return difference / math.Sqrt(inVar)
 	}
-	return smd, ratio
+	return math.Inf(1)
+}
+
+// ratio is that of two variances, turned to be 1 or more.
+func ratio(a, b float64) float64 {
+	switch {
+	case a <= trace && math.Abs(b) <= trace:
+		return 1
+	case a <= trace || b <= trace:
+		return math.Inf(1)
+	}
+	return max(a/b, b/a)
 }

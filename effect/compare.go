@@ -147,8 +147,9 @@ func (e *Expectation) Finish() {
 	}
 }
 
-// MeanVariance is the variance of the mean of values over rows, n/(n-1) times
-// the sum of squared deviations over n^2, clustered on person; NaN under two.
+// MeanVariance is the variance of the mean of n values over rows, clustered on
+// person: g/(g - 1) times the sum of squared deviations over n^2, the deviations
+// of one of the g persons added up first. NaN under two persons.
 func (c *Comparison) MeanVariance(rows []int32, values []float64) float64 {
 	n := float64(len(rows))
 	mean := 0.0
@@ -161,7 +162,20 @@ func (c *Comparison) MeanVariance(rows []int32, values []float64) float64 {
 		dev[k] = v - mean
 		sum += dev[k] * dev[k]
 	}
-	return (sum + c.Repeated(rows, dev)) / (n * (n - 1))
+	g := float64(c.Persons(rows))
+	return (sum + c.Repeated(rows, dev)) / (n * n) * g / (g - 1)
+}
+
+// Persons is how many persons the rows are about.
+func (c *Comparison) Persons(rows []int32) int {
+	if !c.Repeats {
+		return len(rows)
+	}
+	seen := make(map[int32]bool, len(rows))
+	for _, i := range rows {
+		seen[c.Cases.Person[i]] = true
+	}
+	return len(seen)
 }
 
 // Repeated is what clustering on person adds to the sum of squares of values:

@@ -38,6 +38,8 @@ type Design struct {
 	// their variance cannot be told.
 	MinComparators float64
 	Confidence     float64 // of every interval
+
+	peersOnly bool // make the comparison with the peers alone
 }
 
 // DefaultDesign rates cells of 30 cases or more, against comparators that count
@@ -320,17 +322,9 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 	row.Certificate = attended(s.result, all, obs.AsOf)
 	row.Dated = dated(s.cases, m.Uses())
 	type answer struct {
-		c       *Comparison
-		e       Expectation
-		balance imbalance
-		err     error
-	}
-	figures := func(kind Comparators, a answer) Estimate {
-		row := d.figures(row, kind, a.e, a.err)
-		if row.NComparators > 0 {
-			row.MeanSMD, row.WorstSMD, row.WorstTerm, row.VarianceRatio = Round(a.balance.means), Round(a.balance.worst), a.balance.worstOf, Round(a.balance.varianceRatio)
-		}
-		return row
+		c   *Comparison
+		e   Expectation
+		err error
 	}
 	ask := func(c *Comparison) (answer, error) {
 		a := answer{c: c}
@@ -347,7 +341,7 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 			a.e, a.err = m.Expect(ctx, c)
 		}
 		if a.err == nil {
-			a.balance = a.e.certify(c, m.Uses())
+			a.e.certify(c, m.Uses())
 		}
 		if a.err == nil && a.e.N < d.MinN {
 			a.err = &Refusal{RefusalFewCases, "fewer cases than the minimum have comparators", "use coarser classes or more peers"}
@@ -365,7 +359,11 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 	}
 	answers := map[Comparators]answer{}
 	var out []Estimate
-	for _, kind := range append([]Comparators{Peers, Home}, d.Also...) {
+	kinds := append([]Comparators{Peers, Home}, d.Also...)
+	if d.peersOnly {
+		kinds = kinds[:1]
+	}
+	for _, kind := range kinds {
 		if _, twice := answers[kind]; twice {
 			continue
 		}
@@ -374,10 +372,10 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 			return nil, err
 		}
 		answers[kind] = a
-		out = append(out, figures(kind, a))
+		out = append(out, d.figures(row, kind, a.e, a.err))
 	}
 	peers, home := answers[Peers], answers[Home]
-	if peers.err != nil || home.err != nil {
+	if d.peersOnly || peers.err != nil || home.err != nil {
 		return out, nil
 	}
 	// The parts add up only over cases that both comparisons cover. A method that
@@ -403,7 +401,7 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 		return out, nil
 	}
 	row.Support = SupportCommon
-	return append(out, figures(Peers, peers), figures(Home, home)), nil
+	return append(out, d.figures(row, Peers, peers.e, nil), d.figures(row, Home, home.e, nil)), nil
 }
 
 // counts are the figures that need no comparators.
@@ -517,7 +515,8 @@ func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused e
 		return row
 	}
 	c.NComparators, c.EffectiveN, c.MaxWeight = int64(e.Comparators), Round(e.EffectiveN), Round(e.MaxWeight)
-	c.Municipalities = int64(weighty(e.Municipalities))
+	c.Municipalities, c.Persons = int64(weighty(e.Municipalities)), int64(e.persons)
+	c.MeanSMD, c.WorstSMD, c.WorstTerm, c.VarianceRatio = Round(e.balance.means), Round(e.balance.worst), e.balance.worstOf, Round(e.balance.varianceRatio)
 	if row.Unit == UnitShare && e.floor() || row.Unit != UnitShare && e.floorAmount() {
 		e.Warnings = append(e.Warnings, "all_outcomes_equal")
 	}
@@ -530,7 +529,7 @@ func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused e
 		c.Sigma2B, c.VarPeer, c.SumW2 = Round(b.sigma2), Round(b.varPeer), Round(b.sumW2)
 	}
 	row.NCompared, row.Expected = int64(e.N), Round(e.Expected)
-	v := c.variance(row.NCompared)
+	v := c.variance()
 	row.Figures.judge(Round(e.Observed-e.Expected), v)
 	return row
 }

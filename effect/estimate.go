@@ -78,6 +78,7 @@ type Estimate struct {
 
 // Certificate says what a figure rests on. It belongs to one estimate.
 type Certificate struct {
+	Persons        int64   `col:"persons" doc:"persons among the cases compared"`
 	NComparators   int64   `col:"n_comparators" doc:"comparator cases"`
 	EffectiveN     float64 `col:"effective_n" doc:"effective number of comparators, (sum w)^2 / sum w^2"`
 	MaxWeight      float64 `col:"max_weight" doc:"largest share of the comparator weight on one case (or, from aggregated strata, on one case of a stratum)"`
@@ -215,6 +216,9 @@ type Expectation struct {
 	// are known in aggregate only. The slices are not changed by anybody.
 	Out     []int32
 	Weights []float64
+
+	persons int       // in the covered cell
+	balance imbalance // of the cell and the weighted comparators
 }
 
 // MunicipalityPart is what one municipality's comparators contribute.

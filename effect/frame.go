@@ -66,10 +66,12 @@ type frames struct {
 	obs  *Observations
 	mu   sync.Mutex
 	made map[string]func() (*Frame, error)
+	// checks are the columns by which balance is checked, apart from the frames.
+	checks map[string]func() *measures
 }
 
 func newFrames(obs *Observations) *frames {
-	return &frames{obs: obs, made: map[string]func() (*Frame, error){}}
+	return &frames{obs: obs, made: map[string]func() (*Frame, error){}, checks: map[string]func() *measures{}}
 }
 
 func (f *frames) get(cell Cell, covariates []string, also []Term) (*Frame, error) {
@@ -84,6 +86,19 @@ func (f *frames) get(cell Cell, covariates []string, also []Term) (*Frame, error
 			return newFrame(f.obs.Cases, f.analysed(cell), covariates, also)
 		})
 		f.made[key] = make
+	}
+	f.mu.Unlock()
+	return make()
+}
+
+// measured is the same for the columns by which balance is checked.
+func (f *frames) measured(cell Cell, covariates []string) *measures {
+	key := strings.Join(append([]string{cell.MatchScheme, cell.MatchGroup}, covariates...), "\x00")
+	f.mu.Lock()
+	make := f.checks[key]
+	if make == nil {
+		make = sync.OnceValue(func() *measures { return newMeasures(f.obs.Cases, f.analysed(cell), covariates) })
+		f.checks[key] = make
 	}
 	f.mu.Unlock()
 	return make()

@@ -11,7 +11,8 @@ import (
 // Sensitivity says in which other ways a difference is looked at. Start from
 // [DefaultSensitivity].
 type Sensitivity struct {
-	// Peers leaves out each peer municipality in turn.
+	// Peers leaves out each peer municipality in turn, over the cases that the peers
+	// left cover.
 	Peers bool
 	// Dropouts leaves out those who never started, among the cell's citizens and the
 	// comparators alike. Who starts depends on the provider, so that this is no
@@ -97,22 +98,25 @@ func (s Sensitivity) Band(ctx context.Context, obs *Observations, d Design, meth
 			return nil, err
 		}
 	}
-	without := map[string]map[key]*BenchmarkRow{}
+	without := map[string]map[key]*Estimate{}
 	if s.Peers {
 		for _, peer := range allPeers(d) {
 			less := d
-			less.Peers = map[string][]string{}
+			less.peersOnly, less.Peers = true, map[string][]string{}
 			for m, peers := range d.Peers {
 				// Only the municipalities that it is a peer of have another answer.
 				if slices.Contains(peers, peer) {
 					less.Peers[m] = slices.DeleteFunc(slices.Clone(peers), func(p string) bool { return p == peer })
 				}
 			}
-			rows, err := again(&plain, less)
+			rows, err := Estimates(ctx, &plain, less, methods[:1])
 			if err != nil {
 				return nil, err
 			}
-			without[peer] = rows
+			without[peer] = map[key]*Estimate{}
+			for i, e := range rows {
+				without[peer][key{e.Outcome, e.Method, Total, e.Cell}] = &rows[i]
+			}
 		}
 	}
 	var out []SensitivityRow
@@ -122,12 +126,15 @@ func (s Sensitivity) Band(ctx context.Context, obs *Observations, d Design, meth
 			continue
 		}
 		first := len(out)
+		figures := func(variation, what string, u Unit, f *Figures) {
+			out = append(out, SensitivityRow{
+				Outcome: benchmark[i].Outcome, Unit: u, Cell: benchmark[i].Cell, Part: benchmark[i].Part, Variation: variation, What: what,
+				N: f.NCompared, Difference: f.Difference, Low: f.Low, High: f.High, Verdict: f.Verdict, Refusal: f.Refusal,
+			})
+		}
 		add := func(variation, what string, b *BenchmarkRow) {
 			if b != nil {
-				out = append(out, SensitivityRow{
-					Outcome: benchmark[i].Outcome, Unit: b.Unit, Cell: b.Cell, Part: b.Part, Variation: variation, What: what,
-					N: b.NCompared, Difference: b.Difference, Low: b.Low, High: b.High, Verdict: b.Verdict, Refusal: b.Refusal,
-				})
+				figures(variation, what, b.Unit, &b.Figures)
 			}
 		}
 		add(VariationMain, b.Method, b)
@@ -137,7 +144,9 @@ func (s Sensitivity) Band(ctx context.Context, obs *Observations, d Design, meth
 		k := key{b.Outcome, b.Method, b.Part, b.Cell}
 		if b.Part == Total {
 			for _, peer := range d.Peers[b.Municipality] {
-				add(VariationPeer, peer, without[peer][k])
+				if e := without[peer][k]; e != nil {
+					figures(VariationPeer, peer, e.Unit, &e.Figures)
+				}
 			}
 		}
 		for _, other := range s.Windows[b.Outcome] {
