@@ -16,12 +16,18 @@
 //
 // Where to look:
 //
-//	how is an outcome counted?                 effect.Measure: StateAt, DaysIn, Sustained
+//	how is an outcome counted?                 effect.Measure: StateAt, DaysIn, Sustained, TimeTo
 //	what is a cell compared with?              effect.Comparators, effect.Design
-//	how is an expectation worked out?          effect/strata, effect/regress
+//	how is an expectation worked out?          effect/balance, effect/strata, effect/regress
+//	what would others' methods have said?      effect/matching, effect/weighting, effect/hierarchical
 //	how sure is a difference?                  effect.Benchmark, effect/interval
 //	which municipalities are comparable?       effect/peer
+//	who stands out, and who comes first?       effect/profile
+//	how long does it take?                     effect/survival
+//	what does it rest on?                      effect.Sensitivity
+//	who is taken, who is left, what is gamed?  effect/watch
 //	what may a payment depend on?              effect.Diagnostic, bonus.Gate
+//	were the terms there before the results?   bonus.Seal, bonus.Acceptance
 //	what does a contract pay?                  bonus.Terms, bonus.Settle
 //	which columns does the input need?         ingest
 //	what would the software find if we knew
