@@ -359,23 +359,24 @@ func (s *solver) hessian(columns []int, stride int) dense.Sym {
 	s.each(func(c, lo, hi int) {
 		m := (hi - lo + stride - 1) / stride
 		width := len(columns)
-		sum := dense.Sum(m, width*width+1, func(sum []float64, a, b int) {
-			z, w := Matrix{N: b - a, P: width, Data: make([]float64, (b-a)*width)}, make([]float64, b-a)
-			for i := range z.N {
-				at := lo + (a+i)*stride
-				w[i] = s.e[at]
-				sum[width*width] += w[i]
-				s.standard(z.Row(i), c, s.rows[at], columns)
-			}
-			for j, row := range dense.Gram(z, w) {
-				for k, v := range row {
-					sum[j*width+k] += v
+		products := dense.Width(width)
+		sum := dense.Sum(m, products+1, func(sum []float64, a, b int) {
+			g := dense.NewProducts(sum, width)
+			z, w := make([]float64, dense.BlockRows*width), make([]float64, dense.BlockRows)
+			for ; a < b; a += dense.BlockRows {
+				block := Matrix{N: min(dense.BlockRows, b-a), P: width, Data: z}
+				for i := range block.N {
+					at := lo + (a+i)*stride
+					w[i] = s.e[at]
+					sum[products] += w[i]
+					s.standard(block.Row(i), c, s.rows[at], columns)
 				}
+				g.Add(block, w)
 			}
 		})
-		for j := range out {
-			for k := range out {
-				out[j][k] += s.Share[c] * sum[j*width+k] / sum[width*width]
+		for j, row := range dense.Unpack(sum, width) {
+			for k, v := range row {
+				out[j][k] += s.Share[c] * v / sum[products]
 			}
 		}
 	})
