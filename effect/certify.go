@@ -48,6 +48,7 @@ func (e *Expectation) certify(c *Comparison, uses []string) {
 // once for a group, apart from the frames that methods use.
 type measures struct {
 	columns []measure
+	gaps    []int   // columns of numbers that some case misses
 	row     []int32 // by case: its row, -1 outside
 	values  []float64
 }
@@ -134,6 +135,7 @@ func (m *measures) add(cov *Covariate, id int, rows []int32) {
 	missing := -1
 	if indicator(cov.Name+"=missing", true, func(i int32) bool { return math.IsNaN(x[i]) }) {
 		missing = len(m.columns) - 1
+		m.gaps = append(m.gaps, len(m.columns))
 	}
 	m.columns = append(m.columns, measure{cov.Name, id, missing, false, true, func(i int32) float64 {
 		if math.IsNaN(x[i]) {
@@ -169,11 +171,11 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 	for k := range centre {
 		centre[k] /= max(known[k], 1)
 	}
-	inside, outside := m.centred(in, centre), m.centred(out, centre)
 	uniform := slices.Repeat([]float64{1 / n}, len(in))
-	meanIn, meanOut := dense.Cross(inside, uniform), dense.Cross(outside, weights)
-	productIn, productOut := dense.Gram(inside, uniform), dense.Gram(outside, weights)
+	meanIn, productIn := m.moments(in, uniform, centre)
+	meanOut, productOut := m.moments(out, weights, centre)
 	// squareIn is the mean of the squared product in the cell.
+	inside := m.centred(in, centre)
 	squareIn := func(j, k int) (sum float64) {
 		for i := range inside.N {
 			x := inside.Data[i*p+j] * inside.Data[i*p+k]
@@ -182,9 +184,10 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 		return sum
 	}
 	varOut := func(j, k int) (sum float64) {
-		mean := productOut[j][k]
+		mean, row := productOut[j][k], make([]float64, p)
 		for i, w := range weights {
-			x := outside.Data[i*p+j]*outside.Data[i*p+k] - mean
+			m.centre(row, out[i], centre)
+			x := row[j]*row[k] - mean
 			sum += w * x * x
 		}
 		return sum
@@ -233,22 +236,49 @@ func (m *measures) of(i int32) []float64 {
 	return m.values[at*p : (at+1)*p]
 }
 
-// centred are the rows of cases less the centre. A missing number stays at 0, as
-// if it were at the centre.
-func (m *measures) centred(rows []int32, centre []float64) dense.Matrix {
-	p := len(m.columns)
-	x := dense.Matrix{N: len(rows), P: p, Data: make([]float64, 0, len(rows)*p)}
-	for _, i := range rows {
-		row := m.of(i)
-		for k, c := range m.columns {
-			v := row[k] - centre[k]
-			if c.missing >= 0 && row[c.missing] == 1 {
-				v = 0
-			}
-			x.Data = append(x.Data, v)
+// centre writes the row of a case less the centre. A missing number stays at 0,
+// as if it were at the centre.
+func (m *measures) centre(to []float64, i int32, centre []float64) {
+	row := m.of(i)
+	for k, v := range row {
+		to[k] = v - centre[k]
+	}
+	for _, k := range m.gaps {
+		if row[m.columns[k].missing] == 1 {
+			to[k] = 0
 		}
 	}
+}
+
+// centred are the rows of cases less the centre.
+func (m *measures) centred(rows []int32, centre []float64) dense.Matrix {
+	p := len(m.columns)
+	x := dense.Matrix{N: len(rows), P: p, Data: make([]float64, len(rows)*p)}
+	for k, i := range rows {
+		m.centre(x.Row(k), i, centre)
+	}
 	return x
+}
+
+// moments are the weighted sums of the centred columns and of their products. The
+// rows are centred in blocks, so that no copy of all comparators is made.
+func (m *measures) moments(rows []int32, weights, centre []float64) ([]float64, dense.Sym) {
+	p := len(m.columns)
+	width := dense.Width(p)
+	sum := dense.Sum(len(rows), width+p, func(sum []float64, lo, hi int) {
+		g, data := dense.NewProducts(p), make([]float64, dense.BlockRows*p)
+		for ; lo < hi; lo += dense.BlockRows {
+			x := dense.Matrix{N: min(dense.BlockRows, hi-lo), P: p}
+			x.Data = data[:x.N*p]
+			for k := range x.N {
+				m.centre(x.Row(k), rows[lo+k], centre)
+			}
+			w := weights[lo : lo+x.N]
+			g.Add(sum, x, w)
+			dense.AddCross(sum[width:], x, w)
+		}
+	})
+	return sum[width:], dense.Unpack(sum, p)
 }
 
 // trace is what rounding leaves of figures that are equal, in standard

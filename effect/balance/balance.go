@@ -143,6 +143,9 @@ type side struct {
 // fold makes a side of cases; classes numbers their joint classes anew.
 func fold(frame *effect.Frame, rows []int32, cl *effect.Classifier, classes map[int]int32) *side {
 	s := &side{rows: rows, of: make([]int32, len(rows))}
+	if n := len(rows); !frame.Folded {
+		s.first, s.frame, s.class, s.count = make([]int32, 0, n), make([]int32, 0, n), make([]int32, 0, n), make([]float64, 0, n)
+	}
 	var index [][]int32 // by class and row of the frame: the pattern, plus 1
 	last, class := -1, int32(0)
 	for k, i := range rows {

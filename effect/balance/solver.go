@@ -43,6 +43,7 @@ type solver struct {
 	kept    []int
 	steps   int
 	reduced bool
+	room    *room // kept from one Hessian to the next
 }
 
 func newSolver(p Problem) (*solver, error) {
@@ -352,6 +353,19 @@ func (s *solver) norm(columns []int) (worst float64) {
 	return worst
 }
 
+// room is where a Hessian is worked out: a block of standardised rows, their
+// weights, and their products.
+type room struct {
+	z        Matrix
+	w        []float64
+	products *dense.Products
+}
+
+func newRoom(width int) *room {
+	const n = dense.BlockRows
+	return &room{Matrix{N: n, P: width, Data: make([]float64, n*width)}, make([]float64, n), dense.NewProducts(width)}
+}
+
 // hessian is that of the dual over the columns, in their standard deviations: the
 // weighted covariance within the classes, from every stride-th comparator.
 func (s *solver) hessian(columns []int, stride int) dense.Sym {
@@ -361,17 +375,22 @@ func (s *solver) hessian(columns []int, stride int) dense.Sym {
 		width := len(columns)
 		products := dense.Width(width)
 		sum := dense.Sum(m, products+1, func(sum []float64, a, b int) {
-			g := dense.NewProducts(sum, width)
-			z, w := make([]float64, dense.BlockRows*width), make([]float64, dense.BlockRows)
+			r := s.room
+			if r == nil || r.z.P != width || b-a < m {
+				r = newRoom(width)
+			}
+			if b-a == m {
+				s.room = r // nobody else is at it
+			}
 			for ; a < b; a += dense.BlockRows {
-				block := Matrix{N: min(dense.BlockRows, b-a), P: width, Data: z}
+				block := r.z.Rows(0, min(dense.BlockRows, b-a))
 				for i := range block.N {
 					at := lo + (a+i)*stride
-					w[i] = s.e[at]
-					sum[products] += w[i]
+					r.w[i] = s.e[at]
+					sum[products] += r.w[i]
 					s.standard(block.Row(i), c, s.rows[at], columns)
 				}
-				g.Add(block, w)
+				r.products.Add(sum, block, r.w)
 			}
 		})
 		for j, row := range dense.Unpack(sum, width) {

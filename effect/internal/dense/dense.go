@@ -135,11 +135,11 @@ const (
 // nil stands for ones. With n = 0 it is zeros.
 func Gram(x Matrix, w []float64) Sym {
 	sum := Sum(x.N, Width(x.P), func(sum []float64, lo, hi int) {
-		g, part := NewProducts(sum, x.P), w
+		part := w
 		if w != nil {
 			part = w[lo:hi]
 		}
-		g.Add(x.Rows(lo, hi), part)
+		NewProducts(x.P).Add(sum, x.Rows(lo, hi), part)
 	})
 	return Unpack(sum, x.P)
 }
@@ -148,11 +148,11 @@ func Gram(x Matrix, w []float64) Sym {
 // rows are worked out on the way.
 //
 // Blocks of rows are first laid out in panels of three columns, so that nine
-// sums at a time stay in registers while they run down a block. What the rows are
-// given in does not change the bytes of the sum.
+// sums at a time stay in registers while they run down a block. Whether the rows
+// come at once or in blocks does not change the bytes of the sum.
 type Products struct {
-	sum, plain []float64
-	weighted   [tile * BlockRows]float64
+	plain    []float64
+	weighted [tile * BlockRows]float64
 }
 
 // Width is how many sums the products of p columns need.
@@ -161,13 +161,13 @@ func Width(p int) int {
 	return panels * (panels + 1) / 2 * tile * tile
 }
 
-// NewProducts adds the products of p columns to the first Width(p) values of sum.
-func NewProducts(sum []float64, p int) *Products {
-	return &Products{sum: sum[:Width(p)], plain: make([]float64, (p+tile-1)/tile*tile*BlockRows)}
+// NewProducts makes room to work out the products of p columns.
+func NewProducts(p int) *Products {
+	return &Products{plain: make([]float64, (p+tile-1)/tile*tile*BlockRows)}
 }
 
-// Add adds X'WX of some rows; nil weights are ones.
-func (g *Products) Add(x Matrix, w []float64) {
+// Add adds X'WX to the first Width(x.P) values of sum; nil weights are ones.
+func (g *Products) Add(sum []float64, x Matrix, w []float64) {
 	panels := (x.P + tile - 1) / tile
 	for lo := 0; lo < x.N; lo += BlockRows {
 		rows := min(BlockRows, x.N-lo)
@@ -184,10 +184,10 @@ func (g *Products) Add(x Matrix, w []float64) {
 				}
 			}
 			for k := range j {
-				kernel((*[tile * tile]float64)(g.sum[at:]), left, g.plain[k*tile*rows:(k+1)*tile*rows])
+				kernel((*[tile * tile]float64)(sum[at:]), left, g.plain[k*tile*rows:(k+1)*tile*rows])
 				at += tile * tile
 			}
-			diagonal((*[tile * tile]float64)(g.sum[at:]), left, right)
+			diagonal((*[tile * tile]float64)(sum[at:]), left, right)
 			at += tile * tile
 		}
 	}
