@@ -21,7 +21,7 @@ import (
 
 // accepting is a job whose terms pay only after an acceptance.
 func accepting(t *testing.T, change ...string) *jobeffekt.Config {
-	return job(t, append(change, "accept_not_applicable: [peers]", "accept_not_applicable: [peers]\n          acceptance: {role: controller}")...)
+	return job(t, append(change, "multiplicity: holm", "multiplicity: holm\n          acceptance: {role: controller}")...)
 }
 
 // blindedRun does a job blinded, into a folder of its own.
@@ -89,7 +89,7 @@ func TestBlindedRun(t *testing.T) {
 	for i, g := range r.Gates {
 		was := open.Settlement.Gate[i]
 		assert.Equal(t, was.Line, g.Line)
-		if g.Diagnostic == bonus.GateAcceptance {
+		if g.Diagnostic == bonus.GateAcceptance || g.Diagnostic == bonus.GateHolm {
 			assert.Equal(t, bonus.NotEvaluated, g.State)
 			continue
 		}
@@ -169,7 +169,7 @@ func TestAcceptance(t *testing.T) {
 			}
 		}
 		for _, g := range r.Settlement.Gate {
-			if g.Diagnostic == bonus.GateAcceptance {
+			if g.Diagnostic == bonus.GateAcceptance || g.Diagnostic == bonus.GateHolm {
 				reason = g.Reason
 			}
 		}

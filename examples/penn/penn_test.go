@@ -458,8 +458,9 @@ func TestNothingIsPaidBeforeAnythingIsKnown(t *testing.T) {
 		paid += l.Amount
 	}
 	assert.Zero(t, paid)
-	require.Len(t, r.Settlement.Warnings, 1)
-	assert.Equal(t, bonus.WarnNothingObserved, r.Settlement.Warnings[0].Code)
+	require.Len(t, r.Settlement.Warnings, 2)
+	assert.Equal(t, bonus.WarnNotSettlementDate, r.Settlement.Warnings[0].Code)
+	assert.Equal(t, bonus.WarnNothingObserved, r.Settlement.Warnings[1].Code)
 	assert.Contains(t, r.Summary(), "No outcome can be told yet")
 }
 
