@@ -43,25 +43,60 @@ func (e *Expectation) certify(c *Comparison, uses []string) {
 	e.balance = c.measures(uses).balance(in, e.Out, weights)
 }
 
-// measures are the covariates of a match group laid out as columns of numbers, by
-// which cells and their comparators are held against each other. They are made
-// once for a group, apart from the frames that methods use.
+// measures are the covariates of a match group as columns of numbers, by which
+// cells and their comparators are held against each other. They are made once for
+// a group, apart from the frames that methods use, and worked out anew where they
+// are read: no copy of the cases is kept.
 type measures struct {
 	columns []measure
-	gaps    []int   // columns of numbers that some case misses
-	row     []int32 // by case: its row, -1 outside
-	values  []float64
 }
 
 // measure is one column: a number (in standard deviations of the group from its
 // mean, 0 where missing) or an indicator.
 type measure struct {
 	name      string
-	covariate int // columns of one covariate have no products with each other
-	missing   int // for a number: the column that indicates that it is missing, -1 where it never is
-	indicator bool
+	covariate int  // columns of one covariate have no products with each other
+	gaps      bool // a number that some case misses
 	main      bool // takes part in products
-	at        func(i int32) float64
+	kind      measureKind
+	cov       *Covariate
+	code      int32   // of the name that is indicated
+	mean      float64 // of the number in the group
+	scale     float64
+}
+
+type measureKind int
+
+const (
+	measureNumber  measureKind = iota
+	measureName                // indicates one name
+	measureMissing             // indicates that the number is missing
+	measureZero                // indicates that it is 0
+)
+
+// at is the column's value of case i.
+func (c *measure) at(i int32) float64 {
+	switch c.kind {
+	case measureName:
+		return indicator(c.cov.Factor.Codes[i] == c.code)
+	case measureMissing:
+		return indicator(math.IsNaN(c.cov.Number[i]))
+	case measureZero:
+		return indicator(c.cov.Number[i] == 0)
+	}
+	if x := c.cov.Number[i]; !math.IsNaN(x) {
+		return (x - c.mean) / c.scale
+	}
+	return 0
+}
+
+// centred is the same less the centre. A missing number stays at 0, as if it were
+// at the centre.
+func (c *measure) centred(i int32, centre float64) float64 {
+	if c.gaps && math.IsNaN(c.cov.Number[i]) {
+		return 0
+	}
+	return c.at(i) - centre
 }
 
 // measures returns the columns of the covariates for the comparison's cases.
@@ -73,36 +108,23 @@ func (c *Comparison) measures(covariates []string) *measures {
 }
 
 func newMeasures(cases *Cases, rows []int32, covariates []string) *measures {
-	m := &measures{row: slices.Repeat([]int32{-1}, cases.Len())}
-	for k, i := range rows {
-		m.row[i] = int32(k)
-	}
+	m := &measures{}
 	for id, name := range covariates {
 		if cov, ok := cases.Covariate(name); ok {
 			m.add(cov, id, rows)
-		}
-	}
-	m.values = make([]float64, 0, len(rows)*len(m.columns))
-	for _, i := range rows {
-		for _, c := range m.columns {
-			m.values = append(m.values, c.at(i))
 		}
 	}
 	return m
 }
 
 func (m *measures) add(cov *Covariate, id int, rows []int32) {
-	indicator := func(name string, main bool, test func(int32) bool) bool {
-		if !slices.ContainsFunc(rows, test) {
-			return false
+	indicate := func(c measure) bool {
+		c.covariate, c.cov = id, cov
+		some := slices.ContainsFunc(rows, func(i int32) bool { return c.at(i) == 1 })
+		if some {
+			m.columns = append(m.columns, c)
 		}
-		m.columns = append(m.columns, measure{name, id, -1, true, main, func(i int32) float64 {
-			if test(i) {
-				return 1
-			}
-			return 0
-		}})
-		return true
+		return some
 	}
 	x := cov.Number
 	if x == nil {
@@ -111,7 +133,7 @@ func (m *measures) add(cov *Covariate, id int, rows []int32) {
 			if code >= 0 {
 				name = cov.Name + "=" + cov.Factor.Levels[code]
 			}
-			indicator(name, true, func(i int32) bool { return cov.Factor.Codes[i] == code })
+			indicate(measure{name: name, kind: measureName, code: code, main: true})
 		}
 		return
 	}
@@ -132,18 +154,9 @@ func (m *measures) add(cov *Covariate, id int, rows []int32) {
 	if scale == 0 {
 		scale = 1
 	}
-	missing := -1
-	if indicator(cov.Name+"=missing", true, func(i int32) bool { return math.IsNaN(x[i]) }) {
-		missing = len(m.columns) - 1
-		m.gaps = append(m.gaps, len(m.columns))
-	}
-	m.columns = append(m.columns, measure{cov.Name, id, missing, false, true, func(i int32) float64 {
-		if math.IsNaN(x[i]) {
-			return 0
-		}
-		return (x[i] - mean) / scale
-	}})
-	indicator(cov.Name+"=0", false, func(i int32) bool { return x[i] == 0 })
+	gaps := indicate(measure{name: cov.Name + "=missing", kind: measureMissing, main: true})
+	m.columns = append(m.columns, measure{name: cov.Name, covariate: id, gaps: gaps, main: true, kind: measureNumber, cov: cov, mean: mean, scale: scale})
+	indicate(measure{name: cov.Name + "=0", kind: measureZero})
 }
 
 // balance holds a cell against weighted comparators, in every column and in the
@@ -158,24 +171,23 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 		return imbalance{nan, nan, "", nan}
 	}
 	n := float64(len(in))
-	centre, known := make([]float64, p), slices.Repeat([]float64{n}, p)
-	for _, i := range in {
-		row := m.of(i)
-		for k, c := range m.columns {
-			centre[k] += row[k]
-			if c.missing >= 0 {
-				known[k] -= row[c.missing]
+	centre := make([]float64, p)
+	for k := range m.columns {
+		c, known := &m.columns[k], n
+		for _, i := range in {
+			centre[k] += c.at(i)
+			if c.gaps && math.IsNaN(c.cov.Number[i]) {
+				known--
 			}
 		}
-	}
-	for k := range centre {
-		centre[k] /= max(known[k], 1)
+		centre[k] /= max(known, 1)
 	}
 	uniform := slices.Repeat([]float64{1 / n}, len(in))
 	meanIn, productIn := m.moments(in, uniform, centre)
 	meanOut, productOut := m.moments(out, weights, centre)
 	// squareIn is the mean of the squared product in the cell.
-	inside := m.centred(in, centre)
+	inside := dense.Matrix{N: len(in), P: p, Data: make([]float64, len(in)*p)}
+	m.lay(inside, in, centre)
 	squareIn := func(j, k int) (sum float64) {
 		for i := range inside.N {
 			x := inside.Data[i*p+j] * inside.Data[i*p+k]
@@ -184,10 +196,9 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 		return sum
 	}
 	varOut := func(j, k int) (sum float64) {
-		mean, row := productOut[j][k], make([]float64, p)
-		for i, w := range weights {
-			m.centre(row, out[i], centre)
-			x := row[j]*row[k] - mean
+		a, b, mean := &m.columns[j], &m.columns[k], productOut[j][k]
+		for n, w := range weights {
+			x := a.centred(out[n], centre[j])*b.centred(out[n], centre[k]) - mean
 			sum += w * x * x
 		}
 		return sum
@@ -203,7 +214,7 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 	unbiased := n / max(n-1, 1)
 	for j, a := range m.columns {
 		inVar, outVar := productIn[j][j]-meanIn[j]*meanIn[j], productOut[j][j]-meanOut[j]*meanOut[j]
-		if !a.indicator {
+		if a.kind == measureNumber {
 			inVar *= unbiased
 			r.varianceRatio = max(r.varianceRatio, ratio(inVar, outVar))
 		}
@@ -215,7 +226,7 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 		r.means = max(r.means, smd)
 		for k := j; k < p; k++ {
 			z := &m.columns[k]
-			if !z.main || k == j && a.indicator || k != j && z.covariate == a.covariate {
+			if !z.main || k == j && a.kind != measureNumber || k != j && z.covariate == a.covariate {
 				continue
 			}
 			mean := productIn[j][k]
@@ -230,34 +241,29 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 	return r
 }
 
-// of is the row of a case; it shares memory.
-func (m *measures) of(i int32) []float64 {
-	at, p := int(m.row[i]), len(m.columns)
-	return m.values[at*p : (at+1)*p]
+// lay writes the rows of cases less the centre to x.
+func (m *measures) lay(x dense.Matrix, rows []int32, centre []float64) {
+	for k := range m.columns {
+		m.columns[k].lay(x.Data[k:], x.P, rows, centre[k])
+	}
 }
 
-// centre writes the row of a case less the centre. A missing number stays at 0,
-// as if it were at the centre.
-func (m *measures) centre(to []float64, i int32, centre []float64) {
-	row := m.of(i)
-	for k, v := range row {
-		to[k] = v - centre[k]
-	}
-	for _, k := range m.gaps {
-		if row[m.columns[k].missing] == 1 {
-			to[k] = 0
+// lay writes the centred values of cases to every step-th place.
+func (c *measure) lay(to []float64, step int, rows []int32, centre float64) {
+	if c.kind == measureName {
+		codes, with, without := c.cov.Factor.Codes, 1-centre, 0-centre
+		for n, i := range rows {
+			v := without
+			if codes[i] == c.code {
+				v = with
+			}
+			to[n*step] = v
 		}
+		return
 	}
-}
-
-// centred are the rows of cases less the centre.
-func (m *measures) centred(rows []int32, centre []float64) dense.Matrix {
-	p := len(m.columns)
-	x := dense.Matrix{N: len(rows), P: p, Data: make([]float64, len(rows)*p)}
-	for k, i := range rows {
-		m.centre(x.Row(k), i, centre)
+	for n, i := range rows {
+		to[n*step] = c.centred(i, centre)
 	}
-	return x
 }
 
 // moments are the weighted sums of the centred columns and of their products. The
@@ -270,9 +276,7 @@ func (m *measures) moments(rows []int32, weights, centre []float64) ([]float64, 
 		for ; lo < hi; lo += dense.BlockRows {
 			x := dense.Matrix{N: min(dense.BlockRows, hi-lo), P: p}
 			x.Data = data[:x.N*p]
-			for k := range x.N {
-				m.centre(x.Row(k), rows[lo+k], centre)
-			}
+			m.lay(x, rows[lo:lo+x.N], centre)
 			w := weights[lo : lo+x.N]
 			g.Add(sum, x, w)
 			dense.AddCross(sum[width:], x, w)
@@ -289,13 +293,13 @@ const trace = 1e-9
 // or, where that is 0, of the comparators.
 func standardised(difference, inVar float64, outVar func() float64) float64 {
 	difference = math.Abs(difference)
+	if difference <= trace {
+		return 0
+	}
 	if inVar <= trace*trace {
 		inVar = outVar()
 	}
-	switch {
-	case difference <= trace:
-		return 0
-	case inVar > trace*trace:
+	if inVar > trace*trace {
 		return difference / math.Sqrt(inVar)
 	}
 	return math.Inf(1)

@@ -343,9 +343,17 @@ func (m Method) answer(c *effect.Comparison, cell, out *side, w *Weights) (effec
 	if !ok {
 		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "the weights rest on so few comparators that some coefficient of the outcome model cannot be told", Cure: "use fewer covariates or coarser classes, or declare more peers"}
 	}
+	// Where each pattern is one case, what was worked out by pattern is closed up in
+	// place: a case never comes after its pattern.
+	byCase := func(byPattern []float64) []float64 {
+		if len(out.first) == len(out.rows) {
+			return byPattern[:len(less.Out)]
+		}
+		return make([]float64, len(less.Out))
+	}
 	l := effect.Linear{
-		Weights: make([]float64, len(less.Out)), Leverage: make([]float64, len(less.Out)),
-		FittedOut: make([]float64, len(less.Out)), FittedIn: make([]float64, len(less.In)),
+		Weights: byCase(w.Weights), Leverage: byCase(fit.leverage), FittedOut: byCase(fit.fitted),
+		FittedIn: make([]float64, len(less.In)),
 	}
 	for k := range less.Out {
 		at := of[k]
