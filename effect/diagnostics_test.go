@@ -348,8 +348,10 @@ func TestStandardisedDifferencesOfLalonde(t *testing.T) {
 		black[i] = map[bool]string{true: "black", false: "other"}[r == "black"]
 	}
 	obs.Cases.Covariates = []effect.Covariate{
-		{Name: "age", Number: numbers["age"]}, {Name: "re74", Number: numbers["re74"]},
-		{Name: "married", Factor: effect.NewFactor(married)}, {Name: "black", Factor: effect.NewFactor(black)},
+		{Name: "age", Number: numbers["age"]},
+		{Name: "re74", Number: numbers["re74"]},
+		{Name: "married", Factor: effect.NewFactor(married)},
+		{Name: "black", Factor: effect.NewFactor(black)},
 	}
 	for name, want := range map[string]float64{"age": 0.309445261998, "black": 1.76154188982, "married": 0.826309272341, "re74": 0.721083809072} {
 		estimates, err := effect.Estimates(context.Background(), obs, effect.DefaultDesign(), []effect.Method{plainly{name}})
