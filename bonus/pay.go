@@ -1,16 +1,14 @@
 package bonus
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"math/big"
-	"slices"
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/interval"
-	"gonum.org/v1/gonum/mathext"
+	"github.com/jobeffekt/jobeffekt/effect/profile"
 )
 
 // effectLine is a line of an effect that waits to be paid: Holm judges all cells
@@ -38,29 +36,24 @@ func (s *settler) payEffects() {
 
 // holm adjusts the p of every rated figure behind the lines for all of them.
 func (s *settler) holm() map[figureKey]float64 {
-	p := map[figureKey]float64{}
+	out := map[figureKey]float64{}
+	var keys []figureKey
+	var p []float64
 	for _, x := range s.effects {
 		r := x.row
-		if r.Refusal == "" && r.Verdict != effect.NotRated && r.SE > 0 && r.DF > 0 && !math.IsNaN(r.Difference) {
-			p[x.key] = min(1, 2*tail(math.Abs(r.Difference)/r.SE, r.DF))
+		if _, twice := out[x.key]; twice || r.Refusal != "" || r.Verdict == effect.NotRated || !(r.SE > 0) || !(r.DF > 0) || math.IsNaN(r.Difference) {
+			continue
+		}
+		out[x.key] = math.NaN()
+		keys, p = append(keys, x.key), append(p, interval.TwoSided(r.Difference/r.SE, r.DF))
+	}
+	adjusted, err := profile.Holm(p)
+	for i, key := range keys {
+		if err == nil { // a p outside 0 to 1 would be a fault of TwoSided: nothing passes then
+			out[key] = effect.Round(adjusted[i])
 		}
 	}
-	type cell struct {
-		key figureKey
-		p   float64
-	}
-	var family []cell
-	for key, x := range p {
-		family = append(family, cell{key, x})
-	}
-	// Cells of equal p get equal adjusted p, whatever their order.
-	slices.SortFunc(family, func(a, b cell) int { return cmp.Compare(a.p, b.p) })
-	highest := 0.0
-	for i, c := range family {
-		highest = max(highest, min(1, float64(len(family)-i)*c.p))
-		p[c.key] = effect.Round(highest)
-	}
-	return p
+	return out
 }
 
 // pay judges a figure and gives the line its quantity.
@@ -252,16 +245,12 @@ func (clause *Clause) checkProbability(c *checker, path string) {
 // normal: they then differ by less than a part in ten million.
 const manyDF = 1e7
 
-// tail is P(T >= x) for Student's t with v degrees of freedom, worked out as a
-// tail, never as 1 - CDF.
+// tail is P(T >= x) for Student's t with v degrees of freedom.
 func tail(x, v float64) float64 {
 	if x < 0 {
 		return 1 - tail(-x, v)
 	}
-	if v >= manyDF {
-		return math.Erfc(x/math.Sqrt2) / 2
-	}
-	return mathext.RegIncBeta(v/2, 0.5, v/(v+x*x)) / 2
+	return interval.TwoSided(x, v) / 2
 }
 
 // density is that of Student's t.

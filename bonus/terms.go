@@ -122,6 +122,7 @@ type Known struct {
 	Describe  []string               // methods for description, on which nothing is paid
 	Peers     bool                   // whether there are peer municipalities
 	ByPackage bool                   // whether packages are estimated one by one
+	Placebo   bool                   // whether the time before referral is compared
 }
 
 // Check says, before anything is computed, which of the figures that the terms
@@ -143,6 +144,9 @@ func (t *Terms) Check(k Known) error {
 		}
 		if effect.Part(m.Part) == effect.Total && !k.Peers {
 			faults.Add(t.doc, path+".part", FaultFigure, "clause %s pays on the total difference, which needs peer municipalities", clause.ID)
+		}
+		if _, asked := clause.Gate.Require[Diagnostic(effect.DiagPlacebo)]; asked && !k.Placebo {
+			faults.Add(t.doc, fmt.Sprintf("versions[%d].clauses[%d].gate", v, c), FaultFigure, "clause %s requires the diagnostic placebo, which nobody measures: let history.placebo in the run file be 26", clause.ID)
 		}
 		if t.packagesDiffer(clause) && !k.ByPackage {
 			faults.Add(t.doc, path, FaultInseparable, "clause %s treats packages differently, so its effect must be estimated by package: set compare.by_package in the run file", clause.ID)

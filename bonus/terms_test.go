@@ -42,6 +42,11 @@ func TestCheck(t *testing.T) {
 	descriptive.Methods, descriptive.Describe = []string{"strata"}, []string{"regression"}
 	require.ErrorContains(t, terms.Check(descriptive), `clause effect pays on the method "regression", which is for description only`)
 
+	asking := readTerms(t, gateOfTerms, standardGate+"}")
+	require.ErrorContains(t, asking.Check(known), "clause effect requires the diagnostic placebo, which nobody measures")
+	known.Placebo = true
+	require.NoError(t, asking.Check(known))
+
 	known.Outcomes["sustained_13w"] = effect.UnitDays
 	require.ErrorContains(t, terms.Check(known), "is measured in days and is not reached")
 

@@ -43,24 +43,60 @@ func (e *Expectation) certify(c *Comparison, uses []string) {
 	e.balance = c.measures(uses).balance(in, e.Out, weights)
 }
 
-// measures are the covariates of a match group laid out as columns of numbers, by
-// which cells and their comparators are held against each other. They are made
-// once for a group, apart from the frames that methods use.
+// measures are the covariates of a match group as columns of numbers, by which
+// cells and their comparators are held against each other. They are made once for
+// a group, apart from the frames that methods use, and worked out anew where they
+// are read: no copy of the cases is kept.
 type measures struct {
 	columns []measure
-	row     []int32 // by case: its row, -1 outside
-	values  []float64
 }
 
 // measure is one column: a number (in standard deviations of the group from its
 // mean, 0 where missing) or an indicator.
 type measure struct {
 	name      string
-	covariate int // columns of one covariate have no products with each other
-	missing   int // for a number: the column that indicates that it is missing, -1 where it never is
-	indicator bool
+	covariate int  // columns of one covariate have no products with each other
+	gaps      bool // a number that some case misses
 	main      bool // takes part in products
-	at        func(i int32) float64
+	kind      measureKind
+	cov       *Covariate
+	code      int32   // of the name that is indicated
+	mean      float64 // of the number in the group
+	scale     float64
+}
+
+type measureKind int
+
+const (
+	measureNumber  measureKind = iota
+	measureName                // indicates one name
+	measureMissing             // indicates that the number is missing
+	measureZero                // indicates that it is 0
+)
+
+// at is the column's value of case i.
+func (c *measure) at(i int32) float64 {
+	switch c.kind {
+	case measureName:
+		return indicator(c.cov.Factor.Codes[i] == c.code)
+	case measureMissing:
+		return indicator(math.IsNaN(c.cov.Number[i]))
+	case measureZero:
+		return indicator(c.cov.Number[i] == 0)
+	}
+	if x := c.cov.Number[i]; !math.IsNaN(x) {
+		return (x - c.mean) / c.scale
+	}
+	return 0
+}
+
+// centred is the same less the centre. A missing number stays at 0, as if it were
+// at the centre.
+func (c *measure) centred(i int32, centre float64) float64 {
+	if c.gaps && math.IsNaN(c.cov.Number[i]) {
+		return 0
+	}
+	return c.at(i) - centre
 }
 
 // measures returns the columns of the covariates for the comparison's cases.
@@ -72,36 +108,23 @@ func (c *Comparison) measures(covariates []string) *measures {
 }
 
 func newMeasures(cases *Cases, rows []int32, covariates []string) *measures {
-	m := &measures{row: slices.Repeat([]int32{-1}, cases.Len())}
-	for k, i := range rows {
-		m.row[i] = int32(k)
-	}
+	m := &measures{}
 	for id, name := range covariates {
 		if cov, ok := cases.Covariate(name); ok {
 			m.add(cov, id, rows)
-		}
-	}
-	m.values = make([]float64, 0, len(rows)*len(m.columns))
-	for _, i := range rows {
-		for _, c := range m.columns {
-			m.values = append(m.values, c.at(i))
 		}
 	}
 	return m
 }
 
 func (m *measures) add(cov *Covariate, id int, rows []int32) {
-	indicator := func(name string, main bool, test func(int32) bool) bool {
-		if !slices.ContainsFunc(rows, test) {
-			return false
+	indicate := func(c measure) bool {
+		c.covariate, c.cov = id, cov
+		some := slices.ContainsFunc(rows, func(i int32) bool { return c.at(i) == 1 })
+		if some {
+			m.columns = append(m.columns, c)
 		}
-		m.columns = append(m.columns, measure{name, id, -1, true, main, func(i int32) float64 {
-			if test(i) {
-				return 1
-			}
-			return 0
-		}})
-		return true
+		return some
 	}
 	x := cov.Number
 	if x == nil {
@@ -110,7 +133,7 @@ func (m *measures) add(cov *Covariate, id int, rows []int32) {
 			if code >= 0 {
 				name = cov.Name + "=" + cov.Factor.Levels[code]
 			}
-			indicator(name, true, func(i int32) bool { return cov.Factor.Codes[i] == code })
+			indicate(measure{name: name, kind: measureName, code: code, main: true})
 		}
 		return
 	}
@@ -131,17 +154,9 @@ func (m *measures) add(cov *Covariate, id int, rows []int32) {
 	if scale == 0 {
 		scale = 1
 	}
-	missing := -1
-	if indicator(cov.Name+"=missing", true, func(i int32) bool { return math.IsNaN(x[i]) }) {
-		missing = len(m.columns) - 1
-	}
-	m.columns = append(m.columns, measure{cov.Name, id, missing, false, true, func(i int32) float64 {
-		if math.IsNaN(x[i]) {
-			return 0
-		}
-		return (x[i] - mean) / scale
-	}})
-	indicator(cov.Name+"=0", false, func(i int32) bool { return x[i] == 0 })
+	gaps := indicate(measure{name: cov.Name + "=missing", kind: measureMissing, main: true})
+	m.columns = append(m.columns, measure{name: cov.Name, covariate: id, gaps: gaps, main: true, kind: measureNumber, cov: cov, mean: mean, scale: scale})
+	indicate(measure{name: cov.Name + "=0", kind: measureZero})
 }
 
 // balance holds a cell against weighted comparators, in every column and in the
@@ -156,24 +171,23 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 		return imbalance{nan, nan, "", nan}
 	}
 	n := float64(len(in))
-	centre, known := make([]float64, p), slices.Repeat([]float64{n}, p)
-	for _, i := range in {
-		row := m.of(i)
-		for k, c := range m.columns {
-			centre[k] += row[k]
-			if c.missing >= 0 {
-				known[k] -= row[c.missing]
+	centre := make([]float64, p)
+	for k := range m.columns {
+		c, known := &m.columns[k], n
+		for _, i := range in {
+			centre[k] += c.at(i)
+			if c.gaps && math.IsNaN(c.cov.Number[i]) {
+				known--
 			}
 		}
+		centre[k] /= max(known, 1)
 	}
-	for k := range centre {
-		centre[k] /= max(known[k], 1)
-	}
-	inside, outside := m.centred(in, centre), m.centred(out, centre)
 	uniform := slices.Repeat([]float64{1 / n}, len(in))
-	meanIn, meanOut := dense.Cross(inside, uniform), dense.Cross(outside, weights)
-	productIn, productOut := dense.Gram(inside, uniform), dense.Gram(outside, weights)
+	meanIn, productIn := m.moments(in, uniform, centre)
+	meanOut, productOut := m.moments(out, weights, centre)
 	// squareIn is the mean of the squared product in the cell.
+	inside := dense.Matrix{N: len(in), P: p, Data: make([]float64, len(in)*p)}
+	m.lay(inside, in, centre)
 	squareIn := func(j, k int) (sum float64) {
 		for i := range inside.N {
 			x := inside.Data[i*p+j] * inside.Data[i*p+k]
@@ -182,9 +196,9 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 		return sum
 	}
 	varOut := func(j, k int) (sum float64) {
-		mean := productOut[j][k]
-		for i, w := range weights {
-			x := outside.Data[i*p+j]*outside.Data[i*p+k] - mean
+		a, b, mean := &m.columns[j], &m.columns[k], productOut[j][k]
+		for n, w := range weights {
+			x := a.centred(out[n], centre[j])*b.centred(out[n], centre[k]) - mean
 			sum += w * x * x
 		}
 		return sum
@@ -200,7 +214,7 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 	unbiased := n / max(n-1, 1)
 	for j, a := range m.columns {
 		inVar, outVar := productIn[j][j]-meanIn[j]*meanIn[j], productOut[j][j]-meanOut[j]*meanOut[j]
-		if !a.indicator {
+		if a.kind == measureNumber {
 			inVar *= unbiased
 			r.varianceRatio = max(r.varianceRatio, ratio(inVar, outVar))
 		}
@@ -212,7 +226,7 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 		r.means = max(r.means, smd)
 		for k := j; k < p; k++ {
 			z := &m.columns[k]
-			if !z.main || k == j && a.indicator || k != j && z.covariate == a.covariate {
+			if !z.main || k == j && a.kind != measureNumber || k != j && z.covariate == a.covariate {
 				continue
 			}
 			mean := productIn[j][k]
@@ -227,28 +241,48 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 	return r
 }
 
-// of is the row of a case; it shares memory.
-func (m *measures) of(i int32) []float64 {
-	at, p := int(m.row[i]), len(m.columns)
-	return m.values[at*p : (at+1)*p]
+// lay writes the rows of cases less the centre to x.
+func (m *measures) lay(x dense.Matrix, rows []int32, centre []float64) {
+	for k := range m.columns {
+		m.columns[k].lay(x.Data[k:], x.P, rows, centre[k])
+	}
 }
 
-// centred are the rows of cases less the centre. A missing number stays at 0, as
-// if it were at the centre.
-func (m *measures) centred(rows []int32, centre []float64) dense.Matrix {
-	p := len(m.columns)
-	x := dense.Matrix{N: len(rows), P: p, Data: make([]float64, 0, len(rows)*p)}
-	for _, i := range rows {
-		row := m.of(i)
-		for k, c := range m.columns {
-			v := row[k] - centre[k]
-			if c.missing >= 0 && row[c.missing] == 1 {
-				v = 0
+// lay writes the centred values of cases to every step-th place.
+func (c *measure) lay(to []float64, step int, rows []int32, centre float64) {
+	if c.kind == measureName {
+		codes, with, without := c.cov.Factor.Codes, 1-centre, 0-centre
+		for n, i := range rows {
+			v := without
+			if codes[i] == c.code {
+				v = with
 			}
-			x.Data = append(x.Data, v)
+			to[n*step] = v
 		}
+		return
 	}
-	return x
+	for n, i := range rows {
+		to[n*step] = c.centred(i, centre)
+	}
+}
+
+// moments are the weighted sums of the centred columns and of their products. The
+// rows are centred in blocks, so that no copy of all comparators is made.
+func (m *measures) moments(rows []int32, weights, centre []float64) ([]float64, dense.Sym) {
+	p := len(m.columns)
+	width := dense.Width(p)
+	sum := dense.Sum(len(rows), width+p, func(sum []float64, lo, hi int) {
+		g, data := dense.NewProducts(p), make([]float64, dense.BlockRows*p)
+		for ; lo < hi; lo += dense.BlockRows {
+			x := dense.Matrix{N: min(dense.BlockRows, hi-lo), P: p}
+			x.Data = data[:x.N*p]
+			m.lay(x, rows[lo:lo+x.N], centre)
+			w := weights[lo : lo+x.N]
+			g.Add(sum, x, w)
+			dense.AddCross(sum[width:], x, w)
+		}
+	})
+	return sum[width:], dense.Unpack(sum, p)
 }
 
 // trace is what rounding leaves of figures that are equal, in standard
@@ -259,13 +293,13 @@ const trace = 1e-9
 // or, where that is 0, of the comparators.
 func standardised(difference, inVar float64, outVar func() float64) float64 {
 	difference = math.Abs(difference)
+	if difference <= trace {
+		return 0
+	}
 	if inVar <= trace*trace {
 		inVar = outVar()
 	}
-	switch {
-	case difference <= trace:
-		return 0
-	case inVar > trace*trace:
+	if inVar > trace*trace {
 		return difference / math.Sqrt(inVar)
 	}
 	return math.Inf(1)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"runtime"
 	"slices"
 	"strings"
@@ -261,6 +262,11 @@ func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators)
 			}
 		}
 	}
+	most := 0
+	for _, m := range where {
+		most += len(s.members[g][m])
+	}
+	c.Out = make([]int32, 0, most)
 	for _, m := range where {
 		from := len(c.Out)
 		for _, i := range s.members[g][m] {
@@ -280,8 +286,25 @@ func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators)
 			c.Strata = append(c.Strata, s.strata[strataKey(cell.MatchScheme, cell.MatchGroup, m)]...)
 		}
 	}
-	slices.Sort(c.Out)
+	ascend(c.Out, cases.Len())
 	return c
+}
+
+// ascend sorts rows under n of which none occurs twice, by ticking them off.
+func ascend(rows []int32, n int) {
+	if slices.IsSorted(rows) {
+		return
+	}
+	ticked := make([]uint64, (n+63)/64)
+	for _, i := range rows {
+		ticked[i/64] |= 1 << (i % 64)
+	}
+	rows = rows[:0]
+	for k, word := range ticked {
+		for ; word != 0; word &= word - 1 {
+			rows = append(rows, int32(64*k+bits.TrailingZeros64(word)))
+		}
+	}
 }
 
 // sameMonths keeps the rows referred in a month in which one of the cell's was.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -292,4 +295,74 @@ func TestAttritionByCause(t *testing.T) {
 	got := diagnostics[effect.Total]
 	assert.InEpsilon(t, 2.0/49, got[effect.DiagLeft].Value, 1e-8, "of 49 windows that ended")
 	assert.InEpsilon(t, 1.0/50, got[effect.DiagNoClock].Value, 1e-8, "of 50 in the cohort")
+}
+
+// plainly weighs all comparators alike and adjusts for one covariate.
+type plainly struct{ covariate string }
+
+func (plainly) Name() string     { return "plainly" }
+func (p plainly) Uses() []string { return []string{p.covariate} }
+
+func (plainly) Expect(_ context.Context, c *effect.Comparison) (effect.Expectation, error) {
+	l := effect.Linear{FittedIn: make([]float64, len(c.In)), FittedOut: make([]float64, len(c.Out))}
+	for range c.Out {
+		l.Weights = append(l.Weights, 1/float64(len(c.Out)))
+	}
+	return c.Linear(l), nil
+}
+
+// Standardised differences of the training programme's participants from its
+// comparison group before any adjustment: R's MatchIt 4.5.1, summary(matchit(treat ~
+// ..., method = NULL)), standard deviation of the participants.
+func TestStandardisedDifferencesOfLalonde(t *testing.T) {
+	text, err := os.ReadFile("../testdata/reference/lalonde_614.csv")
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	at := map[string]int{}
+	for k, name := range strings.Split(lines[0], ",") {
+		at[strings.Trim(name, `"`)] = k
+	}
+	var rows []city
+	numbers, race := map[string][]float64{}, []string{}
+	for i, line := range lines[1:] {
+		fields := strings.Split(line, ",")
+		provider := "p"
+		if fields[at["treat"]] == "0" {
+			provider = "q"
+		}
+		rows = append(rows, city{"H", provider, int32(i), float64(i % 2)})
+		for _, name := range []string{"age", "re74", "married"} {
+			v, err := strconv.ParseFloat(fields[at[name]], 64)
+			require.NoError(t, err)
+			numbers[name] = append(numbers[name], v)
+		}
+		race = append(race, strings.Trim(fields[at["race"]], `"`))
+	}
+	obs := observations(rows)
+	married := make([]string, len(rows))
+	for i, v := range numbers["married"] {
+		married[i] = []string{"no", "yes"}[int(v)]
+	}
+	black := make([]string, len(rows))
+	for i, r := range race {
+		black[i] = map[bool]string{true: "black", false: "other"}[r == "black"]
+	}
+	obs.Cases.Covariates = []effect.Covariate{
+		{Name: "age", Number: numbers["age"]},
+		{Name: "re74", Number: numbers["re74"]},
+		{Name: "married", Factor: effect.NewFactor(married)},
+		{Name: "black", Factor: effect.NewFactor(black)},
+	}
+	for name, want := range map[string]float64{"age": 0.309445261998, "black": 1.76154188982, "married": 0.826309272341, "re74": 0.721083809072} {
+		estimates, err := effect.Estimates(context.Background(), obs, effect.DefaultDesign(), []effect.Method{plainly{name}})
+		require.NoError(t, err)
+		found := false
+		for _, e := range estimates {
+			if e.Provider == "p" && e.Comparators == effect.Home && e.Support == effect.SupportOwn {
+				found = true
+				assert.InEpsilon(t, want, e.MeanSMD, 1e-8, name)
+			}
+		}
+		assert.True(t, found)
+	}
 }

@@ -143,6 +143,9 @@ type side struct {
 // fold makes a side of cases; classes numbers their joint classes anew.
 func fold(frame *effect.Frame, rows []int32, cl *effect.Classifier, classes map[int]int32) *side {
 	s := &side{rows: rows, of: make([]int32, len(rows))}
+	if n := len(rows); !frame.Folded {
+		s.first, s.frame, s.class, s.count = make([]int32, 0, n), make([]int32, 0, n), make([]int32, 0, n), make([]float64, 0, n)
+	}
 	var index [][]int32 // by class and row of the frame: the pattern, plus 1
 	last, class := -1, int32(0)
 	for k, i := range rows {
@@ -340,9 +343,17 @@ func (m Method) answer(c *effect.Comparison, cell, out *side, w *Weights) (effec
 	if !ok {
 		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "the weights rest on so few comparators that some coefficient of the outcome model cannot be told", Cure: "use fewer covariates or coarser classes, or declare more peers"}
 	}
+	// Where each pattern is one case, what was worked out by pattern is closed up in
+	// place: a case never comes after its pattern.
+	byCase := func(byPattern []float64) []float64 {
+		if len(out.first) == len(out.rows) {
+			return byPattern[:len(less.Out)]
+		}
+		return make([]float64, len(less.Out))
+	}
 	l := effect.Linear{
-		Weights: make([]float64, len(less.Out)), Leverage: make([]float64, len(less.Out)),
-		FittedOut: make([]float64, len(less.Out)), FittedIn: make([]float64, len(less.In)),
+		Weights: byCase(w.Weights), Leverage: byCase(fit.leverage), FittedOut: byCase(fit.fitted),
+		FittedIn: make([]float64, len(less.In)),
 	}
 	for k := range less.Out {
 		at := of[k]

@@ -43,6 +43,7 @@ type solver struct {
 	kept    []int
 	steps   int
 	reduced bool
+	room    *room // kept from one Hessian to the next
 }
 
 func newSolver(p Problem) (*solver, error) {
@@ -352,6 +353,19 @@ func (s *solver) norm(columns []int) (worst float64) {
 	return worst
 }
 
+// room is where a Hessian is worked out: a block of standardised rows, their
+// weights, and their products.
+type room struct {
+	z        Matrix
+	w        []float64
+	products *dense.Products
+}
+
+func newRoom(width int) *room {
+	const n = dense.BlockRows
+	return &room{Matrix{N: n, P: width, Data: make([]float64, n*width)}, make([]float64, n), dense.NewProducts(width)}
+}
+
 // hessian is that of the dual over the columns, in their standard deviations: the
 // weighted covariance within the classes, from every stride-th comparator.
 func (s *solver) hessian(columns []int, stride int) dense.Sym {
@@ -359,23 +373,29 @@ func (s *solver) hessian(columns []int, stride int) dense.Sym {
 	s.each(func(c, lo, hi int) {
 		m := (hi - lo + stride - 1) / stride
 		width := len(columns)
-		sum := dense.Sum(m, width*width+1, func(sum []float64, a, b int) {
-			z, w := Matrix{N: b - a, P: width, Data: make([]float64, (b-a)*width)}, make([]float64, b-a)
-			for i := range z.N {
-				at := lo + (a+i)*stride
-				w[i] = s.e[at]
-				sum[width*width] += w[i]
-				s.standard(z.Row(i), c, s.rows[at], columns)
+		products := dense.Width(width)
+		sum := dense.Sum(m, products+1, func(sum []float64, a, b int) {
+			r := s.room
+			if r == nil || r.z.P != width || b-a < m {
+				r = newRoom(width)
 			}
-			for j, row := range dense.Gram(z, w) {
-				for k, v := range row {
-					sum[j*width+k] += v
+			if b-a == m {
+				s.room = r // nobody else is at it
+			}
+			for ; a < b; a += dense.BlockRows {
+				block := r.z.Rows(0, min(dense.BlockRows, b-a))
+				for i := range block.N {
+					at := lo + (a+i)*stride
+					r.w[i] = s.e[at]
+					sum[products] += r.w[i]
+					s.standard(block.Row(i), c, s.rows[at], columns)
 				}
+				r.products.Add(sum, block, r.w)
 			}
 		})
-		for j := range out {
-			for k := range out {
-				out[j][k] += s.Share[c] * sum[j*width+k] / sum[width*width]
+		for j, row := range dense.Unpack(sum, width) {
+			for k, v := range row {
+				out[j][k] += s.Share[c] * v / sum[products]
 			}
 		}
 	})

@@ -46,14 +46,18 @@ func Chunks(n int, f func(chunk, lo, hi int)) {
 // pairs, neighbours first, so that the result is the same bytes for any number
 // of processors. With n = 0 it is zeros.
 func Sum(n, width int, f func(sum []float64, lo, hi int)) []float64 {
-	sums := make([][]float64, max(1, (n+chunkRows-1)/chunkRows))
+	if n <= chunkRows {
+		sum := make([]float64, width)
+		if n > 0 {
+			f(sum, 0, n)
+		}
+		return sum
+	}
+	sums := make([][]float64, (n+chunkRows-1)/chunkRows)
 	Chunks(n, func(chunk, lo, hi int) {
 		sums[chunk] = make([]float64, width)
 		f(sums[chunk], lo, hi)
 	})
-	if n == 0 {
-		return make([]float64, width)
-	}
 	for step := 1; step < len(sums); step *= 2 {
 		for k := 0; k+step < len(sums); k += 2 * step {
 			for i, v := range sums[k+step] {

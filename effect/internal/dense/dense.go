@@ -125,46 +125,82 @@ func AddCross(sum []float64, x Matrix, r []float64) {
 }
 
 const (
-	tile      = 3   // columns of a panel: nine sums, three factors and a product fit the registers
-	blockRows = 128 // rows of a block: its panels stay in the first cache
+	tile = 3 // columns of a panel: nine sums, three factors and a product fit the registers
+	// BlockRows is how many rows of [Products] are worked on at a time: their panels
+	// stay in the first cache. A chunk is a whole number of blocks.
+	BlockRows = 64
 )
 
 // Gram is X'WX, P rows and columns. w has a weight for each row, of any sign;
 // nil stands for ones. With n = 0 it is zeros.
+func Gram(x Matrix, w []float64) Sym {
+	sum := Sum(x.N, Width(x.P), func(sum []float64, lo, hi int) {
+		part := w
+		if w != nil {
+			part = w[lo:hi]
+		}
+		NewProducts(x.P).Add(sum, x.Rows(lo, hi), part)
+	})
+	return Unpack(sum, x.P)
+}
+
+// Products adds up X'WX on the caller's goroutine, for use in [Sum] where the
+// rows are worked out on the way.
 //
 // Blocks of rows are first laid out in panels of three columns, so that nine
-// sums at a time stay in registers while they run down a block.
-func Gram(x Matrix, w []float64) Sym {
+// sums at a time stay in registers while they run down a block. Whether the rows
+// come at once or in blocks does not change the bytes of the sum.
+type Products struct {
+	plain    []float64
+	weighted [tile * BlockRows]float64
+}
+
+// Width is how many sums the products of p columns need.
+func Width(p int) int {
+	panels := (p + tile - 1) / tile
+	return panels * (panels + 1) / 2 * tile * tile
+}
+
+// NewProducts makes room to work out the products of p columns.
+func NewProducts(p int) *Products {
+	return &Products{plain: make([]float64, (p+tile-1)/tile*tile*BlockRows)}
+}
+
+// Add adds X'WX to the first Width(x.P) values of sum; nil weights are ones.
+func (g *Products) Add(sum []float64, x Matrix, w []float64) {
 	panels := (x.P + tile - 1) / tile
-	tiles := Sum(x.N, panels*(panels+1)/2*tile*tile, func(sum []float64, lo, hi int) {
-		plain := make([]float64, panels*tile*blockRows)
-		var weighted [tile * blockRows]float64
-		for ; lo < hi; lo += blockRows {
-			rows := min(blockRows, hi-lo)
-			pack(plain, x, lo, rows)
-			at := 0
-			for j := range panels {
-				left := plain[j*tile*rows : (j+1)*tile*rows]
-				if w != nil {
-					for i, v := range w[lo : lo+rows] {
-						from, to := left[tile*i:tile*i+tile], weighted[tile*i:tile*i+tile]
-						to[0], to[1], to[2] = v*from[0], v*from[1], v*from[2]
-					}
-					left = weighted[:tile*rows]
-				}
-				for k := range j + 1 {
-					kernel((*[tile * tile]float64)(sum[at:]), left, plain[k*tile*rows:(k+1)*tile*rows])
-					at += tile * tile
+	for lo := 0; lo < x.N; lo += BlockRows {
+		rows := min(BlockRows, x.N-lo)
+		pack(g.plain, x, lo, rows)
+		at := 0
+		for j := range panels {
+			right := g.plain[j*tile*rows : (j+1)*tile*rows]
+			left := right
+			if w != nil {
+				left = g.weighted[:tile*rows]
+				for i, v := range w[lo : lo+rows] {
+					from, to := right[tile*i:tile*i+tile], left[tile*i:tile*i+tile]
+					to[0], to[1], to[2] = v*from[0], v*from[1], v*from[2]
 				}
 			}
+			for k := range j {
+				kernel((*[tile * tile]float64)(sum[at:]), left, g.plain[k*tile*rows:(k+1)*tile*rows])
+				at += tile * tile
+			}
+			diagonal((*[tile * tile]float64)(sum[at:]), left, right)
+			at += tile * tile
 		}
-	})
-	out := NewSym(x.P)
+	}
+}
+
+// Unpack writes the sums of products of p columns as a matrix.
+func Unpack(sum []float64, p int) Sym {
+	out := NewSym(p)
 	at := 0
-	for j := range panels {
+	for j := range (p + tile - 1) / tile {
 		for k := range j + 1 {
-			for m, v := range tiles[at : at+tile*tile] {
-				if r, c := j*tile+m/tile, k*tile+m%tile; r < x.P && c <= r {
+			for m, v := range sum[at : at+tile*tile] {
+				if r, c := j*tile+m/tile, k*tile+m%tile; r < p && c <= r {
 					out[r][c], out[c][r] = v, v
 				}
 			}
@@ -212,6 +248,23 @@ func kernel(sum *[tile * tile]float64, a, b []float64) {
 		a, b = a[tile:], b[tile:]
 	}
 	*sum = [tile * tile]float64{s0, s1, s2, s3, s4, s5, s6, s7, s8}
+}
+
+// diagonal is kernel for a panel and itself: only the sums on and below the
+// diagonal are filled.
+func diagonal(sum *[tile * tile]float64, a, b []float64) {
+	s0, s3, s4, s6, s7, s8 := sum[0], sum[3], sum[4], sum[6], sum[7], sum[8]
+	for len(a) >= tile && len(b) >= tile {
+		b0, b1, b2 := b[0], b[1], b[2]
+		s0 += a[0] * b0
+		s3 += a[1] * b0
+		s4 += a[1] * b1
+		s6 += a[2] * b0
+		s7 += a[2] * b1
+		s8 += a[2] * b2
+		a, b = a[tile:], b[tile:]
+	}
+	*sum = [tile * tile]float64{s0, 0, 0, s3, s4, 0, s6, s7, s8}
 }
 
 // Independent returns the columns of X that those before them do not determine,
