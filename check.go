@@ -13,7 +13,7 @@ import (
 // check finds values that make no sense or contradict each other.
 func (c *Config) check(fault func(path, format string, args ...any)) {
 	if len(c.Outcomes) == 0 || c.AsOf == effect.NoDate {
-		fault("", "as_of, outcomes and compare.methods must be given")
+		fault("", "as_of and outcomes must be given")
 	}
 	c.Cohort.check(fault)
 	names := map[string]bool{}
@@ -117,6 +117,9 @@ func (c *Config) checkTables(data *ingest.Dataset) error {
 	need(ingest.Spells, "every job")
 	if c.Peers != nil && len(c.Peers.List) == 0 {
 		need(ingest.Municipalities, "choosing peers by framework conditions")
+	}
+	if c.controls() {
+		need(ingest.Caseload, "comparing with people without an offer")
 	}
 	return errors.Join(errs...)
 }

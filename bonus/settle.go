@@ -37,8 +37,8 @@ type Facts struct {
 // effect in the one that as_of lies in. Every case of an agreement gets a
 // [CaseLine] for each clause of its version, with the first rule that holds of:
 // outside_agreement, no_provider, no_version_in_force, excluded,
-// package_not_eligible, indicator, not_reached, pending,
-// left, not_followed, earlier_case, already_paid, counted.
+// package_not_eligible, not_reached, pending,
+// left, not_followed, earlier_case, indicator, already_paid, counted.
 //
 // Where a gate asks for Holm, the family is every figure with a verdict that an
 // effect line of the settlement rests on, of all terms, whether or not its own

@@ -26,7 +26,7 @@ const controlDay = 15
 // Controls are the people on benefit without an offer, as cases with whom
 // citizens referred in the same month can be compared: one for each person and
 // each month of the period on whose 15th the person is on the caseload, and up
-// to then had no referral in that spell and no offer still running. The 15th
+// to then had no referral in that unbroken time on benefit and no offer still running. The 15th
 // takes the place of the referral. Who is referred later stays a control of the
 // months before: to leave such persons out would leave out those who stay on
 // benefit. Of overlapping spells of a person the first counts.
@@ -56,6 +56,7 @@ func (l *Caseload) Controls(cases *Cases, period Period) *Cases {
 		spell  int
 		day    Date
 	}
+	began := l.runs()
 	var rows []control
 	for s, p := range l.Person {
 		person := number(l.Persons[p])
@@ -65,7 +66,7 @@ func (l *Caseload) Controls(cases *Cases, period Period) *Cases {
 		}
 		for day := firstControlDay(start); day < end; day = day.Add(Span{Months: 1}) {
 			taken := slices.ContainsFunc(offers[person], func(o offer) bool {
-				return o.referral <= day && (o.referral >= l.Start[s] || o.end == NoDate || o.end > day)
+				return o.referral <= day && (o.referral >= began[s] || o.end == NoDate || o.end > day)
 			})
 			if !taken {
 				rows = append(rows, control{TextID(l.Persons[p].String() + "@" + day.Month()), person, s, day})
@@ -91,6 +92,27 @@ func (l *Caseload) Controls(cases *Cases, period Period) *Cases {
 		out.ID, out.Person, out.Referral = append(out.ID, r.id), append(out.Person, r.person), append(out.Referral, r.day)
 	}
 	out.Start, out.End = slices.Repeat([]Date{NoDate}, n), slices.Repeat([]Date{NoDate}, n)
+	return out
+}
+
+// runs returns, for every spell, the day on which the person's unbroken time on
+// benefit began: a change of municipality or group begins a new spell, but no new
+// time on benefit.
+func (l *Caseload) runs() []Date {
+	out := make([]Date, l.Len())
+	end := NoDate // of the run so far
+	for s, p := range l.Person {
+		out[s] = l.Start[s]
+		if s > 0 && l.Person[s-1] == p && l.Start[s] <= end {
+			out[s] = out[s-1]
+		} else {
+			end = l.Start[s]
+		}
+		if l.End[s] == NoDate {
+			end = LastDate
+		}
+		end = max(end, l.End[s])
+	}
 	return out
 }
 

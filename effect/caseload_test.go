@@ -40,17 +40,20 @@ func spellsOf(t *testing.T, persons []effect.ID, lines ...[5]string) *effect.Cas
 func TestControls(t *testing.T) {
 	id := effect.NumberID
 	load := spellsOf(
-		t, []effect.ID{id(1), id(2), id(3), id(7)},
+		t, []effect.ID{id(1), id(2), id(3), id(7), id(8)},
 		[5]string{"1", "H", "4", "2007-11-20", "2008-03-15"}, // January, February; on 15 March it is over
 		[5]string{"2", "H", "4", "2008-01-16", ""},           // from February until referred on 15 April
 		[5]string{"2", "A", "5", "2008-02-01", "2008-03-01"}, // the same February: the first spell counts
 		[5]string{"3", "H", "4", "2008-01-01", "2008-07-01"}, // an offer runs until 1 June; referred before the spell
 		[5]string{"7", "H", "4", "2008-05-15", "2008-05-16"}, // one day, the right one
+		[5]string{"8", "H", "4", "2008-01-01", "2008-03-01"}, // referred on 1 February, so a control of January alone:
+		[5]string{"8", "H", "5", "2008-03-01", "2008-06-01"}, // another group is no other time on benefit
+		[5]string{"8", "H", "5", "2008-06-10", "2008-06-20"}, // after a break it is
 	)
 	cases := &effect.Cases{
-		ID: []effect.ID{id(50), id(51), id(52)}, Person: []int32{0, 1, 2}, Persons: []effect.ID{id(2), id(3), id(9)},
-		Referral: []effect.Date{day(t, "2008-04-15"), day(t, "2007-12-01"), day(t, "2008-01-01")},
-		End:      []effect.Date{effect.NoDate, day(t, "2008-06-01"), effect.NoDate},
+		ID: []effect.ID{id(50), id(51), id(52), id(53)}, Person: []int32{0, 1, 3, 2}, Persons: []effect.ID{id(2), id(3), id(8), id(9)},
+		Referral: []effect.Date{day(t, "2008-04-15"), day(t, "2007-12-01"), day(t, "2008-01-01"), day(t, "2008-02-01")},
+		End:      []effect.Date{effect.NoDate, day(t, "2008-06-01"), effect.NoDate, day(t, "2008-02-20")},
 	}
 	period, err := effect.ParsePeriod("2008H1")
 	require.NoError(t, err)
@@ -64,8 +67,9 @@ func TestControls(t *testing.T) {
 		"2@2008-02 2 2008-02-15 H4", "2@2008-03 2 2008-03-15 H4",
 		"3@2008-06 3 2008-06-15 H4",
 		"7@2008-05 7 2008-05-15 H4",
+		"8@2008-01 8 2008-01-15 H4", "8@2008-06 8 2008-06-15 H5",
 	}, got)
-	assert.Equal(t, []effect.ID{id(1), id(2), id(3), id(7), id(9)}, c.Persons)
+	assert.Equal(t, []effect.ID{id(1), id(2), id(3), id(7), id(8), id(9)}, c.Persons)
 	assert.Zero(t, (&effect.Caseload{}).Controls(cases, period).Len())
 }
 
