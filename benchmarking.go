@@ -137,18 +137,19 @@ func (b *Benchmarked) curves(c *Config, obs *effect.Observations) error {
 		}
 		window := c.window(r.Outcome)
 		for cell, rows := range obs.Cases.InCells(c.Compare.ByPackage) {
-			d, causes, err := survival.Take(r, obs.Cases.Person, rows, nil)
-			if refusal, ok := effect.AsRefusal(err); ok && refusal.Code == effect.RefusalNoCases {
-				continue
-			} else if err != nil {
-				return fmt.Errorf("table %s: %w", TableCurves, err)
-			}
 			o := survival.DefaultOptions()
 			if c.Compare.Confidence != 0 {
 				o.Confidence = c.Compare.Confidence
 			}
-			more, err := survival.Rows(r.Outcome, cell, causes, d, survival.Every(curveDays, window), o)
-			if err != nil {
+			d, causes, err := survival.Take(r, obs.Cases.Person, rows, nil)
+			var more []survival.Row
+			if err == nil {
+				more, err = survival.Rows(r.Outcome, cell, causes, d, survival.Every(curveDays, window), o)
+			}
+			// A cell without a case with a time has no curve.
+			if refusal, ok := effect.AsRefusal(err); ok && refusal.Code == effect.RefusalNoCases {
+				continue
+			} else if err != nil {
 				return fmt.Errorf("table %s: %w", TableCurves, err)
 			}
 			b.Curves = append(b.Curves, more...)

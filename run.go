@@ -354,7 +354,7 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 			return nil, err
 		}
 	}
-	if r.Observations, err = readObservations(m.AsOf, j.c.placebo(), tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableSignals], tables[TableAttrition]); err != nil {
+	if r.Observations, err = readObservations(j.c.Study(), tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableSignals], tables[TableAttrition]); err != nil {
 		return nil, err
 	}
 	if j.c.controls() {
@@ -363,7 +363,7 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 				return nil, err
 			}
 		}
-		if r.Observations.Controls, err = readObservations(m.AsOf, j.c.placebo(), tables[TableControls], tables[TableCovariates], tables[TableControlled], nil, nil); err != nil {
+		if r.Observations.Controls, err = readObservations(j.c.Study(), tables[TableControls], tables[TableCovariates], tables[TableControlled], nil, nil); err != nil {
 			return nil, err
 		}
 	}
