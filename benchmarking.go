@@ -33,19 +33,34 @@ type Sensitivity struct {
 	Windows  map[string][]string `yaml:"windows,omitempty" doc:"outcome: [outcomes that ask the same over another window]"`
 }
 
-// checkSensitivity finds windows of outcomes that are not asked for.
+// checkSensitivity finds windows of outcomes that are not asked for, or that do not
+// ask the same.
 func (c *Config) checkSensitivity(fault func(path, format string, args ...any)) {
 	if c.Sensitivity == nil {
 		return
 	}
 	var names []string
+	units := map[string]effect.Unit{}
 	for _, a := range c.Outcomes {
 		names = append(names, a.Name)
+		if out, faults := a.outcome(); faults == nil {
+			units[a.Name] = out.Measure.Unit()
+		}
 	}
 	for _, outcome := range slices.Sorted(maps.Keys(c.Sensitivity.Windows)) {
-		for _, name := range append([]string{outcome}, c.Sensitivity.Windows[outcome]...) {
-			if !slices.Contains(names, name) {
-				fault("sensitivity.windows."+outcome, "there is no outcome %q%s", name, strict.Suggest(name, names))
+		at := "sensitivity.windows." + outcome
+		if !slices.Contains(names, outcome) {
+			fault(at, "there is no outcome %q%s", outcome, strict.Suggest(outcome, names))
+		}
+		for i, name := range c.Sensitivity.Windows[outcome] {
+			at := fmt.Sprintf("%s[%d]", at, i)
+			switch of, is := units[outcome], units[name]; {
+			case !slices.Contains(names, name):
+				fault(at, "there is no outcome %q%s", name, strict.Suggest(name, names))
+			case name == outcome:
+				fault(at, "an outcome is not another window of itself")
+			case of != "" && is != "" && of != is:
+				fault(at, "%s counts %s and %s counts %s, so that their differences cannot be set beside each other", name, is, outcome, of)
 			}
 		}
 	}

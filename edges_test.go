@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -95,4 +97,49 @@ func TestNoRows(t *testing.T) {
 	c = edge(t, "period: 2008 ", "from: 2008-01-01\n  to: 2008-01-05 ", "also: [own_projects]", "also: [without_offer]")
 	c.Data = without(t, withCaseload(t, c.Data), "caseload")
 	assert.Zero(t, steps(c).Observations.Controls.Cases.Len())
+}
+
+// Values that contradict each other are found at their place.
+func TestContradictions(t *testing.T) {
+	work := "states: [ordinary_employment]"
+	outcomes := []string{
+		"{name: a, kind: state_at, " + work + ", at: 26 weeks}", "{name: b, kind: state_at, " + work + ", at: 52 weeks}",
+		"{name: days, kind: days_in, " + work + ", within: 52 weeks}", "{name: run, kind: sustained, " + work + ", weeks: 13, within: 52 weeks}",
+	}
+	relapse := "{name: back, kind: relapse, " + work + ", weeks: 13, within: 52 weeks, back: [cash_benefit], after: 52 weeks}"
+	file := func(compare, more string, added ...string) string {
+		return "data: d\nout: o\nas_of: 2010-01-01\ncohort: {period: 2008}\noutcomes: [" + strings.Join(append(slices.Clone(outcomes), added...), ", ") + "]\ncompare: {" + compare + "}\n" + more
+	}
+	const plain = "covariates: [sex]"
+	for _, c := range []struct{ text, want string }{
+		{file(plain, "", "{name: 'placebo:a', kind: state_at, "+work+", at: 26 weeks}"), "outcomes[4].name: the placebo of an outcome \"a\" is named so"},
+		{file(plain, "blinded: true\n", relapse), "outcomes[4].kind: a blinded run cannot have a relapse"},
+		{file(plain, "peers: {list: {'1': ['2', '3', '4', '4', '5']}}\n"), "peers.list.1[3]: this peer stands twice"},
+		{file(plain, "peers: {list: {'1': ['2', '3', '4', '4']}}\n"), "peers.list.1: 4 peers or more"},
+		{file(plain, "peers: {list: {'1': ['2', '3', '4', '1']}}\n"), "peers.list.1: 4 peers or more"},
+		{file(plain, "peers: {list: {'1': ['2', '3', '4', '5', '1']}}\n"), "peers.list.1[4]: a municipality is not its own peer"},
+		{file(plain, "history: {weeks: [52, 0]}\n"), "history.weeks[1]: a window is 1 to 5200 weeks long"},
+		{file(plain, "history: {weeks: [5201]}\n"), "history.weeks[0]: a window is 1 to 5200 weeks long"},
+		{file(plain, "history: {weeks: [52, 26, 52]}\n"), "history.weeks[2]: this window stands twice"},
+		{file(plain, "history: {elapsed_max: -1}\n"), "history.elapsed_max: give 0 to 5200 weeks"},
+		{file(plain, "history: {elapsed_gap: -1}\n"), "history.elapsed_gap: a break is 0 days or longer"},
+		{file("covariates: [sex, origin, sex]", ""), "compare.covariates[2]: this covariate stands twice"},
+		{file("methods: [strata], classes: [{covariate: sex}, {covariate: sex}]", ""), "compare.classes[1]: sex stands twice"},
+		{file(plain+", balance: {ladder: [[{covariate: sex}], [{covariate: sex}, {covariate: sex}]]}", ""), "compare.balance.ladder[1][1]: sex stands twice"},
+		{file(plain+", methods: [regression, balance, regression]", ""), "compare.methods[2]: this method stands twice"},
+		{file(plain+", firth: true", ""), "compare.firth: regression is not among the methods"},
+		{file(plain+", matching: {neighbours: 2}", ""), "compare.matching: matching is not among the methods"},
+		{file(plain+", intercepts: provider", ""), "compare.intercepts: hierarchical is not among the methods"},
+		{file(plain+", confidence: 0.99991", ""), "compare.confidence: a confidence lies above 0 and goes up to 0.9999"},
+		{file(plain, "sensitivity: {windows: {a: [b, a]}}\n"), "sensitivity.windows.a[1]: an outcome is not another window of itself"},
+		{file(plain, "sensitivity: {windows: {a: [days]}}\n"), "sensitivity.windows.a[0]: days counts days and a counts share"},
+		{file(plain, "watch: {sustained: a}\n"), "watch.sustained: a is not of the kind sustained"},
+	} {
+		_, err := jobeffekt.ParseConfig("run.yaml", []byte(c.text))
+		assert.ErrorContains(t, err, c.want)
+	}
+	all := file("covariates: [sex], methods: [regression, matching, hierarchical, strata], classes: [{covariate: sex}], firth: true, matching: {neighbours: 2}, intercepts: provider, confidence: 0.9999",
+		"sensitivity: {windows: {a: [b]}}\nwatch: {sustained: run}\nhistory: {weeks: [1, 5200]}\npeers: {list: {'1': ['2', '3', '4', '5']}}\n", relapse)
+	_, err := jobeffekt.ParseConfig("run.yaml", []byte(all))
+	assert.NoError(t, err)
 }

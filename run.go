@@ -117,6 +117,9 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 			return nil, err
 		}
 	}
+	if err := c.keepBlinded(out); err != nil {
+		return nil, err
+	}
 	for _, s := range todo {
 		if s == StepSettle && len(job.terms) == 0 {
 			if len(todo) == 1 {
@@ -423,6 +426,20 @@ func unchanged(folder string, r Source) error {
 	}
 	if now != r {
 		return fmt.Errorf("%w: %s is not as it was written; do its step again", ErrManifest, r.Path)
+	}
+	return nil
+}
+
+// keepBlinded refuses effects in the folder of a blinded run, whose diagnostics
+// are decided on, or were.
+func (c *Config) keepBlinded(out string) error {
+	if c.Blinded {
+		return nil
+	}
+	_, err := os.Stat(filepath.Join(out, AcceptanceName))
+	m, read := ReadManifest(out)
+	if err == nil || read == nil && m.Blinded {
+		return fmt.Errorf("%w: out (%s) holds a blinded run, or what was decided on one, which is kept; name another folder under out", ErrConfig, c.Out)
 	}
 	return nil
 }
