@@ -143,3 +143,26 @@ func TestContradictions(t *testing.T) {
 	_, err := jobeffekt.ParseConfig("run.yaml", []byte(all))
 	assert.NoError(t, err)
 }
+
+// What the run file declares fixed is told apart from what is only dated, also
+// in the tables.
+func TestFixedCovariates(t *testing.T) {
+	c := edge(t, "period: 2008 ", "from: 2008-01-01\n  to: 2008-01-05 ")
+	c.Compare.Covariates = []string{"sex", "age", "weeks_employed_52"}
+	fixed := func(s jobeffekt.Step) []string {
+		r, err := jobeffekt.RunStep(context.Background(), c, s)
+		require.NoError(t, err)
+		var out []string
+		for _, v := range r.Observations.Cases.Covariates {
+			if v.Fixed {
+				assert.True(t, v.Dated, v.Name)
+				out = append(out, v.Name)
+			}
+		}
+		return out
+	}
+	assert.Equal(t, []string{"sex", "age", "education"}, fixed(jobeffekt.StepMeasure), "age, as birth_date is; weeks_employed_52 is dated only")
+	assert.Equal(t, []string{"sex", "age", "education"}, fixed(jobeffekt.StepEstimate))
+	c.Input.Fixed = []string{"sex"}
+	assert.Equal(t, []string{"sex"}, fixed(jobeffekt.StepMeasure))
+}

@@ -61,6 +61,7 @@ const (
 type covariateRow struct {
 	Name  string `col:"covariate" doc:"name; its column in the table of cases has x_ before it"`
 	Dated bool   `col:"dated" doc:"known no later than the referral, or declared fixed"`
+	Fixed bool   `col:"fixed" doc:"declared fixed"`
 }
 
 // idColumn is a column of identifiers: numbers where all are, else texts. A
@@ -158,7 +159,7 @@ func caseTables(c *effect.Cases) []*ingest.Table {
 			col.Factor = &v.Factor
 		}
 		t.Columns = append(t.Columns, col)
-		rows = append(rows, covariateRow{v.Name, v.Dated})
+		rows = append(rows, covariateRow{v.Name, v.Dated, v.Fixed})
 	}
 	if p := c.Placebo; p != nil {
 		t.Columns = append(t.Columns, ingest.Column{
@@ -317,7 +318,7 @@ func readObservations(study effect.Study, cases, covariates, outcomes, signals, 
 	}
 	for _, r := range rows {
 		col := p.column(covariatePrefix + r.Name)
-		v := effect.Covariate{Name: r.Name, Number: col.Floats, Dated: r.Dated}
+		v := effect.Covariate{Name: r.Name, Number: col.Floats, Dated: r.Dated, Fixed: r.Fixed}
 		if col.Floats == nil {
 			v.Factor = p.factor(covariatePrefix + r.Name)
 			v.Factor.Sort()

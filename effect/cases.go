@@ -35,6 +35,7 @@ type Covariate struct {
 	// declared fixed. An effect adjusted by an undated covariate is described
 	// but not paid on.
 	Dated bool
+	Fixed bool // declared fixed, so that it stood so before the referral too
 }
 
 // Placebo is an outcome that no offer can have had an effect on: employment

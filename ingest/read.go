@@ -174,20 +174,21 @@ func (d *Dataset) addCovariates(ctx context.Context, c *effect.Cases, f *frame, 
 		col := next[table]
 		next[table]++
 		source, at := f, rows
-		cov := effect.Covariate{Name: name, Dated: slices.Contains(d.opt.FixedCovariates, name)}
+		cov := effect.Covariate{Name: name, Fixed: slices.Contains(d.opt.FixedCovariates, name)}
 		if table == Persons {
 			source, at = persons, personRows
-			cov.Dated = cov.Dated || dated
+			cov.Dated = dated
 		}
 		switch source.columns[col].want {
 		case wantDate: // age
 			cov.Number = ages(source.dates(col, at), c.Referral)
-			cov.Dated = cov.Dated || slices.Contains(d.opt.FixedCovariates, birthDate)
+			cov.Fixed = cov.Fixed || slices.Contains(d.opt.FixedCovariates, birthDate)
 		case wantNumber:
 			cov.Number = source.numbers(col, at)
 		default:
 			cov.Factor = source.factor(col, at)
 		}
+		cov.Dated = cov.Dated || cov.Fixed
 		c.Covariates = append(c.Covariates, cov)
 	}
 	return nil

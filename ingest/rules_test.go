@@ -185,8 +185,8 @@ func TestPersonRules(t *testing.T) {
 	require.NoError(t, err)
 	c, err = d.Cases(context.Background())
 	require.NoError(t, err)
-	require.True(t, c.Covariates[0].Dated)
-	require.False(t, c.Covariates[1].Dated)
+	require.True(t, c.Covariates[0].Dated && c.Covariates[0].Fixed)
+	require.False(t, c.Covariates[1].Dated || c.Covariates[1].Fixed)
 	require.Equal(t, "k", c.Covariates[0].Factor.At(0))
 }
 
