@@ -302,7 +302,7 @@ func (c *Config) LoadTerms() ([]*bonus.Terms, error) {
 
 // checkTerms says what the terms need and the job will not know.
 func (c *Config) checkTerms(terms []*bonus.Terms) error {
-	k := bonus.Known{Outcomes: map[string]effect.Unit{}, Peers: c.Peers != nil, ByPackage: c.Compare.ByPackage, Placebo: c.placebo() > 0}
+	k := bonus.Known{Outcomes: map[string]effect.Unit{}, Peers: c.Peers != nil, ByPackage: c.Compare.ByPackage, Placebo: c.placebo() > 0, Confidence: cmp.Or(c.Compare.Confidence, 0.95)}
 	for _, a := range c.Outcomes {
 		if out, faults := a.outcome(); faults == nil {
 			k.Outcomes[a.Name] = out.Measure.Unit()

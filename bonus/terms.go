@@ -123,6 +123,9 @@ type Known struct {
 	Peers     bool                   // whether there are peer municipalities
 	ByPackage bool                   // whether packages are estimated one by one
 	Placebo   bool                   // whether the time before referral is compared
+	// Confidence is that of the intervals; 0 where it is not known, and then it is
+	// not checked here but when the terms are settled.
+	Confidence float64
 }
 
 // Check says, before anything is computed, which of the figures that the terms
@@ -144,6 +147,10 @@ func (t *Terms) Check(k Known) error {
 		}
 		if effect.Part(m.Part) == effect.Total && !k.Peers {
 			faults.Add(t.doc, path+".part", FaultFigure, "clause %s pays on the total difference, which needs peer municipalities", clause.ID)
+		}
+		if k.Confidence != 0 && !m.hasConfidence(k.Confidence) {
+			faults.Add(t.doc, path+".confidence", FaultFigure, "clause %s pays on intervals with confidence %s, and the run file has %s: let compare.confidence be %s",
+				clause.ID, m.Confidence, text(k.Confidence), m.Confidence)
 		}
 		if _, asked := clause.Gate.Require[Diagnostic(effect.DiagPlacebo)]; asked && !k.Placebo {
 			faults.Add(t.doc, fmt.Sprintf("versions[%d].clauses[%d].gate", v, c), FaultFigure, "clause %s requires the diagnostic placebo, which nobody measures: let history.placebo in the run file be 26", clause.ID)
