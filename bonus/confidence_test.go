@@ -35,7 +35,7 @@ func TestConfidenceIsPartOfTheTerms(t *testing.T) {
 		{same, 0.95, ""},
 		{at90, 0.9, ""},
 		{terms, 0.5, "terms.yaml:33:9: versions[0].clauses[1].measure.confidence: clause effect pays on intervals with confidence 0.95, and the run file has 0.5: let compare.confidence be 0.95"},
-		{at90, 0.95, "terms.yaml:33:88: versions[0].clauses[1].measure.confidence: clause effect pays on intervals with confidence 0.9, and the run file has 0.95: let compare.confidence be 0.9"},
+		{at90, 0.95, "terms.yaml:33:77: versions[0].clauses[1].measure.confidence: clause effect pays on intervals with confidence 0.9, and the run file has 0.95: let compare.confidence be 0.9"},
 	} {
 		known.Confidence = test.run
 		if err := test.terms.Check(known); test.want == "" {

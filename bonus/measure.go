@@ -1,6 +1,7 @@
 package bonus
 
 import (
+	"cmp"
 	"math/big"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -46,6 +47,7 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 		if clause.PayOn == "" {
 			clause.PayOn = LowerLimit
 		}
+		m.Better = cmp.Or(m.Better, High)
 		if m.Confidence == nil {
 			m.Confidence = &Decimal{defaultConfidence}
 		}
