@@ -35,6 +35,9 @@ type Covariate struct {
 	// declared fixed. An effect adjusted by an undated covariate is described
 	// but not paid on.
 	Dated bool
+	// Fixed says that the value is declared fixed, so that it stood so long before
+	// the referral too.
+	Fixed bool
 }
 
 // Placebo is an outcome that no offer can have had an effect on: employment
