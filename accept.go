@@ -20,7 +20,8 @@ import (
 const AcceptanceName = "acceptance.yaml"
 
 // Accept records a decision on the diagnostics of a blinded run in its folder.
-// The hash is filled in; the day is taken as given. Earlier decisions stay, and
+// The hash is filled in; the day is taken as given, and lies no earlier than the
+// as_of of the run. Earlier decisions stay, and
 // the last one of a role counts. The error wraps [ErrManifest] where the folder
 // is not of a blinded run, or its diagnostics are not as they were written.
 func Accept(folder string, d bonus.Decision) error {
@@ -30,9 +31,12 @@ func Accept(folder string, d bonus.Decision) error {
 	case !slices.Contains(bonus.Answer("").Names(), string(d.Decision)):
 		return fmt.Errorf("%w: %q is no decision: it is accepted or refused", ErrConfig, d.Decision)
 	}
-	diagnostics, err := blindedDiagnostics(folder)
+	m, diagnostics, err := blindedDiagnostics(folder)
 	if err != nil {
 		return err
+	}
+	if d.On < m.AsOf {
+		return fmt.Errorf("%w: a decision on %s lies before the as_of of the blinded run, %s, when there was nothing to decide on; give the day of the decision", ErrConfig, d.On, m.AsOf)
 	}
 	if err := unchanged(folder, diagnostics); err != nil {
 		return err
@@ -48,18 +52,18 @@ func Accept(folder string, d bonus.Decision) error {
 	})
 }
 
-// blindedDiagnostics is the table of diagnostics of a blinded run, as its
-// manifest names it.
-func blindedDiagnostics(folder string) (Source, error) {
+// blindedDiagnostics is the manifest of a blinded run, and the table of
+// diagnostics as it names it.
+func blindedDiagnostics(folder string) (*Manifest, Source, error) {
 	m, err := ReadManifest(folder)
 	if err != nil {
-		return Source{}, err
+		return nil, Source{}, err
 	}
 	k := slices.IndexFunc(m.Results, func(r Source) bool { return r.Path == TableDiagnostics+".parquet" })
 	if !m.Blinded || k < 0 {
-		return Source{}, fmt.Errorf("%w: it is not of a blinded run, whose diagnostics are decided on before the effects are seen", ErrManifest)
+		return nil, Source{}, fmt.Errorf("%w: it is not of a blinded run, whose diagnostics are decided on before the effects are seen", ErrManifest)
 	}
-	return m.Results[k], nil
+	return m, m.Results[k], nil
 }
 
 // acceptance is what was decided on the diagnostics in the blinded run that the
@@ -70,7 +74,7 @@ func (c *Config) acceptance(ctx context.Context, now []effect.Diagnostic) (*bonu
 		return nil, nil
 	}
 	folder := c.resolve(c.Accepted)
-	then, err := blindedDiagnostics(folder)
+	_, then, err := blindedDiagnostics(folder)
 	if err != nil {
 		return nil, fmt.Errorf("%w: accepted: %w", ErrConfig, err)
 	}

@@ -33,19 +33,34 @@ type Sensitivity struct {
 	Windows  map[string][]string `yaml:"windows,omitempty" doc:"outcome: [outcomes that ask the same over another window]"`
 }
 
-// checkSensitivity finds windows of outcomes that are not asked for.
+// checkSensitivity finds windows of outcomes that are not asked for, or that do not
+// ask the same.
 func (c *Config) checkSensitivity(fault func(path, format string, args ...any)) {
 	if c.Sensitivity == nil {
 		return
 	}
 	var names []string
+	units := map[string]effect.Unit{}
 	for _, a := range c.Outcomes {
 		names = append(names, a.Name)
+		if out, faults := a.outcome(); faults == nil {
+			units[a.Name] = out.Measure.Unit()
+		}
 	}
 	for _, outcome := range slices.Sorted(maps.Keys(c.Sensitivity.Windows)) {
-		for _, name := range append([]string{outcome}, c.Sensitivity.Windows[outcome]...) {
-			if !slices.Contains(names, name) {
-				fault("sensitivity.windows."+outcome, "there is no outcome %q%s", name, strict.Suggest(name, names))
+		at := "sensitivity.windows." + outcome
+		if !slices.Contains(names, outcome) {
+			fault(at, "there is no outcome %q%s", outcome, strict.Suggest(outcome, names))
+		}
+		for i, name := range c.Sensitivity.Windows[outcome] {
+			at := fmt.Sprintf("%s[%d]", at, i)
+			switch of, is := units[outcome], units[name]; {
+			case !slices.Contains(names, name):
+				fault(at, "there is no outcome %q%s", name, strict.Suggest(name, names))
+			case name == outcome:
+				fault(at, "an outcome is not another window of itself")
+			case of != "" && is != "" && of != is:
+				fault(at, "%s counts %s and %s counts %s, so that their differences cannot be set beside each other", name, is, outcome, of)
 			}
 		}
 	}
@@ -137,18 +152,19 @@ func (b *Benchmarked) curves(c *Config, obs *effect.Observations) error {
 		}
 		window := c.window(r.Outcome)
 		for cell, rows := range obs.Cases.InCells(c.Compare.ByPackage) {
-			d, causes, err := survival.Take(r, obs.Cases.Person, rows, nil)
-			if refusal, ok := effect.AsRefusal(err); ok && refusal.Code == effect.RefusalNoCases {
-				continue
-			} else if err != nil {
-				return fmt.Errorf("table %s: %w", TableCurves, err)
-			}
 			o := survival.DefaultOptions()
 			if c.Compare.Confidence != 0 {
 				o.Confidence = c.Compare.Confidence
 			}
-			more, err := survival.Rows(r.Outcome, cell, causes, d, survival.Every(curveDays, window), o)
-			if err != nil {
+			d, causes, err := survival.Take(r, obs.Cases.Person, rows, nil)
+			var more []survival.Row
+			if err == nil {
+				more, err = survival.Rows(r.Outcome, cell, causes, d, survival.Every(curveDays, window), o)
+			}
+			// A cell without a case with a time has no curve.
+			if refusal, ok := effect.AsRefusal(err); ok && refusal.Code == effect.RefusalNoCases {
+				continue
+			} else if err != nil {
 				return fmt.Errorf("table %s: %w", TableCurves, err)
 			}
 			b.Curves = append(b.Curves, more...)

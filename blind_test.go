@@ -62,8 +62,8 @@ func TestBlindedRun(t *testing.T) {
 	}
 
 	for table, blank := range map[string][]string{
-		"estimates": {"observed", "expected", "difference", "low", "high", "verdict", "var_cell", "var_comparators", "var_peer", "sigma2_between"},
-		"benchmark": {"observed", "expected", "difference", "low", "high", "verdict"},
+		"estimates": {"observed", "expected", "difference", "low", "high", "verdict", "standard_error", "df", "var_cell", "var_comparators", "var_peer", "sigma2_between"},
+		"benchmark": {"observed", "expected", "difference", "low", "high", "verdict", "standard_error", "df"},
 	} {
 		b, err := ingest.ReadTable(context.Background(), filepath.Join(folder, table+".parquet"), ingest.DefaultLimits())
 		require.NoError(t, err)
@@ -71,18 +71,28 @@ func TestBlindedRun(t *testing.T) {
 		kept := 0
 		for i := range b.Rows() {
 			if _, placebo := effect.PlaceboOf(cell(outcome, i)); placebo {
+				if cell(b.Column("standard_error"), i) != "" {
+					kept++
+				}
 				continue
 			}
 			for _, name := range blank {
 				assert.Empty(t, cell(b.Column(name), i), "%s.%s", table, name)
 			}
-			if cell(b.Column("standard_error"), i) != "" {
-				kept++
-			}
 		}
-		assert.NotZero(t, kept, "the standard errors of %s stay", table)
+		assert.NotZero(t, kept, "the placebos of %s stay", table)
 	}
 	assert.Equal(t, results(t, c)["diagnostics.parquet"], sum(m, "diagnostics.parquet"))
+	told := func(r *jobeffekt.Result) (n int) {
+		for _, e := range r.Estimates {
+			if _, placebo := effect.PlaceboOf(e.Outcome); !placebo && slices.Contains(strings.Split(e.Warnings, ";"), "all_outcomes_equal") {
+				n++
+			}
+		}
+		return n
+	}
+	assert.NotZero(t, told(open))
+	assert.Zero(t, told(r), "that all reached the outcome, or nobody, is not told")
 
 	// The gates are those of the open settlement, but for what needs the effects.
 	require.Len(t, r.Gates, len(open.Settlement.Gate))
@@ -118,6 +128,20 @@ func TestBlindedRun(t *testing.T) {
 	_, err = jobeffekt.RunStep(context.Background(), &after, jobeffekt.StepMeasure)
 	assert.ErrorIs(t, err, jobeffekt.ErrConfig)
 
+	// An open run does not write over it, nor beside what was decided on it.
+	after.Blinded = false
+	before := read(t, filepath.Join(folder, "manifest.json"))
+	_, err = jobeffekt.Run(context.Background(), &after)
+	require.ErrorIs(t, err, jobeffekt.ErrConfig)
+	assert.ErrorContains(t, err, "out (blinded) holds a blinded run")
+	assert.Equal(t, before, read(t, filepath.Join(folder, "manifest.json")))
+	after.Out = "decided"
+	decided := filepath.Join(after.ResultsFolder(), jobeffekt.AcceptanceName)
+	require.NoError(t, os.Mkdir(after.ResultsFolder(), 0o700))
+	require.NoError(t, os.WriteFile(decided, []byte("decisions: []\n"), 0o600))
+	_, err = jobeffekt.Run(context.Background(), &after)
+	assert.ErrorContains(t, err, "name another folder under out")
+
 	// A blinded run in the folder of an open one takes its effects away.
 	again := *c
 	again.Blinded = true
@@ -150,6 +174,7 @@ func sum(m *jobeffekt.Manifest, path string) string {
 func TestAcceptance(t *testing.T) {
 	c := accepting(t)
 	folder, _ := blindedRun(t, c)
+	asOf := c.AsOf
 	decide := func(answer bonus.Answer, role string) {
 		require.NoError(t, jobeffekt.Accept(folder, bonus.Decision{
 			Name: "N. N.", Role: role, On: effect.NewDate(2010, 7, 15), Decision: answer, Note: "as agreed",
@@ -210,6 +235,11 @@ func TestAcceptance(t *testing.T) {
 	// What is decided on must be as it was written, and of a blinded run.
 	d := bonus.Decision{Name: "N. N.", Role: "controller", On: effect.NewDate(2010, 7, 15), Decision: bonus.Accepted}
 	assert.ErrorContains(t, jobeffekt.Accept(c.ResultsFolder(), d), "not of a blinded run")
+	d.On = asOf
+	assert.NoError(t, jobeffekt.Accept(folder, d))
+	d.On = asOf - 1
+	assert.ErrorContains(t, jobeffekt.Accept(folder, d), "a decision on 2010-06-29 lies before the as_of of the blinded run, 2010-06-30")
+	d.On = asOf
 	d.Decision = "maybe"
 	assert.ErrorIs(t, jobeffekt.Accept(folder, d), jobeffekt.ErrConfig)
 	d.Decision = bonus.Accepted

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -23,6 +24,12 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 			fault(at+".name", "another outcome has this name")
 		}
 		names[a.Name] = true
+		if of, placebo := effect.PlaceboOf(a.Name); placebo {
+			fault(at+".name", "the placebo of an outcome %q is named so, and is told where effects are not; choose another name", of)
+		}
+		if c.Blinded && a.Kind == KindRelapse {
+			fault(at+".kind", "a blinded run cannot have a relapse: who can relapse tells who reached the outcome before it; leave it out of that run")
+		}
 		_, faults := a.outcome()
 		for _, f := range faults {
 			fault(at, "%s", f)
@@ -39,9 +46,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	if take := c.Cohort.Take; len(c.Terms) > 0 && take != "" && take != effect.TakeFirst {
 		fault("cohort.take", "only a citizen's first participation is paid on; last and each are for description, without terms")
 	}
-	if p := c.placebo(); p < 0 || p > 520 {
-		fault("history.placebo", "give 0 to 520 weeks; 0 turns it off")
-	}
+	c.checkHistory(fault)
 	c.checkSensitivity(fault)
 	numbers := append(c.history().Names(), "age")
 	for _, class := range c.Compare.classified() {
@@ -70,13 +75,46 @@ func (p *Peers) check(fault func(path, format string, args ...any)) {
 	case byConditions && p.K < effect.MinPeers:
 		fault("peers.k", "%d peers or more are needed to tell how much municipalities differ; with fewer every comparison is refused", effect.MinPeers)
 	}
-	for m, list := range p.List {
-		if len(list) < effect.MinPeers {
+	for _, m := range slices.Sorted(maps.Keys(p.List)) {
+		list, distinct := p.List[m], map[string]bool{}
+		for i, peer := range list {
+			switch at := fmt.Sprintf("peers.list.%s[%d]", m, i); {
+			case peer == m:
+				fault(at, "a municipality is not its own peer")
+			case distinct[peer]:
+				fault(at, "this peer stands twice")
+			default:
+				distinct[peer] = true
+			}
+		}
+		if len(distinct) < effect.MinPeers {
 			fault("peers.list."+m, "%d peers or more are needed to tell how much municipalities differ; with fewer every comparison is refused", effect.MinPeers)
 		}
-		if slices.Contains(list, m) {
-			fault("peers.list."+m, "a municipality is not its own peer")
+	}
+}
+
+// maxWeeks is the longest window before referral.
+const maxWeeks = 5200
+
+func (c *Config) checkHistory(fault func(path, format string, args ...any)) {
+	if p := c.placebo(); p < 0 || p > 520 {
+		fault("history.placebo", "give 0 to 520 weeks; 0 turns it off")
+	}
+	h := c.history()
+	for i, weeks := range h.Weeks {
+		at := fmt.Sprintf("history.weeks[%d]", i)
+		if weeks < 1 || weeks > maxWeeks {
+			fault(at, "a window is 1 to %d weeks long", maxWeeks)
 		}
+		if slices.Contains(h.Weeks[:i], weeks) {
+			fault(at, "this window stands twice")
+		}
+	}
+	if h.ElapsedMax < 0 || h.ElapsedMax > maxWeeks {
+		fault("history.elapsed_max", "give 0 to %d weeks; 0 turns it off", maxWeeks)
+	}
+	if h.ElapsedGap < 0 {
+		fault("history.elapsed_gap", "a break is 0 days or longer")
 	}
 }
 

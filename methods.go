@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/balance"
@@ -138,14 +139,36 @@ func (c *Config) Methods() []effect.Method {
 	return out
 }
 
+// maxConfidence is the greatest confidence of an interval: beyond it the tails of
+// the distributions are not known well enough.
+const maxConfidence = 0.9999
+
 // check finds methods that are not there or lack what they need.
 func (c Compare) check(fault func(path, format string, args ...any)) {
 	for i, name := range c.chosen() {
 		k := slices.IndexFunc(methods(), func(m method) bool { return m.name == name })
 		if k < 0 {
 			fault(fmt.Sprintf("compare.methods[%d]", i), "there is no method %q%s", name, strict.Suggest(string(name), name.Names()))
+		} else if slices.Contains(c.chosen()[:i], name) {
+			fault(fmt.Sprintf("compare.methods[%d]", i), "this method stands twice")
 		} else if m := methods()[k]; !m.given(c) {
 			fault("compare.methods", "%s needs %s", name, m.needs)
+		}
+	}
+	for _, option := range []struct {
+		key   string
+		given bool
+		of    MethodName
+	}{
+		{"firth", c.Firth, Regression}, {"matching", c.Matching != nil, Matching}, {"intercepts", c.Intercepts != "", Hierarchical},
+	} {
+		if option.given && !slices.Contains(c.chosen(), option.of) {
+			fault("compare."+option.key, "%s is not among the methods", option.of)
+		}
+	}
+	for i, name := range c.Covariates {
+		if slices.Contains(c.Covariates[:i], name) {
+			fault(fmt.Sprintf("compare.covariates[%d]", i), "this covariate stands twice")
 		}
 	}
 	for i, kind := range c.Also {
@@ -153,8 +176,8 @@ func (c Compare) check(fault func(path, format string, args ...any)) {
 			fault(fmt.Sprintf("compare.also[%d]", i), "these comparators stand twice")
 		}
 	}
-	if c.Confidence != 0 && !(c.Confidence > 0 && c.Confidence < 1) {
-		fault("compare.confidence", "a confidence lies between 0 and 1, as 0.95")
+	if c.Confidence != 0 && !(c.Confidence > 0 && c.Confidence <= maxConfidence) {
+		fault("compare.confidence", "a confidence lies above 0 and goes up to %v, as 0.95", maxConfidence)
 	}
 	if c.MinN < 0 || c.MinN == 1 {
 		fault("compare.min_n", "the minimum number of cases is 2 or more")
@@ -162,7 +185,13 @@ func (c Compare) check(fault func(path, format string, args ...any)) {
 	if s := c.MaxUncovered; s != nil && !(*s >= 0 && *s <= 1) {
 		fault("compare.max_uncovered", "a share lies between 0 and 1")
 	}
+	seen := map[string]bool{}
 	for _, at := range c.classified() {
+		list := at.path[:strings.LastIndex(at.path, "[")]
+		if seen[list+" "+at.Covariate] {
+			fault(at.path, "%s stands twice", at.Covariate)
+		}
+		seen[list+" "+at.Covariate] = true
 		if cuts := at.Cuts; !slices.IsSorted(cuts) || len(slices.Compact(slices.Clone(cuts))) < len(cuts) {
 			fault(at.path+".cuts", "cuts must ascend")
 		}

@@ -117,6 +117,9 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 			return nil, err
 		}
 	}
+	if err := c.keepBlinded(out); err != nil {
+		return nil, err
+	}
 	for _, s := range todo {
 		if s == StepSettle && len(job.terms) == 0 {
 			if len(todo) == 1 {
@@ -354,7 +357,7 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 			return nil, err
 		}
 	}
-	if r.Observations, err = readObservations(m.AsOf, j.c.placebo(), tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableSignals], tables[TableAttrition]); err != nil {
+	if r.Observations, err = readObservations(j.c.Study(), tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableSignals], tables[TableAttrition]); err != nil {
 		return nil, err
 	}
 	if j.c.controls() {
@@ -363,7 +366,7 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 				return nil, err
 			}
 		}
-		if r.Observations.Controls, err = readObservations(m.AsOf, j.c.placebo(), tables[TableControls], tables[TableCovariates], tables[TableControlled], nil, nil); err != nil {
+		if r.Observations.Controls, err = readObservations(j.c.Study(), tables[TableControls], tables[TableCovariates], tables[TableControlled], nil, nil); err != nil {
 			return nil, err
 		}
 	}
@@ -423,6 +426,20 @@ func unchanged(folder string, r Source) error {
 	}
 	if now != r {
 		return fmt.Errorf("%w: %s is not as it was written; do its step again", ErrManifest, r.Path)
+	}
+	return nil
+}
+
+// keepBlinded refuses effects in the folder of a blinded run, whose diagnostics
+// are decided on, or were.
+func (c *Config) keepBlinded(out string) error {
+	if c.Blinded {
+		return nil
+	}
+	_, err := os.Stat(filepath.Join(out, AcceptanceName))
+	m, read := ReadManifest(out)
+	if err == nil || read == nil && m.Blinded {
+		return fmt.Errorf("%w: out (%s) holds a blinded run, or what was decided on one, which is kept; name another folder under out", ErrConfig, c.Out)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package jobeffekt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -144,7 +145,7 @@ func caseTables(c *effect.Cases) []*ingest.Table {
 		{"end_date", "day after the last of the course; null where unknown", c.End},
 	} {
 		if len(d.dates) == 0 {
-			d.dates = slices.Repeat([]effect.Date{effect.NoDate}, n)
+			d.dates = append(make([]effect.Date, 0, n), slices.Repeat([]effect.Date{effect.NoDate}, n)...)
 		}
 		t.Columns = append(t.Columns, ingest.Column{Name: d.name, Doc: d.doc, Dates: d.dates})
 	}
@@ -188,11 +189,9 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 		status.Levels = append(status.Levels, s.String())
 	}
 	reason := effect.Factor{Codes: make([]int32, 0, k*n), Levels: reasons()}
-	var value []float64
-	var absence []bool
-	var reached, ends []effect.Date
-	var complete, followed []bool
-	time := make([]float64, 0, k*n)
+	value, time := make([]float64, 0, k*n), make([]float64, 0, k*n)
+	reached, ends := make([]effect.Date, 0, k*n), make([]effect.Date, 0, k*n)
+	absence, complete, followed := make([]bool, 0, k*n), make([]bool, 0, k*n), make([]bool, 0, k*n)
 	var levels []string
 	for _, r := range o.Results {
 		levels = append(levels, r.Event.Levels...)
@@ -295,10 +294,9 @@ func (p *picker) readPlacebo(weeks int) *effect.Placebo {
 	return out
 }
 
-// readObservations rebuilds observations as of a day, with a placebo of so many
-// weeks, from the tables of the observe step. Controls have neither signals nor
-// attrition.
-func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes, signals, attrition *ingest.Table) (*effect.Observations, error) {
+// readObservations rebuilds what a study observed from the tables of the observe
+// step. Controls have neither signals nor attrition.
+func readObservations(study effect.Study, cases, covariates, outcomes, signals, attrition *ingest.Table) (*effect.Observations, error) {
 	p := &picker{table: cases}
 	c := &effect.Cases{ID: ids(p.column("participation_id")), Referral: p.column("referral_date").Dates, Start: p.column("start_date").Dates, End: p.column("end_date").Dates}
 	persons := ids(p.column("person_id"))
@@ -326,8 +324,8 @@ func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes
 		}
 		c.Covariates = append(c.Covariates, v)
 	}
-	c.Placebo = p.readPlacebo(placebo)
-	obs := &effect.Observations{AsOf: asOf, Cases: c}
+	c.Placebo = p.readPlacebo(study.Placebo)
+	obs := &effect.Observations{AsOf: study.AsOf, Cases: c}
 	if attrition != nil {
 		if obs.Attrition, err = ingest.ToRows[effect.Attrition](attrition); err != nil {
 			return nil, err
@@ -348,7 +346,12 @@ func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes
 		}
 	}
 	n := c.Len()
-	if n == 0 || len(id)%max(n, 1) != 0 {
+	if n == 0 && len(id) == 0 {
+		// No row names the outcomes; the study does.
+		obs.Results, err = noResults(study, c)
+		return obs, err
+	}
+	if n == 0 || len(id)%n != 0 {
 		return nil, fmt.Errorf("%w: %d outcome rows do not fit %d cases; run measure again", ErrTables, len(id), n)
 	}
 	for at := 0; at < len(id); at += n {
@@ -375,10 +378,27 @@ func readObservations(asOf effect.Date, placebo int, cases, covariates, outcomes
 	return obs, nil
 }
 
+// noResults are the results of a study of no cases.
+func noResults(study effect.Study, none *effect.Cases) ([]effect.Result, error) {
+	study.History, study.Placebo, study.Signals = effect.History{}, 0, false // which the cases have
+	o, err := effect.NewObserver(study, none)
+	if err != nil {
+		return nil, err
+	}
+	obs, err := o.Observations(context.Background()) // without a case there is nothing to break off
+	if err != nil {
+		return nil, err
+	}
+	return obs.Results, nil
+}
+
 // signalTable holds the signals of gaming, a row for each case.
 func signalTable(o *effect.Observations) *ingest.Table {
 	s, n := o.Signals, o.Cases.Len()
-	own := slices.Repeat([]float64{math.NaN()}, n)
+	own := make([]float64, n)
+	for i := range own {
+		own[i] = math.NaN()
+	}
 	for i, days := range s.OwnEmployerDays {
 		own[i] = float64(days)
 	}

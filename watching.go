@@ -58,7 +58,7 @@ func (c *Config) watched() (outcome string, covariates []string, sustained strin
 	return outcome, covariates, sustained
 }
 
-// checkWatch finds outcomes that are not asked for.
+// checkWatch finds outcomes that are not asked for, or not of the kind needed.
 func (c *Config) checkWatch(fault func(path, format string, args ...any)) {
 	if c.Watch == nil {
 		return
@@ -71,6 +71,11 @@ func (c *Config) checkWatch(fault func(path, format string, args ...any)) {
 	for _, key := range slices.Sorted(maps.Keys(named)) {
 		if name := named[key]; name != "" && !slices.Contains(names, name) {
 			fault("watch."+key, "there is no outcome %q%s", name, strict.Suggest(name, names))
+		}
+	}
+	for _, a := range c.Outcomes {
+		if a.Name == c.Watch.Sustained && a.Name != "" && a.Kind != KindSustained {
+			fault("watch.sustained", "%s is not of the kind sustained", a.Name)
 		}
 	}
 }
