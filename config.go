@@ -14,6 +14,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/hierarchical"
+	"github.com/jobeffekt/jobeffekt/effect/profile"
 	"github.com/jobeffekt/jobeffekt/ingest"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
@@ -302,10 +303,16 @@ func (c *Config) LoadTerms() ([]*bonus.Terms, error) {
 
 // checkTerms says what the terms need and the job will not know.
 func (c *Config) checkTerms(terms []*bonus.Terms) error {
-	k := bonus.Known{Outcomes: map[string]effect.Unit{}, Peers: c.Peers != nil, ByPackage: c.Compare.ByPackage, Placebo: c.placebo() > 0}
+	k := bonus.Known{Outcomes: map[string]effect.Unit{}, Peers: c.Peers != nil, ByPackage: c.Compare.ByPackage, PlaceboWeeks: c.placebo(), Confidence: cmp.Or(c.Compare.Confidence, 0.95)}
 	for _, a := range c.Outcomes {
 		if out, faults := a.outcome(); faults == nil {
 			k.Outcomes[a.Name] = out.Measure.Unit()
+			if a.better() == profile.Low {
+				k.Low = append(k.Low, a.Name)
+			}
+			if a.Kind == KindRelapse {
+				k.DescribedOutcomes = append(k.DescribedOutcomes, a.Name)
+			}
 		}
 	}
 	k.Methods, k.Describe = c.Compare.payable()

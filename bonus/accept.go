@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
@@ -14,7 +15,7 @@ import (
 // Decisions are the file of a blinded run in which people record whether its
 // diagnostics may be paid on. They are made by [ParseDecisions].
 type Decisions struct {
-	Decisions []Decision `yaml:"decisions" jsonschema:"minItems=1" doc:"what was decided, in the order of time"`
+	Decisions []Decision `yaml:"decisions" jsonschema:"minItems=1" doc:"what was decided; the latest day of a role counts, and on one day what stands last"`
 }
 
 // Decision is what somebody decided on the diagnostics of a blinded run.
@@ -74,29 +75,37 @@ type Acceptance struct {
 	Changed string
 }
 
-// row judges the acceptance by a role: its last decision counts.
+// last is the decision of a role that counts: that of the latest day, and on one
+// day the one that stands last. Roles are compared without regard to case.
+func (a *Acceptance) last(role string) (d Decision, ok bool) {
+	for _, x := range a.Decisions {
+		if strings.EqualFold(x.Role, role) && (!ok || x.On >= d.On) {
+			d, ok = x, true
+		}
+	}
+	return d, ok
+}
+
+// row judges the acceptance by a role.
 func (a *Acceptance) row(role string) GateRow {
 	row := GateRow{Diagnostic: GateAcceptance, Measured: math.NaN(), Threshold: math.NaN(), State: NotEvaluated}
 	if a == nil {
 		row.Reason = fmt.Sprintf("the run names no blinded run that the %s has decided on", role)
 		return row
 	}
-	row.Reason = fmt.Sprintf("the %s has decided nothing", role)
-	for _, d := range a.Decisions {
-		if d.Role != role {
-			continue
+	d, ok := a.last(role)
+	switch {
+	case !ok:
+		row.Reason = fmt.Sprintf("the %s has decided nothing", role)
+	case d.Decision != Accepted:
+		row.State, row.Reason = Fail, fmt.Sprintf("refused by the %s on %s", role, d.On)
+	case d.SHA256 != a.SHA256:
+		row.State, row.Reason = Fail, fmt.Sprintf("the %s accepted other diagnostics on %s than there are now", role, d.On)
+		if a.Changed != "" {
+			row.Reason += ": " + a.Changed
 		}
-		row.State, row.Accepted, row.Reason = Fail, false, fmt.Sprintf("refused by the %s on %s", role, d.On)
-		switch {
-		case d.Decision != Accepted:
-		case d.SHA256 != a.SHA256:
-			row.Reason = fmt.Sprintf("the %s accepted other diagnostics on %s than there are now", role, d.On)
-			if a.Changed != "" {
-				row.Reason += ": " + a.Changed
-			}
-		default:
-			row.State, row.Accepted, row.Reason = Pass, true, fmt.Sprintf("accepted by the %s on %s", role, d.On)
-		}
+	default:
+		row.State, row.Accepted, row.Reason = Pass, true, fmt.Sprintf("accepted by the %s on %s", role, d.On)
 	}
 	return row
 }

@@ -127,7 +127,7 @@ func (s *settler) effectLines(ctx context.Context) error {
 					return
 				}
 			}
-			e := effectClause{settler: s, known: known, counted: counted, terms: int32(ti), version: int32(v), index: int32(c), clause: clause}
+			e := effectClause{settler: s, known: known, counted: counted, unlike: map[string]int64{}, terms: int32(ti), version: int32(v), index: int32(c), clause: clause}
 			e.settle(shares[clause.Measure.Effect])
 		})
 	}
@@ -161,7 +161,8 @@ type effectClause struct {
 	counted               map[countedKey]string
 	terms, version, index int32
 	clause                *Clause
-	uncomputed            int64 // cells without a figure
+	uncomputed            int64            // cells without a figure
+	unlike                map[string]int64 // cells whose figure has another confidence, by that
 }
 
 // mine says whether a share of a cell is what the clause pays for.
@@ -198,6 +199,12 @@ func (e *effectClause) settle(cells map[cellCodes][]share) {
 		t, _, path := e.clauseAt(e.terms, e.version, e.index)
 		e.faults.Add(t.doc, path+".measure", FaultFigure, "clause %s needs the %s part of the effect on %s by %s, which nobody computed for %s with cases%s",
 			e.clause.ID, m.Part, m.Effect, m.Method, count(e.uncomputed, "cell"), strict.Suggest(fmt.Sprintf("%s (%s)", m.Method, m.Part), e.known.made[m.Effect]))
+	}
+	for _, confidence := range slices.Sorted(maps.Keys(e.unlike)) {
+		t, _, path := e.clauseAt(e.terms, e.version, e.index)
+		want := e.clause.Measure.Confidence
+		e.faults.Add(t.doc, path+".measure.confidence", FaultFigure, "clause %s pays on intervals with confidence %s, and %s has them with %s: estimate again with that of the terms",
+			e.clause.ID, want, count(e.unlike[confidence], "cell"), confidence)
 	}
 }
 
@@ -252,6 +259,8 @@ func (e *effectClause) line(codes cellCodes, key figureKey, parts []share) {
 	switch {
 	case row == nil:
 		e.uncomputed++
+	case row.Refusal == "" && !e.clause.Measure.hasConfidence(row.Confidence):
+		e.unlike[text(row.Confidence)]++
 	case len(prices) > 1:
 		inseparable("its packages have different prices; set by_package in the run file")
 	case row.Refusal == "" && row.N != n:

@@ -29,7 +29,7 @@ const (
 // The kinds of faults that [Settle] finds.
 const (
 	FaultAgreement   FaultCode = "agreement_twice"    // two terms files for one agreement
-	FaultOutcome     FaultCode = "outcome_missing"    // a clause needs an outcome that nobody observed
+	FaultOutcome     FaultCode = "outcome_missing"    // a clause needs an outcome that nobody observed, or that is for description only
 	FaultFigure      FaultCode = "figure_missing"     // a clause needs an effect that nobody computed
 	FaultStale       FaultCode = "figure_stale"       // an effect is about other cases than those observed
 	FaultPrice       FaultCode = "price_missing"      // no price for a group and package that has counted cases

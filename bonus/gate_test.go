@@ -133,6 +133,32 @@ func TestAcceptance(t *testing.T) {
 		require.Equal(t, want != "", s.Lines[0].Gated())
 		require.Equal(t, want != "", s.Lines[0].Amount == 0)
 	}
+	// The latest day counts, wherever it stands; on one day what stands last. Roles
+	// are the same whatever the case of their letters.
+	on := func(d bonus.Decision, date string) bonus.Decision {
+		d.On = day(date)
+		return d
+	}
+	yes, no := by("controller", bonus.Accepted, now), by("controller", bonus.Refused, now)
+	for _, test := range []struct {
+		decisions []bonus.Decision
+		state     bonus.GateState
+		reason    string
+	}{
+		{[]bonus.Decision{on(no, "2009-02-01"), on(yes, "2009-01-31")}, bonus.Fail, "refused by the controller on 2009-02-01"},
+		{[]bonus.Decision{on(yes, "2009-02-01"), on(no, "2009-01-31")}, bonus.Pass, "accepted by the controller on 2009-02-01"},
+		{[]bonus.Decision{on(no, "2009-01-31"), on(yes, "2009-02-01"), on(no, "2009-01-15")}, bonus.Pass, "accepted by the controller on 2009-02-01"},
+		{[]bonus.Decision{on(no, "2009-02-01"), on(yes, "2009-02-01")}, bonus.Pass, "accepted by the controller on 2009-02-01"},
+		{[]bonus.Decision{yes, by("Controller", bonus.Refused, now)}, bonus.Fail, "refused by the controller on 2009-01-10"},
+		{[]bonus.Decision{by("CONTROLLER", bonus.Accepted, now)}, bonus.Pass, "accepted by the controller on 2009-01-10"},
+		{[]bonus.Decision{yes, on(by("cleaner", bonus.Refused, now), "2009-03-01")}, bonus.Pass, "accepted by the controller on 2009-01-10"},
+	} {
+		facts.Acceptance = &bonus.Acceptance{Decisions: test.decisions, SHA256: now}
+		g := settle(t, terms, facts).Gate
+		require.Equal(t, test.state, g[len(g)-1].State)
+		require.Equal(t, test.state == bonus.Pass, g[len(g)-1].Accepted)
+		require.Equal(t, test.reason, g[len(g)-1].Reason)
+	}
 	facts.Acceptance = nil
 	s := settle(t, terms, facts)
 	require.Equal(t, bonus.ReasonNotAccepted, s.Lines[0].Reason)

@@ -11,7 +11,9 @@ import (
 )
 
 // Limits are the most that is paid. Those in force for a settlement period are
-// those of the latest version that began by its first day.
+// those of the latest version that began by its first day. A version that gives
+// no limit lifts that of the one before, so that the lines of a period are sealed
+// only where this version is, also where nothing is taken off.
 //
 // A new limit is a field here, its rules in check, and a line of its own in cap.
 type Limits struct {
@@ -55,10 +57,14 @@ func (s *settler) amounts() error {
 	var totals []Ore
 	for _, k := range order {
 		lines := groups[k]
+		at := lines[0].terms.limitsFor(lines[0].period)
+		for _, d := range lines {
+			d.standUnder(at)
+		}
 		slices.SortFunc(lines, func(a, b *draft) int { return cmp.Compare(a.ID, b.ID) })
 		total, err := Ore(0), round(lines)
 		if err == nil {
-			total, err = s.cap(lines)
+			total, err = s.cap(lines, at)
 		}
 		if err != nil {
 			return fmt.Errorf("agreement %s, provider %s, period %s: %w", k.agreement, k.provider, lines[0].Period, err)
@@ -121,9 +127,9 @@ func round(lines []*draft) error {
 	return nil
 }
 
-// cap adds a line that brings the sum of the lines down to the limit, where it
-// is above, and returns the sum that is left.
-func (s *settler) cap(lines []*draft) (Ore, error) {
+// cap adds a line that brings the sum of the lines down to the limit of a
+// version, where it is above, and returns the sum that is left.
+func (s *settler) cap(lines []*draft, at int) (Ore, error) {
 	var amounts []Ore
 	for _, d := range lines {
 		amounts = append(amounts, d.Amount)
@@ -133,7 +139,6 @@ func (s *settler) cap(lines []*draft) (Ore, error) {
 		return 0, err
 	}
 	first := lines[0]
-	at := first.terms.limitsFor(first.period)
 	version := &first.terms.Versions[at]
 	limits := &version.Limits
 	if limits.Period == nil || total <= *limits.Period {

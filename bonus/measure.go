@@ -1,6 +1,11 @@
 package bonus
 
-import "github.com/jobeffekt/jobeffekt/effect"
+import (
+	"cmp"
+	"math/big"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
 
 // Measure says what a clause counts. Exactly one of Reached and Effect is given.
 //
@@ -19,6 +24,10 @@ type Measure struct {
 	// Better says which way is an improvement. With Low, what is paid for is how
 	// far the outcome lies below what similar citizens have: days on benefit saved.
 	Better Better `yaml:"better,omitempty" doc:"of an effect: high (if left out) when more of the outcome is better, low when less is, as for days on benefit"`
+	// Confidence is that of the interval whose limit is paid on, and of Holm. It is
+	// filled in for an effect, and nil for a reached outcome. A narrower interval
+	// pays more, so it is part of the terms, and no figure with another is paid on.
+	Confidence *Decimal `yaml:"confidence,omitempty" doc:"of an effect: the confidence of its interval, above 0 and under 1; 0.95 if left out. The run file must have the same"`
 }
 
 // Outcome is the outcome that the measure is about.
@@ -38,6 +47,13 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 		if clause.PayOn == "" {
 			clause.PayOn = LowerLimit
 		}
+		m.Better = cmp.Or(m.Better, High)
+		if m.Confidence == nil {
+			m.Confidence = &Decimal{defaultConfidence}
+		}
+		if r := m.Confidence.Rat(); r.Sign() <= 0 || r.Cmp(big.NewRat(1, 1)) >= 0 {
+			c.fault(path+".measure.confidence", "%s is no confidence: it lies above 0 and under 1", m.Confidence)
+		}
 		if clause.Gate == nil {
 			c.fault(path+".measure", "an effect is paid only through a gate: give the clause one, as in gate: {require: {n: 30}}")
 		} else {
@@ -45,8 +61,8 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 		}
 		clause.checkProbability(c, path)
 	default:
-		if m.Part != "" || m.Method != "" || m.Better != "" {
-			c.fault(path+".measure", "part, method and better belong to an effect")
+		if m.Part != "" || m.Method != "" || m.Better != "" || m.Confidence != nil {
+			c.fault(path+".measure", "part, method, better and confidence belong to an effect")
 		}
 		if clause.PayOn != "" || clause.Probability != nil || clause.Above != nil {
 			c.fault(path+".pay_on", "pay_on belongs to an effect: a reached outcome is counted, not estimated")
@@ -55,6 +71,17 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 			c.fault(path+".gate", "a gate belongs to an effect: a reached outcome is counted, not estimated")
 		}
 	}
+}
+
+// defaultConfidence is that of an effect, if the terms do not say.
+const defaultConfidence = "0.95"
+
+// hasConfidence says whether a figure's interval has the confidence of the
+// measure, both with the digits of the tables.
+func (m *Measure) hasConfidence(x float64) bool {
+	want, _ := m.Confidence.Rat().Float64()
+	given := figure(x)
+	return given != nil && given.Cmp(figure(want)) == 0
 }
 
 // Better says which way of an outcome is an improvement.

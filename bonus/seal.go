@@ -79,7 +79,11 @@ func (t *Terms) Sealed(name string, src []byte) (*Terms, error) {
 // under applies_by referral its valid_from or the start of the agreement,
 // whichever is later; under applies_by period the start of the agreement,
 // because what was referred long before can be reached in the version's periods.
+// It is effect.NoDate for an index that no version has.
 func (t *Terms) FirstReferral(version int) effect.Date {
+	if !t.has(version) {
+		return effect.NoDate
+	}
 	if t.AppliesBy == ByPeriod {
 		return t.Starts
 	}
@@ -87,8 +91,17 @@ func (t *Terms) FirstReferral(version int) effect.Date {
 }
 
 // Until is the first day on which a version is in force no longer: its valid_to
-// or the end of the agreement, whichever comes first.
-func (t *Terms) Until(version int) effect.Date { return min(t.Ends, t.Versions[version].end()) }
+// or the end of the agreement, whichever comes first. It is effect.NoDate for an
+// index that no version has.
+func (t *Terms) Until(version int) effect.Date {
+	if !t.has(version) {
+		return effect.NoDate
+	}
+	return min(t.Ends, t.Versions[version].end())
+}
+
+// has says whether a version has the index.
+func (t *Terms) has(version int) bool { return version >= 0 && version < len(t.Versions) }
 
 // Canonical is the text that a seal of a version hashes: everything that
 // decides what the version pays, and nothing else, so that a version that is
@@ -100,7 +113,12 @@ func (t *Terms) Until(version int) effect.Date { return min(t.Ends, t.Versions[v
 //   - under version the version but for valid_to, with the thresholds and the
 //     other values that are filled in where it says nothing;
 //   - under until the day given, first on which it is in force no longer.
+//
+// It is nil for an index that no version has.
 func (t *Terms) Canonical(version int, until effect.Date) []byte {
+	if !t.has(version) {
+		return nil
+	}
 	all := canonical(reflect.ValueOf(*t)).(map[string]any)
 	for _, key := range []string{"title", "source", "ends", "versions"} {
 		delete(all, key)
@@ -185,10 +203,13 @@ func canonical(v reflect.Value) any {
 
 // Seal makes a seal of a version as it reads now. The day is taken as given:
 // the library knows no clock. The error wraps [ErrSeal] where the seal would not
-// make the version payable.
+// make the version payable, and for an index that no version has.
 func (t *Terms) Seal(version int, on effect.Date, name, role string) (Seal, error) {
 	if name == "" || role == "" {
 		return Seal{}, fmt.Errorf("%w: a seal needs a name and a role", ErrSeal)
+	}
+	if !t.has(version) {
+		return Seal{}, fmt.Errorf("%w: %s", ErrSeal, t.noVersion(version))
 	}
 	v := &t.Versions[version]
 	if first := t.FirstReferral(version); on >= first {
@@ -245,12 +266,19 @@ type standing struct {
 }
 
 // Standing says whether a version is sealed, and since when and by whom, or why
-// it is not.
+// it is not. An index that no version has is not sealed.
 func (t *Terms) Standing(version int) (sealed bool, why string) {
-	if t.Seals == nil {
+	switch {
+	case !t.has(version):
+		return false, t.noVersion(version)
+	case t.Seals == nil:
 		return false, "no seal lies beside the terms"
 	}
 	return t.standings[version].sealed, t.standings[version].why
+}
+
+func (t *Terms) noVersion(version int) string {
+	return fmt.Sprintf("the terms have %s, and none with index %d", count(int64(len(t.Versions)), "version"), version)
 }
 
 // judgeSeals looks for a seal of a version that holds.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -61,6 +62,7 @@ func TestSealHoldsOneVersion(t *testing.T) {
 		},
 		"a threshold written otherwise": {"uncovered_share: 0.10", "uncovered_share: 0.1000"},
 		"a default written out":         {"        pay_on: lower_limit\n", ""},
+		"the way written out":           {"method: regression}", "method: regression, better: high}"},
 		"agreement longer":              {"ends: 2012-01-01", "ends: 2014-01-01"}, // the version ends before
 		"version shorter":               {"valid_to: 2010-01-01", "valid_to: 2009-07-01"},
 	} {
@@ -199,6 +201,83 @@ func TestMixedStanding(t *testing.T) {
 		now, err := terms.Sealed("terms.seal.yaml", []byte("agreement: A-1\nseals:\n"+text))
 		require.NoError(t, err)
 		require.Equal(t, want, settle(t, now, facts).Lines[0].Standing)
+	}
+}
+
+// The limits of a period are those of the latest version that began by its first
+// day. A version without a seal must not lift them while the lines read sealed.
+func TestUnsealedLimits(t *testing.T) {
+	facts := bonus.Facts{Observations: observe(
+		row{id: "1", job: "2009-12-01"},                         // 2009H2, limits of the first version
+		row{id: "2", job: "2010-03-01"},                         // 2010H1, limits of the second, referred under the first
+		row{id: "3", job: "2010-03-01", provider: "south"},      // another provider
+		row{id: "4", job: "2010-08-01", referral: "2010-02-01"}, // of the second
+	)}
+	facts.Observations.AsOf = day("2010-12-31")
+	const second = "            - {match_group: 1, package: P1, amount: 5250.00}\n"
+	standing := func(terms *bonus.Terms, versions ...int) map[string]string {
+		t.Helper()
+		text := "agreement: A-1\nseals:\n"
+		for _, v := range versions {
+			text += seal(t, terms, v, []string{"2007-12-14", "2009-12-14"}[v]).Text()
+		}
+		now, err := terms.Sealed("terms.seal.yaml", []byte(text))
+		require.NoError(t, err)
+		out := map[string]string{}
+		for _, l := range settle(t, now, facts).Lines {
+			out[l.Provider+" "+l.Period+" "+l.Clause+"@"+l.Version.String()] = l.Standing + ": " + l.StandingWhy
+		}
+		return out
+	}
+	const (
+		sealedFirst = bonus.StandingSealed + ": sealed on 2007-12-14 by the head of finance"
+		noSeal      = "the version valid from 2010-01-01 has no seal"
+		underNoSeal = bonus.StandingRetrospective + ": the limits of the period are those of a version that is not sealed: " + noSeal
+	)
+	for name, limits := range map[string]string{"lifted": "", "raised": "    limits: {period: 900000.00, section: \"9\"}\n"} {
+		require.Equal(t, map[string]string{
+			"north 2009H2 sustained-job@2008-01-01": sealedFirst,
+			"north 2010H1 sustained-job@2008-01-01": underNoSeal,
+			"south 2010H1 sustained-job@2008-01-01": underNoSeal,
+			"north 2010H2 sustained-job@2010-01-01": bonus.StandingRetrospective + ": " + noSeal,
+		}, standing(readTerms(t, second, second+limits), 0), name)
+	}
+	// With a limit that takes something off.
+	require.Equal(t, map[string]string{
+		"north 2009H2 sustained-job@2008-01-01": sealedFirst,
+		"north 2010H1 sustained-job@2008-01-01": underNoSeal,
+		"north 2010H1 cap@2010-01-01":           bonus.StandingRetrospective + ": " + noSeal,
+		"south 2010H1 sustained-job@2008-01-01": underNoSeal,
+		"south 2010H1 cap@2010-01-01":           bonus.StandingRetrospective + ": " + noSeal,
+		"north 2010H2 sustained-job@2010-01-01": bonus.StandingRetrospective + ": " + noSeal,
+		"north 2010H2 cap@2010-01-01":           bonus.StandingRetrospective + ": " + noSeal,
+	}, standing(readTerms(t, second, second+"    limits: {period: 100.00, section: \"9\"}\n"), 0))
+	// Both sealed: all lines keep the seal of their own version.
+	require.Equal(t, map[string]string{
+		"north 2009H2 sustained-job@2008-01-01": sealedFirst,
+		"north 2010H1 sustained-job@2008-01-01": sealedFirst,
+		"south 2010H1 sustained-job@2008-01-01": sealedFirst,
+		"north 2010H2 sustained-job@2010-01-01": bonus.StandingSealed + ": sealed on 2009-12-14 by the head of finance",
+	}, standing(readTerms(t), 0, 1))
+	// A version that begins within the period has no say about it.
+	require.Equal(t, sealedFirst, standing(readTerms(t, "2010-01-01", "2010-01-02"), 0)["north 2010H1 sustained-job@2008-01-01"])
+}
+
+// A version that the terms do not have is an error or nothing, and no panic.
+func TestNoSuchVersion(t *testing.T) {
+	terms := readTerms(t)
+	for _, terms := range []*bonus.Terms{terms, sealed(t, terms, seal(t, terms, 0, "2007-12-31")), readTerms(t, "applies_by: referral", "applies_by: period"), {}} {
+		for _, version := range []int{-1, len(terms.Versions), 99} {
+			_, err := terms.Seal(version, day("2007-12-31"), "N. N.", "head of finance")
+			require.ErrorIs(t, err, bonus.ErrSeal)
+			require.ErrorContains(t, err, fmt.Sprintf("none with index %d", version))
+			ok, why := terms.Standing(version)
+			require.False(t, ok)
+			require.Contains(t, why, fmt.Sprintf("none with index %d", version))
+			require.Equal(t, effect.NoDate, terms.FirstReferral(version))
+			require.Equal(t, effect.NoDate, terms.Until(version))
+			require.Nil(t, terms.Canonical(version, day("2010-01-01")))
+		}
 	}
 }
 

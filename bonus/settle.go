@@ -422,6 +422,15 @@ func (d *draft) stand(version int) {
 	}
 }
 
+// standUnder makes a line retrospective where the version whose limits hold for
+// its period is not sealed.
+func (d *draft) standUnder(version int) {
+	if sealed, why := d.terms.Standing(version); !sealed && d.Standing == StandingSealed {
+		d.Standing = StandingRetrospective
+		d.StandingWhy = "the limits of the period are those of a version that is not sealed: " + why
+	}
+}
+
 // complete fills in what every line of a version has, and the line's id.
 func (d *draft) complete(version int) {
 	d.stand(version)

@@ -40,7 +40,7 @@ type Line struct {
 	Amount       Ore         `col:"amount_ore" doc:"what is paid, in ore"`
 	Reason       string      `col:"reason" doc:"why nothing is paid (codes separated by semicolons), empty where something is"`
 	Standing     string      `col:"standing" doc:"whether the line is booked and its terms sealed"`
-	StandingWhy  string      `col:"standing_why" doc:"when and by which role the terms were sealed, or why they are not"`
+	StandingWhy  string      `col:"standing_why" doc:"when and by which role the terms were sealed, or why they, or those with the limits of the period, are not"`
 	Text         string      `col:"text" doc:"the clause in a plain sentence"`
 	Section      string      `col:"section" doc:"section of the source"`
 	Source       string      `col:"source" doc:"document that the terms come from, and its date"`

@@ -122,18 +122,38 @@ type Known struct {
 	Describe  []string               // methods for description, on which nothing is paid
 	Peers     bool                   // whether there are peer municipalities
 	ByPackage bool                   // whether packages are estimated one by one
-	Placebo   bool                   // whether the time before referral is compared
+	// Low are the outcomes of which less is better. An effect on one is paid only
+	// where the clause says so too.
+	Low []string
+	// DescribedOutcomes are for description, on which nothing is paid: a relapse is
+	// only asked of those who got a job first, whom the treatment itself selects.
+	DescribedOutcomes []string
+	PlaceboWeeks      int // how many weeks before referral are compared; 0 for none
+	// Confidence is that of the intervals; 0 where it is not known, and then it is
+	// not checked here but when the terms are settled.
+	Confidence float64
 }
 
+// placeboWeeks is how long before referral a placebo looks that a gate can
+// require: its margin is a share of these weeks.
+const placeboWeeks = 26
+
 // Check says, before anything is computed, which of the figures that the terms
-// need nobody will know: nil, or a [*Faults] with every place. It cannot see
+// need nobody will know, and what of the known must not be paid on: nil, or a
+// [*Faults] with every place. It cannot see
 // what only the cases show, such as a price missing for a group.
 func (t *Terms) Check(k Known) error {
 	faults := t.checkOutcomes(k.Outcomes)
 	t.eachClause(func(v, c int, clause *Clause) {
 		m, path := &clause.Measure, fmt.Sprintf("versions[%d].clauses[%d].measure", v, c)
+		if slices.Contains(k.DescribedOutcomes, m.Outcome()) {
+			faults.Add(t.doc, path, FaultOutcome, "clause %s pays on the outcome %q, which is for description only: it is asked of those alone who first got what the treatment is to give; pay on another", clause.ID, m.Outcome())
+		}
 		if m.Effect == "" {
 			return
+		}
+		if m.Better != Low && slices.Contains(k.Low, m.Effect) {
+			faults.Add(t.doc, path+".better", FaultContradiction, "clause %s would pay for more of %q, of which less is better in the run file: say better: low, or let the outcome have better: high there", clause.ID, m.Effect)
 		}
 		switch {
 		case slices.Contains(k.Methods, m.Method):
@@ -145,8 +165,12 @@ func (t *Terms) Check(k Known) error {
 		if effect.Part(m.Part) == effect.Total && !k.Peers {
 			faults.Add(t.doc, path+".part", FaultFigure, "clause %s pays on the total difference, which needs peer municipalities", clause.ID)
 		}
-		if _, asked := clause.Gate.Require[Diagnostic(effect.DiagPlacebo)]; asked && !k.Placebo {
-			faults.Add(t.doc, fmt.Sprintf("versions[%d].clauses[%d].gate", v, c), FaultFigure, "clause %s requires the diagnostic placebo, which nobody measures: let history.placebo in the run file be 26", clause.ID)
+		if k.Confidence != 0 && !m.hasConfidence(k.Confidence) {
+			faults.Add(t.doc, path+".confidence", FaultFigure, "clause %s pays on intervals with confidence %s, and the run file has %s: let compare.confidence be %s",
+				clause.ID, m.Confidence, text(k.Confidence), m.Confidence)
+		}
+		if _, asked := clause.Gate.Require[Diagnostic(effect.DiagPlacebo)]; asked && k.PlaceboWeeks != placeboWeeks {
+			faults.Add(t.doc, fmt.Sprintf("versions[%d].clauses[%d].gate", v, c), FaultFigure, "clause %s requires the diagnostic placebo, which is about %d weeks before referral, and the run file has %d: let history.placebo be %[2]d", clause.ID, placeboWeeks, k.PlaceboWeeks)
 		}
 		if t.packagesDiffer(clause) && !k.ByPackage {
 			faults.Add(t.doc, path, FaultInseparable, "clause %s treats packages differently, so its effect must be estimated by package: set compare.by_package in the run file", clause.ID)

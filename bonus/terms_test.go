@@ -3,6 +3,7 @@ package bonus_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -43,9 +44,17 @@ func TestCheck(t *testing.T) {
 	require.ErrorContains(t, terms.Check(descriptive), `clause effect pays on the method "regression", which is for description only`)
 
 	asking := readTerms(t, gateOfTerms, standardGate+"}")
-	require.ErrorContains(t, asking.Check(known), "clause effect requires the diagnostic placebo, which nobody measures")
-	known.Placebo = true
-	require.NoError(t, asking.Check(known))
+	require.ErrorContains(t, asking.Check(known), "versions[0].clauses[1].gate: clause effect requires the diagnostic placebo")
+	for weeks, ok := range map[int]bool{0: false, 1: false, 13: false, 25: false, 26: true, 27: false, 52: false} {
+		known.PlaceboWeeks = weeks
+		require.NoError(t, terms.Check(known), "a gate without a placebo")
+		if err := asking.Check(known); ok {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, fmt.Sprintf("which is about 26 weeks before referral, and the run file has %d: let history.placebo be 26", weeks))
+		}
+	}
+	known.PlaceboWeeks = 26
 
 	known.Outcomes["sustained_13w"] = effect.UnitDays
 	require.ErrorContains(t, terms.Check(known), "is measured in days and is not reached")
@@ -60,6 +69,51 @@ func TestCheck(t *testing.T) {
 	total := readTerms(t, "part: provider", "part: total")
 	known.ByPackage, known.Peers = true, false
 	require.ErrorContains(t, total.Check(known), "needs peer municipalities")
+}
+
+// An effect on an outcome of which less is better pays for worse results unless
+// the clause says which way it pays.
+func TestCheckOfDirection(t *testing.T) {
+	known := bonus.Known{
+		Outcomes: map[string]effect.Unit{"sustained_13w": effect.UnitShare, "employed_26w": effect.UnitDays},
+		Methods:  []string{"regression"}, ByPackage: true, Low: []string{"sustained_13w", "employed_26w"},
+	}
+	const measure = "method: regression}"
+	low := readTerms(t, measure, "method: regression, better: low}")
+	require.NoError(t, low.Check(known), "a clause on reached outcomes has no direction")
+	for edit, column := range map[string]string{measure: "9", "method: regression, better: high}": "77"} {
+		terms := readTerms(t, measure, edit)
+		var found *bonus.Faults
+		require.ErrorAs(t, terms.Check(known), &found)
+		require.Len(t, found.List, 1)
+		require.Equal(t, bonus.FaultContradiction, found.List[0].Code)
+		require.ErrorContains(t, found, "terms.yaml:33:"+column+": versions[0].clauses[1].measure.better: clause effect would pay for more of \"employed_26w\", of which less is better in the run file: say better: low")
+	}
+	known.Low = nil
+	require.NoError(t, readTerms(t).Check(known))
+	require.NoError(t, low.Check(known))
+}
+
+// A relapse is asked only of those whom the treatment gave a job: neither an
+// effect on it nor reaching it is paid.
+func TestCheckOfDescribedOutcomes(t *testing.T) {
+	known := bonus.Known{
+		Outcomes: map[string]effect.Unit{"sustained_13w": effect.UnitShare, "employed_26w": effect.UnitShare},
+		Methods:  []string{"regression"}, ByPackage: true,
+	}
+	for outcome, places := range map[string][]string{
+		"employed_26w":  {"versions[0].clauses[1].measure"},
+		"sustained_13w": {"versions[0].clauses[0].measure", "versions[1].clauses[0].measure"},
+	} {
+		known.DescribedOutcomes = []string{outcome}
+		var found *bonus.Faults
+		require.ErrorAs(t, readTerms(t, "method: regression}", "method: regression, better: low}").Check(known), &found)
+		require.Len(t, found.List, len(places))
+		for _, place := range places {
+			require.ErrorContains(t, found, place+": clause ")
+		}
+		require.ErrorContains(t, found, fmt.Sprintf("pays on the outcome %q, which is for description only", outcome))
+	}
 }
 
 // The golden files hold our own messages: they show how faults read.

@@ -35,7 +35,9 @@ type Covariate struct {
 	// declared fixed. An effect adjusted by an undated covariate is described
 	// but not paid on.
 	Dated bool
-	Fixed bool // declared fixed, so that it stood so before the referral too
+	// Fixed says that the value is declared fixed, so that it stood so long before
+	// the referral too.
+	Fixed bool
 }
 
 // Placebo is an outcome that no offer can have had an effect on: employment

@@ -1,6 +1,7 @@
 package effect
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -18,29 +19,56 @@ type imbalance struct {
 
 // certify works out, from the weights alone, what a method's certificate says of
 // them: the effective number of comparators, the largest share of the weight and
-// the balance reached. It shares no code with the methods. Where some comparators
-// are known in aggregate only, the balance is not known (NaN).
-func (e *Expectation) certify(c *Comparison, uses []string) {
+// the balance reached. It shares no code with the methods. A person who occurs
+// several times counts once, with all of the weight. followed says of whom the
+// registers tell what happened. Where some comparators are known in aggregate
+// only, neither balance nor follow-up is known (NaN).
+func (e *Expectation) certify(c *Comparison, uses []string, followed []bool) {
 	in := c.In
 	if e.Covered != nil {
 		in = c.Restrict(e.Covered).In
 	}
-	e.persons, e.balance = c.Persons(in), imbalance{nan, nan, "", nan}
-	var sum, squares, largest float64
-	for _, w := range e.Weights {
+	e.persons, e.balance, e.followed = c.Persons(in), imbalance{nan, nan, "", nan}, nan
+	e.equalIn = equalOutcomes(c.Y, in)
+	var sum, squares, largest, known float64
+	byPerson := map[int32]float64{}
+	for k, w := range e.Weights {
 		sum += w
+		if followed[e.Out[k]] {
+			known += w
+		}
+		if c.Repeats {
+			byPerson[c.Cases.Person[e.Out[k]]] += w
+			continue
+		}
+		squares += w * w
+		largest = max(largest, math.Abs(w))
+	}
+	for _, person := range slices.Sorted(maps.Keys(byPerson)) {
+		w := byPerson[person]
 		squares += w * w
 		largest = max(largest, math.Abs(w))
 	}
 	if sum == 0 {
 		return
 	}
-	e.EffectiveN, e.MaxWeight = sum*sum/squares, largest/math.Abs(sum)
+	e.equalOut = equalOutcomes(c.Y, e.Out)
+	e.EffectiveN, e.MaxWeight, e.followed = sum*sum/squares, largest/math.Abs(sum), known/sum
 	weights := make([]float64, len(e.Weights))
 	for k, w := range e.Weights {
 		weights[k] = w / sum
 	}
 	e.balance = c.measures(uses).balance(in, e.Out, weights)
+}
+
+// equalOutcomes says whether all rows have the same outcome. It is true of none.
+func equalOutcomes(y []float64, rows []int32) bool {
+	for _, i := range rows {
+		if y[i] != y[rows[0]] {
+			return false
+		}
+	}
+	return true
 }
 
 // measures are the covariates of a match group as columns of numbers, by which
@@ -236,6 +264,13 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 			} else {
 				note(smd, a.name+" x "+z.name)
 			}
+		}
+	}
+	// A difference without any spread to measure it by has no size; a gate that
+	// asks for it stays shut.
+	for _, v := range []*float64{&r.means, &r.worst, &r.varianceRatio} {
+		if math.IsInf(*v, 0) {
+			*v = nan
 		}
 	}
 	return r

@@ -163,6 +163,9 @@ func (c *Comparison) MeanVariance(rows []int32, values []float64) float64 {
 		sum += dev[k] * dev[k]
 	}
 	g := float64(c.Persons(rows))
+	if g < 2 {
+		return nan
+	}
 	return (sum + c.Repeated(rows, dev)) / (n * n) * g / (g - 1)
 }
 

@@ -34,7 +34,7 @@ type Design struct {
 	// person counts once among a municipality's comparators, with the earliest.
 	// Errors are clustered on person either way.
 	Repeats bool
-	MinN    int // cases needed to rate a cell
+	MinN    int // persons needed to rate a cell
 	// MinComparators is the effective number of comparators needed: with fewer,
 	// their variance cannot be told.
 	MinComparators float64
@@ -246,7 +246,12 @@ func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators)
 	}
 	where := []string{cell.Municipality}
 	if kind == Peers {
-		where = slices.DeleteFunc(slices.Clone(d.Peers[cell.Municipality]), func(m string) bool { return m == cell.Municipality })
+		for _, m := range d.Peers[cell.Municipality] {
+			if m != cell.Municipality && !slices.Contains(where[1:], m) {
+				where = append(where, m)
+			}
+		}
+		where = where[1:]
 	}
 	// A later participation that the cohort leaves out does not make its person one
 	// of the cell: who is referred again depends on what became of the first.
@@ -354,7 +359,7 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 		switch {
 		case len(c.In) == 0:
 			a.err = &Refusal{RefusalNoCases, "no case of the cell has a complete window", "choose a later as_of or an earlier cohort"}
-		case len(c.In) < d.MinN:
+		case c.Persons(c.In) < d.MinN:
 			a.err = &Refusal{RefusalFewCases, "the cell has fewer cases than the minimum", "wait for more cases, or look at a wider cell"}
 		case len(c.Out) == 0 && len(c.Strata) == 0:
 			a.err = &Refusal{RefusalNoComparators, "nobody is left to compare with", "declare other comparators or peers"}
@@ -364,9 +369,9 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 			a.e, a.err = m.Expect(ctx, c)
 		}
 		if a.err == nil {
-			a.e.certify(c, m.Uses())
+			a.e.certify(c, m.Uses(), s.result.Followed)
 		}
-		if a.err == nil && a.e.N < d.MinN {
+		if a.err == nil && a.e.persons < d.MinN {
 			a.err = &Refusal{RefusalFewCases, "fewer cases than the minimum have comparators", "use coarser classes or more peers"}
 		}
 		if a.err == nil && a.e.EffectiveN < d.MinComparators {
@@ -461,7 +466,7 @@ func attended(r *Result, all []int32, asOf Date) Certificate {
 	}
 	return Certificate{
 		FollowUp: Round(known / ended), LeftShare: Round(left / ended), NoClockShare: Round(noClock / float64(len(all))),
-		MeanSMD: nan, WorstSMD: nan, VarianceRatio: nan,
+		FollowUpOut: nan, MeanSMD: nan, WorstSMD: nan, VarianceRatio: nan,
 		EffectiveN: nan, MaxWeight: nan, VarCell: nan, VarComparators: nan, Sigma2B: nan, VarPeer: nan, SumW2: nan,
 	}
 }
@@ -479,43 +484,48 @@ func dated(cases *Cases, uses []string) float64 {
 	return Round(ok / float64(len(uses)))
 }
 
-// floor puts a floor under the variances of a share: where all citizens of the
-// cell, or all its comparators, have the same outcome, their sample variance is
-// 0, but another sample could have held another outcome. The variance of a share
-// is then that of one more success and one more failure. It says whether it had
-// to. Equal outcomes on both sides stay without variance, and are refused.
-func (e *Expectation) floor() bool {
-	equal := func(share float64) bool { return share < 1e-12 || share > 1-1e-12 }
-	variance := func(share, n float64) float64 {
-		p := (math.Round(share)*n + 1) / (n + 2)
-		return p * (1 - p) / n
-	}
-	cell, comparators := equal(e.Observed), equal(e.Expected)
-	if cell && comparators && math.Abs(e.Observed-e.Expected) < 0.5 {
-		return false
-	}
-	if cell {
-		e.VarCell = max(e.VarCell, variance(e.Observed, float64(e.N)))
-	}
-	if comparators {
-		e.VarComparators = max(e.VarComparators, variance(e.Expected, e.EffectiveN))
-	}
-	return cell || comparators
-}
-
-// floorAmount does the same for outcomes that are no shares: a side without variance borrows that of the
-// other.
-func (e *Expectation) floorAmount() bool {
+// floor puts a floor under the variances where all citizens of the cell, or all
+// its comparators, have the same outcome: their sample variance is 0, or that of
+// fitted values alone, but another sample could have held another outcome. The
+// variance of a share is then at least that of one more success and one more
+// failure; of other units a side takes at least what one person of the other
+// side has. It says whether it had to. Where both sides are so, and alike, there
+// is nothing to tell an interval from, and told is false.
+func (e *Expectation) floor(u Unit) (floored, told bool) {
 	const rounding = 1e-18
-	switch cell, comparators := e.VarCell*float64(e.N), e.VarComparators*e.EffectiveN; {
-	case cell <= rounding*comparators:
-		e.VarCell = comparators / float64(e.N)
-	case comparators <= rounding*cell:
-		e.VarComparators = cell / e.EffectiveN
-	default:
-		return false
+	n, comparators := float64(e.N), e.EffectiveN
+	in, out := e.equalIn, e.equalOut
+	if u == UnitShare {
+		// Of aggregates only the share itself can tell.
+		equal := func(share float64) bool { return share < 1e-12 || share > 1-1e-12 }
+		in, out = in || equal(e.Observed), out || equal(e.Expected)
+		if in && out && math.Abs(e.Observed-e.Expected) < 0.5 {
+			return true, false
+		}
+		variance := func(share, n float64) float64 {
+			p := (math.Round(share)*n + 1) / (n + 2)
+			return p * (1 - p) / n
+		}
+		if in {
+			e.VarCell = max(e.VarCell, variance(e.Observed, n))
+		}
+		if out {
+			e.VarComparators = max(e.VarComparators, variance(e.Expected, comparators))
+		}
+		return in || out, true
 	}
-	return true
+	one, other := e.VarCell*n, e.VarComparators*comparators // of one person on either side
+	in, out = in || one <= rounding*other, out || other <= rounding*one
+	if in && out {
+		return true, false
+	}
+	if in {
+		e.VarCell = max(e.VarCell, other/n)
+	}
+	if out {
+		e.VarComparators = max(e.VarComparators, one/comparators)
+	}
+	return in || out, true
 }
 
 // weighty counts the municipalities that carry weight.
@@ -539,8 +549,10 @@ func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused e
 	}
 	c.NComparators, c.EffectiveN, c.MaxWeight = int64(e.Comparators), Round(e.EffectiveN), Round(e.MaxWeight)
 	c.Municipalities, c.Persons = int64(weighty(e.Municipalities)), int64(e.persons)
+	c.FollowUpOut = Round(e.followed)
 	c.MeanSMD, c.WorstSMD, c.WorstTerm, c.VarianceRatio = Round(e.balance.means), Round(e.balance.worst), e.balance.worstOf, Round(e.balance.varianceRatio)
-	if row.Unit == UnitShare && e.floor() || row.Unit != UnitShare && e.floorAmount() {
+	floored, told := e.floor(row.Unit)
+	if floored {
 		e.Warnings = append(e.Warnings, "all_outcomes_equal")
 	}
 	c.VarCell, c.VarComparators = Round(e.VarCell), Round(e.VarComparators)
@@ -554,5 +566,8 @@ func (d Design) figures(row Estimate, kind Comparators, e Expectation, refused e
 	row.NCompared, row.Expected = int64(e.N), Round(e.Expected)
 	v := c.variance()
 	row.Figures.judge(Round(e.Observed-e.Expected), v)
+	if !told {
+		row.refuse(RefusalNoVariation)
+	}
 	return row
 }

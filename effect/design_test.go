@@ -279,9 +279,109 @@ func TestPersonsAreClustered(t *testing.T) {
 	}
 	d := effect.DefaultDesign()
 	d.Peers = map[string][]string{"H": {"A", "B", "C", "D", "E"}}
-	_, twice, _ := rowsOf(t, obs, d)
+	_, few, _ := rowsOf(t, obs, d)
+	assert.Equal(t, effect.RefusalFewCases, few[effect.Provider].Refusal, "25 persons are not 30")
+	d.MinN = 25
+	estimates, twice, _ := rowsOf(t, obs, d)
 	_, once, _ := rowsOf(t, six(), d)
 	assert.Greater(t, twice[effect.Provider].SE, 1.15*once[effect.Provider].SE)
+	for _, e := range estimates {
+		if e.Provider == "p" && e.Comparators == effect.Home {
+			assert.Equal(t, int64(25), e.Persons)
+		}
+	}
+}
+
+// Comparators are as many as their persons, however often each occurs.
+func TestRepeatedComparatorsAreOnePerson(t *testing.T) {
+	obs := six()
+	for i := range obs.Cases.Person {
+		if obs.Cases.Provider.At(i) == "q" {
+			obs.Cases.Person[i] = 50 + int32(i%2) // 60 cases of two persons
+		}
+	}
+	d := effect.DefaultDesign()
+	d.Repeats, d.Peers = true, map[string][]string{"H": {"A", "B", "C", "D", "E"}}
+	_, b, _ := rowsOf(t, obs, d)
+	assert.Equal(t, effect.RefusalFewComparators, b[effect.Provider].Refusal)
+	assert.Empty(t, b[effect.Total].Refusal)
+}
+
+// A peer that is named twice is one peer.
+func TestPeersCountOnce(t *testing.T) {
+	d := effect.DefaultDesign()
+	d.Peers = map[string][]string{"H": {"A", "B", "C", "D", "E"}}
+	_, once, _ := rowsOf(t, six(), d)
+	d.Peers["H"] = []string{"A", "B", "B", "H", "C", "D", "E", "E"}
+	_, twice, _ := rowsOf(t, six(), d)
+	assert.Equal(t, once[effect.Total], twice[effect.Total])
+}
+
+// fits is a method whose fitted values differ, as those of a model do.
+type fits struct{ spy }
+
+func (f fits) Expect(ctx context.Context, c *effect.Comparison) (effect.Expectation, error) {
+	e, err := f.spy.Expect(ctx, c)
+	e.VarCell, e.VarComparators = e.VarCell+1e-6, e.VarComparators+1e-6
+	return e, err
+}
+
+// Where all outcomes of a side are the same, its variance is a floor whatever the
+// spread of fitted values; where both sides are alike there is no telling.
+func TestEqualOutcomes(t *testing.T) {
+	d := effect.DefaultDesign()
+	d.Peers = map[string][]string{"H": {"A", "B", "C", "D", "E"}}
+	home := func(unit effect.Unit, change func(r *effect.Result, i int, provider string)) effect.Estimate {
+		obs := six()
+		obs.Results[0].Unit = unit
+		for i := range obs.Cases.Len() {
+			change(&obs.Results[0], i, obs.Cases.Provider.At(i))
+		}
+		rows, err := effect.Estimates(context.Background(), obs, d, []effect.Method{fits{newSpy()}})
+		require.NoError(t, err)
+		for _, e := range rows {
+			if e.Provider == "p" && e.Comparators == effect.Home && e.Support == effect.SupportOwn {
+				return e
+			}
+		}
+		t.Fatal("no row")
+		return effect.Estimate{}
+	}
+	// 60 at home with 30 times 10 days and 30 times 0: one person's variance is
+	// 25 + 60e-6, and that of the mean of 50 a fiftieth of it.
+	e := home(effect.UnitDays, func(r *effect.Result, i int, provider string) {
+		r.Value[i] *= 10
+		if provider == "p" {
+			r.Value[i] = 0
+		}
+	})
+	assert.InEpsilon(t, (25+60e-6)/50, e.VarCell, 1e-7)
+	assert.Equal(t, "all_outcomes_equal", e.Warnings)
+	// One success more and one failure more of 50: p = 1/52.
+	e = home(effect.UnitShare, func(r *effect.Result, i int, provider string) {
+		if provider == "p" {
+			r.Value[i] = 0
+		}
+	})
+	assert.InEpsilon(t, 1.0/52*51/52/50, e.VarCell, 1e-7)
+	for _, unit := range []effect.Unit{effect.UnitShare, effect.UnitDays} {
+		e = home(unit, func(r *effect.Result, i int, _ string) { r.Value[i] = 0 })
+		assert.Equal(t, effect.RefusalNoVariation, e.Refusal, unit)
+		assert.Equal(t, effect.NotRated, e.Verdict)
+	}
+}
+
+// Follow-up is as bad as that of the worse side.
+func TestFollowUpOfComparators(t *testing.T) {
+	obs := six()
+	for i := range obs.Cases.Len() {
+		obs.Results[0].Followed[i] = obs.Cases.Provider.At(i) != "q" || i%2 == 0
+	}
+	d := effect.DefaultDesign()
+	d.Peers = map[string][]string{"H": {"A", "B", "C", "D", "E"}}
+	_, _, diagnostics := rowsOf(t, obs, d)
+	assert.Equal(t, 0.5, diagnostics[effect.Provider][effect.DiagFollowUp].Value)
+	assert.Equal(t, 1.0, diagnostics[effect.Total][effect.DiagFollowUp].Value)
 }
 
 func TestNobodyElseAtHome(t *testing.T) {

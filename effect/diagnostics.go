@@ -21,7 +21,7 @@ const (
 	DiagEffectivePeers  DiagnosticName = "effective_peers"       // effective number of peer municipalities, 1 / sum of squared shares
 	DiagUncovered       DiagnosticName = "uncovered_share"       // share of the cell without comparators
 	DiagPlacebo         DiagnosticName = "placebo"               // farther limit of the 90 % interval of the difference in work before referral
-	DiagFollowUp        DiagnosticName = "follow_up"             // share of ended windows whose follow-up is known
+	DiagFollowUp        DiagnosticName = "follow_up"             // share of ended windows whose follow-up is known, of the cell or its comparators if that is less
 	DiagLeft            DiagnosticName = "left_share"            // share of ended windows lost to death or emigration
 	DiagNoClock         DiagnosticName = "no_clock_share"        // share of the cohort without a day to count from
 	DiagDatedCovariates DiagnosticName = "dated_covariates"      // share of the covariates used that are dated or fixed
@@ -181,6 +181,9 @@ func ofFigure(name DiagnosticName, f *Figures, c *Certificate, placebo *Figures,
 		return nan
 	}
 	switch name {
+	case DiagFollowUp:
+		// Whoever is lost looks like a failure, on either side.
+		return min(d.Value, c.FollowUpOut)
 	case DiagDetectable:
 		return Round(Detectable(f.SE, f.DF, f.Confidence))
 	case DiagBalance:

@@ -366,3 +366,45 @@ func TestStandardisedDifferencesOfLalonde(t *testing.T) {
 		assert.True(t, found)
 	}
 }
+
+// What is known at the referral could tell of the weeks just before it: only what
+// history held before them, what is fixed and the calendar adjust a placebo.
+func TestAPlaceboKnowsNothingOfItsWeeks(t *testing.T) {
+	obs := six()
+	n := obs.Cases.Len()
+	before, names := make([]float64, n), make([]string, n)
+	for i := range n {
+		before[i], names[i] = math.Mod(float64(i)*0.617, 1), []string{"x", "y"}[i%2]
+	}
+	obs.Cases.Covariates = []effect.Covariate{
+		{Name: "months_worked_lately", Number: before, Dated: true},
+		{Name: "benefit_now", Factor: effect.NewFactor(names), Dated: true},
+		{Name: "sex", Factor: effect.NewFactor(names), Dated: true, Fixed: true},
+		{Name: effect.ReferralQuarter, Factor: effect.NewFactor(names), Dated: true},
+	}
+	obs.Cases.Placebo = &effect.Placebo{Weeks: 26, Value: before}
+	known := map[string]bool{}
+	look := looking{known}
+	_, err := effect.Estimates(context.Background(), obs, effect.DefaultDesign(), []effect.Method{look})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]bool{"months_worked_lately": false, "benefit_now": false, "sex": true, effect.ReferralQuarter: true}, known)
+}
+
+// looking is a method that notes which covariates say something in a placebo.
+type looking struct{ known map[string]bool }
+
+func (looking) Name() string   { return "looking" }
+func (looking) Uses() []string { return nil }
+
+func (l looking) Expect(_ context.Context, c *effect.Comparison) (effect.Expectation, error) {
+	if _, ok := effect.PlaceboOf(c.Outcome); ok && c.Cell.Provider == "p" && c.Comparators == effect.Home {
+		for _, cov := range c.Cases.Covariates {
+			said := false
+			for _, i := range c.In {
+				said = said || cov.Number != nil && !math.IsNaN(cov.Number[i]) || cov.Number == nil && cov.Factor.Codes[i] >= 0
+			}
+			l.known[cov.Name] = said
+		}
+	}
+	return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalNoCases}
+}

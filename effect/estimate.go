@@ -95,6 +95,7 @@ type Certificate struct {
 	WorstTerm      string  `col:"worst_term" doc:"what differs most"`
 	VarianceRatio  float64 `col:"variance_ratio" doc:"worst ratio of a number's variances in cell and comparators, turned to be 1 or more"`
 	FollowUp       float64 `col:"follow_up" doc:"share of the cell's ended windows whose follow-up is known"`
+	FollowUpOut    float64 `col:"follow_up_comparators" doc:"the same of the comparators, by their weights; null where they are known in aggregate only"`
 	LeftShare      float64 `col:"left_share" doc:"share of the cell's ended windows lost to death or emigration"`
 	NoClockShare   float64 `col:"no_clock_share" doc:"share of the cell's cohort without a day to count from"`
 	Dated          float64 `col:"dated_covariates" doc:"share of the covariates used that are dated or fixed; 1 when none is used"`
@@ -156,6 +157,7 @@ const (
 	RefusalConfounded     = "confounded_with_municipality"
 	RefusalNotShare       = "not_a_share"
 	RefusalNotAligned     = "not_aligned"
+	RefusalTooManyColumns = "too_many_columns"
 	RefusalCannotBalance  = "cannot_balance"
 )
 
@@ -217,8 +219,10 @@ type Expectation struct {
 	Out     []int32
 	Weights []float64
 
-	persons int       // in the covered cell
-	balance imbalance // of the cell and the weighted comparators
+	persons           int       // in the covered cell
+	balance           imbalance // of the cell and the weighted comparators
+	followed          float64   // weighted share of the comparators with known follow-up
+	equalIn, equalOut bool      // whether all outcomes of a side are the same
 }
 
 // MunicipalityPart is what one municipality's comparators contribute.

@@ -121,6 +121,19 @@ func (f *frames) analysed(cell Cell) []int32 {
 	return out
 }
 
+// MaxColumns is the most columns that a model may have. A fit's work grows with
+// their cube, and so many say nothing of a cell.
+const MaxColumns = 500
+
+// CheckColumns refuses more columns than [MaxColumns], as the names of a covariate
+// or the products of many make.
+func CheckColumns(n int) error {
+	if n > MaxColumns {
+		return &Refusal{RefusalTooManyColumns, fmt.Sprintf("the covariates make %d columns, where %d are the most", n, MaxColumns), "coarsen covariates of many names, or leave products out"}
+	}
+	return nil
+}
+
 // frameColumn is one column while a frame is made.
 type frameColumn struct {
 	name      string
@@ -135,6 +148,9 @@ func newFrame(cases *Cases, rows []int32, covariates []string, also []Term) (*Fr
 		return nil, err
 	}
 	columns = append(columns, frameTerms(columns, also)...)
+	if err := CheckColumns(len(columns)); err != nil {
+		return nil, err
+	}
 	f := &Frame{row: make([]int32, len(cases.Person))}
 	for i := range f.row {
 		f.row[i] = -1

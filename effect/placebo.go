@@ -12,20 +12,28 @@ const placeboPrefix = "placebo:"
 // PlaceboOf returns the outcome that a row is the placebo of. A placebo is the
 // comparison of an outcome made again, over the same cases and with the same
 // method, on the portion of the weeks before referral spent in work, adjusting for
-// nothing from history but what lies before those weeks. Whatever it shows is no
+// nothing but what was known before those weeks. Whatever it shows is no
 // effect: it tells how far the citizens compared were apart already.
 func PlaceboOf(outcome string) (string, bool) { return strings.CutPrefix(outcome, placeboPrefix) }
 
-// lagged are the cases with the covariates from history as they stood when the
-// weeks of the placebo began.
+// lagged are the cases as they were known when the weeks of the placebo began:
+// covariates from history as they stood then, those declared fixed and the
+// calendar as they are. What else is known at the referral could tell of the weeks
+// just before it, and is missing for everybody.
 func (c *Cases) lagged() *Cases {
 	before := *c
 	before.Covariates = slices.Clone(c.Covariates)
 	for i := range before.Covariates {
-		for _, lagged := range c.Placebo.Covariates {
-			if lagged.Name == before.Covariates[i].Name {
-				before.Covariates[i] = lagged
-			}
+		cov := &before.Covariates[i]
+		k := slices.IndexFunc(c.Placebo.Covariates, func(l Covariate) bool { return l.Name == cov.Name })
+		switch {
+		case k >= 0:
+			*cov = c.Placebo.Covariates[k]
+		case cov.Fixed || cov.Name == ReferralQuarter || cov.Name == ReferralMonth:
+		case cov.Number != nil:
+			cov.Number = slices.Repeat([]float64{nan}, c.Len())
+		default:
+			cov.Factor = Factor{Codes: slices.Repeat([]int32{-1}, c.Len())}
 		}
 	}
 	return &before

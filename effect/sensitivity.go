@@ -189,7 +189,7 @@ func bandWords(main SensitivityRow, others []SensitivityRow) string {
 	if main.Refusal != "" {
 		return "no figure, and so nothing to vary (" + main.Refusal + ")"
 	}
-	low, high, same, told, refused := main.Difference, main.Difference, 0, 0, 0
+	low, high, same, told, refused, cases := main.Difference, main.Difference, 0, 0, 0, 0
 	for _, r := range others {
 		switch {
 		case r.Refusal != "":
@@ -203,6 +203,9 @@ func bandWords(main SensitivityRow, others []SensitivityRow) string {
 		if r.Verdict == main.Verdict {
 			same++
 		}
+		if r.N != main.N {
+			cases++
+		}
 	}
 	var b strings.Builder
 	if told == 0 {
@@ -210,6 +213,9 @@ func bandWords(main SensitivityRow, others []SensitivityRow) string {
 	} else {
 		fmt.Fprintf(&b, "difference %s; between %s and %s in %d other ways of looking, of which %d give the same verdict (%s)",
 			amount(main.Difference, main.Unit), amount(low, main.Unit), amount(high, main.Unit), told, same, strings.ReplaceAll(string(main.Verdict), "_", " "))
+	}
+	if cases > 0 {
+		fmt.Fprintf(&b, "; %d of them over other cases", cases)
 	}
 	if refused > 0 {
 		fmt.Fprintf(&b, "; no figure in %d", refused)

@@ -48,7 +48,7 @@ func (d *Data) Cases() *effect.Cases {
 		}
 		return effect.No
 	})
-	age := effect.Covariate{Name: "age", Dated: true}
+	age := effect.Covariate{Name: "age", Dated: true, Fixed: true}
 	for _, r := range rows {
 		k, _ := slices.BinarySearch(ids, r.PersonID)
 		c.ID, c.Person = append(c.ID, effect.NumberID(r.ID)), append(c.Person, int32(k))
@@ -56,9 +56,9 @@ func (d *Data) Cases() *effect.Cases {
 		age.Number = append(age.Number, float64(int(float64(r.Referral-persons[r.PersonID].Birth)/365.25)))
 	}
 	c.Covariates = []effect.Covariate{
-		{Name: "sex", Dated: true, Factor: text(func(r world.Participation) string { return persons[r.PersonID].Sex })},
-		{Name: "education", Dated: true, Factor: text(func(r world.Participation) string { return persons[r.PersonID].Education })},
-		{Name: "origin", Dated: true, Factor: text(func(r world.Participation) string { return persons[r.PersonID].Origin })},
+		{Name: "sex", Dated: true, Fixed: true, Factor: text(func(r world.Participation) string { return persons[r.PersonID].Sex })},
+		{Name: "education", Dated: true, Fixed: true, Factor: text(func(r world.Participation) string { return persons[r.PersonID].Education })},
+		{Name: "origin", Dated: true, Fixed: true, Factor: text(func(r world.Participation) string { return persons[r.PersonID].Origin })},
 		age,
 	}
 	return c

@@ -126,6 +126,9 @@ func (m Method) model(c *effect.Comparison) (columns []column, covered func(int3
 			return math.IsNaN(x[i]) && some || !math.IsNaN(x[i]) && n > 0
 		})
 	}
+	if err := effect.CheckColumns(len(columns)); err != nil {
+		return nil, nil, err
+	}
 	return columns, func(i int32) bool {
 		for _, test := range tests {
 			if !test(i) {

@@ -166,8 +166,8 @@ func TestAggregatedEqualsRecords(t *testing.T) {
 				if w.Comparators == effect.Peers && w.Refusal == "" {
 					assert.Equal(t, "aggregated_comparators", g.Warnings)
 					g.Warnings = w.Warnings
-					assert.True(t, math.IsNaN(g.WorstSMD), "aggregates do not tell how covariates are balanced within their classes")
-					g.MeanSMD, g.WorstSMD, g.WorstTerm, g.VarianceRatio = w.MeanSMD, w.WorstSMD, w.WorstTerm, w.VarianceRatio
+					assert.True(t, math.IsNaN(g.WorstSMD), "aggregates tell neither how covariates are balanced within their classes nor who was followed")
+					g.MeanSMD, g.WorstSMD, g.WorstTerm, g.VarianceRatio, g.FollowUpOut = w.MeanSMD, w.WorstSMD, w.WorstTerm, w.VarianceRatio, w.FollowUpOut
 				}
 				// As text, because NaN is not equal to itself.
 				assert.Equal(t, fmt.Sprintf("%+v", w), fmt.Sprintf("%+v", g))
