@@ -52,24 +52,18 @@ func methods() []method {
 			for _, rung := range c.Balance.Ladder {
 				m.Ladder = append(m.Ladder, classes(rung))
 			}
-			if c.MaxUncovered != nil {
-				m.MaxUncovered = *c.MaxUncovered
-			}
+			c.limit(&m.MaxUncovered)
 			return m
 		}, false},
 		{Strata, "classes", func(c Compare) bool { return len(c.Classes) > 0 }, func(c Compare) effect.Method {
 			m := strata.Default(classes(c.Classes)...)
-			if c.MaxUncovered != nil {
-				m.MaxUncovered = *c.MaxUncovered
-			}
+			c.limit(&m.MaxUncovered)
 			return m
 		}, false},
 		{Regression, "covariates", covariates, func(c Compare) effect.Method {
 			m := regress.Default(c.Covariates...)
 			m.Firth = c.Firth
-			if c.MaxUncovered != nil {
-				m.MaxUncovered = *c.MaxUncovered
-			}
+			c.limit(&m.MaxUncovered)
 			return m
 		}, false},
 		{Matching, "covariates", covariates, func(c Compare) effect.Method {
@@ -78,33 +72,32 @@ func methods() []method {
 				m.Neighbours = cmp.Or(asked.Neighbours, m.Neighbours)
 				m.Caliper, m.Exact = asked.Caliper, classes(asked.Exact)
 			}
-			if c.MaxUncovered != nil {
-				m.MaxUncovered = *c.MaxUncovered
-			}
+			c.limit(&m.MaxUncovered)
 			return m
 		}, true},
 		{IPW, "covariates", covariates, func(c Compare) effect.Method {
 			m := weighting.Default(c.Covariates...)
-			if c.MaxUncovered != nil {
-				m.MaxUncovered = *c.MaxUncovered
-			}
+			c.limit(&m.MaxUncovered)
 			return m
 		}, true},
 		{AIPW, "covariates", covariates, func(c Compare) effect.Method {
 			m := weighting.Augmented(c.Covariates...)
-			if c.MaxUncovered != nil {
-				m.MaxUncovered = *c.MaxUncovered
-			}
+			c.limit(&m.MaxUncovered)
 			return m
 		}, true},
 		{Hierarchical, "covariates", covariates, func(c Compare) effect.Method {
 			m := hierarchical.Default(c.Covariates...)
 			m.Group = cmp.Or(c.Intercepts, m.Group)
-			if c.MaxUncovered != nil {
-				m.MaxUncovered = *c.MaxUncovered
-			}
+			c.limit(&m.MaxUncovered)
 			return m
 		}, true},
+	}
+}
+
+// limit sets the share of a cell that may lack comparators, where it is given.
+func (c Compare) limit(uncovered *float64) {
+	if c.MaxUncovered != nil {
+		*uncovered = *c.MaxUncovered
 	}
 }
 

@@ -62,9 +62,11 @@ const (
 	ReasonFree        = "price_is_0"   // the price of one is nothing
 )
 
-// Gated says whether the gate, or a missing acceptance, keeps the line from
-// being paid.
-func (l *Line) Gated() bool { return l.Stopped(ReasonGate) || l.Stopped(ReasonNotAccepted) }
+// Gated says whether the gate, a missing acceptance or an indicator keeps the
+// line from being paid.
+func (l *Line) Gated() bool {
+	return l.Stopped(ReasonGate) || l.Stopped(ReasonNotAccepted) || l.Stopped(ReasonIndicator)
+}
 
 // Stopped says whether the reason, or its part before the colon, is among those
 // for which the line pays nothing.
