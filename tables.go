@@ -201,10 +201,11 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 	for r := range o.Results {
 		res := &o.Results[r]
 		names.Levels = append(names.Levels, res.Outcome)
+		counts := unit.Code(string(res.Unit))
 		for i := range n {
 			names.Codes = append(names.Codes, int32(r))
 			absence = append(absence, res.Absence)
-			unit.Codes = append(unit.Codes, unit.Code(string(res.Unit)))
+			unit.Codes = append(unit.Codes, counts)
 			status.Codes = append(status.Codes, int32(res.Status[i]))
 			reason.Codes = append(reason.Codes, int32(res.Reason[i])-1) // NoReason is missing
 		}

@@ -154,8 +154,7 @@ func (m *measures) add(cov *Covariate, id int, rows []int32) {
 		}
 		return some
 	}
-	x := cov.Number
-	if x == nil {
+	if cov.Number == nil {
 		for code := int32(-1); int(code) < len(cov.Factor.Levels); code++ {
 			name := cov.Name + "=missing"
 			if code >= 0 {
@@ -165,20 +164,7 @@ func (m *measures) add(cov *Covariate, id int, rows []int32) {
 		}
 		return
 	}
-	var n, sum, squares float64
-	for _, i := range rows {
-		if !math.IsNaN(x[i]) {
-			n++
-			sum += x[i]
-		}
-	}
-	mean := sum / max(n, 1)
-	for _, i := range rows {
-		if !math.IsNaN(x[i]) {
-			squares += (x[i] - mean) * (x[i] - mean)
-		}
-	}
-	scale := math.Sqrt(squares / max(n, 1))
+	_, mean, scale := cov.Moments(rows)
 	if scale == 0 {
 		scale = 1
 	}

@@ -2,6 +2,7 @@ package effect
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strconv"
 )
@@ -111,4 +112,42 @@ func (id ID) Compare(other ID) int {
 		return 1
 	}
 	return cmp.Or(cmp.Compare(id.num, other.num), cmp.Compare(id.text, other.text))
+}
+
+// Moments returns, of the numbers of a covariate that the rows know, how many
+// there are, their mean and their standard deviation (of n, not n - 1). With none
+// known both are 0; with one that is infinite they are NaN. Numbers of any
+// magnitude keep their digits: they are halved and doubled until the largest is
+// near 1, which is exact.
+func (c *Covariate) Moments(rows []int32) (known int, mean, deviation float64) {
+	largest := 0.0
+	for _, i := range rows {
+		if x := c.Number[i]; !math.IsNaN(x) {
+			known++
+			largest = max(largest, math.Abs(x))
+		}
+	}
+	if known == 0 || largest == 0 {
+		return known, 0, 0
+	}
+	if math.IsInf(largest, 0) {
+		return known, nan, nan
+	}
+	// Beyond a thousand the factor itself would not be finite; the rest does no harm.
+	_, exponent := math.Frexp(largest)
+	exponent = max(-1000, min(exponent, 1000))
+	factor, n, sum, squares := math.Ldexp(1, -exponent), float64(known), 0.0, 0.0
+	for _, i := range rows {
+		if x := c.Number[i]; !math.IsNaN(x) {
+			sum += x * factor
+		}
+	}
+	mean = sum / n
+	for _, i := range rows {
+		if x := c.Number[i]; !math.IsNaN(x) {
+			d := x*factor - mean
+			squares += d * d
+		}
+	}
+	return known, math.Ldexp(mean, exponent), math.Ldexp(math.Sqrt(squares/n), exponent)
 }

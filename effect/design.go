@@ -314,11 +314,15 @@ func ascend(rows []int32, n int) {
 
 // sameMonths keeps the rows referred in a month in which one of the cell's was.
 func sameMonths(cases *Cases, rows, in []int32) []int32 {
-	months := map[string]bool{}
-	for _, i := range in {
-		months[cases.Referral[i].Month()] = true
+	months := map[int]bool{}
+	month := func(i int32) int {
+		year, month, _ := cases.Referral[i].Time().Date()
+		return 12*year + int(month)
 	}
-	return slices.DeleteFunc(slices.Clone(rows), func(i int32) bool { return !months[cases.Referral[i].Month()] })
+	for _, i := range in {
+		months[month(i)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(rows), func(i int32) bool { return !months[month(i)] })
 }
 
 // EarliestOfPerson keeps each person's earliest participation (ties: lowest id)

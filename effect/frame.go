@@ -191,28 +191,16 @@ func frameColumns(cases *Cases, rows []int32, covariates []string) ([]frameColum
 			continue
 		}
 		x := cov.Number
-		var n, sum, squares float64
-		for _, i := range rows {
-			if !math.IsNaN(x[i]) {
-				n++
-				sum += x[i]
-			}
-		}
-		mean := sum / max(n, 1)
-		for _, i := range rows {
-			if !math.IsNaN(x[i]) {
-				squares += (x[i] - mean) * (x[i] - mean)
-			}
-		}
-		if math.IsNaN(squares - squares) {
+		known, mean, sd := cov.Moments(rows)
+		if math.IsNaN(sd) {
 			return nil, &Refusal{RefusalNotFinite, fmt.Sprintf("covariate %s holds a number that is not finite", name), "correct the covariate"}
 		}
-		if n < float64(len(rows)) {
+		if known < len(rows) {
 			out = append(out, frameColumn{name: name + " = " + MissingClass, covariate: k, at: func(i int32) float64 { return indicator(math.IsNaN(x[i])) }})
 		}
 		scale := 0.0
 		// A covariate that is constant up to rounding tells nothing.
-		if sd := math.Sqrt(squares / max(n, 1)); sd > 1e-12*math.Abs(mean) {
+		if sd > 1e-12*math.Abs(mean) {
 			scale = 1 / sd
 		}
 		out = append(out, frameColumn{name: name, covariate: k, number: x, at: func(i int32) float64 {

@@ -505,8 +505,14 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 		}
 	}
 	quarters, months := make([]string, n), make([]string, n)
+	named := map[Date][2]string{} // days are few, cases many
 	for i, d := range cases.Referral {
-		quarters[i], months[i] = d.Quarter(), d.Month()
+		names, ok := named[d]
+		if !ok {
+			names = [2]string{d.Quarter(), d.Month()}
+			named[d] = names
+		}
+		quarters[i], months[i] = names[0], names[1]
 	}
 	cases.Covariates = append(cases.Covariates,
 		Covariate{Name: ReferralQuarter, Factor: NewFactor(quarters), Dated: true},

@@ -2,13 +2,11 @@ package balance_test
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -27,46 +25,13 @@ func TestLaws(t *testing.T) {
 
 var numbers = []string{"age", "educ", "married", "nodegree", "re74", "re75"}
 
-// lalonde sets the treated of testdata/reference/lalonde_614.csv against the
-// untreated, by re78.
+// lalonde is the training programme, in seven municipalities.
 func lalonde(t testing.TB) *effect.Comparison {
 	t.Helper()
 	f, err := os.Open("../../testdata/reference/lalonde_614.csv")
 	require.NoError(t, err)
 	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	require.NoError(t, err)
-	column := map[string][]string{}
-	for k, h := range rows[0] {
-		for _, r := range rows[1:] {
-			column[h] = append(column[h], r[k])
-		}
-	}
-	number := func(name string) (out []float64) {
-		for _, s := range column[name] {
-			v, err := strconv.ParseFloat(s, 64)
-			require.NoError(t, err)
-			out = append(out, v)
-		}
-		return out
-	}
-	c := &effect.Comparison{Cases: &effect.Cases{}, Unit: effect.UnitDays, Y: number("re78")}
-	places := make([]string, len(c.Y))
-	for i, v := range number("treat") {
-		places[i] = string(rune('A' + i%7))
-		c.Cases.Person = append(c.Cases.Person, int32(i))
-		if v == 1 {
-			c.In = append(c.In, int32(i))
-		} else {
-			c.Out = append(c.Out, int32(i))
-		}
-	}
-	c.Cases.Municipality = effect.NewFactor(places)
-	c.Cases.Covariates = []effect.Covariate{{Name: "race", Factor: effect.NewFactor(column["race"])}}
-	for _, name := range numbers {
-		c.Cases.Covariates = append(c.Cases.Covariates, effect.Covariate{Name: name, Number: number(name)})
-	}
-	return c
+	return effecttest.Lalonde(t, f, 7)
 }
 
 func covariates() []string { return append([]string{"race"}, numbers...) }

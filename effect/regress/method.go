@@ -95,21 +95,11 @@ func (m Method) model(c *effect.Comparison) (columns []column, covered func(int3
 			continue
 		}
 		x := cov.Number
-		var n, sum, squares float64
-		for _, i := range c.Out {
-			if !math.IsNaN(x[i]) {
-				n++
-				sum += x[i]
-			}
+		known, mean, scale := cov.Moments(c.Out)
+		if math.IsNaN(scale) {
+			return nil, nil, &effect.Refusal{Code: effect.RefusalNotFinite, Why: fmt.Sprintf("covariate %s holds a number that is not finite", name), Cure: "correct the covariate"}
 		}
-		mean := sum / max(n, 1)
-		for _, i := range c.Out {
-			if !math.IsNaN(x[i]) {
-				squares += (x[i] - mean) * (x[i] - mean)
-			}
-		}
-		scale := math.Sqrt(squares / max(n, 1))
-		some := n < float64(len(c.Out))
+		some := known < len(c.Out)
 		if some {
 			columns = append(columns, column{name, missing, func(i int32) float64 { return indicator(math.IsNaN(x[i])) }})
 		}
@@ -123,7 +113,7 @@ func (m Method) model(c *effect.Comparison) (columns []column, covered func(int3
 			}})
 		}
 		tests = append(tests, func(i int32) bool {
-			return math.IsNaN(x[i]) && some || !math.IsNaN(x[i]) && n > 0
+			return math.IsNaN(x[i]) && some || !math.IsNaN(x[i]) && known > 0
 		})
 	}
 	if err := effect.CheckColumns(len(columns)); err != nil {

@@ -103,7 +103,6 @@ func layout(cov *effect.Covariate, y []float64, share bool, rows []int32) (colum
 		return columns
 	}
 	x := cov.Number
-	var n, sum, squares float64
 	missing, ones := 0, 0
 	for _, i := range rows {
 		if math.IsNaN(x[i]) {
@@ -111,18 +110,9 @@ func layout(cov *effect.Covariate, y []float64, share bool, rows []int32) (colum
 			if y[i] == 1 {
 				ones++
 			}
-			continue
-		}
-		n++
-		sum += x[i]
-	}
-	mean := sum / max(n, 1)
-	for _, i := range rows {
-		if !math.IsNaN(x[i]) {
-			squares += (x[i] - mean) * (x[i] - mean)
 		}
 	}
-	scale := math.Sqrt(squares / max(n, 1))
+	_, mean, scale := cov.Moments(rows)
 	if enough(missing, ones) {
 		columns = append(columns, indicator(func(i int32) bool { return math.IsNaN(x[i]) }))
 	}

@@ -2,12 +2,10 @@ package weighting_test
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -26,48 +24,19 @@ func TestLaws(t *testing.T) {
 	t.Run("aipw", func(t *testing.T) { effecttest.Laws(t, weighting.Augmented(names...), effecttest.NotAdditive) })
 }
 
-// lalonde sets the treated of testdata/reference/lalonde_614.csv against the
-// untreated, who are said to be of four municipalities.
+// lalonde is the training programme, in four municipalities; as a share, whether
+// anything was earned.
 func lalonde(t *testing.T, unit effect.Unit) *effect.Comparison {
 	t.Helper()
 	f, err := os.Open("../../testdata/reference/lalonde_614.csv")
 	require.NoError(t, err)
 	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	require.NoError(t, err)
-	column := map[string][]string{}
-	for k, name := range rows[0] {
-		for _, r := range rows[1:] {
-			column[name] = append(column[name], r[k])
-		}
-	}
-	numbers := func(name string) (out []float64) {
-		for _, s := range column[name] {
-			v, err := strconv.ParseFloat(s, 64)
-			require.NoError(t, err)
-			out = append(out, v)
-		}
-		return out
-	}
-	c := &effect.Comparison{Cases: &effect.Cases{}, Unit: unit}
-	var where []string
-	treat := numbers("treat")
-	for i, y := range numbers("re78") {
-		c.Cases.Person, where = append(c.Cases.Person, int32(i)), append(where, string(rune('A'+i%4)))
+	c := effecttest.Lalonde(t, f, 4)
+	c.Unit = unit
+	for i, y := range c.Y {
 		if unit == effect.UnitShare && y > 0 {
-			y = 1
+			c.Y[i] = 1
 		}
-		c.Y = append(c.Y, y)
-		if treat[i] == 1 {
-			c.In = append(c.In, int32(i))
-		} else {
-			c.Out = append(c.Out, int32(i))
-		}
-	}
-	c.Cases.Municipality = effect.NewFactor(where)
-	c.Cases.Covariates = []effect.Covariate{{Name: "race", Factor: effect.NewFactor(column["race"])}}
-	for _, name := range []string{"age", "educ", "married", "nodegree", "re74", "re75"} {
-		c.Cases.Covariates = append(c.Cases.Covariates, effect.Covariate{Name: name, Number: numbers(name)})
 	}
 	return c
 }
