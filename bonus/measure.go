@@ -5,6 +5,7 @@ import (
 	"math/big"
 
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/profile"
 )
 
 // Measure says what a clause counts. Exactly one of Reached and Effect is given.
@@ -85,16 +86,13 @@ func (m *Measure) hasConfidence(x float64) bool {
 }
 
 // Better says which way of an outcome is an improvement.
-type Better string
+type Better = profile.Better
 
 // The ways. High is meant where terms say nothing.
 const (
-	High Better = "high"
-	Low  Better = "low"
+	High = profile.High
+	Low  = profile.Low
 )
-
-// Names lists the ways.
-func (Better) Names() []string { return []string{string(High), string(Low)} }
 
 // PayOn says which figure of an uncertain effect is paid.
 type PayOn string

@@ -463,6 +463,17 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 	if reach == NoDate {
 		reach = Date(o.reach.Load())
 	}
+	watches := make([][]watched, len(o.study.Outcomes))
+	for k, outcome := range o.study.Outcomes {
+		for _, w := range outcome.Measure.Watches() {
+			x := watched{Watch: w}
+			if w.Of == OfNumber {
+				c, _ := o.cases.Covariate(w.Column)
+				x.numbers = c.Number
+			}
+			watches[k] = append(watches[k], x)
+		}
+	}
 	err := chunks(ctx, n, func(lo, hi int) {
 		sights := make([]Sight, len(out.Results))
 		for k, outcome := range o.study.Outcomes {
@@ -489,7 +500,7 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 				}
 			}
 			for k := range out.Results {
-				event := o.read(&out.Results[k], o.study.Outcomes[k], &sights[k], int32(i), slot, reach)
+				event := o.read(&out.Results[k], o.study.Outcomes[k], watches[k], &sights[k], int32(i), slot, reach)
 				if events[k] != nil {
 					events[k][i] = event
 				}
@@ -543,8 +554,14 @@ func (o *Observer) past(c *historyColumn, i int32, weeks int) float64 {
 	return c.read(v, o.cases.Referral[i]-Date(7*weeks), o.study.History.ElapsedGap)
 }
 
+// watched is what a measure watches, found once for all cases.
+type watched struct {
+	Watch
+	numbers []float64 // of OfNumber
+}
+
 // read fills one row of a result and returns its event.
-func (o *Observer) read(r *Result, outcome Outcome, sight *Sight, i, slot int32, reach Date) string {
+func (o *Observer) read(r *Result, outcome Outcome, watches []watched, sight *Sight, i, slot int32, reach Date) string {
 	r.Value[i], r.ReachedOn[i], r.WindowEnd[i] = nan, NoDate, NoDate
 	if r.Days != nil {
 		r.Days[i] = NoTime
@@ -573,15 +590,14 @@ func (o *Observer) read(r *Result, outcome Outcome, sight *Sight, i, slot int32,
 	if left {
 		sight.Left = leftOn
 	}
-	for k, w := range m.Watches() {
-		switch {
+	for k := range watches {
+		switch w := &watches[k]; {
 		case w.Of == OfNumber:
-			c, _ := o.cases.Covariate(w.Column)
-			sight.Numbers[k] = c.Number[i]
+			sight.Numbers[k] = w.numbers[i]
 		case w.Of.amounts():
-			sight.Amounts[k] = o.amounts(slot, outcome.Clock, w, first, last)
+			sight.Amounts[k] = o.amounts(slot, outcome.Clock, w.Watch, first, last)
 		default:
-			sight.Days[k] = o.view(slot, outcome.Clock, w, first, last)
+			sight.Days[k] = o.view(slot, outcome.Clock, w.Watch, first, last)
 		}
 	}
 	got := m.Read(sight)
