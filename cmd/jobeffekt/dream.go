@@ -72,7 +72,9 @@ mean stands in a code map; the standard one is believed rather than checked: pri
 func printDream(out io.Writer, r *dream.Report) error {
 	fmt.Fprintf(out, "Weeks from %s up to %s.\n\n", r.First, r.End)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	line := func(n int64, format string, args ...any) { fmt.Fprintf(t, "%d\t  %s\n", n, fmt.Sprintf(format, args...)) }
+	line := func(n int64, format string, args ...any) {
+		fmt.Fprintf(t, "%d\t  %s\n", n, fmt.Sprintf(format, args...))
+	}
 	for _, c := range r.Counts {
 		line(c.N, "%s: %s", c.Name, c.Rule)
 	}

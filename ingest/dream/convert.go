@@ -184,7 +184,7 @@ type result struct {
 }
 
 // run reads the blocks side by side and hands them over in their order. At most
-// two more blocks than there are workers are held.
+// one more block than there are workers is held.
 func (c *conversion) run(ctx context.Context, workers int, sink func(*Block) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -195,7 +195,7 @@ func (c *conversion) run(ctx context.Context, workers int, sink func(*Block) err
 	workers = max(1, min(workers, len(c.blocks)))
 	jobs := make(chan job)
 	queue := make(chan chan result, workers)
-	free := make(chan *Block, workers+2) // blocks to use again
+	free := make(chan *Block, workers+1) // blocks to use again
 	go func() {
 		defer close(queue)
 		defer close(jobs)

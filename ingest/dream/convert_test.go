@@ -447,28 +447,31 @@ func TestColumns(t *testing.T) {
 		}
 		return out
 	}
-	unknown := func(m *dream.Map) { m.OutsideMonths = dream.OutsideUnknown; m.Codes = append(m.Codes, dream.Entry{Codes: dream.Codes(1, 1)}) }
+	unknown := func(m *dream.Map) {
+		m.OutsideMonths = dream.OutsideUnknown
+		m.Codes = append(m.Codes, dream.Entry{Codes: dream.Codes(1, 1)})
+	}
 	for head, want := range map[string][]string{
-		"pnr y_0901 y_0902": nil,
-		"pnr y_901 y_0902":  nil, // the zero of 09 is lost
-		"PNR Y_0901 y_0902": nil,
-		"pnr y_0902 y_0901": {"out_of_order y_0901"},
-		"pnr y_0901 Y_0901": {"twice Y_0901"},
-		"pnr y_0901 y_901":  {"twice y_901"},
-		"pnr PNR y_0901":    {"twice PNR"},
-		"pnr y_0951 y_0952 y_0953 y_0954 y_1001":                               {"no_such_week y_0954"},
-		"pnr y_0852 y_0853 y_0901":                                             {"no_such_week y_0853"},
-		"pnr y_0900 y_0901":                                                    {"no_such_week y_0900"},
-		"pnr y_0901 y_0903 y_0907":                                             {"missing_weeks y_0903", "missing_weeks y_0907"},
-		"pnr y_9952 y_0002":                                                    {"missing_weeks y_0002"},
-		"pnr y_0952 y_1001":                                                    {"missing_weeks y_1001"},
-		"pnr y_0852 y_0901":                                                    nil,
-		"id y_0901":                                                            {"no_person_column "},
-		"pnr week":                                                             {"no_weeks "},
-		"pnr y_0901 branche_2009_01 branche_2009_03":                           {"missing_month branche_2009_02"},
-		"pnr y_0901 grad_2009_01 grad_2009_13":                                 {"no_such_month grad_2009_13"},
-		"pnr y_0901 grad_2009_02 grad_2009_01":                                 {"out_of_order grad_2009_01"},
-		"pnr y_0901 grad_2009_01 GRAD_2009_1 branche_2008_12":                  {"twice GRAD_2009_1"},
+		"pnr y_0901 y_0902":                                   nil,
+		"pnr y_901 y_0902":                                    nil, // the zero of 09 is lost
+		"PNR Y_0901 y_0902":                                   nil,
+		"pnr y_0902 y_0901":                                   {"out_of_order y_0901"},
+		"pnr y_0901 Y_0901":                                   {"twice Y_0901"},
+		"pnr y_0901 y_901":                                    {"twice y_901"},
+		"pnr PNR y_0901":                                      {"twice PNR"},
+		"pnr y_0951 y_0952 y_0953 y_0954 y_1001":              {"no_such_week y_0954"},
+		"pnr y_0852 y_0853 y_0901":                            {"no_such_week y_0853"},
+		"pnr y_0900 y_0901":                                   {"no_such_week y_0900"},
+		"pnr y_0901 y_0903 y_0907":                            {"missing_weeks y_0903", "missing_weeks y_0907"},
+		"pnr y_9952 y_0002":                                   {"missing_weeks y_0002"},
+		"pnr y_0952 y_1001":                                   {"missing_weeks y_1001"},
+		"pnr y_0852 y_0901":                                   nil,
+		"id y_0901":                                           {"no_person_column "},
+		"pnr week":                                            {"no_weeks "},
+		"pnr y_0901 branche_2009_01 branche_2009_03":          {"missing_month branche_2009_02"},
+		"pnr y_0901 grad_2009_01 grad_2009_13":                {"no_such_month grad_2009_13"},
+		"pnr y_0901 grad_2009_02 grad_2009_01":                {"out_of_order grad_2009_01"},
+		"pnr y_0901 grad_2009_01 GRAD_2009_1 branche_2008_12": {"twice GRAD_2009_1"},
 		"pnr y_0901 y_0903 y_0902 y_0853 Y_0901 grad_2009_01 grad_2009_03 zzz": {"out_of_order y_0902", "no_such_week y_0853", "twice Y_0901", "missing_month grad_2009_02"},
 	} {
 		assert.Equal(t, want, faults(nil, head, unknown), head)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
 )
 
 // ErrMap is wrapped by errors about a map that makes no sense.
@@ -160,7 +159,9 @@ type BadDegrees struct {
 }
 
 // String is the column with its rows.
-func (b BadDegrees) String() string { return fmt.Sprintf("%s (%s)", b.Column, plural(int(b.Rows), "row", "rows")) }
+func (b BadDegrees) String() string {
+	return fmt.Sprintf("%s (%s)", b.Column, plural(int(b.Rows), "row", "rows"))
+}
 
 // DegreesError lists the columns with employment degrees that are negative, not
 // finite, or stand for more than 168 hours a week, in the order of months.
@@ -179,4 +180,3 @@ func plural(n int, one, many string) string {
 	}
 	return fmt.Sprintf("%d %s", n, many)
 }
-

@@ -88,7 +88,7 @@ func (c *conversion) report() *Report {
 		{CountFilled, t.weeks[sortFilled], "after a code that ends the observation: its state goes on"},
 		{CountBare, t.weeks[sortBare], bare},
 		{CountUnknown, t.weeks[sortUnknown], "in a month without columns, so that work is unknown: no spell"},
-		{CountUntold, t.untold, "of ordinary_employment in a month whose degree is missing: hours are null"},
+		{CountUntold, t.untold, "of ordinary_employment whose hours are null: the degree of the month is missing, or full_hours is 0"},
 		{CountSpells, t.spells, "runs of weeks in one state"},
 		{CountWithout, t.without, "persons of whom no spell is made"},
 		{CountAfterDeath, t.afterDeath, "times that a person who had died has another code or income later; both are kept, and death is for good"},
