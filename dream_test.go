@@ -20,8 +20,11 @@ func TestConvertDream(t *testing.T) {
 	dir := t.TempDir()
 	const persons = 1000
 	panel := &ingest.Table{Name: "panel", Columns: []ingest.Column{
-		{Name: "pnr", Ints: make([]int64, persons)}, {Name: "y_0953", Ints: make([]int64, persons)}, {Name: "y_1001", Ints: make([]int64, persons)},
-		{Name: "grad_2009_12", Floats: make([]float64, persons)}, {Name: "grad_2010_01", Floats: make([]float64, persons)},
+		{Name: "pnr", Ints: make([]int64, persons)},
+		{Name: "y_0953", Ints: make([]int64, persons)},
+		{Name: "y_1001", Ints: make([]int64, persons)},
+		{Name: "grad_2009_12", Floats: make([]float64, persons)},
+		{Name: "grad_2010_01", Floats: make([]float64, persons)},
 	}}
 	for i := range int64(persons) {
 		panel.Columns[0].Ints[i] = i + 1
@@ -40,7 +43,7 @@ func TestConvertDream(t *testing.T) {
 	for _, workers := range []int{1, 2, 16} {
 		folder := filepath.Join(t.TempDir(), "data")
 		opt := dream.DefaultOptions()
-		opt.Workers, opt.BlockPersons = workers, 300
+		opt.Workers, opt.ReadPersons, opt.BlockPersons = workers, 600, 300
 		r, err := jobeffekt.ConvertDream(context.Background(), path, folder, dream.DefaultMap(), opt)
 		require.NoError(t, err)
 		assert.Equal(t, int64(persons), r.Count(dream.CountPersons))

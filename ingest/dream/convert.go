@@ -21,13 +21,18 @@ type Options struct {
 	// Workers is how many goroutines read; 0 is GOMAXPROCS. Results do not depend
 	// on it.
 	Workers int
-	// BlockPersons is how many persons are read at a time at most: memory follows
-	// it. The rows of a larger row group are read more than once.
+	// ReadPersons is how many persons a worker reads at a time at most: memory
+	// follows it. The rows of a larger row group are read more than once.
+	ReadPersons int
+	// BlockPersons is how many persons are handed over at a time at most.
 	BlockPersons int
 }
 
-// DefaultOptions reads persons from the column pnr, 131,072 at a time.
-func DefaultOptions() Options { return Options{Person: "pnr", BlockPersons: 1 << 17} }
+// DefaultOptions reads persons from the column pnr, 131,072 at a time, and hands
+// over 32,768 at a time.
+func DefaultOptions() Options {
+	return Options{Person: "pnr", ReadPersons: 1 << 17, BlockPersons: 1 << 15}
+}
 
 // Block is the spells of consecutive persons of the panel, in the order of the
 // panel; those of a person by start, a benefit before work of the same week. It
@@ -88,15 +93,15 @@ func Convert(ctx context.Context, panel *ingest.Panel, m *Map, opt Options, sink
 	if err := m.Validate(); err != nil {
 		return nil, fmt.Errorf("dream: %w", err)
 	}
-	if opt.Person == "" || opt.BlockPersons < 1 || opt.BlockPersons > math.MaxInt32 {
-		return nil, errors.New("dream: the options need a column of persons and a block of at least one person")
+	if opt.Person == "" || opt.ReadPersons < 1 || opt.ReadPersons > math.MaxInt32 || opt.BlockPersons < 1 {
+		return nil, errors.New("dream: the options need a column of persons, and to read and hand over at least one person at a time")
 	}
 	layout, err := readLayout(panel, m, opt.Person)
 	if err != nil {
 		return nil, err
 	}
 	c := &conversion{
-		panel: panel, m: m, layout: layout, blocks: panel.Blocks(opt.BlockPersons),
+		panel: panel, m: m, layout: layout, blocks: panel.Blocks(opt.ReadPersons), size: opt.BlockPersons,
 		total: totals{byCode: map[effect.ID]int64{}, bad: map[month]int64{}},
 	}
 	persons, err := checkPersons(ctx, c)
@@ -123,8 +128,9 @@ type conversion struct {
 	panel  *ingest.Panel
 	m      *Map
 	layout *layout
-	blocks []ingest.PanelBlock
-	void   bool // nothing is handed over
+	blocks []ingest.PanelBlock // as they are read
+	size   int                 // of the blocks that are handed over
+	void   bool                // nothing is handed over
 
 	mu    sync.Mutex
 	total totals
@@ -177,39 +183,27 @@ func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
 	return keys
 }
 
-// result is what a worker made of a block.
-type result struct {
-	block *Block
-	err   error
-}
-
-// run reads the blocks side by side and hands them over in their order. At most
-// one more block than there are workers is held.
+// run reads as many blocks side by side as there are workers, and hands over what
+// came of them in their order. A worker keeps what it has read until its turn comes.
 func (c *conversion) run(ctx context.Context, workers int, sink func(*Block) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	type job struct {
 		block int
-		done  chan result
+		done  chan *Block
 	}
 	workers = max(1, min(workers, len(c.blocks)))
 	jobs := make(chan job)
-	queue := make(chan chan result, workers)
-	free := make(chan *Block, workers+1) // blocks to use again
+	queue := make(chan chan *Block, workers)
 	go func() {
 		defer close(queue)
 		defer close(jobs)
 		for i := range c.blocks {
-			j := job{i, make(chan result, 1)}
-			select {
-			case queue <- j.done:
-			case <-ctx.Done():
-				return
-			}
+			j := job{i, make(chan *Block)}
 			select {
 			case jobs <- j:
+				queue <- j.done // there is room: no more jobs are under way than workers
 			case <-ctx.Done():
-				j.done <- result{err: context.Cause(ctx)}
 				return
 			}
 		}
@@ -220,34 +214,21 @@ func (c *conversion) run(ctx context.Context, workers int, sink func(*Block) err
 		wg.Go(func() {
 			w := newWorker(c)
 			for j := range jobs {
-				var b *Block
-				select {
-				case b = <-free:
-				default:
-					b = &Block{whole: c.layout.whole}
-				}
-				err := w.read(ctx, &c.blocks[j.block], b)
-				if err != nil {
+				if err := w.convert(ctx, &c.blocks[j.block], j.done); err != nil {
 					cancel(err)
 				}
-				j.done <- result{b, err}
+				close(j.done)
 			}
 		})
 	}
 	for done := range queue {
-		r := <-done
-		if r.err != nil {
-			return context.Cause(ctx)
-		}
-		if !c.stopped() {
-			if err := sink(r.block); err != nil {
-				cancel(err)
-				return err
+		for b := range done {
+			if c.stopped() || ctx.Err() != nil {
+				continue
 			}
-		}
-		select {
-		case free <- r.block:
-		default:
+			if err := sink(b); err != nil {
+				cancel(err)
+			}
 		}
 	}
 	return context.Cause(ctx)
@@ -269,6 +250,8 @@ type worker struct {
 	branche []int32
 	grad    []float64
 	starts  []int32
+	out     [2]Block // used in turn
+	turn    int
 }
 
 func newWorker(c *conversion) *worker {
@@ -277,41 +260,61 @@ func newWorker(c *conversion) *worker {
 	return w
 }
 
-// read makes the spells of a block.
-func (w *worker) read(ctx context.Context, in *ingest.PanelBlock, out *Block) error {
+// convert reads a block and hands over its spells, in blocks of the size asked for.
+func (w *worker) convert(ctx context.Context, in *ingest.PanelBlock, done chan<- *Block) error {
+	bad, err := w.read(ctx, in)
+	if err != nil {
+		return err
+	}
+	ids, err := w.reader.IDs(in, w.c.layout.sheets[in.Part].person, w.codes)
+	if err != nil {
+		return err
+	}
+	w.account(bad)
+	for from := 0; from < in.Rows; from += w.c.size {
+		b := &w.out[w.turn]
+		w.turn = 1 - w.turn // what was handed over before may be in use still
+		w.lay(b, ids, from, min(from+w.c.size, in.Rows))
+		select {
+		case done <- b:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// read follows the persons of a block through all weeks, and says how many degrees
+// of which months make no sense.
+func (w *worker) read(ctx context.Context, in *ingest.PanelBlock) (bad map[month]int64, err error) {
 	l := &w.lives
 	layout, sheet := w.c.layout, w.c.layout.sheets[in.Part]
 	w.codes = grow(w.codes, in.Rows)
 	l.begin(in.Rows)
 	l.tally = tally{byCode: make([]int64, len(l.codes.codes))}
-	bad := map[month]int64{}
+	bad = map[month]int64{}
 	for i, monday := range layout.weeks {
 		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 		of := layout.months[i]
 		newMonth := i == 0 || of != layout.months[i-1]
 		if newMonth {
 			n, err := w.month(in, sheet, of, layout.told[i])
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if n > 0 {
 				bad[of] = n
 			}
 		}
 		if err := w.reader.Codes(in, sheet.name(weekKind, int(monday)), l.codes, w.codes); err != nil {
-			return err
+			return nil, err
 		}
 		l.week(i, newMonth, w.codes)
 	}
 	l.finish(len(layout.weeks))
-	if err := w.persons(in, sheet, out); err != nil {
-		return err
-	}
-	w.lay(out)
-	w.account(out, bad)
-	return nil
+	return bad, nil
 }
 
 // month reads the columns of a month.
@@ -339,49 +342,46 @@ func (w *worker) month(in *ingest.PanelBlock, s *sheet, of month, told bool) (ba
 	return w.lives.month(branche, grad), nil
 }
 
-// persons reads the ids of a block. Rows without one have an empty id: the panel
-// is refused for them.
-func (w *worker) persons(in *ingest.PanelBlock, s *sheet, out *Block) error {
-	ids, err := w.reader.IDs(in, s.person, w.codes)
-	if err != nil {
-		return err
-	}
-	out.Persons = grow(out.Persons, in.Rows)
-	for i, k := range w.codes {
-		out.Persons[i] = effect.ID{}
+// lay puts the spells of the rows [from, to) in the order of persons. Those of a
+// person were opened in the order of weeks, and stay in it.
+func (w *worker) lay(out *Block, ids []effect.ID, from, to int) {
+	l := &w.lives
+	rows := to - from
+	out.whole = w.c.layout.whole
+	out.Persons = grow(out.Persons, rows)
+	for i, k := range w.codes[from:to] {
+		out.Persons[i] = effect.ID{} // a panel with such rows is refused
 		if k >= 0 {
 			out.Persons[i] = ids[k]
 		}
 	}
-	return nil
-}
-
-// lay puts the spells in the order of persons. Those of a person are opened in the
-// order of weeks, and stay in it.
-func (w *worker) lay(out *Block) {
-	l := &w.lives
-	w.starts = grow(w.starts, l.rows+1)
+	w.starts = grow(w.starts, rows+1)
 	clear(w.starts)
 	for i := range l.spells {
-		w.starts[l.spells[i].row+1]++
+		if row := int(l.spells[i].row) - from; uint(row) < uint(rows) {
+			w.starts[row+1]++
+		}
 	}
-	for i := range l.rows {
+	for i := range rows {
 		w.starts[i+1] += w.starts[i]
 	}
-	n := len(l.spells)
+	n := int(w.starts[rows])
 	s := &out.Spells
 	s.Person, s.State = grow(s.Person, n), grow(s.State, n)
 	s.Start, s.End = grow(s.Start, n), grow(s.End, n)
-	s.Hours = nil
 	if l.m.FullHours > 0 {
 		s.Hours = grow(s.Hours, n)
 	}
 	first := w.c.layout.weeks[0]
 	for i := range l.spells {
 		x := &l.spells[i]
-		at := w.starts[x.row]
-		w.starts[x.row]++
-		s.Person[at], s.State[at] = x.row, effect.State(x.state)
+		row := int(x.row) - from
+		if uint(row) >= uint(rows) {
+			continue
+		}
+		at := w.starts[row]
+		w.starts[row]++
+		s.Person[at], s.State[at] = int32(row), effect.State(x.state)
 		s.Start[at], s.End[at] = first+7*effect.Date(x.start), first+7*effect.Date(x.end)
 		if s.Hours != nil {
 			s.Hours[at] = math.NaN()
@@ -393,7 +393,7 @@ func (w *worker) lay(out *Block) {
 }
 
 // account adds the counts of a block.
-func (w *worker) account(out *Block, bad map[month]int64) {
+func (w *worker) account(bad map[month]int64) {
 	l, c := &w.lives, w.c
 	var byState [64]int64
 	var untold int64
@@ -405,18 +405,11 @@ func (w *worker) account(out *Block, bad map[month]int64) {
 			untold += weeks
 		}
 	}
-	without, before := int64(0), int32(0)
-	for _, end := range w.starts[:l.rows] { // lay has moved them to the ends
-		if end == before {
-			without++
-		}
-		before = end
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := &c.total
 	t.persons += int64(l.rows)
-	t.without += without
+	t.without += l.without
 	t.untold += untold
 	t.spells += int64(len(l.spells))
 	t.afterDeath += l.afterDeath

@@ -381,7 +381,7 @@ func TestTypes(t *testing.T) {
 			require.NoError(t, f.Close())
 			for _, block := range []int{1 << 17, 170, 100, 7} {
 				opt := dream.DefaultOptions()
-				opt.BlockPersons, opt.Workers = block, 1+block%3
+				opt.ReadPersons, opt.BlockPersons, opt.Workers = block, 1+block/3, 1+block%3
 				got, _, err := spells(t, path, dream.DefaultMap(), opt)
 				require.NoError(t, err)
 				if want == nil {
@@ -410,7 +410,7 @@ func TestWorkers(t *testing.T) {
 	var report *dream.Report
 	for _, workers := range []int{1, 2, 16} {
 		opt := dream.DefaultOptions()
-		opt.Workers, opt.BlockPersons = workers, 9
+		opt.Workers, opt.ReadPersons, opt.BlockPersons = workers, 9, 5
 		got, r, err := spells(t, dir, dream.DefaultMap(), opt)
 		require.NoError(t, err)
 		if want == nil {
@@ -590,7 +590,7 @@ func TestRows(t *testing.T) {
 func TestStops(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "panel.parquet"), panel{"pnr y_0901 grad_2009_01", "1 730 1", "2 730 1", "3 730 1"}.table(t))
 	opt := dream.DefaultOptions()
-	opt.BlockPersons = 1
+	opt.ReadPersons = 1
 	stop := errors.New("stop")
 	calls := 0
 	_, err := dream.Convert(context.Background(), open(t, path), dream.DefaultMap(), opt, func(*dream.Block) error {

@@ -51,12 +51,12 @@ type lives struct {
 
 	// By row: the code it has, since when; the state, the work and the sort of week
 	// it is in, and its open spells.
-	code, since       []uint16
-	state             []uint8
-	work              []uint16
-	sort              []uint8
-	sortSince         []uint16
-	openState, opened []int32
+	code, since         []uint16
+	state               []uint8
+	work                []uint16
+	sort                []uint8
+	sortSince           []uint16
+	openState, openWork []int32 // -1 where there never was one
 
 	// Of the month that the week belongs to, by row: work where there is income, and
 	// where there is enough to count beside a benefit.
@@ -72,6 +72,7 @@ type tally struct {
 	weeks      [sorts]int64
 	byCode     []int64 // weeks
 	afterDeath int64
+	without    int64 // rows
 }
 
 // begin makes room for the rows of a block.
@@ -81,9 +82,10 @@ func (l *lives) begin(rows int) {
 		*v = grow(*v, rows)
 	}
 	l.state, l.sort = grow(l.state, rows), grow(l.sort, rows)
-	l.openState, l.opened = grow(l.openState, rows), grow(l.opened, rows)
+	l.openState, l.openWork = grow(l.openState, rows), grow(l.openWork, rows)
 	for i := range rows {
 		l.code[i], l.state[i], l.work[i], l.sort[i] = unset, noState, noWork, sorts
+		l.openState[i], l.openWork[i] = -1, -1
 	}
 	l.spells = l.spells[:0]
 }
@@ -174,7 +176,7 @@ func (l *lives) turn(i int, k, week uint16) {
 	if work != l.work[i] {
 		l.closeWork(i, week)
 		if work != noWork {
-			l.opened[i] = l.open(i, week, uint8(effect.OrdinaryEmployment), work)
+			l.openWork[i] = l.open(i, week, uint8(effect.OrdinaryEmployment), work)
 		}
 		l.work[i] = work
 	}
@@ -193,7 +195,7 @@ func (l *lives) closeState(i int, week uint16) {
 
 func (l *lives) closeWork(i int, week uint16) {
 	if l.work[i] != noWork {
-		l.spells[l.opened[i]].end = week
+		l.spells[l.openWork[i]].end = week
 	}
 }
 
@@ -205,6 +207,9 @@ func (l *lives) finish(weeks int) {
 		l.closeWork(i, w)
 		l.byCode[l.code[i]] += int64(w - l.since[i])
 		l.weeks[l.sort[i]] += int64(w - l.sortSince[i])
+		if l.openState[i] < 0 && l.openWork[i] < 0 {
+			l.without++
+		}
 	}
 }
 
