@@ -32,6 +32,9 @@ func (d *Dataset) Caseload(ctx context.Context) (*effect.Caseload, error) {
 		Municipality: f.factor(municipality, rows), MatchScheme: f.factor(scheme, rows), MatchGroup: f.factor(group, rows),
 		Start: f.dates(start, rows), End: f.dates(end, rows),
 	}
+	if err := d.moveGroups(f.account, &b.MatchScheme, &b.MatchGroup); err != nil {
+		return nil, err
+	}
 	b.Person, b.Persons = f.persons(person, rows)
 	return b, nil
 }
