@@ -39,6 +39,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 		c.Peers.check(fault)
 	}
 	c.Compare.check(fault)
+	c.checkCrosswalk(fault)
 	c.checkWatch(fault)
 	if s := c.Input.MaxRejectShare; s != nil && !(*s >= 0 && *s <= 1) {
 		fault("input.max_reject_share", "a share lies between 0 and 1")

@@ -25,6 +25,7 @@ func (r *Result) Summary() string {
 	}
 	if r.Observations != nil {
 		r.writeCohort(&b)
+		r.writeIdentity(&b)
 	}
 	if len(r.Benchmark) > 0 && !r.Blinded {
 		r.writeBenchmark(&b)
