@@ -143,7 +143,7 @@ func (r *Identified) writeCrosswalk(b *strings.Builder) {
 	slices.Sort(read)
 	fmt.Fprintf(b, "\nMatch groups moved by the crosswalk of the run file (rows)\n")
 	w := columns(b)
-	fmt.Fprintf(w, "  from\t\tto\t\t%s\n", strings.Join(read, "\t"))
+	fmt.Fprintf(w, "  from\tgroup\tto\tgroup\t%s\n", strings.Join(read, "\t"))
 	for _, k := range order {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s", k.fromScheme, k.fromGroup, k.toScheme, k.toGroup)
 		for _, table := range read {
