@@ -163,16 +163,20 @@ func (c *combined) squares(effect float64) (variance, df float64) {
 }
 
 // linear is the greatest variance that the sum can have, whatever the cells have
-// in common, with the least of their degrees of freedom.
+// in common: the square of the sum of their standard deviations a_c. Its degrees of
+// freedom, (sum a_c / sum a_c/sqrt(df_c))^2, are Satterthwaite's where the cells'
+// variances err together too.
 func (c *combined) linear() (variance, df float64) {
-	if len(c.df) == 0 {
+	sd, down := 0.0, 0.0
+	for k, v := range c.variance {
+		a := c.share[k] * math.Sqrt(v)
+		sd += a
+		down += a / math.Sqrt(c.df[k])
+	}
+	if sd == 0 {
 		return 0, 1
 	}
-	sd := 0.0
-	for k, v := range c.variance {
-		sd += c.share[k] * math.Sqrt(v)
-	}
-	return sd * sd, slices.Min(c.df)
+	return sd * sd, sd * sd / (down * down)
 }
 
 // crowd knows the persons of an outcome's analysed cases: once for every cell and
