@@ -49,6 +49,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	}
 	c.checkHistory(fault)
 	c.checkViews(fault)
+	c.checkSpending(fault)
 	c.checkSensitivity(fault)
 	numbers := append(c.history().Names(), "age")
 	for _, class := range c.Compare.classified() {
@@ -157,6 +158,9 @@ func (c *Config) checkTables(data *ingest.Dataset) error {
 	need(ingest.Spells, "every job")
 	if c.Peers != nil && len(c.Peers.List) == 0 {
 		need(ingest.Municipalities, "choosing peers by framework conditions")
+	}
+	if c.Spending != nil {
+		need(ingest.Spend, "spending")
 	}
 	if c.controls() {
 		need(ingest.Caseload, "comparing with people without an offer")

@@ -33,7 +33,7 @@ func resultsOf(s Step, blinded bool) []string {
 	case StepEstimate:
 		return []string{TablePeers, TableEstimates}
 	case StepBenchmark:
-		return []string{TableBenchmark, TableDiagnostics, TableComparison, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators}
+		return []string{TableBenchmark, TableDiagnostics, TableComparison, TableSpending, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators}
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
@@ -41,7 +41,7 @@ func resultsOf(s Step, blinded bool) []string {
 
 // onRequest says whether a table is written only where the run file asks for it.
 func onRequest(table string) bool {
-	return table == TableCrosswalk || table == TableSignals || table == TableControls || table == TableControlled
+	return table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled
 }
 
 // allTables lists the tables that any run writes.
@@ -246,8 +246,12 @@ func (j *job) tables(s Step) []*ingest.Table {
 		if r.Blinded {
 			return t
 		}
+		t = append(t, rowTable(TableComparison, r.Comparison))
+		if j.c.Spending != nil {
+			t = append(t, rowTable(TableSpending, r.Spending))
+		}
 		return append(t,
-			rowTable(TableComparison, r.Comparison), rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
+			rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
 			rowTable(TableSensitivity, r.Sensitivity), rowTable(TableCurves, r.Curves),
 			rowTable(TableCreaming, r.Creaming), rowTable(TableDeciles, r.Deciles), rowTable(TableParking, r.Parking),
 			rowTable(TableIndicators, r.Indicators),

@@ -161,6 +161,11 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 			return nil, err
 		}
 	}
+	if c.Spending != nil {
+		if _, err := ingest.Rows[ingest.Expense](ctx, ds); err != nil {
+			return nil, err
+		}
+	}
 	m := &Measured{}
 	if m.Observations, err = o.Observations(ctx); err != nil {
 		return nil, err

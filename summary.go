@@ -33,6 +33,7 @@ func (r *Result) Summary() string {
 	if len(r.Comparison) > 0 {
 		r.writeComparison(&b)
 	}
+	r.writeSpending(&b)
 	if r.Blinded {
 		r.writeGates(&b)
 	}

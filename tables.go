@@ -32,6 +32,7 @@ const (
 	TableBenchmark   = "benchmark"
 	TableDiagnostics = "diagnostics"
 	TableComparison  = "comparison"
+	TableSpending    = "spending"
 	TableProfile     = "profile"
 	TableLeague      = "league"
 	TableSensitivity = "sensitivity"
