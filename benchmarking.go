@@ -75,7 +75,7 @@ func Benchmark(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.O
 	b.Diagnostics = effect.Diagnostics(e.Estimates, b.Benchmark)
 	for _, step := range []func() error{
 		func() error { return b.compare(ctx, ds, c, obs, e) },
-		func() error { return b.spend(ctx, ds, c, obs) },
+		func() error { return b.spend(ctx, ds, c, obs, e) },
 		func() error { return b.profile(c, obs) },
 		func() error { return b.vary(ctx, ds, c, obs, e) },
 		func() error { return b.curves(c, obs) },

@@ -18,15 +18,23 @@ import (
 
 // Spending asks what the money of each channel has come to.
 type Spending struct {
-	Outcome string `yaml:"outcome" doc:"outcome that says who is in work: one that is a share, and better when it is high"`
+	Outcome    string     `yaml:"outcome" doc:"outcome that says who is in work: one that is a share, and better when it is high"`
+	InHouseBid BidChannel `yaml:"in_house_bid,omitempty" doc:"provider or own: the channel whose money pays the citizens in in-house bids, so that they are counted there; left out: a municipality and year with such citizens has no costs by channel"`
 }
+
+// BidChannel is the channel of the table spend that pays in-house bids.
+type BidChannel string
+
+// Names lists the channels.
+func (BidChannel) Names() []string { return []string{effect.ChannelProvider, effect.ChannelOwn} }
 
 // SpendingRow sets what a municipality spent in a calendar year beside what became
 // of the citizens referred in it: a row of the table spending. The channels of the
 // table spend come first, then a row that is worked out from them.
 //
 // With n cases whose window is complete, difference d and interval [l, h] per case
-// from the table comparison (against the peers, all match groups together):
+// from the peers, all match groups together (the views channel and total of
+// [effect.Views], by the first method):
 //
 //	cost per extra = amount/(n d), from amount/(n h) to amount/(n l)
 //
@@ -42,7 +50,7 @@ type SpendingRow struct {
 	Share        float64 `col:"share_of_total" doc:"part of the total; null without a total, or a total of 0. The shares of the parts need not add up to 1"`
 	Note         string  `col:"note" doc:"parts_above_total where the parts add up to more than the total, so that not_attributed is negative; no_total where the sum of the parts stands for none; empty otherwise"`
 
-	Participations float64 `col:"n_participations" doc:"all participations referred in the year through the channel, of the cohort or not (those in a channel that spend does not name, as in_house_bid, are in the total only); null where the channel names no citizens or the cohort lacks a part of the year"`
+	Participations float64 `col:"n_participations" doc:"all participations referred in the year through the channel, of the cohort or not; null where the channel names no citizens or the cohort lacks a part of the year"`
 	Cases          float64 `col:"n_cases" doc:"those of the cohort"`
 	Complete       float64 `col:"n_complete" doc:"those whose window is complete"`
 	Reached        float64 `col:"n_reached" doc:"those who reached the outcome: citizens in work"`
@@ -50,7 +58,7 @@ type SpendingRow struct {
 	Outcome     string         `col:"outcome" doc:"outcome that says who is in work"`
 	MatchScheme string         `col:"match_scheme" doc:"match scheme of the comparison; empty where there is none"`
 	Method      string         `col:"method" doc:"method of estimation"`
-	Difference  float64        `col:"difference" doc:"difference per case from similar citizens of the peers, from the table comparison; null without a figure"`
+	Difference  float64        `col:"difference" doc:"difference per case from similar citizens of the peers, as in the table comparison (views channel and total, match groups together); null without a figure"`
 	Low         float64        `col:"low" doc:"lower limit of its interval"`
 	High        float64        `col:"high" doc:"upper limit of its interval"`
 	Confidence  float64        `col:"confidence" doc:"confidence of the interval"`
@@ -81,18 +89,19 @@ const (
 
 // Why a cost is not told: the first of these that holds.
 const (
-	NoCostNotAttributed   = "not_attributed"      // the money is of no channel, so that it has no citizens
-	NoCostNoCitizens      = "channel_other"       // no participation names the channel other
-	NoCostNegative        = "amount_negative"     // less than nothing was spent
-	NoCostNotTheYear      = "period_not_the_year" // the cohort lacks some day of the year, or its referrals
-	NoCostNoParticipation = "no_participations"   // nobody was referred
-	NoCostWindowsOpen     = "windows_open"        // some windows are open at as_of, so that more may be in work
-	NoCostNobodyReached   = "nobody_in_work"      // n_reached is 0
-	NoCostNoComparison    = "no_comparison"       // the table comparison has no row of these citizens
-	NoCostSchemes         = "several_schemes"     // they are compared under more than one match scheme, and schemes are not summed
-	NoCostNotRated        = "not_rated"           // the comparison is refused
-	NoCostIntervalZero    = "interval_holds_zero" // the difference may be nothing, and the cost beyond all bounds
-	NoCostFewer           = "fewer_in_work"       // fewer are in work than expected
+	NoCostNotAttributed   = "not_attributed"        // the money is of no channel, so that it has no citizens
+	NoCostNoCitizens      = "channel_other"         // no participation names the channel other
+	NoCostNotTheYear      = "period_not_the_year"   // the cohort lacks some day of the year, or its referrals
+	NoCostInHouseBid      = "in_house_bid_unplaced" // some were in an in-house bid, and nobody said whose money paid for it
+	NoCostNegative        = "amount_negative"       // less than nothing was spent
+	NoCostNoParticipation = "no_participations"     // nobody was referred
+	NoCostWindowsOpen     = "windows_open"          // some windows are open at as_of, so that more may be in work
+	NoCostNobodyReached   = "nobody_in_work"        // n_reached is 0
+	NoCostNoComparison    = "no_comparison"         // nobody with a complete window, so that nothing is compared
+	NoCostSchemes         = "several_schemes"       // they are compared under more than one match scheme, and schemes are not summed
+	NoCostNotRated        = "not_rated"             // the comparison is refused
+	NoCostIntervalZero    = "interval_holds_zero"   // the difference may be nothing, and the cost beyond all bounds
+	NoCostFewer           = "fewer_in_work"         // fewer are in work than expected
 )
 
 // checkSpending finds what spending needs of the rest of the run file.
@@ -114,13 +123,6 @@ func (c *Config) checkSpending(fault func(path, format string, args ...any)) {
 	if !slices.Contains(names, s.Outcome) {
 		fault("spending.outcome", "there is no outcome %q%s", s.Outcome, strict.Suggest(s.Outcome, names))
 	}
-	if v := c.Views; v == nil || !slices.Contains(v.Of, effect.ViewTotal) || !slices.Contains(v.Of, effect.ViewChannel) {
-		fault("spending", "the effects are those of the views total and channel: ask for both under views.of")
-	} else if c.Cohort.From != nil && c.Cohort.To == nil {
-		return // which is a fault of its own
-	} else if _, whole := calendarYear(c.Study().Cohort.Period); !whole && v.Every != effect.EveryYear {
-		fault("spending", "money is of a calendar year, and the cohort's period is not one: give views.every: year, or a period of one year")
-	}
 }
 
 // calendarYear says which calendar year a period is.
@@ -130,7 +132,7 @@ func calendarYear(p effect.Period) (name string, is bool) {
 }
 
 // spend sets the money beside its effects, where the run file asks for it.
-func (b *Benchmarked) spend(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Observations) error {
+func (b *Benchmarked) spend(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Observations, e Estimated) error {
 	if c.Spending == nil {
 		return nil
 	}
@@ -138,16 +140,51 @@ func (b *Benchmarked) spend(ctx context.Context, ds *ingest.Dataset, c *Config, 
 	if err != nil {
 		return err
 	}
-	b.Spending, err = SpendingRows(expenses, obs, b.Comparison, c.Spending.Outcome, c.Methods()[0].Name(), c.Study().Cohort.Period)
+	members, aggregated, _, err := reference(ctx, ds, c)
 	if err != nil {
+		return err
+	}
+	paid, period, every := c.Spending.paid(obs), c.Study().Cohort.Period, effect.EveryYear
+	if _, whole := calendarYear(period); whole {
+		every = ""
+	}
+	d := c.design(e.Peers, members, aggregated)
+	d.ByPackage = false
+	compared, err := effect.Views(ctx, paid, d, members, []effect.View{effect.ViewTotal, effect.ViewChannel}, every, c.Methods()[:1])
+	if err != nil {
+		return err
+	}
+	if b.Spending, err = SpendingRows(expenses, paid, compared, c.Spending.Outcome, c.Methods()[0].Name(), period); err != nil {
 		return fmt.Errorf("table %s: %w", TableSpending, err)
 	}
 	return nil
 }
 
+// paid are the observations of the outcome alone, with those in in-house bids in
+// the channel whose money pays for them.
+func (s *Spending) paid(obs *effect.Observations) *effect.Observations {
+	out := &effect.Observations{AsOf: obs.AsOf, Cases: obs.Cases}
+	if r, ok := obs.Result(s.Outcome); ok {
+		out.Results = []effect.Result{*r}
+	}
+	bid := obs.Cases.Channel.Code(effect.ChannelInHouseBid)
+	if s.InHouseBid == "" || bid < 0 {
+		return out
+	}
+	cases, names := *obs.Cases, make([]string, obs.Cases.Len())
+	for i := range names {
+		if names[i] = cases.Channel.At(i); cases.Channel.Codes[i] == bid {
+			names[i] = string(s.InHouseBid)
+		}
+	}
+	cases.Channel = effect.NewFactor(names)
+	out.Cases = &cases
+	return out
+}
+
 // SpendingRows sets what was spent beside what became of the citizens: the
-// outcome's cases in obs, and of the rows of the table comparison those by the
-// method. The period is the cohort's; only money of calendar years that it holds
+// outcome's cases in obs, and of the rows that [effect.Views] makes of them those by
+// the method. The period is the cohort's; only money of calendar years that it holds
 // whole has a cost. Rows come by municipality, year and channel, the one that is
 // worked out last. Sums of money are exact; ratios are worked out exactly from the
 // figures as they are written and rounded to nine significant digits. An outcome
@@ -295,6 +332,9 @@ func (s *spender) row(l ingest.Expense, amount *big.Rat) SpendingRow {
 	case err != nil || year.Start < s.period.Start || s.period.End < year.End:
 		row.clear(NoCostNotTheYear)
 		return row
+	case l.Channel != ingest.ChannelTotal && s.counts[referredKey{l.Municipality, year.Name, effect.ChannelInHouseBid}].participations > 0:
+		row.clear(NoCostInHouseBid)
+		return row
 	}
 	row.clear("")
 	n := s.counts[referredKey{l.Municipality, year.Name, l.Channel}]
@@ -403,9 +443,12 @@ func (b *Benchmarked) writeSpending(w *strings.Builder) {
 		year         int64
 	}
 	order, rows := []budget{}, map[budget]map[string]SpendingRow{}
-	outcome := ""
+	outcome, others := "", map[budget]bool{}
 	for _, r := range b.Spending {
 		k := budget{r.Municipality, r.Year}
+		if r.NoParticipation == NoCostNotTheYear {
+			others[k] = true
+		}
 		if rows[k] == nil {
 			rows[k] = map[string]SpendingRow{}
 			order = append(order, k)
@@ -416,6 +459,7 @@ func (b *Benchmarked) writeSpending(w *strings.Builder) {
 	fmt.Fprintf(w, "\nWhat was spent (kr.), and what for each participation, each citizen in work and each one more than expected (%s)\n", outcome)
 	t := columns(w)
 	fmt.Fprintf(t, "  municipality\tyear\ttotal\tproviders\tn\teach\tin work\textra\town projects\tn\teach\tin work\textra\tother\tnot attributed\n")
+	order = slices.DeleteFunc(order, func(k budget) bool { return others[k] })
 	for i, k := range order {
 		if i == maxSummaryCells {
 			fmt.Fprintf(t, "  and %d more in %s.parquet\n", len(order)-i, TableSpending)
@@ -433,6 +477,9 @@ func (b *Benchmarked) writeSpending(w *strings.Builder) {
 	}
 	t.Flush()
 	fmt.Fprintf(w, "  The parts of a budget need not add up to its total: what they leave is not attributed, and has no citizens. \"parts\" is their sum, where no total is given. \"extra\" says why where there is no figure.\n")
+	if len(others) > 0 {
+		fmt.Fprintf(w, "  Budgets of years that the cohort does not hold whole: %d; %s.parquet has the money, without citizens.\n", len(others), TableSpending)
+	}
 }
 
 // spent is the amount of a channel for the summary.
