@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -298,4 +299,76 @@ func TestSistersOfTheDay(t *testing.T) {
 	m, until := count()
 	assert.Equal(t, n, m)
 	assert.Less(t, until, always)
+}
+
+// Groups that become one in the peers' aggregated outcomes give what they give in
+// records.
+func TestCrosswalkOfAggregates(t *testing.T) {
+	ctx := context.Background()
+	merged := "crosswalk:\n  - {from: match5_2004, to: two, groups: {\"4\": ready, \"5\": ready}}\npeers:"
+	alone := func(c *jobeffekt.Config) { // without consortia, which aggregates do not name
+		folder := t.TempDir()
+		require.NoError(t, os.CopyFS(folder, os.DirFS(c.Data)))
+		require.NoError(t, os.Remove(filepath.Join(folder, "providers.parquet")))
+		c.Data = folder
+	}
+	handing := edge(t)
+	alone(handing)
+	_, err := jobeffekt.Run(ctx, handing)
+	require.NoError(t, err)
+
+	records := edge(t, "peers:", merged)
+	records.Data = handing.Data
+	want, err := jobeffekt.Evaluate(ctx, open(t, records), records)
+	require.NoError(t, err)
+
+	aggregated := edge(t, "peers:", merged)
+	aggregated.Data = changed(t, handing.Data, "participations", func(table *ingest.Table) {
+		keep := []int{}
+		for i := range table.Rows() {
+			if cell(table.Column("municipality"), i) == "751" {
+				keep = append(keep, i)
+			}
+		}
+		*table = *take(table, keep)
+	})
+	handed, err := ingest.ReadTable(ctx, filepath.Join(handing.ResultsFolder(), "peer_strata.parquet"), ingest.DefaultLimits())
+	require.NoError(t, err)
+	keep := []int{}
+	for i := range handed.Rows() {
+		if cell(handed.Column("municipality"), i) != "751" {
+			keep = append(keep, i)
+		}
+	}
+	f, err := os.Create(filepath.Join(aggregated.Data, "peer_strata.parquet"))
+	require.NoError(t, err)
+	require.NoError(t, take(handed, keep).WriteParquet(f))
+	require.NoError(t, f.Close())
+	got, err := jobeffekt.Evaluate(ctx, open(t, aggregated), aggregated)
+	require.NoError(t, err)
+
+	figures := func(r *jobeffekt.Result) map[string]effect.Figures {
+		out := map[string]effect.Figures{}
+		for _, e := range r.Estimates {
+			if _, placebo := effect.PlaceboOf(e.Outcome); !placebo && e.Municipality == "751" && e.Comparators == effect.Peers && e.Support == effect.SupportOwn {
+				out[fmt.Sprint(e.Outcome, e.Cell)] = e.Figures
+			}
+		}
+		return out
+	}
+	w, g := figures(want), figures(got)
+	require.Len(t, g, len(w))
+	told := 0
+	for k, x := range w {
+		y := g[k]
+		require.Equal(t, x.Refusal, y.Refusal, k)
+		if x.Refusal != "" {
+			continue
+		}
+		told++
+		assert.Equal(t, x.N, y.N)
+		assert.InDelta(t, x.Expected, y.Expected, 1e-6*math.Max(1, math.Abs(x.Expected)), k)
+		assert.InEpsilon(t, x.SE, y.SE, 1e-6, k)
+	}
+	assert.Positive(t, told)
 }

@@ -50,8 +50,12 @@ func fiveToThree() []effect.Crosswalk {
 func TestCrosswalk(t *testing.T) {
 	dir := t.TempDir()
 	cases := []testGroup{
-		{1, 1, "H", "match5_2004", "5", 13000}, {2, 2, "H", "match5_2004", "1", 13000}, {3, 3, "H", "match3_2010", "2", 13000},
-		{4, 4, "P", "match5_2004", "3", 13000}, {5, 5, "P", "other", "5", 13000}, {6, 6, "P", "match5_2004", "5", 13000},
+		{1, 1, "H", "match5_2004", "5", 13000},
+		{2, 2, "H", "match5_2004", "1", 13000},
+		{3, 3, "H", "match3_2010", "2", 13000},
+		{4, 4, "P", "match5_2004", "3", 13000},
+		{5, 5, "P", "other", "5", 13000},
+		{6, 6, "P", "match5_2004", "5", 13000},
 	}
 	writeRows(t, filepath.Join(dir, "participations.parquet"), append(cases, cases[0])) // one row twice
 	writeRows(t, filepath.Join(dir, "caseload.parquet"), []testLoad{{1, "H", "match5_2004", "4", 12000}, {9, "H", "match3_2010", "1", 12000}})

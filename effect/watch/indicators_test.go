@@ -53,8 +53,11 @@ func TestIndicatorsByHand(t *testing.T) {
 	// A and B are of one consortium for good; D of it until day 100, and C of
 	// another from day 50.
 	members := []effect.Membership{
-		{Provider: "A", Consortium: "K", From: day(-900), To: effect.NoDate}, {Provider: "B", Consortium: "K", From: day(-900), To: effect.NoDate},
-		{Provider: "D", Consortium: "K", From: day(-900), To: day(100)}, {Provider: "C", From: day(-900), To: day(50)}, {Provider: "C", Consortium: "L", From: day(50), To: effect.NoDate},
+		{Provider: "A", Consortium: "K", From: day(-900), To: effect.NoDate},
+		{Provider: "B", Consortium: "K", From: day(-900), To: effect.NoDate},
+		{Provider: "D", Consortium: "K", From: day(-900), To: day(100)},
+		{Provider: "C", From: day(-900), To: day(50)},
+		{Provider: "C", Consortium: "L", From: day(50), To: effect.NoDate},
 	}
 	kin := func(_ *watch.Facts, d *watch.Design) {
 		d.Kin, d.Identities = effect.Kinship(members), effect.NewIdentities(members)
