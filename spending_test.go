@@ -410,6 +410,10 @@ func TestSpendingInARun(t *testing.T) {
 	}
 	assert.Equal(t, want, results(t, c))
 
+	differences, err := jobeffekt.Verify(context.Background(), c.ResultsFolder())
+	require.NoError(t, err)
+	assert.Empty(t, differences)
+
 	folder, blinded := blindedRun(t, c)
 	assert.NoFileExists(t, filepath.Join(folder, "spending.parquet"))
 	assert.Empty(t, blinded.Spending)

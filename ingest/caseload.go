@@ -9,7 +9,8 @@ import (
 // Caseload reads the table caseload: of everybody, not only of persons with a
 // participation. Rows that are the same in every column count once; a spell that
 // ends on the day it starts covers no day: it is counted, and not in the result.
-// Spells of a person may overlap. The result does not depend on the order of
+// Spells of a person may overlap. The crosswalk of the options moves match groups
+// after all that. The result does not depend on the order of
 // rows, on parts or on workers. The errors are those of [Dataset.Cases].
 //
 // The whole table is held, in columns of numbers: 24 bytes a row and each

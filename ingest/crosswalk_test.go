@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -113,6 +114,22 @@ func TestCrosswalk(t *testing.T) {
 	require.NoError(t, err)
 	require.Positive(t, controls.Len())
 	require.Equal(t, []string{"match3_2010"}, controls.MatchScheme.Levels, "controls are moved with the caseload")
+
+	// The same from rows in another order, in parts, by another number of goroutines.
+	other := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(other, Participations), 0o755))
+	parts := [][]testGroup{{cases[5], cases[1], cases[0]}, {cases[4], cases[0]}, {cases[3], cases[2]}}
+	for i, rows := range parts {
+		writeRows(t, filepath.Join(other, "participations", fmt.Sprintf("%d.parquet", i)), rows)
+	}
+	opt := DefaultOptions()
+	opt.Crosswalk, opt.Workers = fiveToThree(), 3
+	again, err := OpenFolder(other, opt)
+	require.NoError(t, err)
+	same, err := again.Cases(ctx)
+	require.NoError(t, err)
+	require.Equal(t, c, same)
+	require.Equal(t, d.Moves()[5:10], again.Moves())
 
 	// Groups that are left out stop the run, each with its rows.
 	partly := effect.Crosswalk{From: "match5_2004", To: "match3_2010", Groups: map[string]string{"1": "1"}}

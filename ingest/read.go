@@ -23,8 +23,11 @@ import (
 // one row for a person, and only the columns declared fixed are dated. A person
 // without such a row has missing covariates.
 //
-// The errors are [ErrNoTable], [SchemaError], [FileError], [RejectLimitError]
-// and those of the context.
+// Match groups are those that the crosswalk of the options moves them to; Recorded
+// has what the input holds.
+//
+// The errors are [ErrNoTable], [SchemaError], [FileError], [RejectLimitError],
+// [UnmappedGroupsError] and those of the context.
 func (d *Dataset) Cases(ctx context.Context) (*effect.Cases, error) {
 	c, f, rows, err := d.participations(ctx)
 	if err != nil {
