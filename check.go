@@ -39,6 +39,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 		c.Peers.check(fault)
 	}
 	c.Compare.check(fault)
+	c.checkCrosswalk(fault)
 	c.checkWatch(fault)
 	if s := c.Input.MaxRejectShare; s != nil && !(*s >= 0 && *s <= 1) {
 		fault("input.max_reject_share", "a share lies between 0 and 1")
@@ -47,6 +48,8 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 		fault("cohort.take", "only a citizen's first participation is paid on; last and each are for description, without terms")
 	}
 	c.checkHistory(fault)
+	c.checkViews(fault)
+	c.checkSpending(fault)
 	c.checkSensitivity(fault)
 	numbers := append(c.history().Names(), "age")
 	for _, class := range c.Compare.classified() {
@@ -155,6 +158,9 @@ func (c *Config) checkTables(data *ingest.Dataset) error {
 	need(ingest.Spells, "every job")
 	if c.Peers != nil && len(c.Peers.List) == 0 {
 		need(ingest.Municipalities, "choosing peers by framework conditions")
+	}
+	if c.Spending != nil {
+		need(ingest.Spend, "spending")
 	}
 	if c.controls() {
 		need(ingest.Caseload, "comparing with people without an offer")
