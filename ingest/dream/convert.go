@@ -113,6 +113,9 @@ func Convert(ctx context.Context, panel *ingest.Panel, m *Map, opt Options, sink
 		return nil, err
 	}
 	var errs []error
+	if c.total.persons == 0 {
+		errs = append(errs, fmt.Errorf("dream: %w: it has no rows", ErrPanel))
+	}
 	if persons != nil {
 		errs = append(errs, persons)
 	}

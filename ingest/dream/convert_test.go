@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -518,6 +519,27 @@ func TestWrongTypes(t *testing.T) {
 	assert.Equal(t, []string{"parts_differ b.parquet y_0902", "parts_differ a.parquet grad_2009_01", "parts_differ b.parquet pnr"}, got)
 }
 
+// A panel without rows is refused; one in which nothing ever happened is an empty
+// table.
+func TestNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "panel.parquet")
+	_, _, err := spells(t, write(t, path, panel{"pnr y_0901 branche_2009_01"}.table(t)), dream.DefaultMap(), dream.DefaultOptions())
+	require.ErrorIs(t, err, dream.ErrPanel)
+	m := dream.DefaultMap()
+	m.EmptyWeek = dream.NoSpell
+	write(t, path, panel{"pnr y_0901 branche_2009_01", "1 - -", "2 - -"}.table(t))
+	calls := 0
+	r, err := dream.Convert(context.Background(), open(t, path), m, dream.DefaultOptions(), func(b *dream.Block) error {
+		calls++
+		table := b.Table()
+		assert.Equal(t, 0, table.Rows())
+		return table.WriteParquet(io.Discard)
+	})
+	require.NoError(t, err)
+	assert.Equal(t, 1, calls)
+	assert.Equal(t, int64(2), r.Count(dream.CountWithout))
+}
+
 // What is wrong in the rows comes at once too, with counts and places and without
 // any identifier.
 func TestRows(t *testing.T) {
@@ -585,6 +607,22 @@ func TestRows(t *testing.T) {
 		weeks += c.Weeks
 	}
 	assert.Equal(t, int64(20_000), weeks, "every week is told")
+}
+
+// Persons who are there twice are found among any number, however far apart.
+func TestTwiceAmongMany(t *testing.T) {
+	const n = 600_000 // more than are held at a time
+	ids := make([]int64, n)
+	for i := range ids {
+		ids[i] = int64(i) * 7919 % (n + 7) // a step that shares no factor with n + 7
+	}
+	ids[n-1], ids[n/2] = ids[0], ids[5]
+	table := &ingest.Table{Name: "panel", Columns: []ingest.Column{{Name: "pnr", Ints: ids}, {Name: "y_0901", Ints: make([]int64, n)}, {Name: "branche_2009_01", Ints: make([]int64, n)}}}
+	path := write(t, filepath.Join(t.TempDir(), "panel.parquet"), table)
+	_, _, err := spells(t, path, dream.DefaultMap(), dream.DefaultOptions())
+	var persons *dream.PersonsError
+	require.ErrorAs(t, err, &persons)
+	assert.Equal(t, &dream.PersonsError{Rows: n, Twice: 2, First: []dream.Place{{File: path, Row: n/2 + 1}, {File: path, Row: n}}}, persons)
 }
 
 func TestStops(t *testing.T) {

@@ -87,11 +87,15 @@ func (l *lives) begin(rows int) {
 		l.code[i], l.state[i], l.work[i], l.sort[i] = unset, noState, noWork, sorts
 		l.openState[i], l.openWork[i] = -1, -1
 	}
+	if l.spells == nil {
+		l.spells = make([]stretch, 0, 16*rows) // memory that is not used is not taken
+	}
 	l.spells = l.spells[:0]
 }
 
+// grow returns n values in the memory of v, or in new memory; never nil.
 func grow[T any](v []T, n int) []T {
-	if cap(v) < n {
+	if v == nil || cap(v) < n {
 		return make([]T, n)
 	}
 	return v[:n]

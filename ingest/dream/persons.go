@@ -8,9 +8,9 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-// most is how many identifiers are held at a time to find those that are there
+// mostHeld is how many identifiers are held at a time to find those that are there
 // twice.
-const most = 1 << 18
+const mostHeld = 1 << 18
 
 // checkPersons reads the column of persons and finds rows without one, with one
 // that an earlier row has, and identifiers that look like civil registration
@@ -19,12 +19,11 @@ const most = 1 << 18
 // grow with them.
 func checkPersons(ctx context.Context, c *conversion) (*PersonsError, error) {
 	e := &PersonsError{}
-	var missing []Place
-	sorted := true
-	var last effect.ID
-	scan := func(visit func(id effect.ID, at func() Place), none func(at func() Place)) error {
+	files := c.panel.Parts()
+	// scan hands over the rows of the panel in their order; id is nil where there is
+	// none.
+	scan := func(visit func(id *effect.ID, file int, row int64)) error {
 		r := c.panel.Reader()
-		files := c.panel.Parts()
 		var dst []int32
 		for i := range c.blocks {
 			if err := ctx.Err(); err != nil {
@@ -36,65 +35,64 @@ func checkPersons(ctx context.Context, c *conversion) (*PersonsError, error) {
 			if err != nil {
 				return err
 			}
-			for row, k := range dst {
-				at := func() Place { return Place{files[b.Part], b.First + int64(row) + 1} }
-				if k < 0 {
-					none(at)
-				} else {
-					visit(ids[k], at)
+			for k, at := range dst {
+				var id *effect.ID
+				if at >= 0 {
+					id = &ids[at]
 				}
+				visit(id, b.Part, b.First+int64(k)+1)
 			}
 		}
 		return nil
 	}
-	err := scan(func(id effect.ID, _ func() Place) {
-		if e.Rows > e.Missing && id.Compare(last) <= 0 {
-			sorted = false
+	sorted := true
+	var last *effect.ID
+	var kept effect.ID
+	err := scan(func(id *effect.ID, file int, row int64) {
+		e.Rows++
+		if id == nil {
+			if e.Missing++; e.Missing <= maxPlaces {
+				e.First = append(e.First, Place{files[file], row})
+			}
+			return
 		}
-		last = id
-		if looksLikeCPR(id) {
+		sorted = sorted && (last == nil || last.Compare(*id) < 0)
+		kept = *id
+		last = &kept
+		if looksLikeCPR(*id) {
 			e.CPR++
-		}
-		e.Rows++
-	}, func(at func() Place) {
-		e.Missing++
-		e.Rows++
-		if len(missing) < maxPlaces {
-			missing = append(missing, at())
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	var twice []placed
 	if !sorted {
-		passes := uint64((e.Rows + most - 1) / most)
+		passes := uint64((e.Rows + mostHeld - 1) / mostHeld)
+		var twice []placed
 		for pass := range passes {
-			seen := make(map[effect.ID]struct{}, min(e.Rows, most))
-			row, kept := int64(0), 0
-			err := scan(func(id effect.ID, at func() Place) {
-				row++
-				if spread(id)%passes != pass {
+			seen := make(map[effect.ID]struct{}, min(e.Rows, mostHeld))
+			found := 0
+			err := scan(func(id *effect.ID, file int, row int64) {
+				if id == nil || spread(*id)%passes != pass {
 					return
 				}
-				if _, ok := seen[id]; !ok {
-					seen[id] = struct{}{}
+				if _, ok := seen[*id]; !ok {
+					seen[*id] = struct{}{}
 					return
 				}
 				e.Twice++
-				if kept++; kept <= maxPlaces {
-					twice = append(twice, placed{row, at()})
+				if found++; found <= maxPlaces {
+					twice = append(twice, placed{file, row})
 				}
-			}, func(func() Place) { row++ })
+			})
 			if err != nil {
 				return nil, err
 			}
 		}
-	}
-	slices.SortFunc(twice, func(a, b placed) int { return cmp.Compare(a.row, b.row) })
-	e.First = missing
-	for _, p := range twice[:min(len(twice), maxPlaces)] {
-		e.First = append(e.First, p.at)
+		slices.SortFunc(twice, func(a, b placed) int { return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.row, b.row)) })
+		for _, p := range twice[:min(len(twice), maxPlaces)] {
+			e.First = append(e.First, Place{files[p.file], p.row})
+		}
 	}
 	if e.Missing == 0 && e.Twice == 0 && 2*e.CPR <= e.Rows {
 		return nil, nil
@@ -104,10 +102,10 @@ func checkPersons(ctx context.Context, c *conversion) (*PersonsError, error) {
 
 const maxPlaces = 10
 
-// placed is a place with its row in the whole panel.
+// placed is a place, by the number of the file.
 type placed struct {
-	row int64
-	at  Place
+	file int
+	row  int64
 }
 
 // spread scatters identifiers evenly.
