@@ -296,6 +296,10 @@ func TestEmptyWeeks(t *testing.T) {
 	}, out)
 	assert.Equal(t, int64(1), r.Count(dream.CountWithout))
 	assert.Equal(t, int64(0), r.Count(dream.CountFilled))
+	assert.Equal(t, int64(1), r.Count(dream.CountAfterDeath))
+	m.EmptyWeek = "self_support"
+	_, r = of(t, panel{"pnr y_0901 y_0902 branche_2009_01", "4 999 - -"}, m)
+	assert.Equal(t, int64(0), r.Count(dream.CountAfterDeath), "an empty week is no return")
 	m = dream.DefaultMap()
 	_, r = of(t, panel{
 		"pnr y_0901 y_0902 y_0903 y_0904 y_0905 y_0906 branche_2009_01 branche_2009_02",
@@ -577,6 +581,11 @@ func TestRows(t *testing.T) {
 	}
 	require.ErrorAs(t, convert(many), &persons)
 	assert.Equal(t, int64(1), persons.Twice)
+	assert.Equal(t, int64(3000), persons.First[0].Row)
+	opt := dream.DefaultOptions()
+	opt.ReadPersons = 7
+	_, _, err = spells(t, path, dream.DefaultMap(), opt)
+	require.ErrorAs(t, err, &persons)
 	assert.Equal(t, int64(3000), persons.First[0].Row)
 	require.NoError(t, convert(many[:3000]))
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/jobeffekt/jobeffekt/effect"
 )
 
 // ErrMap is wrapped by errors about a map that makes no sense.
@@ -169,7 +171,7 @@ type DegreesError struct{ Columns []BadDegrees }
 
 func (e *DegreesError) Error() string {
 	return fmt.Sprintf("dream: %v: employment degrees that are negative, infinite or stand for more than %d hours a week: %s (mend them, or give full_degree in the code map)",
-		ErrPanel, int(168), strings.Join(list(e.Columns), ", "))
+		ErrPanel, effect.MaxHours, strings.Join(list(e.Columns), ", "))
 }
 
 func (e *DegreesError) Unwrap() error { return ErrPanel }

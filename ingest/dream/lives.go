@@ -165,7 +165,7 @@ func (l *lives) turn(i int, k, week uint16) {
 		l.sort[i], l.sortSince[i] = sort, week
 	}
 	if (state^was)&^endsFlag != 0 {
-		if was&^endsFlag == uint8(effect.Dead) && state&^endsFlag != noState {
+		if was&^endsFlag == uint8(effect.Dead) && state&^endsFlag != noState && k != 0 {
 			l.afterDeath++
 		}
 		l.closeState(i, week)
