@@ -71,7 +71,7 @@ full_hours: 0
   1  weeks_of_work_without_hours: of ordinary_employment whose hours are null: the degree of the month is missing, or full_hours is 0
   3  spells: runs of weeks in one state
   0  persons_without_spells: persons of whom no spell is made
-  0  returns_after_death: times that a person who had died has another code or income later; both are kept, and death is for good
+  0  persons_after_death: persons who have another code or income after they died; both are kept, and death is for good
 
 Weeks in the spells of each state:
 

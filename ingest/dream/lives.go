@@ -31,6 +31,13 @@ const (
 	sorts
 )
 
+// What is known of somebody's death.
+const (
+	alive uint8 = iota
+	died
+	returned // another code or income has come since
+)
+
 // unset is a code, or a week, that there is none of.
 const unset = math.MaxUint16
 
@@ -57,6 +64,7 @@ type lives struct {
 	sort                []uint8
 	sortSince           []uint16
 	openState, openWork []int32 // -1 where there never was one
+	death               []uint8
 
 	// Of the month that the week belongs to, by row: work where there is income, and
 	// where there is enough to count beside a benefit.
@@ -71,8 +79,8 @@ type lives struct {
 type tally struct {
 	weeks      [sorts]int64
 	byCode     []int64 // weeks
-	afterDeath int64
-	without    int64 // rows
+	afterDeath int64   // rows
+	without    int64   // rows
 }
 
 // begin makes room for the rows of a block.
@@ -81,7 +89,8 @@ func (l *lives) begin(rows int) {
 	for _, v := range []*[]uint16{&l.code, &l.since, &l.work, &l.sortSince, &l.income, &l.beside} {
 		*v = grow(*v, rows)
 	}
-	l.state, l.sort = grow(l.state, rows), grow(l.sort, rows)
+	l.state, l.sort, l.death = grow(l.state, rows), grow(l.sort, rows), grow(l.death, rows)
+	clear(l.death)
 	l.openState, l.openWork = grow(l.openState, rows), grow(l.openWork, rows)
 	for i := range rows {
 		l.code[i], l.state[i], l.work[i], l.sort[i] = unset, noState, noWork, sorts
@@ -165,15 +174,16 @@ func (l *lives) turn(i int, k, week uint16) {
 		l.sort[i], l.sortSince[i] = sort, week
 	}
 	if (state^was)&^endsFlag != 0 {
-		if was&^endsFlag == uint8(effect.Dead) && state&^endsFlag != noState && k != 0 {
-			l.afterDeath++
-		}
 		l.closeState(i, week)
 		if state&^endsFlag != noState {
 			l.openState[i] = l.open(i, week, state&^endsFlag, noHours)
 		}
 	}
-	if was&^endsFlag == uint8(effect.Dead) && work != noWork && l.work[i] == noWork {
+	switch dead := state&^endsFlag == uint8(effect.Dead); {
+	case dead && l.death[i] == alive:
+		l.death[i] = died
+	case l.death[i] == died && (k != 0 && !dead || work != noWork):
+		l.death[i] = returned
 		l.afterDeath++
 	}
 	l.state[i] = state

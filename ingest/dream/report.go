@@ -62,7 +62,7 @@ const (
 	CountUntold     = "weeks_of_work_without_hours"
 	CountSpells     = "spells"
 	CountWithout    = "persons_without_spells"
-	CountAfterDeath = "returns_after_death"
+	CountAfterDeath = "persons_after_death"
 )
 
 func (c *conversion) report() *Report {
@@ -91,7 +91,7 @@ func (c *conversion) report() *Report {
 		{CountUntold, t.untold, "of ordinary_employment whose hours are null: the degree of the month is missing, or full_hours is 0"},
 		{CountSpells, t.spells, "runs of weeks in one state"},
 		{CountWithout, t.without, "persons of whom no spell is made"},
-		{CountAfterDeath, t.afterDeath, "times that a person who had died has another code or income later; both are kept, and death is for good"},
+		{CountAfterDeath, t.afterDeath, "persons who have another code or income after they died; both are kept, and death is for good"},
 	}
 	for s := range t.byState {
 		if t.byState[s] > 0 {
