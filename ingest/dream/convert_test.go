@@ -326,13 +326,13 @@ func TestTypes(t *testing.T) {
 		return []float64{math.NaN(), 0, 730, 111, 730, 999, 881}[(x+i/50)%7]
 	}
 	var want []string
-	for _, kind := range []string{"double", "float", "int32", "int64", "text", "padded"} {
+	for _, kind := range []string{"double", "float", "int32", "int64", "decimal", "text", "padded"} {
 		for _, dictionary := range []bool{true, false} {
 			group := parquet.Group{}
 			for _, name := range names {
 				node := map[string]parquet.Node{
 					"double": parquet.Leaf(parquet.DoubleType), "float": parquet.Leaf(parquet.FloatType), "int32": parquet.Int(32), "int64": parquet.Int(64),
-					"text": parquet.String(), "padded": parquet.String(),
+					"decimal": parquet.Decimal(2, 18, parquet.Int64Type), "text": parquet.String(), "padded": parquet.String(),
 				}[kind]
 				switch {
 				case name == "pnr" && kind != "text":
@@ -362,6 +362,9 @@ func TestTypes(t *testing.T) {
 					case parquet.Int32:
 						v = parquet.Int32Value(int32(x))
 					case parquet.Int64:
+						if kind == "decimal" && k != 4 {
+							x *= 100
+						}
 						v = parquet.Int64Value(int64(x))
 					default:
 						s := fmt.Sprint(int(x))
@@ -374,7 +377,7 @@ func TestTypes(t *testing.T) {
 						v = parquet.ByteArrayValue([]byte(s))
 					}
 					level := 1
-					if x != x && (strings.HasPrefix(kind, "int") || i%2 == 0 || names[k][0] == 'g') {
+					if x != x && (strings.HasPrefix(kind, "int") || kind == "decimal" || i%2 == 0 || names[k][0] == 'g') {
 						v, level = parquet.Value{}, 0
 					}
 					row[k] = v.Level(0, level, k)
@@ -632,6 +635,45 @@ func TestTwiceAmongMany(t *testing.T) {
 	var persons *dream.PersonsError
 	require.ErrorAs(t, err, &persons)
 	assert.Equal(t, &dream.PersonsError{Rows: n, Twice: 2, First: []dream.Place{{File: path, Row: n/2 + 1}, {File: path, Row: n}}}, persons)
+}
+
+// Damaged files are errors, or other values where the damage cannot be seen; never a
+// panic. Files that are cut short are errors.
+func TestDamaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "panel.parquet")
+	p := panel{"pnr y_0901 y_0902 branche_2009_01 grad_2009_01"}
+	for i := range 300 {
+		p = append(p, fmt.Sprintf("%d %d - 10 %g", i, []int{111, 730, 890}[i%3], float64(i%7)/7))
+	}
+	good, err := os.ReadFile(write(t, path, p.table(t)))
+	require.NoError(t, err)
+	convert := func(b []byte) error {
+		require.NoError(t, os.WriteFile(path, b, 0o600))
+		panel, err := ingest.OpenPanel(path, ingest.DefaultLimits())
+		if err != nil {
+			return err
+		}
+		_, err = dream.Convert(context.Background(), panel, dream.DefaultMap(), dream.DefaultOptions(), func(*dream.Block) error { return nil })
+		return err
+	}
+	require.NoError(t, convert(good))
+	tried, failed := 0, 0
+	for i := 0; i < len(good); i += 5 {
+		tried++
+		bad := slices.Clone(good)
+		bad[i] ^= 1 << (i % 8)
+		if convert(bad) != nil {
+			failed++
+		}
+		if i%37 == 0 {
+			require.Error(t, convert(good[:i]))
+		}
+	}
+	assert.Greater(t, failed, tried/4)
+	panel := open(t, write(t, path, p.table(t)))
+	write(t, path, p[:200].table(t))
+	_, err = dream.Convert(context.Background(), panel, dream.DefaultMap(), dream.DefaultOptions(), func(*dream.Block) error { return nil })
+	require.ErrorIs(t, err, ingest.ErrChanged)
 }
 
 func TestStops(t *testing.T) {
