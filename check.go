@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -35,9 +34,11 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 			fault(at, "%s", f)
 		}
 	}
+	c.checkAreas(fault)
 	if c.Peers != nil {
 		c.Peers.check(fault)
 	}
+	c.checkMerged(fault)
 	c.Compare.check(fault)
 	c.checkWatch(fault)
 	if s := c.Input.MaxRejectShare; s != nil && !(*s >= 0 && *s <= 1) {
@@ -62,34 +63,6 @@ func (c Cohort) check(fault func(path, format string, args ...any)) {
 		fault("cohort", "give either a period, or both from and to")
 	case c.From != nil && *c.From >= *c.To:
 		fault("cohort", "to must come after from")
-	}
-}
-
-func (p *Peers) check(fault func(path, format string, args ...any)) {
-	byConditions := len(p.Conditions) > 0 || p.K != 0 || p.Year != 0
-	switch {
-	case byConditions == (len(p.List) > 0):
-		fault("peers", "give either conditions, year and k, or a list")
-	case byConditions && (len(p.Conditions) == 0 || p.K < 1 || p.Year == 0):
-		fault("peers", "choosing peers by framework conditions needs conditions, year and k")
-	case byConditions && p.K < effect.MinPeers:
-		fault("peers.k", "%d peers or more are needed to tell how much municipalities differ; with fewer every comparison is refused", effect.MinPeers)
-	}
-	for _, m := range slices.Sorted(maps.Keys(p.List)) {
-		list, distinct := p.List[m], map[string]bool{}
-		for i, peer := range list {
-			switch at := fmt.Sprintf("peers.list.%s[%d]", m, i); {
-			case peer == m:
-				fault(at, "a municipality is not its own peer")
-			case distinct[peer]:
-				fault(at, "this peer stands twice")
-			default:
-				distinct[peer] = true
-			}
-		}
-		if len(distinct) < effect.MinPeers {
-			fault("peers.list."+m, "%d peers or more are needed to tell how much municipalities differ; with fewer every comparison is refused", effect.MinPeers)
-		}
 	}
 }
 
@@ -134,11 +107,15 @@ func Check(ctx context.Context, c *Config) error {
 		return errors.Join(err, open)
 	}
 	err = errors.Join(err, data.Check(ctx), c.checkTables(data))
-	if err == nil && c.Peers != nil && len(c.Peers.List) == 0 {
-		conditions, read := data.Conditions(ctx)
+	if err == nil && c.choosesPeers() {
+		conditions, read := c.conditions(ctx, data, c.Peers.Year)
 		if err = read; err == nil {
 			err = c.checkConditions(conditions)
 		}
+	}
+	if c.Peers != nil && c.Peers.Recorded != "" {
+		_, read := c.latestChoice()
+		err = errors.Join(err, read)
 	}
 	return err
 }
@@ -153,7 +130,7 @@ func (c *Config) checkTables(data *ingest.Dataset) error {
 	}
 	need(ingest.Participations, "every job")
 	need(ingest.Spells, "every job")
-	if c.Peers != nil && len(c.Peers.List) == 0 {
+	if c.choosesPeers() {
 		need(ingest.Municipalities, "choosing peers by framework conditions")
 	}
 	if c.controls() {

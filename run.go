@@ -31,7 +31,7 @@ func resultsOf(s Step, blinded bool) []string {
 	case StepMeasure:
 		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates, TableOutcomes, TableSignals, TablePeerStrata, TableControls, TableControlled}
 	case StepEstimate:
-		return []string{TablePeers, TableEstimates}
+		return []string{TablePeers, TablePeerValues, TableStability, TableEstimates}
 	case StepBenchmark:
 		return []string{TableBenchmark, TableDiagnostics, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators}
 	default:
@@ -237,7 +237,10 @@ func (j *job) tables(s Step) []*ingest.Table {
 		}
 		return append(t, caseTables(r.Observations.Cases)...)
 	case StepEstimate:
-		return []*ingest.Table{rowTable(TablePeers, r.Peers), rowTable(TableEstimates, r.Estimates)}
+		return []*ingest.Table{
+			rowTable(TablePeers, r.Peers), rowTable(TablePeerValues, r.PeerConditions), rowTable(TableStability, r.PeerStability),
+			rowTable(TableEstimates, r.Estimates),
+		}
 	case StepBenchmark:
 		t := []*ingest.Table{rowTable(TableBenchmark, r.Benchmark), rowTable(TableDiagnostics, r.Diagnostics)}
 		if r.Blinded {
@@ -329,6 +332,7 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	j.c = j.c.with(m.AsOf)
 	j.result.AsOf = m.AsOf
 	m.Steps, m.Terms, m.Seals, m.Accepted, m.Program = slices.Clone(before), now.Terms, now.Seals, now.Accepted, now.Program
+	m.Recorded = now.Recorded
 	keep := []Source{}
 	for _, s := range before {
 		for _, t := range resultsOf(s, false) {
@@ -378,6 +382,9 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	}
 	if slices.Contains(before, StepEstimate) {
 		if r.Peers, err = readRows[peer.Peer](ctx, j.out, TablePeers); err != nil {
+			return nil, err
+		}
+		if r.Recorded, err = j.c.compareRecorded(r.Peers); err != nil {
 			return nil, err
 		}
 		if r.Estimates, err = readRows[effect.Estimate](ctx, j.out, TableEstimates); err != nil {
@@ -469,6 +476,9 @@ func (j *job) describe(m *Manifest) (err error) {
 		}
 	}
 	if m.Accepted, err = j.c.acceptanceSources(j.out); err != nil {
+		return err
+	}
+	if m.Recorded, err = j.c.recordedSources(j.out); err != nil {
 		return err
 	}
 	m.Inputs, err = sources(j.out, j.data.Files())

@@ -23,6 +23,7 @@ func (r *Result) Summary() string {
 	if r.Blinded {
 		fmt.Fprintf(&b, "BLINDED: no effect is shown or written, only what a payment would depend on.\n")
 	}
+	b.WriteString(r.recordedLine())
 	if r.Observations != nil {
 		r.writeCohort(&b)
 	}

@@ -26,6 +26,8 @@ const (
 	TableControls    = "controls"
 	TableControlled  = "control_outcomes"
 	TablePeers       = "peers"
+	TablePeerValues  = "peer_conditions"
+	TableStability   = "peer_stability"
 	TableEstimates   = "estimates"
 	TableBenchmark   = "benchmark"
 	TableDiagnostics = "diagnostics"

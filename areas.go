@@ -1,0 +1,271 @@
+package jobeffekt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/ingest"
+)
+
+// population is the framework condition by which the others of an area's members
+// are weighted.
+const population = "population"
+
+// checkAreas finds areas that contradict each other, whatever the dataset.
+func (c *Config) checkAreas(fault func(path, format string, args ...any)) {
+	area := map[string]string{} // of each member
+	for _, a := range slices.Sorted(maps.Keys(c.Areas)) {
+		at := "areas." + a
+		if a == "" || len(c.Areas[a]) == 0 {
+			fault(at, "an area needs a name and municipalities")
+		}
+		for i, m := range c.Areas[a] {
+			switch other, twice := area[m]; {
+			case m == "":
+				fault(fmt.Sprintf("%s[%d]", at, i), "a municipality needs a name")
+			case twice && other == a:
+				fault(fmt.Sprintf("%s[%d]", at, i), "municipality %s stands twice", m)
+			case twice:
+				fault(fmt.Sprintf("%s[%d]", at, i), "municipality %s is in area %s already", m, other)
+			default:
+				area[m] = a
+			}
+		}
+	}
+	for _, a := range slices.Sorted(maps.Keys(c.Areas)) {
+		if other, is := area[a]; is && other != a {
+			fault("areas."+a, "an area cannot have the name of municipality %s, which is in area %s", a, other)
+		}
+	}
+}
+
+// areaOf is the area of each municipality that is in one.
+func (c *Config) areaOf() map[string]string {
+	out := map[string]string{}
+	for a, members := range c.Areas {
+		for _, m := range members {
+			out[m] = a
+		}
+	}
+	return out
+}
+
+// inArea says which area a municipality was merged into, "" where none: its name
+// is then known no more.
+func (c *Config) inArea(municipality string) string {
+	if _, area := c.Areas[municipality]; area {
+		return ""
+	}
+	return c.areaOf()[municipality]
+}
+
+// readCases reads the cases, and the controls where they are asked for, with
+// areas in place of their municipalities.
+func (c *Config) readCases(ctx context.Context, ds *ingest.Dataset) (cases, controls *effect.Cases, err error) {
+	if c.controls() {
+		cases, controls, err = ds.CasesAndControls(ctx, c.Study().Cohort.Period)
+	} else {
+		cases, err = ds.Cases(ctx)
+	}
+	if err != nil || len(c.Areas) == 0 {
+		return cases, controls, err
+	}
+	if err := c.checkMembers(ctx, ds, cases.Municipality.Levels); err != nil {
+		return nil, nil, err
+	}
+	cases.Municipality = relabel(cases.Municipality, c.areaOf())
+	if controls != nil {
+		controls.Municipality = relabel(controls.Municipality, c.areaOf())
+	}
+	return cases, controls, nil
+}
+
+// checkMembers finds members of areas that no table has, and areas that have the
+// name of a municipality outside. named are the municipalities of the
+// participations.
+func (c *Config) checkMembers(ctx context.Context, ds *ingest.Dataset, named []string) error {
+	seen := map[string]bool{}
+	for _, m := range named {
+		seen[m] = true
+	}
+	if ds.Has(ingest.PeerStrata) {
+		lines, err := ds.PeerStrata(ctx, c.classNames())
+		if err != nil {
+			return err
+		}
+		for _, l := range lines {
+			seen[l.Municipality] = true
+		}
+	}
+	if ds.Has(ingest.Municipalities) {
+		rows, err := ds.Conditions(ctx)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			seen[r.Municipality] = true
+		}
+	}
+	if ds.Has(ingest.Caseload) {
+		load, err := ds.Caseload(ctx)
+		if err != nil {
+			return err
+		}
+		for _, m := range load.Municipality.Levels {
+			seen[m] = true
+		}
+	}
+	var errs []error
+	for _, a := range slices.Sorted(maps.Keys(c.Areas)) {
+		for _, m := range c.Areas[a] {
+			if !seen[m] {
+				errs = append(errs, fmt.Errorf("%w: areas.%s: municipality %s is in none of the tables %s, %s, %s and %s", ErrConfig, a, m, ingest.Participations, ingest.Municipalities, ingest.PeerStrata, ingest.Caseload))
+			}
+		}
+		if seen[a] && !slices.Contains(c.Areas[a], a) {
+			errs = append(errs, fmt.Errorf("%w: areas.%s: the dataset has a municipality of this name that is not in the area; name the area otherwise, or put the municipality in it", ErrConfig, a))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// relabel puts areas in place of their municipalities.
+func relabel(f effect.Factor, area map[string]string) effect.Factor {
+	out := effect.Factor{Codes: make([]int32, len(f.Codes))}
+	index, code := map[string]int32{}, make([]int32, len(f.Levels))
+	for k, level := range f.Levels {
+		if a, in := area[level]; in {
+			level = a
+		}
+		at, known := index[level]
+		if !known {
+			at = int32(len(out.Levels))
+			index[level] = at
+			out.Levels = append(out.Levels, level)
+		}
+		code[k] = at
+	}
+	for i, k := range f.Codes {
+		out.Codes[i] = -1
+		if k >= 0 {
+			out.Codes[i] = code[k]
+		}
+	}
+	out.Sort()
+	return out
+}
+
+// caseload reads the table caseload, with areas in place of their municipalities.
+func (c *Config) caseload(ctx context.Context, ds *ingest.Dataset) (*effect.Caseload, error) {
+	load, err := ds.Caseload(ctx)
+	if err != nil || len(c.Areas) == 0 {
+		return load, err
+	}
+	load.Municipality = relabel(load.Municipality, c.areaOf())
+	return load, nil
+}
+
+// mergeStrata adds the strata of the members of an area. The lines are sorted, and
+// so are those returned.
+func (c *Config) mergeStrata(lines []effect.StratumTotal) []effect.StratumTotal {
+	if len(c.Areas) == 0 {
+		return lines
+	}
+	area, at := c.areaOf(), map[string]int{}
+	var out []effect.StratumTotal
+	for _, l := range lines {
+		if a, in := area[l.Municipality]; in {
+			l.Municipality = a
+		}
+		key := strings.Join(keyOf(l), "\x00")
+		k, known := at[key]
+		if !known {
+			at[key] = len(out)
+			out = append(out, l)
+			continue
+		}
+		out[k].N, out[k].Sum, out[k].SumSquares = out[k].N+l.N, out[k].Sum+l.Sum, out[k].SumSquares+l.SumSquares
+	}
+	slices.SortStableFunc(out, func(a, b effect.StratumTotal) int { return slices.Compare(keyOf(a), keyOf(b)) })
+	return out
+}
+
+func keyOf(l effect.StratumTotal) []string {
+	return append([]string{l.Municipality, l.MatchScheme, l.MatchGroup, l.Outcome, l.Period}, l.Classes...)
+}
+
+// conditions reads the framework conditions of a year, with areas in place of
+// their municipalities: the population of an area is the sum of its members', and
+// every other condition their mean, weighted by population. An area whose members
+// do not all have a condition does not have it.
+func (c *Config) conditions(ctx context.Context, ds *ingest.Dataset, year int) ([]ingest.Condition, error) {
+	rows, err := ds.Conditions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows = slices.DeleteFunc(rows, func(r ingest.Condition) bool { return r.Year != year })
+	if len(c.Areas) == 0 {
+		return rows, nil
+	}
+	area, members, out := c.areaOf(), map[string][]ingest.Condition{}, []ingest.Condition(nil)
+	for _, r := range rows {
+		if a, in := area[r.Municipality]; in {
+			members[a] = append(members[a], r)
+		} else {
+			out = append(out, r)
+		}
+	}
+	var errs []error
+	for _, a := range slices.Sorted(maps.Keys(members)) {
+		r, err := c.pool(a, year, members[a])
+		out, errs = append(out, r), append(errs, err)
+	}
+	slices.SortFunc(out, func(a, b ingest.Condition) int { return strings.Compare(a.Municipality, b.Municipality) })
+	return out, errors.Join(errs...)
+}
+
+// pool makes the framework conditions of an area of those of its members, which
+// come in the order of their names.
+func (c *Config) pool(area string, year int, members []ingest.Condition) (ingest.Condition, error) {
+	var errs []error
+	out := ingest.Condition{Municipality: area, Year: year, Name: area, Values: map[string]float64{}}
+	has, total := map[string]int{}, 0.0
+	for _, m := range members {
+		switch p, known := m.Values[population]; {
+		case !known:
+			errs = append(errs, fmt.Errorf("%w: areas.%s: municipality %s has no %s in %d in table %s, by which the framework conditions of an area are weighted", ErrConfig, area, m.Municipality, population, year, ingest.Municipalities))
+		case !(p > 0):
+			errs = append(errs, fmt.Errorf("%w: areas.%s: the %s of municipality %s in %d is not above 0, so that it cannot weight the framework conditions of an area", ErrConfig, area, population, m.Municipality, year))
+		default:
+			total += p
+		}
+		for name := range m.Values {
+			has[name]++
+		}
+	}
+	for _, m := range c.Areas[area] {
+		if !slices.ContainsFunc(members, func(r ingest.Condition) bool { return r.Municipality == m }) {
+			errs = append(errs, fmt.Errorf("%w: areas.%s: municipality %s has no framework conditions for %d in table %s", ErrConfig, area, m, year, ingest.Municipalities))
+		}
+	}
+	if len(errs) > 0 {
+		return out, errors.Join(errs...)
+	}
+	for _, name := range slices.Sorted(maps.Keys(has)) {
+		if has[name] < len(members) {
+			continue
+		}
+		sum := 0.0
+		for _, m := range members {
+			sum += m.Values[population] / total * m.Values[name]
+		}
+		out.Values[name] = sum
+	}
+	out.Values[population] = total
+	return out, nil
+}
