@@ -325,7 +325,7 @@ func (t *table) smallClusters(cluster []int, small map[int][]string, barred []bo
 				}
 			}
 		}
-		t.fault(RefusalFewPeers, who, "", "cut into fewer clusters, or choose by distance", "the cluster of municipalities %s has %d that can be peers, too few to give each of %s %d others",
+		t.fault(RefusalFewPeers, who, "", "cut into fewer clusters, or choose by distance", "the cluster of municipalities %s has %d that can be peers: too few for %s, who need %d others",
 			strings.Join(members, ", "), usable, strings.Join(who, ", "), t.o.K)
 	}
 }
