@@ -188,9 +188,8 @@ func (c *Config) checkConditions(conditions []ingest.Condition) error {
 // ChoosePeers chooses the peers as a run does, from the framework conditions and
 // from who has participations in the cohort. It reads no spells, no covariates and
 // no outcomes; of peer_strata it uses the municipalities alone. Recorded is the
-// latest choice of the file that the run file names, nil where there is no such
-// file yet; whether the peers are those recorded is for the caller to ask
-// ([PeerChoice.Changed]).
+// latest choice of the file that [RecordPeers] adds to, nil where there is none yet;
+// [PeerChoice.Text] says whether the peers are those.
 func ChoosePeers(ctx context.Context, c *Config) (*PeerChoice, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -218,10 +217,8 @@ func ChoosePeers(ctx context.Context, c *Config) (*PeerChoice, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Peers.Recorded != "" {
-		if out.Recorded, err = c.latestChoice(); errors.Is(err, errNotRecorded) {
-			err = nil
-		}
+	if out.Recorded, err = c.latestChoice(); errors.Is(err, errNotRecorded) {
+		err = nil
 	}
 	return out, err
 }

@@ -119,9 +119,6 @@ func quoted(names []string) string {
 func ParseChoices(name string, src []byte) (*Choices, error) {
 	c := &Choices{}
 	doc, faults := strict.Decode(name, src, c)
-	if len(faults) == 0 && len(c.Choices) == 0 {
-		faults.Add(doc, "choices", strict.Contradiction, "there is no choice in it")
-	}
 	for i, x := range c.Choices {
 		if len(faults) == 0 && sha(x.Canonical()) != x.SHA256 {
 			faults.Add(doc, fmt.Sprintf("choices[%d].sha256", i), strict.Contradiction, "the choice does not read as it did when it was recorded; put the recorded text back, or record it anew")
@@ -173,13 +170,13 @@ func (c *Config) choicesFile() string {
 	return c.resolve(ChoicesName)
 }
 
-// latestChoice reads the latest choice from the file that the run file names. The
+// latestChoice reads the latest choice from the file of choices. The
 // error is errNotRecorded where there is none.
 func (c *Config) latestChoice() (*Choice, error) {
 	src, err := os.ReadFile(c.choicesFile())
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("%w: peers.recorded (%s): %w", ErrConfig, c.Peers.Recorded, errNotRecorded)
+		return nil, fmt.Errorf("%w: peers.recorded: there is no %s: %w", ErrConfig, filepath.Base(c.choicesFile()), errNotRecorded)
 	case err != nil:
 		return nil, fmt.Errorf("%w: peers.recorded: %w", ErrConfig, err)
 	}
@@ -203,7 +200,7 @@ func (c *Config) compareRecorded(peers []peer.Peer) (*Choice, error) {
 		return nil, err
 	}
 	if what := c.choice(peers).differs(*latest); what != "" {
-		return nil, fmt.Errorf("%w: the choice of %s by %s (%s) in %s has %s; find out why, or record the new choice with: jobeffekt peers RUNFILE --record (the older one stays in the file)",
+		return nil, fmt.Errorf("%w: the choice of %s by %s (%s) in %s has %s; find out why, or record the new choice with: jobeffekt peers RUNFILE --record --name NAME --role ROLE --on DAY (the older one stays in the file)",
 			ErrPeersChanged, latest.On, latest.Name, latest.Role, c.Peers.Recorded, what)
 	}
 	return latest, nil
@@ -303,13 +300,17 @@ func (p *PeerChoice) Text(c *Config) string {
 	fmt.Fprintln(w)
 	w.Flush()
 	p.writeStability(&b)
-	switch {
-	case p.Recorded == nil:
+	if p.Recorded == nil {
 		fmt.Fprintf(&b, "Not recorded.\n")
-	case now.differs(*p.Recorded) == "":
+		return b.String()
+	}
+	if now.differs(*p.Recorded) == "" {
 		fmt.Fprintf(&b, "Recorded on %s by %s (%s).\n", p.Recorded.On, p.Recorded.Name, p.Recorded.Role)
-	default:
+	} else {
 		fmt.Fprintf(&b, "Not as recorded: the choice of %s by %s (%s) has %s.\n", p.Recorded.On, p.Recorded.Name, p.Recorded.Role, now.differs(*p.Recorded))
+	}
+	if c.Peers.Recorded == "" {
+		fmt.Fprintf(&b, "Runs do not look at it: the run file does not name %s under peers.recorded.\n", ChoicesName)
 	}
 	return b.String()
 }

@@ -58,15 +58,18 @@ jobeffekt peers jobeffekt.yaml --show | sha256sum`,
 				_, err := out.Write(chosen.Choice(config).Canonical())
 				return err
 			}
+			var entry *jobeffekt.Choice
+			var path string
+			if record {
+				if entry, path, err = jobeffekt.RecordPeers(config, chosen, name, role, day); err != nil {
+					return err
+				}
+				chosen.Recorded = entry
+			}
 			fmt.Fprint(out, chosen.Text(config))
-			if !record {
-				return nil
+			if record {
+				fmt.Fprintf(out, "Added to %s: sha256 %s\n", path, entry.SHA256)
 			}
-			entry, path, err := jobeffekt.RecordPeers(config, chosen, name, role, day)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(out, "Recorded in %s: sha256 %s\n", path, entry.SHA256)
 			return nil
 		},
 	}
