@@ -12,6 +12,11 @@ import (
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
+// Areas are municipalities that count as one: area: [municipalities]. What is
+// measured, estimated and benchmarked sees the areas alone, as if every table had
+// them in place of their municipalities.
+type Areas map[string][]string
+
 // population is the framework condition by which the others of an area's members
 // are weighted.
 const population = "population"

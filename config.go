@@ -28,17 +28,18 @@ type Config struct {
 	AsOf    effect.Date `yaml:"as_of" doc:"last day that counts, inclusive"`
 	Formats []Format    `yaml:"formats,omitempty" doc:"formats of the result tables beside parquet"`
 
-	Input       Input               `yaml:"input,omitempty" doc:"how the dataset's columns and codes map to the contract"`
-	Cohort      Cohort              `yaml:"cohort" doc:"which participations are analysed"`
-	Outcomes    []Asked             `yaml:"outcomes" doc:"what is asked of every participation"`
-	History     *History            `yaml:"history,omitempty" doc:"covariates from the spells before referral; left out: 52 weeks back, benefit runs followed for 260 weeks over breaks of 28 days"`
-	Signals     *bool               `yaml:"signals,omitempty" doc:"write the signals of gaming per participation; left out: true"`
-	Areas       map[string][]string `yaml:"areas,omitempty" doc:"area: [municipalities] that are one, as those that share a jobcentre; everything of the members counts as the area's; left out: none"`
-	Peers       *Peers              `yaml:"peers,omitempty" doc:"which municipalities are comparable; left out: none, so that only comparisons at home are made"`
-	Compare     Compare             `yaml:"compare" doc:"with whom and how cells are compared"`
-	Sensitivity *Sensitivity        `yaml:"sensitivity,omitempty" doc:"look at every difference of the first method in other ways too; left out: in none"`
-	Watch       *Watch              `yaml:"watch,omitempty" doc:"by what creaming, parking and the indicators of gaming are counted; left out: see its fields"`
-	Terms       []string            `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
+	Input       Input        `yaml:"input,omitempty" doc:"how the dataset's columns and codes map to the contract"`
+	Cohort      Cohort       `yaml:"cohort" doc:"which participations are analysed"`
+	Outcomes    []Asked      `yaml:"outcomes" doc:"what is asked of every participation"`
+	History     *History     `yaml:"history,omitempty" doc:"covariates from the spells before referral; left out: 52 weeks back, benefit runs followed for 260 weeks over breaks of 28 days"`
+	Signals     *bool        `yaml:"signals,omitempty" doc:"write the signals of gaming per participation; left out: true"`
+	Areas       Areas        `yaml:"areas,omitempty" doc:"area: [municipalities] that are one, as those that share a jobcentre: everything of the members counts as the area's; left out: none"`
+	Peers       *Peers       `yaml:"peers,omitempty" doc:"which municipalities are comparable; left out: none, so that only comparisons at home are made"`
+	Compare     Compare      `yaml:"compare" doc:"with whom and how cells are compared"`
+	Views       *Views       `yaml:"views,omitempty" doc:"see citizens together in other ways than by provider: all of a municipality, own projects against providers, by consortium, through time; left out: in none"`
+	Sensitivity *Sensitivity `yaml:"sensitivity,omitempty" doc:"look at every difference of the first method in other ways too; left out: in none"`
+	Watch       *Watch       `yaml:"watch,omitempty" doc:"by what creaming, parking and the indicators of gaming are counted; left out: see its fields"`
+	Terms       []string     `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
 
 	Blinded  bool   `yaml:"blinded,omitempty" doc:"do everything up to the diagnostics and write no effects, so that the diagnostics can be judged before anybody sees them"`
 	Accepted string `yaml:"accepted,omitempty" doc:"results folder of a blinded run whose diagnostics were decided on, relative to the run file; for terms that pay only after that; a blinded run does not look at it"`

@@ -31,6 +31,7 @@ const (
 	TableEstimates   = "estimates"
 	TableBenchmark   = "benchmark"
 	TableDiagnostics = "diagnostics"
+	TableComparison  = "comparison"
 	TableProfile     = "profile"
 	TableLeague      = "league"
 	TableSensitivity = "sensitivity"
