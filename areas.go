@@ -1,10 +1,12 @@
 package jobeffekt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 	"strings"
 
@@ -49,12 +51,12 @@ func (c *Config) checkAreas(fault func(path, format string, args ...any)) {
 	}
 }
 
-// areaOf is the area of each municipality that is in one.
-func (c *Config) areaOf() map[string]string {
+// of is the area of each municipality that is in one.
+func (a Areas) of() map[string]string {
 	out := map[string]string{}
-	for a, members := range c.Areas {
+	for area, members := range a {
 		for _, m := range members {
-			out[m] = a
+			out[m] = area
 		}
 	}
 	return out
@@ -66,7 +68,7 @@ func (c *Config) inArea(municipality string) string {
 	if _, area := c.Areas[municipality]; area {
 		return ""
 	}
-	return c.areaOf()[municipality]
+	return c.Areas.of()[municipality]
 }
 
 // readCases reads the cases, and the controls where they are asked for, with
@@ -83,9 +85,9 @@ func (c *Config) readCases(ctx context.Context, ds *ingest.Dataset) (cases, cont
 	if err := c.checkMembers(ctx, ds, cases.Municipality.Levels); err != nil {
 		return nil, nil, err
 	}
-	cases.Municipality = relabel(cases.Municipality, c.areaOf())
+	cases.Municipality = relabel(cases.Municipality, c.Areas.of())
 	if controls != nil {
-		controls.Municipality = relabel(controls.Municipality, c.areaOf())
+		controls.Municipality = relabel(controls.Municipality, c.Areas.of())
 	}
 	return cases, controls, nil
 }
@@ -166,13 +168,40 @@ func relabel(f effect.Factor, area map[string]string) effect.Factor {
 }
 
 // caseload reads the table caseload, with areas in place of their municipalities.
+// Spells that are the same then count once, and are sorted, as where the table had
+// the areas.
 func (c *Config) caseload(ctx context.Context, ds *ingest.Dataset) (*effect.Caseload, error) {
 	load, err := ds.Caseload(ctx)
 	if err != nil || len(c.Areas) == 0 {
 		return load, err
 	}
-	load.Municipality = relabel(load.Municipality, c.areaOf())
-	return load, nil
+	municipality := relabel(load.Municipality, c.Areas.of())
+	compare := func(i, j int32) int {
+		return cmp.Or(cmp.Compare(load.Person[i], load.Person[j]), cmp.Compare(load.Start[i], load.Start[j]), cmp.Compare(load.End[i], load.End[j]),
+			cmp.Compare(municipality.Codes[i], municipality.Codes[j]), cmp.Compare(load.MatchScheme.Codes[i], load.MatchScheme.Codes[j]),
+			cmp.Compare(load.MatchGroup.Codes[i], load.MatchGroup.Codes[j]))
+	}
+	rows := make([]int32, load.Len())
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	slices.SortFunc(rows, compare)
+	rows = slices.CompactFunc(rows, func(i, j int32) bool { return compare(i, j) == 0 })
+	return &effect.Caseload{
+		Person: at(load.Person, rows), Persons: load.Persons, Start: at(load.Start, rows), End: at(load.End, rows),
+		Municipality: effect.Factor{Codes: at(municipality.Codes, rows), Levels: municipality.Levels},
+		MatchScheme:  effect.Factor{Codes: at(load.MatchScheme.Codes, rows), Levels: load.MatchScheme.Levels},
+		MatchGroup:   effect.Factor{Codes: at(load.MatchGroup.Codes, rows), Levels: load.MatchGroup.Levels},
+	}, nil
+}
+
+// at is what stands in the rows of a column.
+func at[T any](column []T, rows []int32) []T {
+	out := make([]T, len(rows))
+	for k, i := range rows {
+		out[k] = column[i]
+	}
+	return out
 }
 
 // mergeStrata adds the strata of the members of an area. The lines are sorted, and
@@ -181,7 +210,7 @@ func (c *Config) mergeStrata(lines []effect.StratumTotal) []effect.StratumTotal 
 	if len(c.Areas) == 0 {
 		return lines
 	}
-	area, at := c.areaOf(), map[string]int{}
+	area, at := c.Areas.of(), map[string]int{}
 	var out []effect.StratumTotal
 	for _, l := range lines {
 		if a, in := area[l.Municipality]; in {
@@ -217,7 +246,7 @@ func (c *Config) conditions(ctx context.Context, ds *ingest.Dataset, year int) (
 	if len(c.Areas) == 0 {
 		return rows, nil
 	}
-	area, members, out := c.areaOf(), map[string][]ingest.Condition{}, []ingest.Condition(nil)
+	area, members, out := c.Areas.of(), map[string][]ingest.Condition{}, []ingest.Condition(nil)
 	for _, r := range rows {
 		if a, in := area[r.Municipality]; in {
 			members[a] = append(members[a], r)
@@ -273,4 +302,55 @@ func (c *Config) pool(area string, year int, members []ingest.Condition) (ingest
 	}
 	out.Values[population] = total
 	return out, nil
+}
+
+// Expenses are rows of the table spend with areas in place of their
+// municipalities: of each year and channel the exact sum of what the members
+// spent. The rows come back sorted by municipality, year and channel. A member
+// without a row for a year and channel that another member has is an error, as is
+// an amount that is no decimal: what is not told is not nothing.
+func (a Areas) Expenses(rows []ingest.Expense) ([]ingest.Expense, error) {
+	type key struct {
+		area    string
+		year    int64
+		channel string
+	}
+	area := a.of()
+	var out []ingest.Expense
+	var errs []error
+	sums, decimals, told := map[key]*big.Rat{}, map[key]int{}, map[key][]string{}
+	for _, r := range rows {
+		in, merged := area[r.Municipality]
+		if !merged {
+			out = append(out, r)
+			continue
+		}
+		k := key{in, r.Year, r.Channel}
+		amount, ok := new(big.Rat).SetString(r.Amount)
+		if !ok || strings.ContainsAny(r.Amount, "/eE") {
+			errs = append(errs, fmt.Errorf("%w: areas.%s: what municipality %s spent in %d (%s) is not a decimal", ErrConfig, in, r.Municipality, r.Year, r.Channel))
+			continue
+		}
+		if sums[k] == nil {
+			sums[k] = new(big.Rat)
+		}
+		sums[k].Add(sums[k], amount)
+		_, fraction, _ := strings.Cut(r.Amount, ".")
+		decimals[k], told[k] = max(decimals[k], len(fraction)), append(told[k], r.Municipality)
+	}
+	for k, sum := range sums {
+		out = append(out, ingest.Expense{Municipality: k.area, Year: k.year, Channel: k.channel, Amount: sum.FloatString(decimals[k])})
+	}
+	slices.SortFunc(out, func(x, y ingest.Expense) int {
+		return cmp.Or(strings.Compare(x.Municipality, y.Municipality), cmp.Compare(x.Year, y.Year), strings.Compare(x.Channel, y.Channel))
+	})
+	for _, r := range out {
+		who, merged := told[key{r.Municipality, r.Year, r.Channel}]
+		for _, m := range a[r.Municipality] {
+			if merged && !slices.Contains(who, m) {
+				errs = append(errs, fmt.Errorf("%w: areas.%s: table %s does not tell what municipality %s spent in %d (%s); give 0 where that was nothing", ErrConfig, r.Municipality, ingest.Spend, m, r.Year, r.Channel))
+			}
+		}
+	}
+	return out, errors.Join(errs...)
 }

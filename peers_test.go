@@ -683,3 +683,21 @@ func TestAreasThatCannotBeMerged(t *testing.T) {
 		}
 	}
 }
+
+// What members spent adds up exactly; what is not told is not nothing.
+func TestAreasOfSpend(t *testing.T) {
+	areas := jobeffekt.Areas{"A": {"1", "2"}, "3": {"3", "4"}}
+	spent := func(m string, year int64, channel, amount string) ingest.Expense {
+		return ingest.Expense{Municipality: m, Year: year, Channel: channel, Amount: amount}
+	}
+	rows := []ingest.Expense{
+		spent("1", 2008, "own", "0.1"), spent("2", 2008, "own", "0.25"), spent("3", 2008, "own", "5"), spent("4", 2008, "own", "-7"), spent("9", 2008, "own", "3.50"),
+	}
+	got, err := areas.Expenses(rows)
+	require.NoError(t, err)
+	assert.Equal(t, []ingest.Expense{spent("3", 2008, "own", "-2"), spent("9", 2008, "own", "3.50"), spent("A", 2008, "own", "0.35")}, got)
+	rows = append(rows, spent("1", 2009, "own", "1"), spent("3", 2008, "total", "1/3"))
+	_, err = areas.Expenses(rows)
+	assert.ErrorContains(t, err, "areas.A: table spend does not tell what municipality 2 spent in 2009 (own)")
+	assert.ErrorContains(t, err, "areas.3: what municipality 3 spent in 2008 (total) is not a decimal")
+}

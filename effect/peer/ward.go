@@ -21,7 +21,8 @@ const maxClustered = 5000
 // so that those two are joined whose sum of squares around their mean grows least.
 // Squared distances that agree to nine significant digits are ties; of these the pair
 // goes first that stands first by the least id of the one and then of the other.
-// Source: murtaghlegendre2014 (there Ward2, which is ward.D2 of R's hclust).
+// Source: ward1963; murtaghlegendre2014 for the update (there Ward2, which is
+// ward.D2 of R's hclust).
 func ward(t *table) closeness {
 	c := euclidean(t)
 	n := len(t.all)
