@@ -8,6 +8,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -700,4 +702,24 @@ func TestAreasOfSpend(t *testing.T) {
 	_, err = areas.Expenses(rows)
 	assert.ErrorContains(t, err, "areas.A: table spend does not tell what municipality 2 spent in 2009 (own)")
 	assert.ErrorContains(t, err, "areas.3: what municipality 3 spent in 2008 (total) is not a decimal")
+}
+
+// The examples in the document are run files, and name every key.
+func TestExamplesOfPeers(t *testing.T) {
+	text := string(read(t, filepath.Join("docs", "run-file.md")))
+	blocks := regexp.MustCompile("(?s)```yaml\n((?:peers|areas):.*?)```").FindAllStringSubmatch(text, -1)
+	require.Len(t, blocks, 8)
+	for _, b := range blocks {
+		_, err := jobeffekt.ParseConfig("run-file.md", []byte("data: d\nout: o\nas_of: 2010-01-01\ncohort: {period: 2009}\n"+
+			"outcomes: [{name: a, kind: state_at, states: [ordinary_employment], at: 6 months}]\ncompare: {covariates: [age]}\n"+b[1]))
+		assert.NoError(t, err, b[1])
+	}
+	keys := reflect.TypeFor[jobeffekt.Peers]()
+	for i := range keys.NumField() {
+		name, _, _ := strings.Cut(keys.Field(i).Tag.Get("yaml"), ",")
+		assert.Contains(t, text, "| `"+name+"` |")
+	}
+	for _, name := range peer.By("").Names() {
+		assert.Contains(t, text, "by: "+name)
+	}
 }
