@@ -187,12 +187,13 @@ func (c *Config) caseload(ctx context.Context, ds *ingest.Dataset) (*effect.Case
 	}
 	slices.SortFunc(rows, compare)
 	rows = slices.CompactFunc(rows, func(i, j int32) bool { return compare(i, j) == 0 })
-	return &effect.Caseload{
-		Person: at(load.Person, rows), Persons: load.Persons, Start: at(load.Start, rows), End: at(load.End, rows),
-		Municipality: effect.Factor{Codes: at(municipality.Codes, rows), Levels: municipality.Levels},
-		MatchScheme:  effect.Factor{Codes: at(load.MatchScheme.Codes, rows), Levels: load.MatchScheme.Levels},
-		MatchGroup:   effect.Factor{Codes: at(load.MatchGroup.Codes, rows), Levels: load.MatchGroup.Levels},
-	}, nil
+	out := *load
+	out.Municipality = municipality
+	out.Person, out.Start, out.End = at(out.Person, rows), at(out.Start, rows), at(out.End, rows)
+	for _, f := range []*effect.Factor{&out.Municipality, &out.MatchScheme, &out.MatchGroup} {
+		f.Codes = at(f.Codes, rows)
+	}
+	return &out, nil
 }
 
 // at is what stands in the rows of a column.
@@ -315,6 +316,9 @@ func (a Areas) Expenses(rows []ingest.Expense) ([]ingest.Expense, error) {
 		year    int64
 		channel string
 	}
+	if len(a) == 0 {
+		return rows, nil
+	}
 	area := a.of()
 	var out []ingest.Expense
 	var errs []error
@@ -327,7 +331,7 @@ func (a Areas) Expenses(rows []ingest.Expense) ([]ingest.Expense, error) {
 		}
 		k := key{in, r.Year, r.Channel}
 		amount, ok := new(big.Rat).SetString(r.Amount)
-		if !ok || strings.ContainsAny(r.Amount, "/eE") {
+		if !ok || strings.ContainsAny(r.Amount, "/eEpPxX_") {
 			errs = append(errs, fmt.Errorf("%w: areas.%s: what municipality %s spent in %d (%s) is not a decimal", ErrConfig, in, r.Municipality, r.Year, r.Channel))
 			continue
 		}

@@ -40,6 +40,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	}
 	c.checkMerged(fault)
 	c.Compare.check(fault)
+	c.checkCrosswalk(fault)
 	c.checkWatch(fault)
 	if s := c.Input.MaxRejectShare; s != nil && !(*s >= 0 && *s <= 1) {
 		fault("input.max_reject_share", "a share lies between 0 and 1")
@@ -49,6 +50,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	}
 	c.checkHistory(fault)
 	c.checkViews(fault)
+	c.checkSpending(fault)
 	c.checkSensitivity(fault)
 	numbers := append(c.history().Names(), "age")
 	for _, class := range c.Compare.classified() {
@@ -133,6 +135,9 @@ func (c *Config) checkTables(data *ingest.Dataset) error {
 	need(ingest.Spells, "every job")
 	if c.choosesPeers() {
 		need(ingest.Municipalities, "choosing peers by framework conditions")
+	}
+	if c.Spending != nil {
+		need(ingest.Spend, "spending")
 	}
 	if c.controls() {
 		need(ingest.Caseload, "comparing with people without an offer")

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -440,14 +441,6 @@ func TestRecordedEntriesReadBack(t *testing.T) {
 	}
 }
 
-// open opens the dataset of a configuration.
-func open(t *testing.T, c *jobeffekt.Config) *ingest.Dataset {
-	t.Helper()
-	ds, err := ingest.OpenFolder(c.Data, c.IngestOptions())
-	require.NoError(t, err)
-	return ds
-}
-
 // merged is a dataset in which somebody has put areas in place of municipalities
 // beforehand: in every table, populations summed and conditions weighted.
 func merged(t *testing.T, data string, area map[string]string) string {
@@ -463,6 +456,27 @@ func merged(t *testing.T, data string, area map[string]string) string {
 			setNames(p.Column("municipality"), to)
 		})
 	}
+	ds, err := ingest.OpenFolder(data, ingest.DefaultOptions())
+	require.NoError(t, err)
+	expenses, err := ingest.Rows[ingest.Expense](context.Background(), ds)
+	require.NoError(t, err)
+	amounts := map[ingest.Expense]float64{}
+	for _, e := range expenses {
+		x, err := strconv.ParseFloat(e.Amount, 64)
+		require.NoError(t, err)
+		require.Equal(t, x, math.Trunc(x), "sums of whole numbers are exact")
+		if a, in := area[e.Municipality]; in {
+			e.Municipality = a
+		}
+		e.Amount = ""
+		amounts[e] += x
+	}
+	expenses = nil
+	for e, x := range amounts {
+		e.Amount = strconv.FormatFloat(x, 'f', -1, 64)
+		expenses = append(expenses, e)
+	}
+	data = withSpend(t, data, expenses...)
 	return edited(t, data, "municipalities", func(m *ingest.Table) {
 		ids, years, people := names(m.Column("municipality")), m.Column("year").Ints, m.Column("population").Ints
 		type place struct {
@@ -507,7 +521,7 @@ func TestAreas(t *testing.T) {
 	change := []string{
 		"    - {covariate: education}", "    - {covariate: referral_month}\n    - {covariate: elapsed_benefit_weeks, cuts: [52]}",
 		"    - {covariate: age, cuts: [30, 50]}", "", "also: [own_projects]", "also: [own_projects, without_offer]",
-		"by_package: true", "max_uncovered: 0.5", "  k: 8\n", "  k: 6\n",
+		"by_package: true", "max_uncovered: 0.5", "  k: 8\n", "  k: 6\n", "peers:", "spending: {outcome: employed_26w}\npeers:",
 	}
 	area := map[string]string{"740": "Midt", "615": "Midt", "657": "Midt", "561": "561", "621": "561"}
 	plain := edge(t, change...)

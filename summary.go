@@ -26,6 +26,7 @@ func (r *Result) Summary() string {
 	b.WriteString(r.recordedLine())
 	if r.Observations != nil {
 		r.writeCohort(&b)
+		r.writeIdentity(&b)
 	}
 	if len(r.Benchmark) > 0 && !r.Blinded {
 		r.writeBenchmark(&b)
@@ -33,6 +34,7 @@ func (r *Result) Summary() string {
 	if len(r.Comparison) > 0 {
 		r.writeComparison(&b)
 	}
+	r.writeSpending(&b)
 	if r.Blinded {
 		r.writeGates(&b)
 	}
