@@ -48,6 +48,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	}
 	c.checkHistory(fault)
 	c.checkSensitivity(fault)
+	c.checkRankings(fault)
 	numbers := append(c.history().Names(), "age")
 	for _, class := range c.Compare.classified() {
 		if len(class.Cuts) == 0 && class.Covariate != effect.ReferralQuarter && class.Covariate != effect.ReferralMonth && slices.Contains(numbers, class.Covariate) {
@@ -155,6 +156,9 @@ func (c *Config) checkTables(data *ingest.Dataset) error {
 	need(ingest.Spells, "every job")
 	if c.Peers != nil && len(c.Peers.List) == 0 {
 		need(ingest.Municipalities, "choosing peers by framework conditions")
+	}
+	if len(c.Rankings) > 0 {
+		need(ingest.Municipalities, "ranking municipalities")
 	}
 	if c.controls() {
 		need(ingest.Caseload, "comparing with people without an offer")

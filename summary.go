@@ -29,6 +29,7 @@ func (r *Result) Summary() string {
 	if len(r.Benchmark) > 0 && !r.Blinded {
 		r.writeBenchmark(&b)
 	}
+	r.writeRankings(&b)
 	if r.Blinded {
 		r.writeGates(&b)
 	}

@@ -37,6 +37,7 @@ const (
 	TableDeciles     = "creaming_deciles"
 	TableParking     = "parking"
 	TableIndicators  = "indicators"
+	TableRanking     = "ranking"
 	TableSettlement  = "settlement"
 	TableSteps       = "settlement_steps"
 	TableGate        = "settlement_gate"
