@@ -141,6 +141,9 @@ func Check(ctx context.Context, c *Config) error {
 			err = c.checkConditions(conditions)
 		}
 	}
+	if err == nil {
+		_, err = c.rank(ctx, data) // a few hundred rows tell all that can be wrong with it
+	}
 	return err
 }
 
