@@ -33,7 +33,7 @@ func TestDataDictionary(t *testing.T) {
 	}{
 		{"the step measure", []string{"rejects", "counts", "attrition", "cases", "covariates", "outcomes", "signals", "peer_strata"}},
 		{"the step estimate", []string{"peers", "estimates"}},
-		{"the step benchmark", []string{"benchmark", "diagnostics", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators", "ranking"}},
+		{"the step benchmark", []string{"benchmark", "diagnostics", "comparison", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators", "ranking"}},
 		{"the step settle", []string{"settlement", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
 		{blindedRun, []string{"gate_preview"}},
 	} {

@@ -33,7 +33,7 @@ func resultsOf(s Step, blinded bool) []string {
 	case StepEstimate:
 		return []string{TablePeers, TableEstimates}
 	case StepBenchmark:
-		return []string{TableBenchmark, TableDiagnostics, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableRanking}
+		return []string{TableBenchmark, TableDiagnostics, TableComparison, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableRanking}
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
@@ -247,7 +247,7 @@ func (j *job) tables(s Step) []*ingest.Table {
 			t = append(t, rowTable(TableRanking, r.Rankings))
 		}
 		return append(t,
-			rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
+			rowTable(TableComparison, r.Comparison), rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
 			rowTable(TableSensitivity, r.Sensitivity), rowTable(TableCurves, r.Curves),
 			rowTable(TableCreaming, r.Creaming), rowTable(TableDeciles, r.Deciles), rowTable(TableParking, r.Parking),
 			rowTable(TableIndicators, r.Indicators),
