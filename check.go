@@ -39,6 +39,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 		c.Peers.check(fault)
 	}
 	c.Compare.check(fault)
+	c.checkCrosswalk(fault)
 	c.checkWatch(fault)
 	if s := c.Input.MaxRejectShare; s != nil && !(*s >= 0 && *s <= 1) {
 		fault("input.max_reject_share", "a share lies between 0 and 1")
@@ -48,6 +49,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	}
 	c.checkHistory(fault)
 	c.checkViews(fault)
+	c.checkSpending(fault)
 	c.checkSensitivity(fault)
 	c.checkRankings(fault)
 	numbers := append(c.history().Names(), "age")
@@ -163,6 +165,9 @@ func (c *Config) checkTables(data *ingest.Dataset) error {
 	}
 	if len(c.Rankings) > 0 {
 		need(ingest.Municipalities, "ranking municipalities")
+	}
+	if c.Spending != nil {
+		need(ingest.Spend, "spending")
 	}
 	if c.controls() {
 		need(ingest.Caseload, "comparing with people without an offer")
