@@ -181,14 +181,15 @@ type Differences struct {
 	Averages []Average   // simple; event, group, calendar: overall and then each
 	PreTrend PreTrend
 
-	Units      int         // compared
-	Never      int         // without the change in the panel
-	Late       []string    // of those, units whose change comes after the last period
-	Groups     []GroupSize // ascending
-	Early      []string    // units left out: no period before the change
-	OnlyNotYet bool        // nobody never changes; the last group to change serves as controls alone
+	Units  int         // compared
+	Last   int         // last period compared: where every unit changes, the last before the last change
+	Never  int         // units without the change up to then
+	Late   []string    // of those, units that change later
+	Groups []GroupSize // ascending
+	Early  []string    // units left out: no period before the change
+	// Confidence is that of the intervals.
 	Confidence float64
-	Warnings   []string // codes
+	Warnings   []string // codes: last_group_is_control, effects_left_out
 
 	inf [][]float64 // influence functions of Effects, in the order of units; nil where refused
 }
@@ -239,7 +240,7 @@ func (o DiD) Estimate(ctx context.Context, p *Panel) (*Differences, error) {
 	}
 	d := &Differences{Confidence: o.Confidence}
 	p = p.Sorted()
-	first, last := p.Periods[0], p.Periods[len(p.Periods)-1]
+	first := p.Periods[0]
 	keep := make([]bool, len(p.Units))
 	for u, since := range p.Since {
 		keep[u] = since == Never || since-o.Anticipation > first
@@ -249,41 +250,29 @@ func (o DiD) Estimate(ctx context.Context, p *Panel) (*Differences, error) {
 	}
 	p = p.Keep(keep)
 	d.Units = len(p.Units)
-	c := cohorts{at: make([]int, len(p.Units)), never: -1}
-	sinces := slices.Clone(p.Since)
-	for u, since := range sinces {
-		if since != Never && since-o.Anticipation > last {
-			d.Late, sinces[u] = append(d.Late, p.Units[u]), Never
-		}
-	}
-	c.since = slices.Clone(sinces)
-	slices.Sort(c.since)
-	c.since = slices.Compact(c.since)
-	c.size = make([]int, len(c.since))
-	for u, since := range sinces {
-		c.at[u], _ = slices.BinarySearch(c.since, since)
-		c.size[c.at[u]]++
-	}
-	groups := len(c.since)
-	if groups > 0 && c.since[groups-1] == Never {
-		groups--
-		c.never, d.Never = groups, c.size[groups]
-	}
-	for k := range groups {
-		d.Groups = append(d.Groups, GroupSize{c.since[k], c.size[k]})
-	}
-	if groups == 0 || c.since[0] > last {
-		return nil, &effect.Refusal{Code: RefusalNoChange, Why: "no unit changes between the second and the last period, so that nothing lies both before and after", Cure: "give more periods, or the units that changed"}
-	}
-	if d.Never == 0 {
+	c := d.cohorts(p, o.Anticipation)
+	if d.Never == 0 && len(c.since) > 0 {
 		if o.Controls == NeverTreated {
 			return nil, &effect.Refusal{Code: RefusalNoNever, Why: "every unit changes at some time", Cure: "compare with units that have not changed yet (controls not_yet), or add units without the change"}
 		}
-		groups--
-		d.OnlyNotYet, d.Warnings = true, append(d.Warnings, "last_group_is_control")
+		// From the last change on nobody is left to compare with: the periods end before
+		// it, and its group never changes in them.
+		end, _ := slices.BinarySearch(p.Periods, c.since[len(c.since)-1]-o.Anticipation)
+		p = p.until(end)
+		d.Warnings = append(d.Warnings, "last_group_is_control")
+		c = d.cohorts(p, o.Anticipation)
+	}
+	d.Last = p.Periods[len(p.Periods)-1]
+	for k, since := range c.since {
+		if k != c.never {
+			d.Groups = append(d.Groups, GroupSize{since, c.size[k]})
+		}
+	}
+	if len(d.Groups) == 0 || d.Groups[0].Group > d.Last {
+		return nil, &effect.Refusal{Code: RefusalNoChange, Why: "no unit changes after the first period with others left to compare with, so that nothing lies both before and after", Cure: "give more periods, or more units"}
 	}
 	e := &estimation{DiD: o, p: p, cohorts: c}
-	for k := range groups {
+	for k := range d.Groups {
 		for t := range p.Periods {
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -296,6 +285,30 @@ func (o DiD) Estimate(ctx context.Context, p *Panel) (*Differences, error) {
 	d.PreTrend = d.preTrend(o)
 	d.average(e, o.Through)
 	return d, nil
+}
+
+// cohorts divides the units by Since; those whose change comes after the last
+// period, by more than the anticipation, count as never changing.
+func (d *Differences) cohorts(p *Panel, anticipation int) (c cohorts) {
+	d.Never, d.Late = 0, nil
+	sinces := slices.Clone(p.Since)
+	for u, since := range sinces {
+		if since != Never && since-anticipation > p.Periods[len(p.Periods)-1] {
+			d.Late, sinces[u] = append(d.Late, p.Units[u]), Never
+		}
+	}
+	c.since = slices.Clone(sinces)
+	slices.Sort(c.since)
+	c.since = slices.Compact(c.since)
+	c.size, c.at, c.never = make([]int, len(c.since)), make([]int, len(sinces)), -1
+	for u, since := range sinces {
+		c.at[u], _ = slices.BinarySearch(c.since, since)
+		c.size[c.at[u]]++
+	}
+	if k := len(c.since) - 1; k >= 0 && c.since[k] == Never {
+		c.never, d.Never = k, c.size[k]
+	}
+	return c
 }
 
 // cohorts are the units by their first period with the change.
