@@ -432,7 +432,7 @@ func TestRefusals(t *testing.T) {
 	for u, since := range p.Since {
 		p.X[u][0] = float64(u%100) / 25
 		if since != beforeafter.Never {
-			p.X[u][0] = 2 + 18*float64(min(1, u%6))
+			p.X[u][0] = 2 + 98*float64(min(1, u%6))
 		}
 	}
 	e := estimate(t, o, p).Effects[0]
