@@ -33,7 +33,7 @@ func resultsOf(s Step, blinded bool) []string {
 	case StepEstimate:
 		return []string{TablePeers, TableEstimates}
 	case StepBenchmark:
-		return []string{TableBenchmark, TableDiagnostics, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators}
+		return []string{TableBenchmark, TableDiagnostics, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableBeforeAfter}
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
@@ -41,7 +41,7 @@ func resultsOf(s Step, blinded bool) []string {
 
 // onRequest says whether a table is written only where the run file asks for it.
 func onRequest(table string) bool {
-	return table == TableSignals || table == TableControls || table == TableControlled
+	return table == TableSignals || table == TableControls || table == TableControlled || table == TableBeforeAfter
 }
 
 // allTables lists the tables that any run writes.
@@ -242,6 +242,9 @@ func (j *job) tables(s Step) []*ingest.Table {
 		t := []*ingest.Table{rowTable(TableBenchmark, r.Benchmark), rowTable(TableDiagnostics, r.Diagnostics)}
 		if r.Blinded {
 			return t
+		}
+		if r.BeforeAfter != nil {
+			t = append(t, rowTable(TableBeforeAfter, r.BeforeAfter.Rows))
 		}
 		return append(t,
 			rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),

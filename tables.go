@@ -37,6 +37,7 @@ const (
 	TableDeciles     = "creaming_deciles"
 	TableParking     = "parking"
 	TableIndicators  = "indicators"
+	TableBeforeAfter = "before_after" // only where the run file asks for it
 	TableSettlement  = "settlement"
 	TableSteps       = "settlement_steps"
 	TableGate        = "settlement_gate"

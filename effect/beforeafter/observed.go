@@ -159,7 +159,7 @@ func (o Observed) Panel(obs *effect.Observations) (*Compared, error) {
 		}
 	}
 	if len(changed) == 0 {
-		return nil, &NotComparable{o.Outcome, o.MatchScheme, o.MatchGroup, out.Lacks, o.needed()}
+		return nil, &NotComparable{o.Outcome, o.MatchScheme, o.MatchGroup, out.Lacks, o.Needed()}
 	}
 	p := &Panel{}
 	for t := first; t <= s.last; t++ {
@@ -194,8 +194,8 @@ func (o Observed) Panel(obs *effect.Observations) (*Compared, error) {
 	return out, p.Check()
 }
 
-// needed is how many periods before the change are needed, in words.
-func (o Observed) needed() string {
+// Needed is how many periods before the change are needed, in words.
+func (o Observed) Needed() string {
 	word := o.Calendar.Word()
 	if o.MinBefore == 1 {
 		word = strings.TrimSuffix(word, "s")

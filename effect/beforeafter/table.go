@@ -39,6 +39,16 @@ type DifferenceRow struct {
 	Left       int64          `col:"effects_left_out" doc:"effects of its kind that were refused"`
 	Propensity float64        `col:"max_propensity" doc:"largest fitted probability of being in the group"`
 	Refusal    string         `col:"refusal" doc:"why there is no figure (a code), empty where there is"`
+	Why        string         `col:"why" doc:"the refusal in words"`
+}
+
+// NoFigure is a row without figures, which says why.
+func NoFigure(k Kind, code, why string) DifferenceRow {
+	nan := math.NaN()
+	return DifferenceRow{
+		Kind: k, EventTime: nan, Effect: nan, SE: nan, DF: nan, Low: nan, High: nan, BandLow: nan, BandHigh: nan, Confidence: nan,
+		Verdict: effect.NotRated, Statistic: nan, P: nan, Propensity: nan, Refusal: code, Why: why,
+	}
 }
 
 // Rows are the figures as rows: groups by time, averages, the test. Numbers are
@@ -46,12 +56,11 @@ type DifferenceRow struct {
 func (d *Differences) Rows(c Calendar) []DifferenceRow {
 	nan := math.NaN()
 	row := func(k Kind, f Figure) DifferenceRow {
-		r := DifferenceRow{
-			Kind: k, EventTime: nan, Effect: effect.Round(f.Effect), SE: effect.Round(f.SE), DF: effect.Round(f.DF), Low: effect.Round(f.Low), High: effect.Round(f.High),
-			BandLow: nan, BandHigh: nan, Confidence: d.Confidence, Statistic: nan, P: nan, Propensity: nan,
-		}
+		r := NoFigure(k, "", "")
+		r.Effect, r.SE, r.DF, r.Low, r.High = effect.Round(f.Effect), effect.Round(f.SE), effect.Round(f.DF), effect.Round(f.Low), effect.Round(f.High)
+		r.Confidence, r.Verdict = d.Confidence, ""
 		if f.Refusal != nil {
-			r.Refusal = f.Refusal.Code
+			r.Refusal, r.Why = f.Refusal.Code, f.Refusal.Why
 		}
 		return r
 	}
