@@ -182,6 +182,16 @@ func (p *Panel) pick(at []int) *Panel {
 	return out
 }
 
+// until returns the panel of the first n periods.
+func (p *Panel) until(n int) *Panel {
+	out := *p
+	out.Periods, out.Y = p.Periods[:n], make([][]float64, len(p.Y))
+	for u, row := range p.Y {
+		out.Y[u] = row[:n]
+	}
+	return &out
+}
+
 // at returns the place of a period, or -1.
 func (p *Panel) at(period int) int {
 	t, ok := slices.BinarySearch(p.Periods, period)
