@@ -136,7 +136,7 @@ const (
 	Simple   Kind = "simple"   // over all groups and periods, by the size of the groups
 	Event    Kind = "event"    // by periods since the change; overall the mean from 0 on
 	ByGroup  Kind = "group"    // over a group's periods; overall by the size of the groups
-	Calendar Kind = "calendar" // by period; overall the mean over periods
+	ByPeriod Kind = "calendar" // by period; overall the mean over periods
 )
 
 // Average is an average of effects.
@@ -529,9 +529,9 @@ func (d *Differences) average(e *estimation, through int) {
 	if a.Left > 0 {
 		d.Warnings = append(d.Warnings, "effects_left_out")
 	}
-	for _, kind := range []Kind{Event, ByGroup, Calendar} {
+	for _, kind := range []Kind{Event, ByGroup, ByPeriod} {
 		place := func(g GroupTime) int {
-			return map[Kind]int{Event: g.Period - g.Group, ByGroup: g.Group, Calendar: g.Period}[kind]
+			return map[Kind]int{Event: g.Period - g.Group, ByGroup: g.Group, ByPeriod: g.Period}[kind]
 		}
 		counts := func(g GroupTime) bool {
 			if kind != Event {

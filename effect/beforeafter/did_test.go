@@ -168,7 +168,7 @@ func TestReference(t *testing.T) {
 				}
 				assert.Equal(t, want.At, at)
 			}
-			for name, kind := range map[string]beforeafter.Kind{"simple": beforeafter.Simple, "dynamic": beforeafter.Event, "group": beforeafter.ByGroup, "calendar": beforeafter.Calendar} {
+			for name, kind := range map[string]beforeafter.Kind{"simple": beforeafter.Simple, "dynamic": beforeafter.Event, "group": beforeafter.ByGroup, "calendar": beforeafter.ByPeriod} {
 				compare(kind, c.Averages[name], d)
 			}
 			if want, ok := c.Averages["balanced"]; ok {
