@@ -9,6 +9,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/beforeafter"
+	"github.com/jobeffekt/jobeffekt/ingest"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
 
@@ -153,15 +154,89 @@ type BeforeAfterRow struct {
 const (
 	KindNotComparable beforeafter.Kind = "not_comparable"
 	KindIncomplete    beforeafter.Kind = "incomplete"
+	KindSynthetic     beforeafter.Kind = "synthetic" // the method could not begin
+)
+
+// OfGroup says which comparison a row of a synthetic control belongs to.
+type OfGroup struct {
+	Outcome     string `col:"outcome" doc:"outcome"`
+	MatchScheme string `col:"match_scheme" doc:"numbering the match group belongs to"`
+	MatchGroup  string `col:"match_group" doc:"match group at referral"`
+}
+
+// The rows of the tables about synthetic controls.
+type (
+	// SyntheticRow is a row of the table synthetic.
+	SyntheticRow struct {
+		OfGroup
+		beforeafter.SyntheticRow
+	}
+	// SyntheticGapRow is a row of the table synthetic_gaps.
+	SyntheticGapRow struct {
+		OfGroup
+		beforeafter.GapRow
+	}
+	// SyntheticDonorRow is a row of the table synthetic_donors.
+	SyntheticDonorRow struct {
+		OfGroup
+		beforeafter.DonorRow
+	}
+	// SyntheticPlaceboRow is a row of the table synthetic_placebos.
+	SyntheticPlaceboRow struct {
+		OfGroup
+		beforeafter.PlaceboRow
+	}
 )
 
 // BeforeAndAfter is what comparing before and after comes to.
 type BeforeAndAfter struct {
-	Rows []BeforeAfterRow
+	Rows     []BeforeAfterRow
+	Units    []SyntheticRow // of the method synthetic, as are the next three
+	Gaps     []SyntheticGapRow
+	Donors   []SyntheticDonorRow
+	Placebos []SyntheticPlaceboRow
 	// NotComparable are the comparisons that data do not allow, which is a result
 	// like another.
 	NotComparable []*beforeafter.NotComparable
 	Words         []string // of the summary, a line each
+
+	calendar  beforeafter.Calendar
+	synthetic bool
+}
+
+// PeriodNames gives the columns of a table that hold periods by number their
+// names: 2008Q3. Periods that are numbers stay; 0, where there is none, is null.
+func PeriodNames(t *ingest.Table, c beforeafter.Calendar) *ingest.Table {
+	if c == beforeafter.Numbers {
+		return t
+	}
+	for _, name := range []string{"since", "period", "backdated_to"} {
+		if column := t.Column(name); column != nil && column.Ints != nil {
+			texts := make([]string, len(column.Ints))
+			for i, n := range column.Ints {
+				if n != 0 {
+					texts[i] = c.Label(int(n))
+				}
+			}
+			column.Ints, column.Texts = nil, texts
+		}
+	}
+	return t
+}
+
+// tables are the result tables; the run file asked for them.
+func (a *BeforeAndAfter) tables() []*ingest.Table {
+	if a == nil {
+		return nil
+	}
+	out := []*ingest.Table{rowTable(TableBeforeAfter, a.Rows)}
+	if a.synthetic {
+		out = append(out, rowTable(TableSynthetic, a.Units), rowTable(TableGaps, a.Gaps), rowTable(TableDonors, a.Donors), rowTable(TablePlacebos, a.Placebos))
+	}
+	for _, t := range out {
+		PeriodNames(t, a.calendar)
+	}
+	return out
 }
 
 // observed says how the panel of a match scheme and group is made.
@@ -183,6 +258,12 @@ func (c *Config) did() beforeafter.DiD {
 	b, o := c.BeforeAfter, beforeafter.DefaultDiD()
 	o.Controls, o.Base, o.Anticipation = cmp.Or(b.Controls, o.Controls), cmp.Or(b.Base, o.Base), b.Anticipation
 	o.MinTreated, o.MinControls = cmp.Or(b.MinUnits, o.MinTreated), cmp.Or(b.MinUnits, o.MinControls)
+	o.Confidence = cmp.Or(c.Compare.Confidence, o.Confidence)
+	return o
+}
+
+func (c *Config) synthetic() beforeafter.Synthetic {
+	o := beforeafter.DefaultSynthetic()
 	o.Confidence = cmp.Or(c.Compare.Confidence, o.Confidence)
 	return o
 }
@@ -217,7 +298,7 @@ func CompareBeforeAfter(ctx context.Context, c *Config, obs *effect.Observations
 	if err != nil {
 		return nil, err
 	}
-	out := &BeforeAndAfter{}
+	out := &BeforeAndAfter{calendar: b.Periods.calendar(), synthetic: slices.Contains(b.Methods, MethodSynthetic)}
 	for _, outcome := range b.Outcomes {
 		r, ok := obs.Result(outcome)
 		if !ok {
@@ -255,7 +336,9 @@ func CompareBeforeAfter(ctx context.Context, c *Config, obs *effect.Observations
 			}
 			for _, m := range methods {
 				if m == MethodDiD {
-					err = out.did(ctx, c.did(), row, o.Calendar, compared.Panel)
+					err = out.did(ctx, c.did(), row, compared.Panel)
+				} else {
+					err = out.control(ctx, c.synthetic(), OfGroup{outcome, g[0], g[1]}, row, compared.Panel)
 				}
 				if err != nil {
 					return nil, fmt.Errorf("before_after: %w", err)
@@ -278,23 +361,57 @@ func (a *BeforeAndAfter) lacks(row BeforeAfterRow, o beforeafter.Observed, lacks
 }
 
 // did adds the difference-in-differences of a panel, or why there is none.
-func (a *BeforeAndAfter) did(ctx context.Context, o beforeafter.DiD, row BeforeAfterRow, calendar beforeafter.Calendar, p *beforeafter.Panel) error {
+func (a *BeforeAndAfter) did(ctx context.Context, o beforeafter.DiD, row BeforeAfterRow, p *beforeafter.Panel) error {
 	d, err := o.Estimate(ctx, p)
 	if refusal, ok := effect.AsRefusal(err); ok {
-		row.DifferenceRow = beforeafter.NoFigure(beforeafter.Simple, refusal.Code, refusal.Why)
-		row.Overall = true
-		a.Rows = append(a.Rows, row)
-		a.Words = append(a.Words, "  There is no estimate: "+refusal.Why+" ("+refusal.Cure+").")
+		a.refused(row, beforeafter.Simple, refusal)
 		return nil
 	} else if err != nil {
 		return err
 	}
-	for _, r := range d.Rows(calendar) {
+	for _, r := range d.Rows(a.calendar) {
 		row.DifferenceRow = r
 		a.Rows = append(a.Rows, row)
 	}
-	for _, s := range d.Words(calendar) {
+	a.say(d.Words(a.calendar))
+	return nil
+}
+
+// control adds the synthetic controls of a panel, or why there are none.
+func (a *BeforeAndAfter) control(ctx context.Context, o beforeafter.Synthetic, of OfGroup, row BeforeAfterRow, p *beforeafter.Panel) error {
+	s, err := o.Estimate(ctx, p)
+	if refusal, ok := effect.AsRefusal(err); ok {
+		a.refused(row, KindSynthetic, refusal)
+		return nil
+	} else if err != nil {
+		return err
+	}
+	for _, r := range s.Units {
+		a.Units = append(a.Units, SyntheticRow{of, r})
+	}
+	for _, r := range s.Gaps {
+		a.Gaps = append(a.Gaps, SyntheticGapRow{of, r})
+	}
+	for _, r := range s.Donors {
+		a.Donors = append(a.Donors, SyntheticDonorRow{of, r})
+	}
+	for _, r := range s.Placebos {
+		a.Placebos = append(a.Placebos, SyntheticPlaceboRow{of, r})
+	}
+	a.say(s.Words(a.calendar))
+	return nil
+}
+
+// refused adds the row of a method that has no figure at all.
+func (a *BeforeAndAfter) refused(row BeforeAfterRow, kind beforeafter.Kind, r *effect.Refusal) {
+	row.DifferenceRow = beforeafter.NoFigure(kind, r.Code, r.Why)
+	row.Overall = true
+	a.Rows = append(a.Rows, row)
+	a.say([]string{"There is no estimate: " + r.Why + " (" + r.Cure + ")."})
+}
+
+func (a *BeforeAndAfter) say(words []string) {
+	for _, s := range words {
 		a.Words = append(a.Words, "  "+s)
 	}
-	return nil
 }

@@ -123,7 +123,7 @@ func (d *Differences) Words(c Calendar) []string {
 	}
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	add("%d units with the change are compared with %d without it, up to %s.", treated, d.Units-treated, c.Label(d.Last))
+	add("Units with the change: %d; compared with: %d; up to %s.", treated, d.Units-treated, c.Label(d.Last))
 	for _, a := range d.Averages {
 		if a.Kind != Simple {
 			continue
@@ -140,6 +140,7 @@ func (d *Differences) Words(c Calendar) []string {
 		}
 	}
 	switch t := d.PreTrend; {
+	case d.Averages[0].Refusal != nil:
 	case t.Refusal != nil:
 		add("Whether the units moved alike before the change cannot be told: %s.", t.Refusal.Why)
 	case t.P < 0.05:
@@ -177,4 +178,22 @@ func names(all []string) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(all[:10], ", "), n-10)
 	}
 	return strings.Join(all, ", ")
+}
+
+// Words say what was found, a sentence for each unit with the change.
+func (s *SyntheticControls) Words(c Calendar) []string {
+	var out []string
+	for _, u := range s.Units {
+		if u.Refusal != "" {
+			out = append(out, fmt.Sprintf("%s has no synthetic control: %s (%s).", u.Unit, u.Why, u.Cure))
+			continue
+		}
+		likely := "a gap that few units without the change show"
+		if u.P > 1-u.Confidence {
+			likely = "not unusual enough to be told from chance"
+		}
+		out = append(out, fmt.Sprintf("From %s on the outcome of %s was %s %s than that of its synthetic control (%s to %s without one of its donors). It ranks %d of %d by how much worse the two fit after the change than before (p = %s): %s.",
+			c.Label(int(u.Since)), u.Unit, number(math.Abs(u.ATT)), map[bool]string{true: "higher", false: "lower"}[u.ATT >= 0], number(u.WithoutLow), number(u.WithoutHigh), u.Rank, u.Ranked, number(u.P), likely))
+	}
+	return out
 }
