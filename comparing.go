@@ -373,7 +373,7 @@ func (a *BeforeAndAfter) did(ctx context.Context, o beforeafter.DiD, row BeforeA
 		row.DifferenceRow = r
 		a.Rows = append(a.Rows, row)
 	}
-	a.say(d.Words(a.calendar))
+	a.say(d.Words(a.calendar, row.Unit))
 	return nil
 }
 
@@ -398,7 +398,7 @@ func (a *BeforeAndAfter) control(ctx context.Context, o beforeafter.Synthetic, o
 	for _, r := range s.Placebos {
 		a.Placebos = append(a.Placebos, SyntheticPlaceboRow{of, r})
 	}
-	a.say(s.Words(a.calendar))
+	a.say(s.Words(a.calendar, row.Unit))
 	return nil
 }
 

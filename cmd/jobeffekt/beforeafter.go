@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/beforeafter"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
@@ -78,7 +79,7 @@ with missing outcomes stop the command unless --complete leaves them out and say
 			if err != nil {
 				return options(err)
 			}
-			words = d.Words(calendar)
+			words = d.Words(calendar, effect.UnitNumber)
 			if err := table(ingest.FromRows(jobeffekt.TableBeforeAfter, d.Rows(calendar))); err != nil {
 				return err
 			}
@@ -92,7 +93,7 @@ with missing outcomes stop the command unless --complete leaves them out and say
 			if err != nil {
 				return options(err)
 			}
-			words = found.Words(calendar)
+			words = found.Words(calendar, effect.UnitNumber)
 			if err := errors.Join(
 				table(ingest.FromRows(jobeffekt.TableSynthetic, found.Units)), table(ingest.FromRows(jobeffekt.TableGaps, found.Gaps)),
 				table(ingest.FromRows(jobeffekt.TableDonors, found.Donors)), table(ingest.FromRows(jobeffekt.TablePlacebos, found.Placebos)),

@@ -113,8 +113,9 @@ func (f Figure) Verdict() effect.Verdict {
 	return effect.NoDifference
 }
 
-// Words say what was found, a sentence each, for a reader of the table.
-func (d *Differences) Words(c Calendar) []string {
+// Words say what was found, a sentence each, for a reader of the table; shares
+// and portions in percentage points.
+func (d *Differences) Words(c Calendar, u effect.Unit) []string {
 	treated := 0
 	for _, g := range d.Groups {
 		if g.Group <= d.Last {
@@ -134,7 +135,7 @@ func (d *Differences) Words(c Calendar) []string {
 		}
 		verdict := strings.ReplaceAll(string(a.Verdict()), "_", " ")
 		add("From the change on the outcome was %s %s than without it (%g %% interval %s to %s): %s.",
-			number(math.Abs(a.Effect)), map[bool]string{true: "higher", false: "lower"}[a.Effect >= 0], 100*d.Confidence, number(a.Low), number(a.High), verdict)
+			amount(math.Abs(a.Effect), u), map[bool]string{true: "higher", false: "lower"}[a.Effect >= 0], 100*d.Confidence, amount(a.Low, u), amount(a.High, u), verdict)
 		if a.Left > 0 {
 			add("%d of %d effects by group and period are left out; their rows say why.", a.Left, a.Left+a.Cells)
 		}
@@ -172,6 +173,17 @@ func (d *Differences) why() string {
 // number writes a figure with four digits.
 func number(v float64) string { return fmt.Sprintf("%.4g", v) }
 
+// amount writes a difference in its unit.
+func amount(v float64, u effect.Unit) string {
+	switch u {
+	case effect.UnitShare, effect.UnitPortion:
+		return fmt.Sprintf("%.1f points", 100*v)
+	case effect.UnitNumber, "":
+		return number(v)
+	}
+	return number(v) + " " + string(u)
+}
+
 // names lists the first few of many names.
 func names(all []string) string {
 	if n := len(all); n > 10 {
@@ -180,8 +192,9 @@ func names(all []string) string {
 	return strings.Join(all, ", ")
 }
 
-// Words say what was found, a sentence for each unit with the change.
-func (s *SyntheticControls) Words(c Calendar) []string {
+// Words say what was found, a sentence for each unit with the change; shares and
+// portions in percentage points.
+func (s *SyntheticControls) Words(c Calendar, m effect.Unit) []string {
 	var out []string
 	for _, u := range s.Units {
 		if u.Refusal != "" {
@@ -193,7 +206,7 @@ func (s *SyntheticControls) Words(c Calendar) []string {
 			likely = "not unusual enough to be told from chance"
 		}
 		out = append(out, fmt.Sprintf("From %s on the outcome of %s was %s %s than that of its synthetic control (%s to %s without one of its donors). It ranks %d of %d by how much worse the two fit after the change than before (p = %s): %s.",
-			c.Label(int(u.Since)), u.Unit, number(math.Abs(u.ATT)), map[bool]string{true: "higher", false: "lower"}[u.ATT >= 0], number(u.WithoutLow), number(u.WithoutHigh), u.Rank, u.Ranked, number(u.P), likely))
+			c.Label(int(u.Since)), u.Unit, amount(math.Abs(u.ATT), m), map[bool]string{true: "higher", false: "lower"}[u.ATT >= 0], amount(u.WithoutLow, m), amount(u.WithoutHigh, m), u.Rank, u.Ranked, number(u.P), likely))
 	}
 	return out
 }
