@@ -23,6 +23,7 @@ type Benchmarked struct {
 	League      []profile.LeagueRow     // a municipality's providers on one common target
 	Sensitivity []effect.SensitivityRow // the same differences looked at in other ways
 	Curves      []survival.Row          // who has left by which day, by outcomes of time
+	BeforeAfter *BeforeAndAfter         // nil where nobody asked for it
 	Watched
 }
 
@@ -75,6 +76,10 @@ func Benchmark(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.O
 		func() error { return b.profile(c, obs) },
 		func() error { return b.vary(ctx, ds, c, obs, e) },
 		func() error { return b.curves(c, obs) },
+		func() (err error) {
+			b.BeforeAfter, err = CompareBeforeAfter(ctx, c, obs)
+			return err
+		},
 		func() error {
 			w, err := Watching(ctx, ds, c, obs, e.Peers)
 			if err == nil {

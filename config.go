@@ -36,6 +36,7 @@ type Config struct {
 	Peers       *Peers       `yaml:"peers,omitempty" doc:"which municipalities are comparable; left out: none, so that only comparisons at home are made"`
 	Compare     Compare      `yaml:"compare" doc:"with whom and how cells are compared"`
 	Sensitivity *Sensitivity `yaml:"sensitivity,omitempty" doc:"look at every difference of the first method in other ways too; left out: in none"`
+	BeforeAfter *BeforeAfter `yaml:"before_after,omitempty" doc:"compare municipalities before and after a change with municipalities without it; left out: not done"`
 	Watch       *Watch       `yaml:"watch,omitempty" doc:"by what creaming, parking and the indicators of gaming are counted; left out: see its fields"`
 	Terms       []string     `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
 

@@ -1,6 +1,7 @@
 package jobeffekt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -18,9 +19,12 @@ var ErrPanelTable = errors.New("table of a panel")
 // PanelColumns say which columns of a table are a panel: one row a unit and
 // period.
 type PanelColumns struct {
-	Unit, Period, Outcome, Since string
-	Covariates                   []string
-	Weight                       string // "" for none
+	Unit, Period, Outcome string
+	// Since is the unit's first period with the change. Treated, in place of it, is 1
+	// or true in the periods with the change and 0 or false in those before.
+	Since, Treated string
+	Covariates     []string
+	Weight         string // "" for none
 }
 
 // PanelOf makes a panel of a table in any order of rows. Units are names or whole
@@ -48,7 +52,8 @@ func PanelOf(t *ingest.Table, c PanelColumns) (*beforeafter.Panel, beforeafter.C
 		}
 		return found
 	}
-	unit, period, outcome, since := column(c.Unit, "unit"), column(c.Period, "period"), column(c.Outcome, "outcome"), column(c.Since, "first period with the change")
+	unit, period, outcome := column(c.Unit, "unit"), column(c.Period, "period"), column(c.Outcome, "outcome")
+	since := column(cmp.Or(c.Since, c.Treated), "change")
 	var numbers []*ingest.Column
 	for _, name := range c.Covariates {
 		numbers = append(numbers, column(name, "covariate"))
@@ -74,14 +79,19 @@ func PanelOf(t *ingest.Table, c PanelColumns) (*beforeafter.Panel, beforeafter.C
 	if err := errors.Join(faults...); err != nil {
 		return nil, calendar, err
 	}
-	rows := make([]beforeafter.Row, t.Rows())
+	rows, changed := make([]beforeafter.Row, t.Rows()), make([]bool, t.Rows())
 	for i := range rows {
 		r := &rows[i]
 		r.Unit, r.Y, r.Since = unit.Cell(i), numberAt(outcome, i), beforeafter.Never
 		if r.Period, err = number(period, i); err != nil {
 			return nil, calendar, fault("row %d: column %s: %s", i+1, period.Name, err)
 		}
-		if s := strings.ToLower(since.Cell(i)); s != "" && s != "0" && s != "never" {
+		switch s := strings.ToLower(since.Cell(i)); {
+		case c.Since == "" && s != "0" && s != "1" && s != "false" && s != "true":
+			return nil, calendar, fault("row %d: column %s is neither 0 nor 1", i+1, since.Name)
+		case c.Since == "":
+			changed[i] = s == "1" || s == "true"
+		case s != "" && s != "0" && s != "never":
 			if r.Since, err = number(since, i); err != nil {
 				return nil, calendar, fault("row %d: column %s: %s", i+1, since.Name, err)
 			}
@@ -96,6 +106,21 @@ func PanelOf(t *ingest.Table, c PanelColumns) (*beforeafter.Panel, beforeafter.C
 			r.Weight = numberAt(numbers[len(c.Covariates)], i)
 			if !(r.Weight > 0) {
 				return nil, calendar, fault("row %d: the weight (column %s) is not a positive number", i+1, c.Weight)
+			}
+		}
+	}
+	if c.Since == "" {
+		first := map[string]int{}
+		for i, r := range rows {
+			if known, ok := first[r.Unit]; changed[i] && (!ok || r.Period < known) {
+				first[r.Unit] = r.Period
+			}
+		}
+		for i := range rows {
+			if since, ok := first[rows[i].Unit]; ok {
+				if rows[i].Since = since; !changed[i] && rows[i].Period >= since {
+					return nil, calendar, fault("unit %s loses the change again in %s; only changes that stay can be compared", rows[i].Unit, calendar.Label(rows[i].Period))
+				}
 			}
 		}
 	}

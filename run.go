@@ -33,7 +33,7 @@ func resultsOf(s Step, blinded bool) []string {
 	case StepEstimate:
 		return []string{TablePeers, TableEstimates}
 	case StepBenchmark:
-		return []string{TableBenchmark, TableDiagnostics, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators}
+		return []string{TableBenchmark, TableDiagnostics, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableBeforeAfter, TableSynthetic, TableGaps, TableDonors, TablePlacebos}
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
@@ -41,7 +41,7 @@ func resultsOf(s Step, blinded bool) []string {
 
 // onRequest says whether a table is written only where the run file asks for it.
 func onRequest(table string) bool {
-	return table == TableSignals || table == TableControls || table == TableControlled
+	return slices.Contains([]string{TableSignals, TableControls, TableControlled, TableBeforeAfter, TableSynthetic, TableGaps, TableDonors, TablePlacebos}, table)
 }
 
 // allTables lists the tables that any run writes.
@@ -243,6 +243,7 @@ func (j *job) tables(s Step) []*ingest.Table {
 		if r.Blinded {
 			return t
 		}
+		t = append(t, r.BeforeAfter.tables()...)
 		return append(t,
 			rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
 			rowTable(TableSensitivity, r.Sensitivity), rowTable(TableCurves, r.Curves),

@@ -3,11 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/beforeafter"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
@@ -36,12 +39,15 @@ with missing outcomes stop the command unless --complete leaves them out and say
 		Args: cobra.ExactArgs(1),
 	}
 	var complete bool
+	var backdate int
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := p.check(); err != nil {
-			return err
+		if filepath.Ext(p.out) != "" { // else a folder
+			if err := p.check(); err != nil {
+				return err
+			}
 		}
-		if columns.Unit == "" || columns.Period == "" || columns.Outcome == "" || columns.Since == "" {
-			return usageError{errors.New("--unit, --period, --outcome and --since name the columns of the table")}
+		if columns.Unit == "" || columns.Period == "" || columns.Outcome == "" || (columns.Since == "") == (columns.Treated == "") {
+			return usageError{errors.New("--unit, --period, --outcome and --since (or --treated in its place) name the columns of the table")}
 		}
 		if covariates != "" {
 			columns.Covariates = strings.Split(covariates, ",")
@@ -60,34 +66,75 @@ with missing outcomes stop the command unless --complete leaves them out and say
 				fmt.Fprintf(cmd.OutOrStdout(), "Left out for missing outcomes: %s.\n", strings.Join(left, ", "))
 			}
 		}
+		var words []string
+		var tables []*ingest.Table
+		table := func(t *ingest.Table, err error) error {
+			tables = append(tables, t)
+			return err
+		}
 		switch method {
-		case "did":
+		case string(jobeffekt.MethodDiD):
 			o.Controls, o.Base = beforeafter.Controls(controls), beforeafter.Base(base)
 			d, err := o.Estimate(cmd.Context(), panel)
-			if errors.Is(err, beforeafter.ErrOptions) {
-				return usageError{err}
-			} else if err != nil {
-				return err
-			}
-			for _, s := range d.Words(calendar) {
-				fmt.Fprintln(cmd.OutOrStdout(), s)
-			}
-			fmt.Fprintln(cmd.OutOrStdout())
-			rows, err := ingest.FromRows("before_after", d.Rows(calendar))
 			if err != nil {
+				return options(err)
+			}
+			words = d.Words(calendar, effect.UnitNumber)
+			if err := table(ingest.FromRows(jobeffekt.TableBeforeAfter, d.Rows(calendar))); err != nil {
 				return err
 			}
-			return p.write(cmd, rows)
+		case string(jobeffekt.MethodSynthetic):
+			s := beforeafter.DefaultSynthetic()
+			s.Confidence, s.Backdate = o.Confidence, backdate
+			for _, name := range columns.Covariates {
+				s.Predictors = append(s.Predictors, beforeafter.Predictor{Covariate: name, Weight: 1})
+			}
+			found, err := s.Estimate(cmd.Context(), panel)
+			if err != nil {
+				return options(err)
+			}
+			words = found.Words(calendar, effect.UnitNumber)
+			if err := errors.Join(
+				table(ingest.FromRows(jobeffekt.TableSynthetic, found.Units)), table(ingest.FromRows(jobeffekt.TableGaps, found.Gaps)),
+				table(ingest.FromRows(jobeffekt.TableDonors, found.Donors)), table(ingest.FromRows(jobeffekt.TablePlacebos, found.Placebos)),
+			); err != nil {
+				return err
+			}
 		default:
 			return usageError{fmt.Errorf("--method is did or synthetic, not %q", method)}
 		}
+		out := cmd.OutOrStdout()
+		fmt.Fprintf(out, "%s\n\n", strings.Join(words, "\n"))
+		for _, t := range tables {
+			jobeffekt.PeriodNames(t, calendar)
+		}
+		if filepath.Ext(p.out) != "" {
+			return p.write(cmd, tables[0])
+		}
+		for _, t := range tables {
+			one := p
+			if p.out != "" {
+				if err := os.MkdirAll(p.out, 0o700); err != nil {
+					return err
+				}
+				one.out = filepath.Join(p.out, t.Name+".parquet")
+			} else if len(tables) > 1 {
+				fmt.Fprintf(out, "%s\n", t.Name)
+			}
+			if err := one.write(cmd, t); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	p.add(c)
 	f := c.Flags()
+	f.StringVar(&p.out, "out", "", "file for the first table, by the ending of its name Parquet or CSV, or folder for all of them as Parquet, in place of printing them")
+	f.IntVar(&backdate, "backdate", 0, "synthetic: look at the change as if it had come so many periods earlier too")
 	f.StringVar(&columns.Unit, "unit", "", "column of the units")
 	f.StringVar(&columns.Period, "period", "", "column of the periods")
 	f.StringVar(&columns.Outcome, "outcome", "", "column of the outcome")
 	f.StringVar(&columns.Since, "since", "", "column of each unit's first period with the change")
+	f.StringVar(&columns.Treated, "treated", "", "in place of --since: column that is 1 in the periods with the change, and 0 before and elsewhere")
 	f.StringVar(&columns.Weight, "weight", "", "column of the units' weights; none if left out")
 	f.StringVar(&covariates, "covariates", "", "columns to adjust for, constant over time, separated by commas")
 	f.StringVar(&method, "method", "did", "did or synthetic")
@@ -99,4 +146,12 @@ with missing outcomes stop the command unless --complete leaves them out and say
 	f.Float64Var(&o.Confidence, "confidence", o.Confidence, "confidence of the intervals")
 	f.BoolVar(&complete, "complete", false, "leave out units with missing outcomes, and name them")
 	return c
+}
+
+// options marks options that make no sense as a fault of the command line.
+func options(err error) error {
+	if errors.Is(err, beforeafter.ErrOptions) {
+		return usageError{err}
+	}
+	return err
 }

@@ -39,6 +39,16 @@ type DifferenceRow struct {
 	Left       int64          `col:"effects_left_out" doc:"effects of its kind that were refused"`
 	Propensity float64        `col:"max_propensity" doc:"largest fitted probability of being in the group"`
 	Refusal    string         `col:"refusal" doc:"why there is no figure (a code), empty where there is"`
+	Why        string         `col:"why" doc:"the refusal in words"`
+}
+
+// NoFigure is a row without figures, which says why.
+func NoFigure(k Kind, code, why string) DifferenceRow {
+	nan := math.NaN()
+	return DifferenceRow{
+		Kind: k, EventTime: nan, Effect: nan, SE: nan, DF: nan, Low: nan, High: nan, BandLow: nan, BandHigh: nan, Confidence: nan,
+		Verdict: effect.NotRated, Statistic: nan, P: nan, Propensity: nan, Refusal: code, Why: why,
+	}
 }
 
 // Rows are the figures as rows: groups by time, averages, the test. Numbers are
@@ -46,12 +56,11 @@ type DifferenceRow struct {
 func (d *Differences) Rows(c Calendar) []DifferenceRow {
 	nan := math.NaN()
 	row := func(k Kind, f Figure) DifferenceRow {
-		r := DifferenceRow{
-			Kind: k, EventTime: nan, Effect: effect.Round(f.Effect), SE: effect.Round(f.SE), DF: effect.Round(f.DF), Low: effect.Round(f.Low), High: effect.Round(f.High),
-			BandLow: nan, BandHigh: nan, Confidence: d.Confidence, Statistic: nan, P: nan, Propensity: nan,
-		}
+		r := NoFigure(k, "", "")
+		r.Effect, r.SE, r.DF, r.Low, r.High = effect.Round(f.Effect), effect.Round(f.SE), effect.Round(f.DF), effect.Round(f.Low), effect.Round(f.High)
+		r.Confidence, r.Verdict = d.Confidence, ""
 		if f.Refusal != nil {
-			r.Refusal = f.Refusal.Code
+			r.Refusal, r.Why = f.Refusal.Code, f.Refusal.Why
 		}
 		return r
 	}
@@ -104,8 +113,9 @@ func (f Figure) Verdict() effect.Verdict {
 	return effect.NoDifference
 }
 
-// Words say what was found, a sentence each, for a reader of the table.
-func (d *Differences) Words(c Calendar) []string {
+// Words say what was found, a sentence each, for a reader of the table; shares
+// and portions in percentage points.
+func (d *Differences) Words(c Calendar, u effect.Unit) []string {
 	treated := 0
 	for _, g := range d.Groups {
 		if g.Group <= d.Last {
@@ -114,7 +124,7 @@ func (d *Differences) Words(c Calendar) []string {
 	}
 	var out []string
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	add("%d units with the change are compared with %d without it, up to %s.", treated, d.Units-treated, c.Label(d.Last))
+	add("Units with the change: %d; compared with: %d; up to %s.", treated, d.Units-treated, c.Label(d.Last))
 	for _, a := range d.Averages {
 		if a.Kind != Simple {
 			continue
@@ -125,12 +135,13 @@ func (d *Differences) Words(c Calendar) []string {
 		}
 		verdict := strings.ReplaceAll(string(a.Verdict()), "_", " ")
 		add("From the change on the outcome was %s %s than without it (%g %% interval %s to %s): %s.",
-			number(math.Abs(a.Effect)), map[bool]string{true: "higher", false: "lower"}[a.Effect >= 0], 100*d.Confidence, number(a.Low), number(a.High), verdict)
+			amount(math.Abs(a.Effect), u), map[bool]string{true: "higher", false: "lower"}[a.Effect >= 0], 100*d.Confidence, amount(a.Low, u), amount(a.High, u), verdict)
 		if a.Left > 0 {
 			add("%d of %d effects by group and period are left out; their rows say why.", a.Left, a.Left+a.Cells)
 		}
 	}
 	switch t := d.PreTrend; {
+	case d.Averages[0].Refusal != nil:
 	case t.Refusal != nil:
 		add("Whether the units moved alike before the change cannot be told: %s.", t.Refusal.Why)
 	case t.P < 0.05:
@@ -162,10 +173,40 @@ func (d *Differences) why() string {
 // number writes a figure with four digits.
 func number(v float64) string { return fmt.Sprintf("%.4g", v) }
 
+// amount writes a difference in its unit.
+func amount(v float64, u effect.Unit) string {
+	switch u {
+	case effect.UnitShare, effect.UnitPortion:
+		return fmt.Sprintf("%.1f points", 100*v)
+	case effect.UnitNumber, "":
+		return number(v)
+	}
+	return number(v) + " " + string(u)
+}
+
 // names lists the first few of many names.
 func names(all []string) string {
 	if n := len(all); n > 10 {
 		return fmt.Sprintf("%s and %d more", strings.Join(all[:10], ", "), n-10)
 	}
 	return strings.Join(all, ", ")
+}
+
+// Words say what was found, a sentence for each unit with the change; shares and
+// portions in percentage points.
+func (s *SyntheticControls) Words(c Calendar, m effect.Unit) []string {
+	var out []string
+	for _, u := range s.Units {
+		if u.Refusal != "" {
+			out = append(out, fmt.Sprintf("%s has no synthetic control: %s (%s).", u.Unit, u.Why, u.Cure))
+			continue
+		}
+		likely := "a gap that few units without the change show"
+		if u.P > 1-u.Confidence {
+			likely = "not unusual enough to be told from chance"
+		}
+		out = append(out, fmt.Sprintf("From %s on the outcome of %s was %s %s than that of its synthetic control (%s to %s without one of its donors). It ranks %d of %d by how much worse the two fit after the change than before (p = %s): %s.",
+			c.Label(int(u.Since)), u.Unit, amount(math.Abs(u.ATT), m), map[bool]string{true: "higher", false: "lower"}[u.ATT >= 0], amount(u.WithoutLow, m), amount(u.WithoutHigh, m), u.Rank, u.Ranked, number(u.P), likely))
+	}
+	return out
 }
