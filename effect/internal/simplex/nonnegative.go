@@ -143,10 +143,10 @@ func (a *triangle) solve(f []float64) []float64 {
 	return v
 }
 
-// complement returns orthonormal vectors that span what is orthogonal to the
-// rows given, by reflections that bring the rows, the longest remaining first,
-// to the axes.
-func complement(rows [][]float64) [][]float64 {
+// axes returns orthonormal vectors of which the first span the rows given, and
+// the rest what is orthogonal to them; rank is how many are the first. Reflections
+// bring the rows, the longest remaining first, to the coordinates.
+func axes(rows [][]float64) (vectors [][]float64, rank int) {
 	n := len(rows[0])
 	left := make([][]float64, len(rows))
 	longest := 0.0
@@ -179,16 +179,15 @@ func complement(rows [][]float64) [][]float64 {
 			reflect(left[i], v)
 		}
 	}
-	var out [][]float64
-	for k := len(mirrors); k < n; k++ {
+	for k := range n {
 		e := make([]float64, n)
 		e[k] = 1
 		for m := len(mirrors) - 1; m >= 0; m-- {
 			reflect(e, mirrors[m])
 		}
-		out = append(out, e)
+		vectors = append(vectors, e)
 	}
-	return out
+	return vectors, len(mirrors)
 }
 
 // reflect mirrors x in the plane orthogonal to the unit vector v.

@@ -6,6 +6,8 @@ package simplex
 import (
 	"math"
 	"slices"
+
+	"github.com/jobeffekt/jobeffekt/effect/internal/dense"
 )
 
 // Tolerance is the [Solution.Gap] up to which a solution counts as solved.
@@ -50,7 +52,8 @@ type Solution struct {
 
 	face   []int       // the active points
 	center []float64   // the weights of the active points, in their order
-	null   [][]float64 // orthonormal directions in which they can change together
+	span   [][]float64 // orthonormal directions in which they cannot change
+	null   [][]float64 // those orthogonal to them, in which they can
 }
 
 // Nearest minimises ||y - Xw||, where column j of X is points[j], over the w with
@@ -61,7 +64,7 @@ type Solution struct {
 //
 // With d_j = x_j - y the weights are u / sum u for the u >= 0 that minimise
 // ||D u||^2 + (1'u - 1)^2, by the active-set method of Lawson and Hanson on a QR
-// factor that is updated. Source: lawson1974, chapter 23; wolfe1976.
+// factor that is updated. Source: lawson1974, chapter 23.
 func Nearest(points [][]float64, y []float64) Solution {
 	n, largest := len(points), 0.0
 	for _, x := range append(slices.Clone(points), y) {
@@ -138,9 +141,9 @@ func solve(d [][]float64, zero float64) Solution {
 		}
 	}
 	s.Active = len(s.face)
-	s.null = complement(rows)
-	s.Rank = s.Active - len(s.null)
-	if len(s.null) > 0 {
+	vectors, rank := axes(rows)
+	s.Rank, s.span, s.null = rank, vectors[:rank], vectors[rank:]
+	if s.Rank < s.Active {
 		s.center = s.project(make([]float64, s.Active))
 		clear(s.Weights)
 		for i, j := range s.face {
@@ -173,30 +176,48 @@ func (s *Solution) Range(c []float64) (low, high float64) {
 
 // least is the least sum of sign c_j w_j, times sign.
 func (s *Solution) least(c []float64, sign float64) float64 {
-	part, mean := make([]float64, len(s.face)), 0.0
+	part := make([]float64, len(s.face))
 	for i, j := range s.face {
 		part[i] = c[j]
-		mean += c[j] / float64(len(s.face))
 	}
 	w, value := s.center, dot(part, s.center)
-	slope := make([]float64, len(part))
-	for i := range part {
-		slope[i] = sign * (part[i] - mean)
+	slope := slices.Clone(part) // of which only what lies along null moves anything
+	for range 2 {
+		for _, direction := range s.span {
+			along := dot(direction, slope)
+			for i := range slope {
+				slope[i] -= along * direction[i]
+			}
+		}
 	}
 	length := norm(slope)
-	if len(s.null) == 0 || length == 0 {
+	if s.Rank == s.Active || length <= rounding*norm(part) {
 		return value
 	}
-	const far, most = 10, 1000 // steps are long beside the simplex, so that few are needed
+	const far, most = 2, 1000
 	for range most {
 		q := slices.Clone(w)
 		for i := range q {
-			q[i] -= far * slope[i] / length
+			q[i] -= sign * far * slope[i] / length
 		}
 		next := s.project(q)
 		gained := sign * (value - dot(part, next))
 		if !(gained > rounding*length) {
 			break
+		}
+		// On in the same direction as far as it goes: along an edge that is nearly level
+		// the steps are short. What rounding adds to that is projected away.
+		on := 1e4
+		for i := range w {
+			if w[i]-next[i] > tiny {
+				on = min(on, next[i]/(w[i]-next[i]))
+			}
+		}
+		for i := range q {
+			q[i] = next[i] + on*(next[i]-w[i])
+		}
+		if q = s.project(q); sign*dot(part, q) < sign*dot(part, next) {
+			next = q
 		}
 		w, value = next, dot(part, next)
 	}
@@ -204,10 +225,87 @@ func (s *Solution) least(c []float64, sign float64) float64 {
 }
 
 // project returns the weights nearest to q among those of the face that reach
-// the same average: w = center + null v with w >= 0. It is the least-distance
-// problem min ||x|| with N x >= h, by the non-negative least squares that is its
-// dual. Source: lawson1974, chapter 23.4.
+// the same average.
 func (s *Solution) project(q []float64) []float64 {
+	w, ok := s.byNewton(q)
+	if !ok {
+		w = s.byLeastDistance(q)
+	}
+	normalise(w)
+	return w
+}
+
+// byNewton projects by the dual: the weights are the positive part of q + span'm
+// for an m that gives them the components of center along span, a root of
+// piecewise linear equations and the least point of a convex function. Its steps
+// cost little where there are many more points than coordinates. It says false
+// where they do not end at the root.
+func (s *Solution) byNewton(q []float64) (w []float64, ok bool) {
+	r, enough := len(s.span), 1e-15*float64(len(q))
+	wanted, m := make([]float64, r), make([]float64, r)
+	for k, direction := range s.span {
+		wanted[k] = dot(direction, s.center)
+		m[k] = wanted[k] - dot(direction, q)
+	}
+	// at returns the weights of m, what they lack, and the value of the function.
+	at := func(m []float64) (w, lack []float64, value float64) {
+		w, lack = slices.Clone(q), make([]float64, r)
+		for k, direction := range s.span {
+			for i := range w {
+				w[i] += m[k] * direction[i]
+			}
+		}
+		for i := range w {
+			w[i] = max(0, w[i])
+		}
+		for k, direction := range s.span {
+			lack[k] = wanted[k] - dot(direction, w)
+		}
+		return w, lack, dot(w, w)/2 - dot(wanted, m)
+	}
+	w, lack, value := at(m)
+	for range 100 {
+		if norm(lack) <= enough {
+			return w, true
+		}
+		h := dense.NewSym(r)
+		for k := range r {
+			for l := range k + 1 {
+				for i, v := range w {
+					if v > 0 {
+						h[k][l] += s.span[k][i] * s.span[l][i]
+					}
+				}
+				h[l][k] = h[k][l]
+			}
+			h[k][k] += rounding // no direction is longer than 1
+		}
+		factor, ok := dense.Factor(h)
+		if !ok {
+			return nil, false
+		}
+		step, found := factor.Solve(lack), false
+		for length := 1.0; length > 1e-6 && !found; length /= 2 {
+			next := slices.Clone(m)
+			for k := range next {
+				next[k] += length * step[k]
+			}
+			w2, lack2, value2 := at(next)
+			if found = value2 < value || norm(lack2) < norm(lack)/2; found {
+				m, w, lack, value = next, w2, lack2, value2
+			}
+		}
+		if !found {
+			break
+		}
+	}
+	return w, norm(lack) <= 10*enough
+}
+
+// byLeastDistance projects by the problem min ||x|| with N x >= h, where w =
+// center + null v with w >= 0, and the non-negative least squares that are its
+// dual. Source: lawson1974, chapter 23.4.
+func (s *Solution) byLeastDistance(q []float64) []float64 {
 	n, k := s.Active, len(s.null)
 	w := slices.Clone(s.center)
 	for _, direction := range s.null {
@@ -239,7 +337,6 @@ func (s *Solution) project(q []float64) []float64 {
 			}
 		}
 	}
-	normalise(w)
 	return w
 }
 

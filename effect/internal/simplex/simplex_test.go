@@ -177,9 +177,10 @@ func TestBruteForce(t *testing.T) {
 }
 
 // On problems too large to enumerate: the gap certifies the distance, from the
-// weights alone.
+// weights alone, and the weights have the least norm.
 func TestKKT(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
+	most := 0
 	for trial := range 60 {
 		n, periods := 20+rng.IntN(80), 3+rng.IntN(30)
 		x, y, _ := problem(rng, n, periods, trial%3 == 0)
@@ -195,7 +196,18 @@ func TestKKT(t *testing.T) {
 		}
 		require.LessOrEqual(t, gap, 1e-10)
 		require.LessOrEqual(t, s.Gap, 1e-12)
+
+		// Weights have the least norm of all that are optimal exactly when no other has
+		// a smaller product with them.
+		squares := 0.0
+		for _, w := range s.Weights {
+			squares += w * w
+		}
+		low, _ := s.Range(s.Weights)
+		require.InDelta(t, squares, low, 1e-10)
+		most = max(most, s.Active-s.Rank)
 	}
+	require.Greater(t, most, 20)
 }
 
 // What the donors of real panels are like: large levels, a common trend, a
