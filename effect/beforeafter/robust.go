@@ -82,9 +82,9 @@ type fitted struct {
 	columns    int
 }
 
-// doublyRobust is the estimator for panels of Sant'Anna and Zhao with logistic
-// propensities and a linear regression on the controls (their equation 2.6 with
-// the weights normalised), and its influence function (their section 3.1).
+// doublyRobust is the estimator of Sant'Anna and Zhao for panels, with logistic
+// propensities, a linear regression on the controls and weights that sum to 1, and
+// its influence function.
 func (s *sample) doublyRobust(ceiling float64, minControls int) (f fitted, refusal *effect.Refusal) {
 	x := s.model()
 	f.columns, f.propensity = x.P, math.NaN()
