@@ -19,6 +19,7 @@ import (
 type Benchmarked struct {
 	Benchmark   []effect.BenchmarkRow
 	Diagnostics []effect.Diagnostic
+	Comparison  []effect.ComparisonRow  // citizens seen together in other ways than by provider
 	Profile     []profile.Row           // each cell among those of its family
 	League      []profile.LeagueRow     // a municipality's providers on one common target
 	Sensitivity []effect.SensitivityRow // the same differences looked at in other ways
@@ -73,6 +74,7 @@ func Benchmark(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.O
 	b := &Benchmarked{Benchmark: effect.Benchmark(e.Estimates)}
 	b.Diagnostics = effect.Diagnostics(e.Estimates, b.Benchmark)
 	for _, step := range []func() error{
+		func() error { return b.compare(ctx, ds, c, obs, e) },
 		func() error { return b.profile(c, obs) },
 		func() error { return b.vary(ctx, ds, c, obs, e) },
 		func() error { return b.curves(c, obs) },

@@ -47,6 +47,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 		fault("cohort.take", "only a citizen's first participation is paid on; last and each are for description, without terms")
 	}
 	c.checkHistory(fault)
+	c.checkViews(fault)
 	c.checkSensitivity(fault)
 	c.checkBeforeAfter(fault)
 	numbers := append(c.history().Names(), "age")

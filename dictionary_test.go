@@ -33,7 +33,7 @@ func TestDataDictionary(t *testing.T) {
 	}{
 		{"the step measure", []string{"rejects", "counts", "attrition", "cases", "covariates", "outcomes", "signals", "peer_strata"}},
 		{"the step estimate", []string{"peers", "estimates"}},
-		{"the step benchmark", []string{"benchmark", "diagnostics", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators"}},
+		{"the step benchmark", []string{"benchmark", "diagnostics", "comparison", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators"}},
 		{"the step benchmark, where the run file has before_after", []string{"before_after"}},
 		{"the step benchmark, where before_after asks for synthetic", []string{"synthetic", "synthetic_gaps", "synthetic_donors", "synthetic_placebos"}},
 		{"the step settle", []string{"settlement", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},

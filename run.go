@@ -33,7 +33,7 @@ func resultsOf(s Step, blinded bool) []string {
 	case StepEstimate:
 		return []string{TablePeers, TableEstimates}
 	case StepBenchmark:
-		return []string{TableBenchmark, TableDiagnostics, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableBeforeAfter, TableSynthetic, TableGaps, TableDonors, TablePlacebos}
+		return []string{TableBenchmark, TableDiagnostics, TableComparison, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableBeforeAfter, TableSynthetic, TableGaps, TableDonors, TablePlacebos}
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
@@ -245,7 +245,7 @@ func (j *job) tables(s Step) []*ingest.Table {
 		}
 		t = append(t, r.BeforeAfter.tables()...)
 		return append(t,
-			rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
+			rowTable(TableComparison, r.Comparison), rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
 			rowTable(TableSensitivity, r.Sensitivity), rowTable(TableCurves, r.Curves),
 			rowTable(TableCreaming, r.Creaming), rowTable(TableDeciles, r.Deciles), rowTable(TableParking, r.Parking),
 			rowTable(TableIndicators, r.Indicators),

@@ -35,6 +35,9 @@ func (r *Result) Summary() string {
 			fmt.Fprintf(&b, "  %s\n", line)
 		}
 	}
+	if len(r.Comparison) > 0 {
+		r.writeComparison(&b)
+	}
 	if r.Blinded {
 		r.writeGates(&b)
 	}
@@ -158,14 +161,46 @@ func (r *Result) writeBenchmark(b *strings.Builder) {
 		if row.Part == effect.Provider {
 			with = "others at home"
 		}
-		interval := figure(row.Low, row.Unit) + " to " + figure(row.High, row.Unit)
-		if row.Refusal != "" {
-			interval = row.Refusal
-		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", row.Provider, row.MatchGroup, row.Outcome, with, row.N,
-			figure(row.Observed, row.Unit), figure(row.Expected, row.Unit), figure(row.Difference, row.Unit), interval, strings.ReplaceAll(string(row.Verdict), "_", " "))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", row.Provider, row.MatchGroup, row.Outcome, with, told(row.Figures, row.Unit))
 	}
 	w.Flush()
+}
+
+// writeComparison shows what citizens seen together achieve, all match groups of
+// a scheme together, over the whole cohort.
+func (r *Result) writeComparison(b *strings.Builder) {
+	rows := slices.DeleteFunc(slices.Clone(r.Comparison), func(row effect.ComparisonRow) bool {
+		return row.View == effect.ViewProvider || row.Period != "" || row.Package != "" || row.MatchGroup != effect.All || row.Municipality == effect.All ||
+			row.Method != r.Comparison[0].Method || row.Outcome != r.Comparison[0].Outcome || row.Part == effect.Municipality ||
+			row.View == effect.ViewTotal && row.Part == effect.Provider || row.View != effect.ViewTotal && row.Part == effect.Total && len(r.Peers) == 0
+	})
+	if len(rows) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nCitizens seen together: %s by %s, all match groups of a scheme (shares in %%, differences in percentage points)\n", rows[0].Outcome, rows[0].Method)
+	w := columns(b)
+	fmt.Fprintf(w, "  municipality\tscheme\tview\tof\tcompared with\tn\tobserved\texpected\tdifference\t%.0f %% interval\tverdict\n", 100*rows[0].Confidence)
+	for i, row := range rows {
+		if i == maxSummaryCells {
+			fmt.Fprintf(w, "  and %d more in %s.parquet\n", len(rows)-i, TableComparison)
+			break
+		}
+		with := "peers"
+		if row.Part == effect.Provider {
+			with = "others at home"
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", row.Municipality, row.MatchScheme, row.View, row.Of, with, told(row.Figures, row.Unit))
+	}
+	w.Flush()
+}
+
+// told are the figures of a row as columns of the summary.
+func told(f effect.Figures, u effect.Unit) string {
+	interval := figure(f.Low, u) + " to " + figure(f.High, u)
+	if f.Refusal != "" {
+		interval = f.Refusal
+	}
+	return fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s", f.N, figure(f.Observed, u), figure(f.Expected, u), figure(f.Difference, u), interval, strings.ReplaceAll(string(f.Verdict), "_", " "))
 }
 
 func (r *Result) writeSettlement(b *strings.Builder) {

@@ -33,7 +33,7 @@ func Synth(ctx context.Context, folder string, o world.Options, municipality str
 	if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 {
 		return fmt.Errorf("%w: %s", ErrNotEmpty, folder)
 	}
-	part := 0
+	part, spending := 0, w.Spending()
 	flush := func(block world.Block) error {
 		part++
 		for _, t := range []*ingest.Table{
@@ -52,6 +52,7 @@ func Synth(ctx context.Context, folder string, o world.Options, municipality str
 		if err != nil {
 			return err
 		}
+		spending.Add(block.Participations)
 		held.Participations = append(held.Participations, block.Participations...)
 		held.Spells = append(held.Spells, block.Spells...)
 		held.Persons = append(held.Persons, block.Persons...)
@@ -78,7 +79,7 @@ func Synth(ctx context.Context, folder string, o world.Options, municipality str
 		}
 	}
 	for _, t := range []*ingest.Table{
-		rowTable(ingest.Municipalities, w.Municipalities()), rowTable(ingest.Providers, w.Providers()), rowTable(TableTruth, truth),
+		rowTable(ingest.Municipalities, w.Municipalities()), rowTable(ingest.Providers, w.Providers()), rowTable(ingest.Spend, spending.Rows()), rowTable(TableTruth, truth),
 	} {
 		if err := writeTable(folder, t.Name+".parquet", t); err != nil {
 			return err

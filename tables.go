@@ -29,6 +29,7 @@ const (
 	TableEstimates   = "estimates"
 	TableBenchmark   = "benchmark"
 	TableDiagnostics = "diagnostics"
+	TableComparison  = "comparison"
 	TableProfile     = "profile"
 	TableLeague      = "league"
 	TableSensitivity = "sensitivity"

@@ -131,9 +131,12 @@ func (c *Cases) InCells(byPackage bool) iter.Seq2[Cell, []int32] {
 	}
 }
 
-func (c *Cases) cells(byPackage bool) cellIndex {
+func (c *Cases) cells(byPackage bool) cellIndex { return c.cellsBy(&c.Provider, byPackage) }
+
+// cellsBy are the cells with another label in the place of the provider.
+func (c *Cases) cellsBy(label *Factor, byPackage bool) cellIndex {
 	type key [5]int32
-	factors := []*Factor{&c.Municipality, &c.MatchScheme, &c.MatchGroup, &c.Provider, &c.Package}
+	factors := []*Factor{&c.Municipality, &c.MatchScheme, &c.MatchGroup, label, &c.Package}
 	if !byPackage {
 		factors = factors[:4]
 	}

@@ -40,7 +40,8 @@ type Design struct {
 	MinComparators float64
 	Confidence     float64 // of every interval
 
-	peersOnly bool // make the comparison with the peers alone
+	peersOnly bool      // make the comparison with the peers alone
+	by        *division // what makes a cell, where not the provider
 }
 
 // DefaultDesign rates cells of 30 cases or more, against comparators that count
@@ -113,9 +114,10 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 		all  []int32 // the cohort's cases of the cell whatever became of them
 		m    Method
 	}
-	indexes := []cellIndex{obs.Cases.cells(false)}
+	label := d.label(obs.Cases)
+	indexes := []cellIndex{obs.Cases.cellsBy(label, false)}
 	if d.ByPackage && len(obs.Cases.Package.Codes) > 0 {
-		indexes = append(indexes, obs.Cases.cells(true))
+		indexes = append(indexes, obs.Cases.cellsBy(label, true))
 	}
 	var tasks []task
 	n, all := obs.Cases.Len(), obs
@@ -260,13 +262,14 @@ func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators)
 		inCell[cases.Person[i]] = true
 	}
 	kin := make([]bool, len(cases.Provider.Levels))
-	if cell.Provider != OwnProvider {
-		for _, p := range append([]string{cell.Provider}, d.Kin[cell.Provider]...) {
-			if code := cases.Provider.Code(p); code >= 0 {
-				kin[code] = true
-			}
+	for _, p := range d.kin(cell.Provider) {
+		if code := cases.Provider.Code(p); code >= 0 {
+			kin[code] = true
 		}
 	}
+	label := d.label(cases)
+	code := label.Code(cell.Provider) // -1 for own projects, as in the cases
+	same := func(i int32) bool { return len(label.Codes) == 0 || label.Codes[i] == code }
 	most := 0
 	for _, m := range where {
 		most += len(s.members[g][m])
@@ -278,7 +281,7 @@ func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators)
 			own := len(cases.Provider.Codes) == 0 || cases.Provider.Codes[i] < 0
 			switch {
 			case inCell[cases.Person[i]], !own && kin[cases.Provider.Codes[i]]:
-			case kind != Peers && own && cell.Provider == OwnProvider:
+			case kind != Peers && same(i):
 			case kind == OtherProviders && own, kind == OwnProjects && !own:
 			default:
 				c.Out = append(c.Out, i)

@@ -48,5 +48,5 @@ func TestDemoData(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	assert.Equal(t, 6, made)
+	assert.Equal(t, 7, made)
 }

@@ -80,3 +80,53 @@ func TestCoverage(t *testing.T) {
 		assert.InDelta(t, 0, bias/float64(n), 3*math.Sqrt(squares/float64(n))/math.Sqrt(float64(n)))
 	}
 }
+
+// The interval of a sum over match groups holds no less often than it says, where
+// a municipality's effect is the same in each group, which is the worst case for
+// it: the errors that come from the peers then add as they are.
+func TestCoverageOfSums(t *testing.T) {
+	worlds, slack := 40, 0.11
+	if os.Getenv("JOBEFFEKT_FULL") != "" {
+		worlds, slack = 500, 0.03
+	}
+	method := strata.Default(
+		effect.Class{Covariate: "age", Cuts: []float64{30, 50}},
+		effect.Class{Covariate: "weeks_employed_52", Cuts: []float64{0.1, 13}},
+		effect.Class{Covariate: "education"},
+	)
+	covered, n, width := 0, 0, map[bool]float64{}
+	for seed := range worlds {
+		o := world.Default()
+		o.Seed, o.Municipalities, o.Persons, o.FocalShare = uint64(seed+1), 9, 4000, 0.25
+		o.MatchGroups, o.ProvidersPerMunicipality = []string{"3", "4", "5"}, 2
+		o.ProviderSD, o.MunicipalitySD = 0, 0.3
+		d := effecttest.FromWorld(t, o)
+		obs := d.Observe(t, effecttest.Study())
+		design := effect.DefaultDesign()
+		design.Peers = map[string][]string{"751": nil}
+		for _, m := range obs.Cases.Municipality.Levels {
+			if m != "751" {
+				design.Peers["751"] = append(design.Peers["751"], m)
+			}
+		}
+		rows, err := effect.Views(context.Background(), obs, design, d.Members, []effect.View{effect.ViewTotal}, "", []effect.Method{method})
+		require.NoError(t, err)
+		for _, r := range rows {
+			if r.Municipality != "751" || r.Outcome != world.Employed26 || r.Part != effect.Total {
+				continue
+			}
+			require.Empty(t, r.Refusal)
+			width[r.MatchGroup == effect.All] += r.High - r.Low
+			if r.MatchGroup != effect.All {
+				continue
+			}
+			n++
+			if r.Low <= 0 && 0 <= r.High {
+				covered++
+			}
+		}
+	}
+	share := float64(covered) / float64(n)
+	t.Logf("%d worlds: a sum over match groups covers %.3f; its interval is %.3f wide, those of its cells %.3f", n, share, width[true]/float64(n), width[false]/float64(3*n))
+	assert.GreaterOrEqual(t, share, 0.95-slack)
+}

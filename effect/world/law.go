@@ -151,6 +151,7 @@ const (
 	lifeStream
 	registerStream
 	againStream
+	moneyStream
 	streams
 )
 

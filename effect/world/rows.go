@@ -59,6 +59,7 @@ type Municipality struct {
 	Unemployment float64 `col:"unemployment_pct" doc:"unemployed per 100 in the labour force"`
 	LowEducation float64 `col:"low_education_pct" doc:"inhabitants without more than basic school, per 100"`
 	NonWestern   float64 `col:"non_western_pct" doc:"inhabitants of non-western origin, per 100"`
+	OnBenefit    float64 `col:"on_benefit_pct" doc:"inhabitants of 16 to 66 years on a benefit, per 100: what the other conditions make likely, and what is the municipality's own"`
 }
 
 // Provider is a row of the table providers: what a provider was called from one
@@ -70,6 +71,14 @@ type Provider struct {
 	Name         string      `col:"name" doc:"name"`
 	ConsortiumID string      `col:"consortium_id" doc:"consortium, null for none"`
 	InHouse      bool        `col:"in_house" doc:"whether it is the municipality's own control bid"`
+}
+
+// Expense is a row of the table spend. The amounts are invented.
+type Expense struct {
+	Municipality string  `col:"municipality" doc:"municipality"`
+	Year         int64   `col:"year" doc:"calendar year"`
+	Channel      string  `col:"channel" doc:"provider, own, other or total"`
+	Amount       float64 `col:"amount_dkk" doc:"amount in kroner, a multiple of 1,000"`
 }
 
 // Block is the rows of a run of persons, in the order of person id; a person's
@@ -137,6 +146,7 @@ func (w *World) Municipalities() []Municipality {
 			// The cycle moves all alike: what differs between municipalities, which
 			// is what the law knows, is the same every year.
 			m.Unemployment = math.Round(10*m.Unemployment+2*float64(year-base)) / 10
+			m.OnBenefit = math.Round(100*(2+0.6*m.Unemployment+0.08*m.LowEducation+0.1*m.NonWestern+p.custom)) / 100
 			rows = append(rows, m)
 		}
 	}

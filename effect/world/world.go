@@ -160,6 +160,10 @@ type place struct {
 	education    [3]float64
 	origin       [3]float64
 	choices      []choice // own projects, then the providers
+
+	custom      float64 // points of on_benefit_pct that are the municipality's own
+	ownCost     float64 // kr. for a participation in an own project
+	unallocated float64 // spent on no channel, as a share of the channels together
 }
 
 // choice is where a citizen can be referred.
@@ -212,6 +216,8 @@ func New(o Options) (*World, error) {
 	for m, t := range towns[:o.Municipalities] {
 		r := w.draws(placeStream, int64(m))
 		p := w.newPlace(m, t, &r)
+		money := w.draws(moneyStream, int64(m))
+		p.custom, p.ownCost, p.unallocated = 1.5*money.next()-0.75, 16_000+8_000*money.next(), 0.04+0.1*money.next()
 		p.share = float64(t.population) / everyone
 		if o.FocalShare > 0 && o.Municipalities > 1 {
 			if m == 0 {

@@ -1,0 +1,273 @@
+package effect
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// maxUnsummed is the share of a sum's cases beyond which cells that could not be
+// compared leave nothing to say of the sum.
+const maxUnsummed = 0.2
+
+// sums adds the cells of estimates over match groups and, where their labels mean
+// the same in every municipality, over municipalities: see [Views]. Own projects
+// of two municipalities have nothing in common but the word.
+func sums(obs *Observations, label *Factor, rows []Estimate, wide bool, few int) []Estimate {
+	type key struct {
+		outcome, method, support string
+		comparators              Comparators
+		cell                     Cell
+	}
+	parts, order := map[key][]*Estimate{}, []key{}
+	add := func(e *Estimate, municipality, group string) {
+		c := e.Cell
+		c.Municipality, c.MatchGroup = municipality, group
+		k := key{e.Outcome, e.Method, e.Support, e.Comparators, c}
+		if parts[k] == nil {
+			order = append(order, k)
+		}
+		parts[k] = append(parts[k], e)
+	}
+	for i := range rows {
+		e := &rows[i]
+		add(e, e.Municipality, All)
+		if wide && e.Provider != OwnProvider {
+			add(e, All, e.MatchGroup)
+			add(e, All, All)
+		}
+	}
+	crowds := map[string]*crowd{}
+	for k := range obs.Results {
+		crowds[obs.Results[k].Outcome] = newCrowd(obs.Cases, &obs.Results[k], label)
+	}
+	var out []Estimate
+	for _, k := range order {
+		cells := parts[k]
+		if k.cell.Municipality == All && !several(cells) {
+			continue
+		}
+		all := cells
+		if k.support == SupportCommon {
+			// Cells of which only one comparison exists belong to the sum too.
+			own := k
+			own.support = SupportOwn
+			all = parts[own]
+		}
+		row := Estimate{Outcome: k.outcome, Unit: cells[0].Unit, Cell: k.cell, Method: k.method, Comparators: k.comparators, Support: k.support}
+		row.add(cells, all, crowds[k.outcome], few)
+		out = append(out, row)
+	}
+	return out
+}
+
+// several says whether the cells are of two municipalities or more.
+func several(cells []*Estimate) bool {
+	return slices.ContainsFunc(cells, func(e *Estimate) bool { return e.Municipality != cells[0].Municipality })
+}
+
+// add makes the figures of a sum of cells; all are those it should hold.
+func (e *Estimate) add(cells, all []*Estimate, people *crowd, few int) {
+	f, c := &e.Figures, &e.Certificate
+	f.Confidence, f.Verdict = cells[0].Confidence, NotRated
+	observed, largest := 0.0, all[0]
+	for _, a := range all {
+		if a.N > 0 {
+			observed += float64(a.N) * a.Observed
+		}
+		f.N += a.N
+		if a.N > largest.N {
+			largest = a
+		}
+	}
+	f.Observed = Round(observed / float64(f.N))
+	var compared []*Estimate
+	n := 0.0
+	for _, a := range cells {
+		if a.Refusal == "" {
+			compared = append(compared, a)
+			n += float64(a.NCompared)
+		}
+	}
+	persons, repeated := people.of(compared)
+	switch {
+	case f.N == 0:
+		f.refuse(RefusalNoCases)
+	case f.N < int64(few):
+		f.refuse(RefusalFewCases)
+	case len(compared) == 0:
+		f.refuse(cmp.Or(largest.Refusal, RefusalUncovered))
+	case float64(f.N)-n > maxUnsummed*float64(f.N):
+		f.refuse(RefusalUncovered)
+	case persons < few:
+		f.refuse(RefusalFewCases)
+	}
+	if f.Refusal != "" {
+		return
+	}
+	var cell, comparators, between combined
+	difference, expected := 0.0, 0.0
+	c.Municipalities = compared[0].Municipalities
+	for _, a := range compared {
+		share := float64(a.NCompared) / n
+		difference += share * a.Difference
+		expected += share * a.Expected
+		v := a.variance()
+		cell.add(share, v.cell, v.dfCell)
+		comparators.add(share, v.comparators, v.dfComparators)
+		between.add(share, v.between, v.dfBetween)
+		c.SumW2 += share * a.SumW2
+		c.Municipalities = min(c.Municipalities, a.Municipalities)
+		c.NComparators += a.NComparators
+	}
+	f.NCompared, f.Expected = int64(n), Round(expected)
+	// The certificate holds the parts in the form in which the variance reads them.
+	var df float64
+	c.VarCell, df = cell.squares(repeated)
+	c.Persons = int64(df) + 1
+	c.VarComparators, c.EffectiveN = comparators.squares(people.betweenGroups)
+	if e.Municipality == All {
+		c.VarComparators, c.EffectiveN = comparators.linear()
+	}
+	c.Sigma2B, c.VarPeer = nan, nan
+	if e.Comparators == Peers {
+		v, df := between.linear()
+		c.Sigma2B = v / (1 + c.SumW2)
+		c.VarPeer = float64(c.Municipalities-1) * c.Sigma2B / df
+	}
+	f.judge(Round(difference), c.variance())
+}
+
+// combined gathers one part of the variance of the cells of a sum.
+type combined struct{ share, variance, df []float64 }
+
+func (c *combined) add(share, variance, df float64) {
+	if variance > 0 {
+		c.share, c.variance, c.df = append(c.share, share), append(c.variance, variance), append(c.df, max(df, 1))
+	}
+}
+
+// squares is the variance where the cells are independent but for the design
+// effect, with Satterthwaite's degrees of freedom.
+func (c *combined) squares(effect float64) (variance, df float64) {
+	down := 0.0
+	for k, v := range c.variance {
+		v *= c.share[k] * c.share[k]
+		variance += v
+		down += v * v / c.df[k]
+	}
+	if variance == 0 {
+		return 0, 1
+	}
+	return effect * variance, variance * variance / down
+}
+
+// linear is the greatest variance that the sum can have, whatever the cells have
+// in common: the square of the sum of their standard deviations a_c. Its degrees of
+// freedom, (sum a_c / sum a_c/sqrt(df_c))^2, are Satterthwaite's where the cells'
+// variances err together too.
+func (c *combined) linear() (variance, df float64) {
+	sd, down := 0.0, 0.0
+	for k, v := range c.variance {
+		a := c.share[k] * math.Sqrt(v)
+		sd += a
+		down += a / math.Sqrt(c.df[k])
+	}
+	if sd == 0 {
+		return 0, 1
+	}
+	return sd * sd, sd * sd / (down * down)
+}
+
+// crowd knows the persons of an outcome's analysed cases: once for every cell and
+// match group in which they stand.
+type crowd struct {
+	repeats bool // some person has two analysed cases or more
+	cells   map[Cell][]int32
+	// betweenGroups is the design effect of persons with cases in several match
+	// groups.
+	betweenGroups float64
+}
+
+func newCrowd(c *Cases, r *Result, label *Factor) *crowd {
+	out := &crowd{betweenGroups: 1}
+	seen := make([]bool, len(c.Persons))
+	for i, ok := range r.Complete {
+		if ok {
+			out.repeats = out.repeats || seen[c.Person[i]]
+			seen[c.Person[i]] = true
+		}
+	}
+	if !out.repeats {
+		return out
+	}
+	out.cells = map[Cell][]int32{}
+	for _, packages := range []bool{false, true} {
+		if packages && len(c.Package.Codes) == 0 {
+			break
+		}
+		ix := c.cellsBy(label, packages)
+		for k, persons := range gatherPersons(c, r, func(i int) int32 { return ix.of[i] }) {
+			if cell := ix.list[k]; !packages || cell.Package != "" {
+				out.cells[cell] = persons
+			}
+		}
+	}
+	var groups [][]int32
+	for _, persons := range gatherPersons(c, r, func(i int) group { return group{c.MatchScheme.Codes[i], c.MatchGroup.Codes[i]} }) {
+		groups = append(groups, persons)
+	}
+	_, out.betweenGroups = designEffect(groups)
+	return out
+}
+
+// gatherPersons lists the persons of the analysed cases by a key, each once.
+func gatherPersons[K comparable](c *Cases, r *Result, key func(i int) K) map[K][]int32 {
+	out := map[K][]int32{}
+	for i, ok := range r.Complete {
+		if ok {
+			out[key(i)] = append(out[key(i)], c.Person[i])
+		}
+	}
+	for k, persons := range out {
+		slices.Sort(persons)
+		out[k] = slices.Compact(persons)
+	}
+	return out
+}
+
+// of counts the persons of some cells, and gives their design effect.
+func (p *crowd) of(cells []*Estimate) (persons int, effect float64) {
+	if !p.repeats {
+		n := int64(0)
+		for _, e := range cells {
+			n += e.Persons
+		}
+		return int(n), 1
+	}
+	var lists [][]int32
+	for _, e := range cells {
+		lists = append(lists, p.cells[e.Cell])
+	}
+	return designEffect(lists)
+}
+
+// designEffect counts the persons of lists that hold nobody twice, and gives
+// sum k^2/sum k over them, with k the lists in which a person stands: 1 where
+// nobody stands in two, or there is nobody.
+func designEffect(lists [][]int32) (persons int, effect float64) {
+	all := slices.Concat(lists...)
+	slices.Sort(all)
+	squares := 0.0
+	for k := 0; k < len(all); persons++ {
+		from := k
+		for k < len(all) && all[k] == all[from] {
+			k++
+		}
+		squares += float64((k - from) * (k - from))
+	}
+	if len(all) == 0 {
+		return 0, 1
+	}
+	return persons, squares / float64(len(all))
+}
