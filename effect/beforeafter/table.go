@@ -135,8 +135,8 @@ func (d *Differences) Words(c Calendar, u effect.Unit) []string {
 			break
 		}
 		verdict := strings.ReplaceAll(string(a.Verdict()), "_", " ")
-		add("From the change on the outcome was %s %s than without it (%g %% interval %s to %s): %s.",
-			amount(math.Abs(a.Effect), u), map[bool]string{true: "higher", false: "lower"}[a.Effect >= 0], 100*d.Confidence, amount(a.Low, u), amount(a.High, u), verdict)
+		add("From the change on the outcome was %s %s than without it (%g %% interval %s): %s.",
+			amount(math.Abs(a.Effect), u), map[bool]string{true: "higher", false: "lower"}[a.Effect >= 0], 100*d.Confidence, span(a.Low, a.High, u), verdict)
 		if a.Left > 0 {
 			add("%d of %d effects by group and period are left out; their rows say why.", a.Left, a.Left+a.Cells)
 		}
@@ -176,15 +176,29 @@ func (d *Differences) why() string {
 // number writes a figure with four digits.
 func number(v float64) string { return fmt.Sprintf("%.4g", v) }
 
-// amount writes a difference in its unit.
-func amount(v float64, u effect.Unit) string {
+// bare writes a difference without its unit, and says which that is.
+func bare(v float64, u effect.Unit) (text, unit string) {
 	switch u {
 	case effect.UnitShare, effect.UnitPortion:
-		return fmt.Sprintf("%.1f points", 100*v)
+		return fmt.Sprintf("%.1f", 100*v), " points"
 	case effect.UnitNumber, "":
-		return number(v)
+		return number(v), ""
 	}
-	return number(v) + " " + string(u)
+	return number(v), " " + string(u)
+}
+
+// amount writes a difference in its unit, and span a range of differences.
+func amount(v float64, u effect.Unit) string {
+	text, unit := bare(v, u)
+	return text + unit
+}
+
+func span(low, high float64, u effect.Unit) string {
+	if math.IsNaN(low) {
+		return "none can be told"
+	}
+	text, _ := bare(low, u)
+	return text + " to " + amount(high, u)
 }
 
 // names lists the first few of many names.
@@ -208,8 +222,8 @@ func (s *SyntheticControls) Words(c Calendar, m effect.Unit) []string {
 		if u.P > 1-u.Confidence {
 			likely = "not unusual enough to be told from chance"
 		}
-		out = append(out, fmt.Sprintf("From %s on the outcome of %s was %s %s than that of its synthetic control (%s to %s without one of its donors). It ranks %d of %d by how much worse the two fit after the change than before (p = %s): %s.",
-			c.Label(int(u.Since)), u.Unit, amount(math.Abs(u.ATT), m), map[bool]string{true: "higher", false: "lower"}[u.ATT >= 0], amount(u.WithoutLow, m), amount(u.WithoutHigh, m), u.Rank, u.Ranked, number(u.P), likely))
+		out = append(out, fmt.Sprintf("From %s on the outcome of %s was %s %s than that of its synthetic control (%s without one of its donors). It ranks %d of %d by how much worse the two fit after the change than before (p = %s): %s.",
+			c.Label(int(u.Since)), u.Unit, amount(math.Abs(u.ATT), m), map[bool]string{true: "higher", false: "lower"}[u.ATT >= 0], span(u.WithoutLow, u.WithoutHigh, m), u.Rank, u.Ranked, number(u.P), likely))
 	}
 	return out
 }
