@@ -79,7 +79,7 @@ func Benchmark(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.O
 		func() error { return b.vary(ctx, ds, c, obs, e) },
 		func() error { return b.curves(c, obs) },
 		func() (err error) {
-			b.BeforeAfter, err = CompareBeforeAfter(ctx, c, obs)
+			b.BeforeAfter, err = CompareBeforeAfter(ctx, ds, c, obs)
 			return err
 		},
 		func() error {

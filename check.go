@@ -158,6 +158,9 @@ func (c *Config) checkTables(data *ingest.Dataset) error {
 	if c.Peers != nil && len(c.Peers.List) == 0 {
 		need(ingest.Municipalities, "choosing peers by framework conditions")
 	}
+	if c.BeforeAfter != nil && len(c.BeforeAfter.Conditions) > 0 {
+		need(ingest.Municipalities, "adjusting before and after for framework conditions")
+	}
 	if c.controls() {
 		need(ingest.Caseload, "comparing with people without an offer")
 	}

@@ -3,8 +3,10 @@ package jobeffekt
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -26,6 +28,8 @@ type BeforeAfter struct {
 	Controls      beforeafter.Controls   `yaml:"controls,omitempty" doc:"did: compare with municipalities that never change (if left out) or with those that have not changed yet too (not_yet)"`
 	Base          beforeafter.Base       `yaml:"base,omitempty" doc:"did: a period before the change is compared with the one before it (varying, if left out) or with the last before the change (universal)"`
 	Anticipation  int                    `yaml:"anticipation,omitempty" doc:"did: periods before the change in which it may show already; left out: 0"`
+	Conditions    []string               `yaml:"conditions,omitempty" doc:"did: framework conditions that are adjusted for: numeric columns of municipalities; left out: none"`
+	Year          int                    `yaml:"year,omitempty" doc:"year of the framework conditions, before every change"`
 	Among         []string               `yaml:"among,omitempty" doc:"municipalities that may be compared with; left out: all without the change"`
 	Exclude       []string               `yaml:"exclude,omitempty" doc:"municipalities that may not be compared with"`
 	MinCases      int                    `yaml:"min_cases,omitempty" doc:"cases with a complete window that a municipality needs in every period; left out: 10"`
@@ -102,6 +106,10 @@ func (c *Config) checkBeforeAfter(fault func(path, format string, args ...any)) 
 		}
 	}
 	twice("outcomes", b.Outcomes)
+	twice("conditions", b.Conditions)
+	if (len(b.Conditions) > 0) != (b.Year != 0) {
+		fault("before_after", "framework conditions need conditions and year")
+	}
 	twice("match_groups", b.MatchGroups)
 	twice("among", b.Among)
 	twice("exclude", b.Exclude)
@@ -123,6 +131,8 @@ func (c *Config) checkBeforeAfter(fault func(path, format string, args ...any)) 
 	for _, m := range slices.Sorted(maps.Keys(b.Since)) {
 		if b.Since[m] == effect.NoDate {
 			fault("before_after.since."+m, "give the day of the change; a municipality without it is not listed")
+		} else if b.Year >= beforeafter.Years.Of(b.Since[m]) {
+			fault("before_after.year", "framework conditions of %d may have followed the change in municipality %s; give an earlier year", b.Year, m)
 		}
 	}
 	switch {
@@ -286,17 +296,75 @@ func (b *BeforeAfter) groups(obs *effect.Observations) ([][2]string, error) {
 	return slices.SortedFunc(maps.Keys(found), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }), nil
 }
 
+// known refuses municipalities that no case is of: they are mistyped.
+func (b *BeforeAfter) known(obs *effect.Observations) error {
+	levels := slices.Sorted(slices.Values(obs.Cases.Municipality.Levels))
+	var errs []error
+	for _, list := range []struct {
+		key   string
+		names []string
+	}{{"since", slices.Sorted(maps.Keys(b.Since))}, {"among", b.Among}, {"exclude", b.Exclude}} {
+		for _, m := range list.names {
+			if _, ok := slices.BinarySearch(levels, m); !ok {
+				errs = append(errs, fmt.Errorf("%w: before_after.%s: no participation is of municipality %q%s", ErrConfig, list.key, m, strict.Suggest(m, levels)))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// adjust puts the framework conditions on a panel. Municipalities without the
+// change that lack one are left out, and returned.
+func (b *BeforeAfter) adjust(p *beforeafter.Panel, conditions []ingest.Condition) (_ *beforeafter.Panel, left []string, err error) {
+	if len(b.Conditions) == 0 {
+		return p, nil, nil
+	}
+	values := map[string][]float64{}
+	for _, row := range conditions {
+		if row.Year != b.Year {
+			continue
+		}
+		var x []float64
+		for _, name := range b.Conditions {
+			if v, ok := row.Values[name]; ok && !math.IsNaN(v-v) {
+				x = append(x, v)
+			}
+		}
+		if len(x) == len(b.Conditions) {
+			values[row.Municipality] = x
+		}
+	}
+	with, keep := *p, make([]bool, len(p.Units))
+	with.Covariates, with.X = b.Conditions, make([][]float64, len(p.Units))
+	for u, m := range p.Units {
+		with.X[u], keep[u] = values[m], values[m] != nil
+		if !keep[u] && p.Since[u] != beforeafter.Never {
+			return nil, nil, fmt.Errorf("%w: before_after: municipality %s lacks a framework condition of %d in table %s", ErrConfig, m, b.Year, ingest.Municipalities)
+		} else if !keep[u] {
+			left = append(left, m)
+		}
+	}
+	return with.Keep(keep), left, nil
+}
+
 // CompareBeforeAfter compares the municipalities of the key before_after; nil
 // where the run file has none. What data do not allow is told in the result; an
-// error means that the key cannot be carried out.
-func CompareBeforeAfter(ctx context.Context, c *Config, obs *effect.Observations) (*BeforeAndAfter, error) {
+// error means that the key cannot be carried out. The dataset gives the framework
+// conditions.
+func CompareBeforeAfter(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Observations) (*BeforeAndAfter, error) {
 	b := c.BeforeAfter
 	if b == nil || len(obs.Results) == 0 {
 		return nil, nil
 	}
 	groups, err := b.groups(obs)
-	if err != nil {
+	if err := errors.Join(err, b.known(obs)); err != nil {
 		return nil, err
+	}
+	var conditions []ingest.Condition
+	if len(b.Conditions) > 0 {
+		if conditions, err = ds.Conditions(ctx); err != nil {
+			return nil, err
+		}
 	}
 	out := &BeforeAndAfter{calendar: b.Periods.calendar(), synthetic: slices.Contains(b.Methods, MethodSynthetic)}
 	for _, outcome := range b.Outcomes {
@@ -324,19 +392,19 @@ func CompareBeforeAfter(ctx context.Context, c *Config, obs *effect.Observations
 				out.Words = append(out.Words, "  Left out: "+left.Error())
 				out.lacks(row, o, compared.Lacks)
 			}
-			for _, m := range compared.Incomplete {
-				r := row
-				r.DifferenceRow = beforeafter.NoFigure(KindIncomplete, beforeafter.LackCases, fmt.Sprintf("fewer than %d cases with a complete window in some period", o.MinCases))
-				r.Municipality = m
-				out.Rows = append(out.Rows, r)
+			adjusted, unknown, err := b.adjust(compared.Panel, conditions)
+			if err != nil {
+				return nil, err
 			}
+			out.incomplete(row, compared.Incomplete, beforeafter.LackCases, fmt.Sprintf("fewer than %d cases with a complete window in some period", o.MinCases))
+			out.incomplete(row, unknown, lackConditions, "a framework condition is missing; left out of difference-in-differences")
 			methods := b.Methods
 			if len(methods) == 0 {
 				methods = []BeforeAfterMethod{MethodDiD}
 			}
 			for _, m := range methods {
 				if m == MethodDiD {
-					err = out.did(ctx, c.did(), row, compared.Panel)
+					err = out.did(ctx, c.did(), row, adjusted)
 				} else {
 					err = out.control(ctx, c.synthetic(), OfGroup{outcome, g[0], g[1]}, row, compared.Panel)
 				}
@@ -347,6 +415,17 @@ func CompareBeforeAfter(ctx context.Context, c *Config, obs *effect.Observations
 		}
 	}
 	return out, nil
+}
+
+// lackConditions is the code of a municipality without framework conditions.
+const lackConditions = "condition_missing"
+
+// incomplete adds a row for each municipality without the change that is left out.
+func (a *BeforeAndAfter) incomplete(row BeforeAfterRow, municipalities []string, code, why string) {
+	for _, m := range municipalities {
+		row.DifferenceRow, row.Municipality = beforeafter.NoFigure(KindIncomplete, code, why), m
+		a.Rows = append(a.Rows, row)
+	}
 }
 
 // lacks adds a row for everything that municipalities lack.

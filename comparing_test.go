@@ -29,19 +29,19 @@ const beforeAfter = `before_after:
   min_municipalities: 3
 `
 
-func measured(t *testing.T, c *jobeffekt.Config) *effect.Observations {
+func measured(t *testing.T, c *jobeffekt.Config) (*effect.Observations, *ingest.Dataset) {
 	t.Helper()
 	ds, err := ingest.OpenFolder(c.Data, c.IngestOptions())
 	require.NoError(t, err)
 	m, err := jobeffekt.Measure(context.Background(), ds, c)
 	require.NoError(t, err)
-	return m.Observations
+	return m.Observations, ds
 }
 
 func TestBeforeAfter(t *testing.T) {
 	c := job(t, "terms: [terms.yaml]", beforeAfter)
-	obs := measured(t, c)
-	got, err := jobeffekt.CompareBeforeAfter(context.Background(), c, obs)
+	obs, ds := measured(t, c)
+	got, err := jobeffekt.CompareBeforeAfter(context.Background(), ds, c, obs)
 	require.NoError(t, err)
 	assert.Empty(t, got.NotComparable)
 
@@ -86,9 +86,22 @@ func TestBeforeAfter(t *testing.T) {
 		assert.Equal(t, beforeafter.RefusalFewBefore, u.Refusal)
 	}
 
+	// Framework conditions are adjusted for: another effect, by the same cases.
+	c.BeforeAfter.Conditions, c.BeforeAfter.Year = []string{"unemployment_pct"}, 2008
+	require.ErrorContains(t, c.Validate(), "framework conditions of 2008 may have followed the change in municipality 461")
+	adjusted, err := jobeffekt.CompareBeforeAfter(context.Background(), ds, c, obs)
+	require.NoError(t, err)
+	j := slices.IndexFunc(adjusted.Rows, func(r jobeffekt.BeforeAfterRow) bool { return r.Kind == beforeafter.Simple })
+	assert.NotEqual(t, got.Rows[i].Effect, adjusted.Rows[j].Effect)
+	assert.Equal(t, got.Rows[i].Treated, adjusted.Rows[j].Treated)
+	c.BeforeAfter.Year = 2001
+	_, err = jobeffekt.CompareBeforeAfter(context.Background(), ds, c, obs)
+	require.ErrorContains(t, err, "municipality 461 lacks a framework condition of 2001")
+	c.BeforeAfter.Conditions, c.BeforeAfter.Year = nil, 0
+
 	// With enough periods each municipality has a synthetic control.
 	c.BeforeAfter.Periods, c.BeforeAfter.MinBefore = jobeffekt.PeriodMonths, 5
-	got, err = jobeffekt.CompareBeforeAfter(context.Background(), c, obs)
+	got, err = jobeffekt.CompareBeforeAfter(context.Background(), ds, c, obs)
 	require.NoError(t, err)
 	for _, u := range got.Units {
 		assert.False(t, math.IsNaN(u.KKTGap) || u.KKTGap > 1e-8, "%+v", u)
@@ -99,8 +112,8 @@ func TestBeforeAfter(t *testing.T) {
 // like another.
 func TestBeforeAfterNotComparable(t *testing.T) {
 	c := job(t, "terms: [terms.yaml]", strings.Replace(beforeAfter, `"461": 2008-07-01`, `"461": 2008-01-01`, 1))
-	obs := measured(t, c)
-	got, err := jobeffekt.CompareBeforeAfter(context.Background(), c, obs)
+	obs, ds := measured(t, c)
+	got, err := jobeffekt.CompareBeforeAfter(context.Background(), ds, c, obs)
 	require.NoError(t, err)
 	i := slices.IndexFunc(got.Rows, func(r jobeffekt.BeforeAfterRow) bool { return r.Kind == jobeffekt.KindNotComparable })
 	require.GreaterOrEqual(t, i, 0)
@@ -109,15 +122,19 @@ func TestBeforeAfterNotComparable(t *testing.T) {
 	assert.Equal(t, effect.NotRated, got.Rows[i].Verdict)
 	assert.Empty(t, got.NotComparable, "the others are compared, or refused for their number")
 	c.BeforeAfter.Since = map[string]effect.Date{"461": effect.NewDate(2008, 1, 1)}
-	got, err = jobeffekt.CompareBeforeAfter(context.Background(), c, obs)
+	got, err = jobeffekt.CompareBeforeAfter(context.Background(), ds, c, obs)
 	require.NoError(t, err)
 	require.Len(t, got.NotComparable, 1)
 	assert.ErrorContains(t, got.NotComparable[0], "Before and after cannot be compared: in municipality 461")
 	assert.Contains(t, got.NotComparable[0].Error(), "2008-01-01; at least 2 quarters before it are needed.")
 	assert.Contains(t, strings.Join(got.Words, "\n"), got.NotComparable[0].Error())
 
+	c.BeforeAfter.Since = map[string]effect.Date{"4611": effect.NewDate(2008, 7, 1)}
+	_, err = jobeffekt.CompareBeforeAfter(context.Background(), ds, c, obs)
+	require.ErrorIs(t, err, jobeffekt.ErrConfig)
+	assert.ErrorContains(t, err, `no participation is of municipality "4611"; did you mean "461"?`)
 	c.BeforeAfter.MatchGroups = []string{"9"}
-	_, err = jobeffekt.CompareBeforeAfter(context.Background(), c, obs)
+	_, err = jobeffekt.CompareBeforeAfter(context.Background(), ds, c, obs)
 	assert.ErrorIs(t, err, jobeffekt.ErrConfig)
 }
 
@@ -130,6 +147,7 @@ func TestBeforeAfterFaults(t *testing.T) {
 		"461 has the change itself":    func(b *jobeffekt.BeforeAfter) { b.Exclude = []string{"461"} },
 		"751 stands twice":             func(b *jobeffekt.BeforeAfter) { b.Among = []string{"751", "751"} },
 		"did stands twice":             func(b *jobeffekt.BeforeAfter) { b.Methods = []jobeffekt.BeforeAfterMethod{"did", "did"} },
+		"need conditions and year":     func(b *jobeffekt.BeforeAfter) { b.Year = 2006 },
 		"give 5 or more":               func(b *jobeffekt.BeforeAfter) { b.MinCases = 4 },
 		"give 2 or more":               func(b *jobeffekt.BeforeAfter) { b.MinUnits = 1 },
 		"give 0 periods":               func(b *jobeffekt.BeforeAfter) { b.Anticipation = -1 },
