@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,8 +32,8 @@ type PanelColumns struct {
 // PanelOf makes a panel of a table in any order of rows. Units are names or whole
 // numbers. Periods are whole numbers (years, or periods counted), or names as
 // 2008, 2008H1, 2008Q3 or 2008-09, all of one length. Since is the unit's first
-// period with the change in the same form, or a date in it; null, 0 and never
-// stand for no change. A null outcome is missing; covariates and weights are the
+// period with the change in the same form, or a date in it; null, 0, never,
+// NA, NaN and Inf stand for no change. A null outcome is missing; covariates and weights are the
 // same in all rows of a unit.
 //
 // Errors wrap [ErrPanelTable] or [beforeafter.ErrPanel] and name columns, units
@@ -92,7 +93,7 @@ func PanelOf(t *ingest.Table, c PanelColumns) (*beforeafter.Panel, error) {
 			return nil, fault("row %d: column %s is neither 0 nor 1", i+1, since.Name)
 		case c.Since == "":
 			changed[i] = s == "1" || s == "true"
-		case s != "" && s != "0" && s != "never":
+		case !slices.Contains([]string{"", "0", "never", "na", "nan", "inf"}, s):
 			if r.Since, err = number(since, i); err != nil {
 				return nil, fault("row %d: column %s: %s", i+1, since.Name, err)
 			}
