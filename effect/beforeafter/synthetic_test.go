@@ -623,6 +623,10 @@ func TestSyntheticRefusals(t *testing.T) {
 	assert.NoError(t, row.Err())
 	assert.Contains(t, row.Warnings, beforeafter.WarnWeakFit)
 
+	p = base()
+	p.Y[0][13] = 1e200
+	assert.Equal(t, effect.RefusalNotFinite, controlOf(t, beforeafter.DefaultSynthetic(), p).Units[0].Refusal)
+
 	// Donors that are all the same, and a unit that is not.
 	flat := panelOf([][]float64{{1, 2, 3, 4}, {5, 5, 5, 5}, {5, 5, 5, 5}}, 3)
 	o = beforeafter.DefaultSynthetic()
