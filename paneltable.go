@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -36,7 +37,7 @@ type PanelColumns struct {
 //
 // Errors wrap [ErrPanelTable] or [beforeafter.ErrPanel] and name columns, units
 // and periods.
-func PanelOf(t *ingest.Table, c PanelColumns) (*beforeafter.Panel, beforeafter.Calendar, error) {
+func PanelOf(t *ingest.Table, c PanelColumns) (*beforeafter.Panel, error) {
 	fault := func(format string, args ...any) error {
 		return fmt.Errorf("%w: %s", ErrPanelTable, fmt.Sprintf(format, args...))
 	}
@@ -62,7 +63,7 @@ func PanelOf(t *ingest.Table, c PanelColumns) (*beforeafter.Panel, beforeafter.C
 		numbers = append(numbers, column(c.Weight, "weight"))
 	}
 	if err := errors.Join(faults...); err != nil {
-		return nil, beforeafter.Numbers, err
+		return nil, err
 	}
 	for _, n := range append([]*ingest.Column{outcome}, numbers...) {
 		if n.Ints == nil && n.Floats == nil {
@@ -77,27 +78,27 @@ func PanelOf(t *ingest.Table, c PanelColumns) (*beforeafter.Panel, beforeafter.C
 		faults = append(faults, fault("%s", err))
 	}
 	if err := errors.Join(faults...); err != nil {
-		return nil, calendar, err
+		return nil, err
 	}
 	rows, changed := make([]beforeafter.Row, t.Rows()), make([]bool, t.Rows())
 	for i := range rows {
 		r := &rows[i]
 		r.Unit, r.Y, r.Since = unit.Cell(i), numberAt(outcome, i), beforeafter.Never
 		if r.Period, err = number(period, i); err != nil {
-			return nil, calendar, fault("row %d: column %s: %s", i+1, period.Name, err)
+			return nil, fault("row %d: column %s: %s", i+1, period.Name, err)
 		}
 		switch s := strings.ToLower(since.Cell(i)); {
 		case c.Since == "" && s != "0" && s != "1" && s != "false" && s != "true":
-			return nil, calendar, fault("row %d: column %s is neither 0 nor 1", i+1, since.Name)
+			return nil, fault("row %d: column %s is neither 0 nor 1", i+1, since.Name)
 		case c.Since == "":
 			changed[i] = s == "1" || s == "true"
 		case s != "" && s != "0" && s != "never":
 			if r.Since, err = number(since, i); err != nil {
-				return nil, calendar, fault("row %d: column %s: %s", i+1, since.Name, err)
+				return nil, fault("row %d: column %s: %s", i+1, since.Name, err)
 			}
 		}
 		if r.Unit == "" {
-			return nil, calendar, fault("row %d has no unit (column %s)", i+1, unit.Name)
+			return nil, fault("row %d has no unit (column %s)", i+1, unit.Name)
 		}
 		for _, n := range numbers[:len(c.Covariates)] {
 			r.X = append(r.X, numberAt(n, i))
@@ -105,7 +106,7 @@ func PanelOf(t *ingest.Table, c PanelColumns) (*beforeafter.Panel, beforeafter.C
 		if c.Weight != "" {
 			r.Weight = numberAt(numbers[len(c.Covariates)], i)
 			if !(r.Weight > 0) {
-				return nil, calendar, fault("row %d: the weight (column %s) is not a positive number", i+1, c.Weight)
+				return nil, fault("row %d: the weight (column %s) is not a positive number", i+1, c.Weight)
 			}
 		}
 	}
@@ -119,13 +120,12 @@ func PanelOf(t *ingest.Table, c PanelColumns) (*beforeafter.Panel, beforeafter.C
 		for i := range rows {
 			if since, ok := first[rows[i].Unit]; ok {
 				if rows[i].Since = since; !changed[i] && rows[i].Period >= since {
-					return nil, calendar, fault("unit %s loses the change again in %s; only changes that stay can be compared", rows[i].Unit, calendar.Label(rows[i].Period))
+					return nil, fault("unit %s loses the change again in %s; only changes that stay can be compared", rows[i].Unit, calendar.Label(rows[i].Period))
 				}
 			}
 		}
 	}
-	p, err := beforeafter.FromRows(c.Covariates, rows)
-	return p, calendar, err
+	return calendar.FromRows(c.Covariates, rows)
 }
 
 func numberAt(c *ingest.Column, i int) float64 {
@@ -152,13 +152,15 @@ func periodsOf(c *ingest.Column) (beforeafter.Calendar, func(*ingest.Column, int
 	} else if c.Ints == nil {
 		return calendar, nil, fmt.Errorf("column %s holds neither names of periods nor whole numbers, or lacks some", c.Name)
 	}
+	whole := calendar == beforeafter.Numbers || calendar == beforeafter.Years
+	other := fmt.Errorf("not a period of the same length as the others, such as %s", calendar.Label(calendar.Of(effect.NewDate(2008, 9, 1))))
 	return calendar, func(c *ingest.Column, i int) (int, error) {
 		switch {
 		case c.Dates != nil:
 			return calendar.Of(c.Dates[i]), nil
-		case c.Ints != nil && (calendar == beforeafter.Numbers || calendar == beforeafter.Years):
+		case c.Ints != nil && whole:
 			return int(c.Ints[i]), nil
-		case c.Floats != nil && (calendar == beforeafter.Numbers || calendar == beforeafter.Years):
+		case c.Floats != nil && whole:
 			// A column of whole numbers with nulls.
 			if v := c.Floats[i]; v == math.Trunc(v) && math.Abs(v) < 1<<31 {
 				return int(v), nil
@@ -166,15 +168,18 @@ func periodsOf(c *ingest.Column) (beforeafter.Calendar, func(*ingest.Column, int
 			return 0, errors.New("not a whole number")
 		case c.Texts != nil || c.Factor != nil:
 			name := c.Cell(i)
+			if n, err := strconv.Atoi(name); err == nil && whole {
+				return n, nil
+			}
 			if d, err := effect.ParseDate(name); err == nil {
 				return calendar.Of(d), nil
 			}
 			p, err := effect.ParsePeriod(name)
-			if one, _ := beforeafter.CalendarOf(name); err != nil || one != calendar && calendar != beforeafter.Numbers {
-				return 0, fmt.Errorf("not a period of the same length as the others, such as %s", calendar.Label(calendar.Of(effect.NewDate(2008, 9, 1))))
+			if one, _ := beforeafter.CalendarOf(name); err != nil || one != calendar {
+				return 0, other
 			}
 			return calendar.Of(p.Start), nil
 		}
-		return 0, errors.New("not a period")
+		return 0, other
 	}, nil
 }

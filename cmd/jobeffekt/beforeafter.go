@@ -56,7 +56,7 @@ with missing outcomes stop the command unless --complete leaves them out and say
 		if err != nil {
 			return err
 		}
-		panel, calendar, err := jobeffekt.PanelOf(t, columns)
+		panel, err := jobeffekt.PanelOf(t, columns)
 		if err != nil {
 			return err
 		}
@@ -79,8 +79,8 @@ with missing outcomes stop the command unless --complete leaves them out and say
 			if err != nil {
 				return options(err)
 			}
-			words = d.Words(calendar, effect.UnitNumber)
-			if err := table(ingest.FromRows(jobeffekt.TableBeforeAfter, d.Rows(calendar))); err != nil {
+			words = d.Words(panel.Calendar, effect.UnitNumber)
+			if err := table(ingest.FromRows(jobeffekt.TableBeforeAfter, d.Rows(panel.Calendar))); err != nil {
 				return err
 			}
 		case string(jobeffekt.MethodSynthetic):
@@ -93,7 +93,7 @@ with missing outcomes stop the command unless --complete leaves them out and say
 			if err != nil {
 				return options(err)
 			}
-			words = found.Words(calendar, effect.UnitNumber)
+			words = found.Words(panel.Calendar, effect.UnitNumber)
 			if err := errors.Join(
 				table(ingest.FromRows(jobeffekt.TableSynthetic, found.Units)), table(ingest.FromRows(jobeffekt.TableGaps, found.Gaps)),
 				table(ingest.FromRows(jobeffekt.TableDonors, found.Donors)), table(ingest.FromRows(jobeffekt.TablePlacebos, found.Placebos)),
@@ -106,7 +106,7 @@ with missing outcomes stop the command unless --complete leaves them out and say
 		out := cmd.OutOrStdout()
 		fmt.Fprintf(out, "%s\n\n", strings.Join(words, "\n"))
 		for _, t := range tables {
-			jobeffekt.PeriodNames(t, calendar)
+			jobeffekt.PeriodNames(t, panel.Calendar)
 		}
 		if filepath.Ext(p.out) != "" {
 			return p.write(cmd, tables[0])

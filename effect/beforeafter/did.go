@@ -161,12 +161,23 @@ type Average struct {
 // with a the effects of all groups in the periods before g less the anticipation,
 // and V their covariance from the influence functions. V is singular where there are
 // more of them than units tell apart; then the effects that others determine are set
-// aside, and DF is the rank. P is the upper tail of the chi-square distribution. A
-// small P speaks against the comparison; a large one proves nothing: with few units
-// the test sees large differences only.
+// aside, and DF is the rank. P is the upper tail of the chi-square distribution, as R's
+// did has it: it holds with many units, and rejects far too often with few.
+//
+// PFew allows for few units. With U = sum U_k the covariance in which every cohort's
+// part is enlarged as in [Figure], p = DF and T = a' U^-1 a,
+//
+//	F = T (DF2/p) / v,  DF2 = v - p + 1,
+//	v = (p + p^2) / sum over k of (tr(W_k^2) + tr(W_k)^2)/(n_k - 1),  W_k = U_k U^-1
+//
+// and PFew is the upper tail of F with p and DF2 degrees of freedom; NaN where DF2
+// is under 1: then the units are too few for so many effects. A small PFew
+// speaks against the comparison; a large one proves nothing: with few units the test
+// sees large differences only. Source: krishnamoorthyyu2004.
 type PreTrend struct {
 	Statistic, P float64
-	DF           int     // rank of V
+	DF           int // rank of V
+	PFew, DF2    float64
 	Cells        int     // effects before the change
 	Largest      float64 // the largest of them in size, with its sign
 	Refusal      *effect.Refusal
@@ -234,7 +245,7 @@ func (o DiD) Estimate(ctx context.Context, p *Panel) (*Differences, error) {
 	if missing := p.Missing(); len(missing) > 0 {
 		return nil, &effect.Refusal{
 			Code: RefusalMissing,
-			Why:  fmt.Sprintf("%d outcomes are missing, the first that of unit %s in period %d", len(missing), missing[0].Unit, missing[0].Period),
+			Why:  fmt.Sprintf("%d outcomes are missing, the first that of unit %s in period %s", len(missing), missing[0].Unit, p.Calendar.Label(missing[0].Period)),
 			Cure: "fill them in, or leave out the units that lack them and say so",
 		}
 	}
@@ -282,7 +293,7 @@ func (o DiD) Estimate(ctx context.Context, p *Panel) (*Differences, error) {
 			}
 		}
 	}
-	d.PreTrend = d.preTrend(o)
+	d.PreTrend = d.preTrend(e)
 	d.average(e, o.Through)
 	return d, nil
 }
@@ -358,7 +369,7 @@ func (e *estimation) cell(k, t int) (out GroupTime, inf []float64, ok bool) {
 	switch {
 	case out.Treated < e.MinTreated:
 		out.Figure = refused(&effect.Refusal{
-			Code: RefusalFewTreated, Why: fmt.Sprintf("the group of %d has %d units where %d are needed to tell how much they differ by chance", g, out.Treated, e.MinTreated),
+			Code: RefusalFewTreated, Why: fmt.Sprintf("the group has %d units where %d are needed to tell how much they differ by chance", out.Treated, e.MinTreated),
 			Cure: "use synthetic control, which takes a single unit, or declare a smaller minimum",
 		})
 		return out, nil, true
@@ -415,17 +426,21 @@ func (e *estimation) spread(inf []float64, columns int, confidence float64) (hal
 	for k, v := range parts {
 		v /= n * n
 		plain += v
-		used := 1
-		if k == e.never {
-			used = columns
-		}
-		free := float64(max(e.size[k]-used, 1))
+		free := e.free(k, columns)
 		v *= float64(e.size[k]) / free
 		total += v
 		down += v * v / free
 	}
 	se, df = math.Sqrt(plain), total*total/down
 	return interval.StudentT(df, confidence) * math.Sqrt(total), se, df
+}
+
+// free are the degrees of freedom of a cohort's part of a variance.
+func (e *estimation) free(cohort, columns int) float64 {
+	if cohort != e.never {
+		columns = 1
+	}
+	return float64(max(e.size[cohort]-columns, 1))
 }
 
 // term is one of the effects that an average is made of.

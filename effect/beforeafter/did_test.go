@@ -55,7 +55,7 @@ func bare(p *beforeafter.Panel) *beforeafter.Panel {
 	return &out
 }
 
-func estimate(t *testing.T, o beforeafter.DiD, p *beforeafter.Panel) *beforeafter.Differences {
+func estimateDiD(t *testing.T, o beforeafter.DiD, p *beforeafter.Panel) *beforeafter.Differences {
 	t.Helper()
 	d, err := o.Estimate(context.Background(), p)
 	require.NoError(t, err)
@@ -64,7 +64,7 @@ func estimate(t *testing.T, o beforeafter.DiD, p *beforeafter.Panel) *beforeafte
 
 // The figures of R's did, from its package; the CSV is rounded.
 func TestMpdta(t *testing.T) {
-	d := estimate(t, beforeafter.DefaultDiD(), bare(mpdta(t)))
+	d := estimateDiD(t, beforeafter.DefaultDiD(), bare(mpdta(t)))
 	want := []float64{
 		-0.0105032462210, -0.0704231581032, -0.1372587388894, -0.1008113630854,
 		0.0065201124242, -0.0027508187505, -0.0045946069529, -0.0412244715462,
@@ -135,7 +135,7 @@ func TestReference(t *testing.T) {
 			if o.Base, o.Anticipation = c.Base, c.Anticipation; c.Controls == "notyettreated" {
 				o.Controls = beforeafter.NotYetTreated
 			}
-			d := estimate(t, o, p)
+			d := estimateDiD(t, o, p)
 			require.Len(t, d.Effects, len(c.Att))
 			near := func(effect float64, se *float64, f beforeafter.Figure, what ...any) {
 				t.Helper()
@@ -173,7 +173,7 @@ func TestReference(t *testing.T) {
 			}
 			if want, ok := c.Averages["balanced"]; ok {
 				o.Through = 1
-				compare(beforeafter.Event, want, estimate(t, o, p))
+				compare(beforeafter.Event, want, estimateDiD(t, o, p))
 			}
 		})
 	}
@@ -216,7 +216,7 @@ func TestBruteForce(t *testing.T) {
 	for _, controls := range []beforeafter.Controls{beforeafter.NeverTreated, beforeafter.NotYetTreated} {
 		o := beforeafter.DefaultDiD()
 		o.Controls = controls
-		d := estimate(t, o, p)
+		d := estimateDiD(t, o, p)
 		require.Len(t, d.Effects, 10)
 		for _, e := range d.Effects {
 			base := e.Group - 1
@@ -271,18 +271,18 @@ func figures(d *beforeafter.Differences) (effects, errors []float64) {
 	return effects, errors
 }
 
-// text is everything a result holds; NaN is equal to NaN.
-func text(d *beforeafter.Differences) string { return fmt.Sprintf("%+v", *d) }
+// text is everything a value holds; NaN is equal to NaN.
+func text(v any) string { return fmt.Sprintf("%+v", v) }
 
 func TestLaws(t *testing.T) {
 	base, o := world(2, 20, 8, 9, 0.4), beforeafter.DefaultDiD()
 	o.Controls = beforeafter.NotYetTreated
-	d := estimate(t, o, base)
+	d := estimateDiD(t, o, base)
 	effects, errors := figures(d)
 	require.NotContains(t, fmt.Sprint(effects, errors), "NaN")
 	same := func(p *beforeafter.Panel, scale, scaleSE float64) *beforeafter.Differences {
 		t.Helper()
-		got := estimate(t, o, p)
+		got := estimateDiD(t, o, p)
 		e, s := figures(got)
 		require.Len(t, e, len(effects))
 		for i := range e {
@@ -306,7 +306,7 @@ func TestLaws(t *testing.T) {
 		q.Units, q.Since, q.Y, q.X = append(q.Units, p.Units[u]), append(q.Since, p.Since[u]), append(q.Y, p.Y[u]), append(q.X, p.X[u])
 	}
 	first := q.Units[0]
-	assert.Equal(t, text(d), text(estimate(t, o, q)))
+	assert.Equal(t, text(*d), text(*estimateDiD(t, o, q)))
 	assert.Equal(t, first, q.Units[0])
 	assert.Equal(t, world(2, 20, 8, 9, 0.4), base)
 
@@ -335,7 +335,7 @@ func TestLaws(t *testing.T) {
 	// With one group and units that never change there is nobody not yet treated.
 	one := world(4, 15, 9, 0, 0)
 	never := beforeafter.DefaultDiD()
-	assert.Equal(t, text(estimate(t, never, one)), text(estimate(t, o, one)))
+	assert.Equal(t, text(*estimateDiD(t, never, one)), text(*estimateDiD(t, o, one)))
 }
 
 // The interval holds what it says over simulated panels with few units; and a
@@ -344,11 +344,11 @@ func TestCoverage(t *testing.T) {
 	const panels = 400
 	o := beforeafter.DefaultDiD()
 	truth := (8*(1.0+2+3)/3*3 + 6*(0.5+1.0)) / (8*3 + 6*2)
-	var held, heldFirst, heldSmall, rejected int
+	var held, heldFirst, heldSmall, rejected, plain int
 	var bias, naive float64
 	for seed := range uint64(panels) {
 		p := world(seed+100, 25, 8, 6, 0.5)
-		d := estimate(t, o, p)
+		d := estimateDiD(t, o, p)
 		a := d.Averages[0]
 		bias += (a.Effect - truth) / panels
 		if a.Low <= truth && truth <= a.High {
@@ -359,21 +359,27 @@ func TestCoverage(t *testing.T) {
 				heldFirst++
 			}
 		}
-		naive += (estimate(t, o, bare(p)).Averages[0].Effect - truth) / panels
-		small := estimate(t, o, bare(world(seed+900, 5, 5, 0, 0)))
+		naive += (estimateDiD(t, o, bare(p)).Averages[0].Effect - truth) / panels
+		small := estimateDiD(t, o, bare(world(seed+900, 5, 5, 0, 0)))
 		if s := small.Averages[0]; s.Low <= 2 && 2 <= s.High {
 			heldSmall++
 		}
-		if estimate(t, o, bare(world(seed+900, 100, 60, 60, 0))).PreTrend.P < 0.05 {
+		few := estimateDiD(t, o, bare(world(seed+500, 7, 6, 6, 0))).PreTrend
+		require.Equal(t, 5, few.DF)
+		if few.PFew < 0.05 {
 			rejected++
 		}
+		if few.P < 0.05 {
+			plain++
+		}
 	}
-	t.Logf("average %.3f, first %.3f, five and five %.3f, rejected %.3f, bias %.3f, without the covariate %.3f",
-		float64(held)/panels, float64(heldFirst)/panels, float64(heldSmall)/panels, float64(rejected)/panels, bias, naive)
+	t.Logf("average %.3f, first %.3f, five and five %.3f, rejected %.3f (chi-square %.3f), bias %.3f, without the covariate %.3f",
+		float64(held)/panels, float64(heldFirst)/panels, float64(heldSmall)/panels, float64(rejected)/panels, float64(plain)/panels, bias, naive)
 	for _, n := range []int{held, heldFirst, heldSmall} {
 		assert.InDelta(t, 0.95, float64(n)/panels, 0.03)
 	}
 	assert.InDelta(t, 0.05, float64(rejected)/panels, 0.03)
+	assert.Greater(t, plain, 2*rejected, "the chi-square distribution is for many units")
 	assert.InDelta(t, 0, bias, 0.06)
 	assert.Greater(t, naive, 0.2)
 }
@@ -391,7 +397,7 @@ func TestRefusals(t *testing.T) {
 	assert.Equal(t, beforeafter.RefusalMissing, code(p))
 	p, left := p.Complete()
 	assert.Equal(t, []string{"003"}, left)
-	d := estimate(t, o, p)
+	d := estimateDiD(t, o, p)
 	assert.Equal(t, []string{"effects_left_out"}, d.Warnings)
 	for _, e := range d.Effects {
 		if e.Group == 5 {
@@ -414,7 +420,7 @@ func TestRefusals(t *testing.T) {
 	}
 	assert.Equal(t, beforeafter.RefusalNoChange, code(late))
 
-	d = estimate(t, o, world(1, 4, 6, 6, 0))
+	d = estimateDiD(t, o, world(1, 4, 6, 6, 0))
 	assert.Equal(t, beforeafter.RefusalFewControls, d.Effects[0].Refusal.Code)
 	assert.Equal(t, effect.RefusalNoComparators, d.Averages[0].Refusal.Code)
 	assert.NotNil(t, d.PreTrend.Refusal)
@@ -427,7 +433,7 @@ func TestRefusals(t *testing.T) {
 			p.X[u][0] += 10
 		}
 	}
-	assert.Equal(t, effect.RefusalSeparation, estimate(t, o, p).Effects[0].Refusal.Code)
+	assert.Equal(t, effect.RefusalSeparation, estimateDiD(t, o, p).Effects[0].Refusal.Code)
 	p = world(1, 400, 6, 6, 0)
 	for u, since := range p.Since {
 		p.X[u][0] = float64(u%100) / 25
@@ -435,7 +441,7 @@ func TestRefusals(t *testing.T) {
 			p.X[u][0] = 2 + 98*float64(min(1, u%6))
 		}
 	}
-	e := estimate(t, o, p).Effects[0]
+	e := estimateDiD(t, o, p).Effects[0]
 	assert.Equal(t, beforeafter.RefusalNoOverlap, e.Refusal.Code)
 	assert.GreaterOrEqual(t, e.Propensity, 0.999)
 
@@ -443,7 +449,7 @@ func TestRefusals(t *testing.T) {
 	for u := range p.Y {
 		p.Y[u] = []float64{1, 2, 3, 4, 5, 6}
 	}
-	assert.Equal(t, effect.RefusalNoVariation, estimate(t, o, p).Effects[0].Refusal.Code)
+	assert.Equal(t, effect.RefusalNoVariation, estimateDiD(t, o, p).Effects[0].Refusal.Code)
 
 	for _, bad := range []func(*beforeafter.DiD){
 		func(o *beforeafter.DiD) { o.Controls = "some" }, func(o *beforeafter.DiD) { o.Base = "" },
@@ -485,8 +491,22 @@ func TestPreTrendRank(t *testing.T) {
 	for t := range 20 {
 		p.Periods = append(p.Periods, t+1)
 	}
-	d := estimate(t, beforeafter.DefaultDiD(), p)
+	d := estimateDiD(t, beforeafter.DefaultDiD(), p)
 	assert.Equal(t, 17, d.PreTrend.Cells)
 	assert.Equal(t, 8, d.PreTrend.DF) // ten units less two means
 	assert.False(t, math.IsNaN(d.PreTrend.P))
+	assert.True(t, math.IsNaN(d.PreTrend.PFew), "five units a side do not carry 8 effects")
+	// With one effect it is Welch's test.
+	one := *p
+	one.Periods, one.Y = []int{17, 18, 19}, nil
+	for _, y := range p.Y {
+		one.Y = append(one.Y, y[16:19])
+	}
+	d = estimateDiD(t, beforeafter.DefaultDiD(), &one)
+	e := d.Effects[0]
+	assert.Equal(t, 18, e.Period)
+	require.Equal(t, 1, d.PreTrend.DF)
+	root := e.Effect / ((e.High - e.Low) / 2 / interval.StudentT(e.DF, 0.95))
+	assert.InEpsilon(t, interval.TwoSided(root, e.DF), d.PreTrend.PFew, 1e-9)
+	assert.InEpsilon(t, e.Effect*e.Effect/e.SE/e.SE, d.PreTrend.Statistic, 1e-9)
 }

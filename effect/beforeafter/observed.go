@@ -161,7 +161,7 @@ func (o Observed) Panel(obs *effect.Observations) (*Compared, error) {
 	if len(changed) == 0 {
 		return nil, &NotComparable{o.Outcome, o.MatchScheme, o.MatchGroup, out.Lacks, o.Needed()}
 	}
-	p := &Panel{}
+	p := &Panel{Calendar: o.Calendar}
 	for t := first; t <= s.last; t++ {
 		p.Periods = append(p.Periods, t)
 	}

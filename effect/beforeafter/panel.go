@@ -20,7 +20,9 @@ var ErrPanel = errors.New("beforeafter: not a panel")
 // none changes it.
 type Panel struct {
 	Units   []string // each once; municipalities or counties, never persons
-	Periods []int    // ascending: years, or quarters counted from some quarter
+	Periods []int    // ascending: years, or what Calendar counts
+	// Calendar says what the periods are called; the zero value takes them as numbers.
+	Calendar Calendar
 	// Y[u][t] is the outcome of unit u in period t; NaN where it is missing.
 	Y [][]float64
 	// Since is each unit's first period with the change, Never for none. It need not
@@ -67,9 +69,9 @@ func (p *Panel) Check() error {
 	for t := 1; t < len(p.Periods); t++ {
 		switch a, b := p.Periods[t-1], p.Periods[t]; {
 		case a == b:
-			return fault("period %d is there twice", b)
+			return fault("period %s is there twice", p.Calendar.Label(b))
 		case a > b:
-			return fault("period %d comes after %d; give the periods in ascending order", b, a)
+			return fault("period %s comes after %s; give the periods in ascending order", p.Calendar.Label(b), p.Calendar.Label(a))
 		}
 	}
 	seen := make(map[string]bool, n)
@@ -83,7 +85,7 @@ func (p *Panel) Check() error {
 		}
 		for t, y := range p.Y[u] {
 			if math.IsInf(y, 0) {
-				return fault("the outcome of unit %s in period %d is infinite", unit, p.Periods[t])
+				return fault("the outcome of unit %s in period %s is infinite", unit, p.Calendar.Label(p.Periods[t]))
 			}
 		}
 		if len(p.X) > 0 && len(p.X[u]) != len(p.Covariates) {
@@ -167,7 +169,7 @@ func (p *Panel) Sorted() *Panel {
 
 // pick returns the panel of the units at the places given.
 func (p *Panel) pick(at []int) *Panel {
-	out := &Panel{Periods: p.Periods, Covariates: p.Covariates}
+	out := &Panel{Periods: p.Periods, Calendar: p.Calendar, Covariates: p.Covariates}
 	for _, u := range at {
 		out.Units = append(out.Units, p.Units[u])
 		out.Y = append(out.Y, p.Y[u])
@@ -215,8 +217,14 @@ type Row struct {
 // order of their names, periods ascending, NaN for a unit and period without a
 // row. It returns an error that wraps ErrPanel when a unit has a period twice,
 // when Since, a covariate or the weight differs between the rows of a unit, or
-// when the panel does not pass Check. No row is left out.
+// when the panel does not pass Check. No row is left out. Periods are numbers; see
+// [Calendar.FromRows] for others.
 func FromRows(covariates []string, rows []Row) (*Panel, error) {
+	return Numbers.FromRows(covariates, rows)
+}
+
+// FromRows is [FromRows] for periods of the calendar.
+func (c Calendar) FromRows(covariates []string, rows []Row) (*Panel, error) {
 	fault := func(format string, args ...any) error {
 		return fmt.Errorf("%w: %s", ErrPanel, fmt.Sprintf(format, args...))
 	}
@@ -224,7 +232,7 @@ func FromRows(covariates []string, rows []Row) (*Panel, error) {
 	slices.SortStableFunc(rows, func(a, b Row) int {
 		return cmp.Or(strings.Compare(a.Unit, b.Unit), cmp.Compare(a.Period, b.Period))
 	})
-	p := &Panel{Covariates: covariates}
+	p := &Panel{Calendar: c, Covariates: covariates}
 	weighted := false
 	for _, r := range rows {
 		p.Periods = append(p.Periods, r.Period)
@@ -252,7 +260,7 @@ func FromRows(covariates []string, rows []Row) (*Panel, error) {
 			before := rows[i-1]
 			switch {
 			case r.Period == before.Period:
-				return nil, fault("unit %s has period %d twice", r.Unit, r.Period)
+				return nil, fault("unit %s has period %s twice", r.Unit, c.Label(r.Period))
 			case r.Since != before.Since:
 				return nil, fault("unit %s has more than one first period with the change", r.Unit)
 			case weighted && r.Weight != before.Weight:

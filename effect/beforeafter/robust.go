@@ -236,15 +236,16 @@ func zero(v float64) float64 {
 }
 
 // preTrend tests the effects before the change together.
-func (d *Differences) preTrend(o DiD) (t PreTrend) {
-	t.Statistic, t.P, t.Largest = math.NaN(), math.NaN(), math.NaN()
+func (d *Differences) preTrend(e *estimation) (t PreTrend) {
+	t.Statistic, t.P, t.Largest, t.PFew, t.DF2 = math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
 	var att []float64
 	var inf [][]float64
+	columns := 1
 	for i, g := range d.Effects {
-		if d.inf[i] == nil || g.Reference || g.Period >= g.Group-o.Anticipation {
+		if d.inf[i] == nil || g.Reference || g.Period >= g.Group-e.Anticipation {
 			continue
 		}
-		att, inf = append(att, g.Effect), append(inf, d.inf[i])
+		att, inf, columns = append(att, g.Effect), append(inf, d.inf[i]), max(columns, g.Columns)
 		if !(math.Abs(g.Effect) <= math.Abs(t.Largest)) {
 			t.Largest = g.Effect
 		}
@@ -255,22 +256,82 @@ func (d *Differences) preTrend(o DiD) (t PreTrend) {
 		return t
 	}
 	n := len(inf[0])
-	x := dense.Matrix{N: n, P: t.Cells, Data: make([]float64, n*t.Cells)}
-	for k, column := range inf {
-		for u, v := range column {
-			x.Data[u*t.Cells+k] = v / float64(n)
+	cohort := make([]dense.Matrix, len(e.size)) // influence functions of its units, over n
+	for u := range n {
+		x := &cohort[e.at[u]]
+		x.N, x.P = x.N+1, t.Cells
+		for k := range inf {
+			x.Data = append(x.Data, inf[k][u]/float64(n))
 		}
 	}
-	v := dense.Gram(x, nil)
+	v, part := dense.NewSym(t.Cells), make([]dense.Sym, len(cohort))
+	for c, x := range cohort {
+		part[c] = dense.Gram(x, nil)
+		addTo(v, part[c])
+	}
 	kept := dense.Independent(v, 1e-9)
 	t.DF = len(kept)
-	factor, _ := dense.Factor(dense.Sub(v, kept))
 	a := make([]float64, len(kept))
 	for k, c := range kept {
 		a[k] = att[c]
 	}
+	factor, _ := dense.Factor(dense.Sub(v, kept))
 	half := factor.Half(nil, a)
 	t.Statistic = dense.Dot(half, half)
-	t.P = mathext.GammaIncRegComp(float64(t.DF)/2, t.Statistic/2)
+	p := float64(t.DF)
+	t.P = mathext.GammaIncRegComp(p/2, t.Statistic/2)
+
+	enlarged := dense.NewSym(t.DF)
+	for c := range part {
+		part[c] = dense.Sub(part[c], kept)
+		scale := float64(e.size[c]) / e.free(c, columns)
+		for _, row := range part[c] {
+			for j := range row {
+				row[j] *= scale
+			}
+		}
+		addTo(enlarged, part[c])
+	}
+	factor, ok := dense.Factor(enlarged)
+	if !ok {
+		return t
+	}
+	half = factor.Half(nil, a)
+	down := 0.0
+	for c, w := range part {
+		// L^-1 U_k L^-T has the traces of U_k U^-1.
+		for range 2 {
+			for _, row := range w {
+				factor.Half(row, row)
+			}
+			for j := range w {
+				for k := range j {
+					w[j][k], w[k][j] = w[k][j], w[j][k]
+				}
+			}
+		}
+		trace, squares := 0.0, 0.0
+		for j, row := range w {
+			trace += row[j]
+			squares += dense.Dot(row, row)
+		}
+		down += (squares + trace*trace) / e.free(c, columns)
+	}
+	free := (p + p*p) / down
+	if t.DF2 = free - p + 1; t.DF2 < 1 {
+		t.DF2 = math.NaN()
+		return t
+	}
+	f := dense.Dot(half, half) * t.DF2 / p / free
+	t.PFew = mathext.RegIncBeta(t.DF2/2, p/2, t.DF2/(t.DF2+p*f))
 	return t
+}
+
+// addTo adds b to a.
+func addTo(a, b dense.Sym) {
+	for j, row := range b {
+		for k, v := range row {
+			a[j][k] += v
+		}
+	}
 }

@@ -32,7 +32,8 @@ type DifferenceRow struct {
 	Confidence float64        `col:"confidence" doc:"confidence of interval and band"`
 	Verdict    effect.Verdict `col:"verdict" doc:"of effects from the change on: higher_made_probable, lower_made_probable, no_difference_shown or not_rated; null before it"`
 	Statistic  float64        `col:"statistic" doc:"pre_trend: Wald statistic"`
-	P          float64        `col:"p" doc:"pre_trend: its p-value; a large one proves nothing"`
+	P          float64        `col:"p" doc:"pre_trend: its p-value by the chi-square distribution, which holds with many units only"`
+	PFew       float64        `col:"p_few_units" doc:"pre_trend: its p-value with allowance for few units; null where they are too few for so many effects. A large one proves nothing"`
 	Treated    int64          `col:"units_with" doc:"units with the change"`
 	Controls   int64          `col:"units_without" doc:"units that these are compared with; 0 for averages"`
 	Cells      int64          `col:"effects" doc:"effects that are averaged or tested; 1 for group_time"`
@@ -47,7 +48,7 @@ func NoFigure(k Kind, code, why string) DifferenceRow {
 	nan := math.NaN()
 	return DifferenceRow{
 		Kind: k, EventTime: nan, Effect: nan, SE: nan, DF: nan, Low: nan, High: nan, BandLow: nan, BandHigh: nan, Confidence: nan,
-		Verdict: effect.NotRated, Statistic: nan, P: nan, Propensity: nan, Refusal: code, Why: why,
+		Verdict: effect.NotRated, Statistic: nan, P: nan, PFew: nan, Propensity: nan, Refusal: code, Why: why,
 	}
 }
 
@@ -96,7 +97,7 @@ func (d *Differences) Rows(c Calendar) []DifferenceRow {
 	t := d.PreTrend
 	r := row(KindPreTrend, Figure{Effect: t.Largest, SE: nan, DF: float64(t.DF), Low: nan, High: nan, Refusal: t.Refusal})
 	r.Overall, r.Cells, r.Confidence = true, int64(t.Cells), nan
-	r.Statistic, r.P = effect.Round(t.Statistic), effect.Round(t.P)
+	r.Statistic, r.P, r.PFew = effect.Round(t.Statistic), effect.Round(t.P), effect.Round(t.PFew)
 	return append(out, r)
 }
 
@@ -144,10 +145,12 @@ func (d *Differences) Words(c Calendar, u effect.Unit) []string {
 	case d.Averages[0].Refusal != nil:
 	case t.Refusal != nil:
 		add("Whether the units moved alike before the change cannot be told: %s.", t.Refusal.Why)
-	case t.P < 0.05:
-		add("They did not move alike before the change (p = %s on %d degrees of freedom), so that the estimate is not to be trusted.", number(t.P), t.DF)
+	case math.IsNaN(t.PFew):
+		add("Whether the units moved alike before the change cannot be tested: they are too few for %d effects before it.", t.DF)
+	case t.PFew < 0.05:
+		add("They did not move alike before the change (p = %s, %d effects), so that the estimate is not to be trusted.", number(t.PFew), t.DF)
 	default:
-		add("The test of the time before the change finds no difference (p = %s on %d degrees of freedom). A test that finds nothing proves nothing.", number(t.P), t.DF)
+		add("The test of the time before the change finds no difference (p = %s, %d effects). A test that finds nothing proves nothing.", number(t.PFew), t.DF)
 	}
 	if n := len(d.Early); n > 0 {
 		add("Units without a period before their change, which are left out: %s.", names(d.Early))
