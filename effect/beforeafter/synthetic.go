@@ -13,7 +13,7 @@ import (
 )
 
 // The refusals of [Synthetic] beside RefusalMissing, RefusalNoChange,
-// RefusalNoBefore and effect.RefusalNotConverged.
+// RefusalNoBefore, effect.RefusalNotConverged and effect.RefusalNotFinite.
 const (
 	RefusalFewDonors     = "too_few_donors"
 	RefusalFewBefore     = "too_few_periods_before"
@@ -242,7 +242,7 @@ func (o Synthetic) check(p *Panel) error {
 //
 // A unit that cannot be judged has a row with a refusal: no_period_before (the
 // change is there from the first period on), too_few_periods_before,
-// pre_period_not_comparable (MaxPreFit or MaxOutside), not_converged.
+// pre_period_not_comparable (MaxPreFit or MaxOutside), not_converged, not_finite.
 //
 // It returns an error that wraps [ErrPanel] or [ErrOptions], that of the context,
 // or a refusal when no unit can be judged: no_change_in_the_panel, too_few_donors,
@@ -376,6 +376,12 @@ func (e *comparison) fit(ctx context.Context, unit int, donors []int, from, unti
 		} else {
 			f.after += f.gaps[t] * f.gaps[t] / float64(until-from)
 			f.att += f.gaps[t] / float64(until-from)
+		}
+	}
+	if math.IsInf(f.before+f.after, 0) || math.IsNaN(f.before+f.after) {
+		return fit{}, &effect.Refusal{
+			Code: effect.RefusalNotFinite, Why: fmt.Sprintf("the squared gaps of unit %s are too large to be numbers", e.p.Units[unit]),
+			Cure: "give the outcomes in a larger unit",
 		}
 	}
 	exact := rounding * largest * rounding * largest

@@ -205,8 +205,8 @@ func TestProp99(t *testing.T) {
 	got := controlOf(t, o, prop99(t))
 	synthetics(t).Prop99.check(t, got)
 
-	// The published figures, from an exact simplex QP of somebody else, in
-	// shared/reference; a default solver's ATT is -19.6197.
+	// Figures of somebody else's exact simplex QP, to 1e-7; a default solver's ATT is
+	// -19.6197.
 	require.Len(t, got.Units, 1)
 	row := got.Units[0]
 	assert.InEpsilon(t, -19.513629772, row.ATT, 1e-7)
@@ -622,6 +622,10 @@ func TestSyntheticRefusals(t *testing.T) {
 	row = controlOf(t, o, p).Units[0]
 	assert.NoError(t, row.Err())
 	assert.Contains(t, row.Warnings, beforeafter.WarnWeakFit)
+
+	p = base()
+	p.Y[0][13] = 1e200
+	assert.Equal(t, effect.RefusalNotFinite, controlOf(t, beforeafter.DefaultSynthetic(), p).Units[0].Refusal)
 
 	// Donors that are all the same, and a unit that is not.
 	flat := panelOf([][]float64{{1, 2, 3, 4}, {5, 5, 5, 5}, {5, 5, 5, 5}}, 3)

@@ -107,7 +107,7 @@ func Nearest(points [][]float64, y []float64) Solution {
 }
 
 // solve is Nearest of the origin for points in canonical order whose numbers are
-// at most 2. A distance of zero or less is rounding.
+// at most 2. A distance up to zero is rounding.
 func solve(d [][]float64, zero float64) Solution {
 	s := Solution{Weights: make([]float64, len(d))}
 	near, far := math.Inf(1), zero
@@ -174,7 +174,7 @@ func (s *Solution) Range(c []float64) (low, high float64) {
 	return s.least(c, 1), s.least(c, -1)
 }
 
-// least is the least sum of sign c_j w_j, times sign.
+// least is the c'w of the optimal weights for which sign c'w is least.
 func (s *Solution) least(c []float64, sign float64) float64 {
 	part := make([]float64, len(s.face))
 	for i, j := range s.face {
@@ -194,7 +194,7 @@ func (s *Solution) least(c []float64, sign float64) float64 {
 	if s.Rank == s.Active || length <= rounding*norm(part) {
 		return value
 	}
-	const far, most = 2, 1000
+	const far, most = 2, 1000 // no two weights are farther apart than the root of 2
 	for range most {
 		q := slices.Clone(w)
 		for i := range q {
