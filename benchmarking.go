@@ -20,10 +20,12 @@ type Benchmarked struct {
 	Benchmark   []effect.BenchmarkRow
 	Diagnostics []effect.Diagnostic
 	Comparison  []effect.ComparisonRow  // citizens seen together in other ways than by provider
+	Spending    []SpendingRow           // what was spent, beside its citizens and their effects
 	Profile     []profile.Row           // each cell among those of its family
 	League      []profile.LeagueRow     // a municipality's providers on one common target
 	Sensitivity []effect.SensitivityRow // the same differences looked at in other ways
 	Curves      []survival.Row          // who has left by which day, by outcomes of time
+	Rankings    []RankingRow            // municipalities by observed less expected share
 	BeforeAfter *BeforeAndAfter         // nil where nobody asked for it
 	Watched
 }
@@ -75,9 +77,14 @@ func Benchmark(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.O
 	b.Diagnostics = effect.Diagnostics(e.Estimates, b.Benchmark)
 	for _, step := range []func() error{
 		func() error { return b.compare(ctx, ds, c, obs, e) },
+		func() error { return b.spend(ctx, ds, c, obs, e) },
 		func() error { return b.profile(c, obs) },
 		func() error { return b.vary(ctx, ds, c, obs, e) },
 		func() error { return b.curves(c, obs) },
+		func() (err error) {
+			b.Rankings, err = c.rank(ctx, ds)
+			return err
+		},
 		func() (err error) {
 			b.BeforeAfter, err = CompareBeforeAfter(ctx, ds, c, obs)
 			return err

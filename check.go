@@ -39,6 +39,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 		c.Peers.check(fault)
 	}
 	c.Compare.check(fault)
+	c.checkCrosswalk(fault)
 	c.checkWatch(fault)
 	if s := c.Input.MaxRejectShare; s != nil && !(*s >= 0 && *s <= 1) {
 		fault("input.max_reject_share", "a share lies between 0 and 1")
@@ -48,7 +49,9 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	}
 	c.checkHistory(fault)
 	c.checkViews(fault)
+	c.checkSpending(fault)
 	c.checkSensitivity(fault)
+	c.checkRankings(fault)
 	c.checkBeforeAfter(fault)
 	numbers := append(c.history().Names(), "age")
 	for _, class := range c.Compare.classified() {
@@ -142,6 +145,9 @@ func Check(ctx context.Context, c *Config) error {
 			err = c.checkConditions(conditions)
 		}
 	}
+	if err == nil {
+		_, err = c.rank(ctx, data) // a few hundred rows tell all that can be wrong with it
+	}
 	return err
 }
 
@@ -157,6 +163,12 @@ func (c *Config) checkTables(data *ingest.Dataset) error {
 	need(ingest.Spells, "every job")
 	if c.Peers != nil && len(c.Peers.List) == 0 {
 		need(ingest.Municipalities, "choosing peers by framework conditions")
+	}
+	if len(c.Rankings) > 0 {
+		need(ingest.Municipalities, "ranking municipalities")
+	}
+	if c.Spending != nil {
+		need(ingest.Spend, "spending")
 	}
 	if c.BeforeAfter != nil && len(c.BeforeAfter.Conditions) > 0 {
 		need(ingest.Municipalities, "adjusting before and after for framework conditions")

@@ -31,14 +31,17 @@ type Config struct {
 	Input       Input        `yaml:"input,omitempty" doc:"how the dataset's columns and codes map to the contract"`
 	Cohort      Cohort       `yaml:"cohort" doc:"which participations are analysed"`
 	Outcomes    []Asked      `yaml:"outcomes" doc:"what is asked of every participation"`
+	Crosswalk   []Crosswalk  `yaml:"crosswalk,omitempty" doc:"match groups of one scheme that stand for those of another, moved as the rows are read; left out: none, and cases of different schemes never meet"`
 	History     *History     `yaml:"history,omitempty" doc:"covariates from the spells before referral; left out: 52 weeks back, benefit runs followed for 260 weeks over breaks of 28 days"`
 	Signals     *bool        `yaml:"signals,omitempty" doc:"write the signals of gaming per participation; left out: true"`
 	Peers       *Peers       `yaml:"peers,omitempty" doc:"which municipalities are comparable; left out: none, so that only comparisons at home are made"`
 	Compare     Compare      `yaml:"compare" doc:"with whom and how cells are compared"`
 	Views       *Views       `yaml:"views,omitempty" doc:"see citizens together in other ways than by provider: all of a municipality, own projects against providers, by consortium, through time; left out: in none"`
+	Spending    *Spending    `yaml:"spending,omitempty" doc:"set what was spent (table spend) beside its citizens and their effects; left out: it is not"`
 	Sensitivity *Sensitivity `yaml:"sensitivity,omitempty" doc:"look at every difference of the first method in other ways too; left out: in none"`
 	BeforeAfter *BeforeAfter `yaml:"before_after,omitempty" doc:"compare municipalities before and after a change with municipalities without it; left out: not done"`
 	Watch       *Watch       `yaml:"watch,omitempty" doc:"by what creaming, parking and the indicators of gaming are counted; left out: see its fields"`
+	Rankings    []Ranking    `yaml:"ranking,omitempty" doc:"rank municipalities by observed less expected share, from the table municipalities; left out: none"`
 	Terms       []string     `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
 
 	Blinded  bool   `yaml:"blinded,omitempty" doc:"do everything up to the diagnostics and write no effects, so that the diagnostics can be judged before anybody sees them"`
@@ -260,7 +263,7 @@ func (c *Config) controls() bool { return slices.Contains(c.Compare.Also, effect
 func (c *Config) IngestOptions() ingest.Options {
 	o := ingest.DefaultOptions()
 	o.Columns, o.Constants, o.States = c.Input.Columns, c.Input.Constants, c.Input.States
-	o.FixedCovariates = c.Input.Fixed
+	o.FixedCovariates, o.Crosswalk = c.Input.Fixed, c.crosswalks()
 	if c.Input.MaxRejectShare != nil {
 		o.MaxRejectShare = *c.Input.MaxRejectShare
 	}

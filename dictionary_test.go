@@ -16,8 +16,11 @@ import (
 // docs/tables.md is the data dictionary of the results, made from the tables
 // themselves.
 func TestDataDictionary(t *testing.T) {
-	c := job(t, "terms: [terms.yaml]", "terms: [terms.yaml]\n"+beforeAfter)
+	c := job(t, "peers:", "spending: {outcome: employed_26w}\nranking:\n  - {name: unemployment, observed: unemployment_pct, conditions: [low_education_pct], year: 2008, better: low}\n"+beforeAfter+"peers:")
 	_, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	moved := job(t, "peers:", crosswalk)
+	_, err = jobeffekt.RunStep(context.Background(), moved, jobeffekt.StepMeasure)
 	require.NoError(t, err)
 	const blindedRun = "a blinded run, in place of the settlement"
 	blinded := job(t)
@@ -31,9 +34,9 @@ func TestDataDictionary(t *testing.T) {
 		step   string
 		tables []string
 	}{
-		{"the step measure", []string{"rejects", "counts", "attrition", "cases", "covariates", "outcomes", "signals", "peer_strata"}},
+		{"the step measure", []string{"rejects", "counts", "attrition", "providers", "crosswalk", "cases", "covariates", "outcomes", "signals", "peer_strata"}},
 		{"the step estimate", []string{"peers", "estimates"}},
-		{"the step benchmark", []string{"benchmark", "diagnostics", "comparison", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators"}},
+		{"the step benchmark", []string{"benchmark", "diagnostics", "comparison", "spending", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators", "ranking"}},
 		{"the step benchmark, where the run file has before_after", []string{"before_after"}},
 		{"the step benchmark, where before_after asks for synthetic", []string{"synthetic", "synthetic_gaps", "synthetic_donors", "synthetic_placebos"}},
 		{"the step settle", []string{"settlement", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
@@ -41,8 +44,11 @@ func TestDataDictionary(t *testing.T) {
 	} {
 		for _, name := range s.tables {
 			folder := c.ResultsFolder()
-			if s.step == blindedRun {
+			switch {
+			case s.step == blindedRun:
 				folder = blinded.ResultsFolder()
+			case name == jobeffekt.TableCrosswalk:
+				folder = moved.ResultsFolder()
 			}
 			table, err := ingest.ReadTable(context.Background(), filepath.Join(folder, name+".parquet"), ingest.DefaultLimits())
 			require.NoError(t, err)

@@ -21,7 +21,7 @@ import (
 func resultsOf(s Step, blinded bool) []string {
 	switch {
 	case s == StepMeasure && blinded:
-		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates}
+		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates}
 	case s == StepBenchmark && blinded:
 		return []string{TableBenchmark, TableDiagnostics}
 	case s == StepSettle && blinded:
@@ -29,11 +29,11 @@ func resultsOf(s Step, blinded bool) []string {
 	}
 	switch s {
 	case StepMeasure:
-		return []string{TableRejects, TableCounts, TableAttrition, TableCases, TableCovariates, TableOutcomes, TableSignals, TablePeerStrata, TableControls, TableControlled}
+		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates, TableOutcomes, TableSignals, TablePeerStrata, TableControls, TableControlled}
 	case StepEstimate:
 		return []string{TablePeers, TableEstimates}
 	case StepBenchmark:
-		return []string{TableBenchmark, TableDiagnostics, TableComparison, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableBeforeAfter, TableSynthetic, TableGaps, TableDonors, TablePlacebos}
+		return append([]string{TableBenchmark, TableDiagnostics, TableComparison, TableSpending, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableRanking}, beforeAfterTables()...)
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
@@ -41,7 +41,7 @@ func resultsOf(s Step, blinded bool) []string {
 
 // onRequest says whether a table is written only where the run file asks for it.
 func onRequest(table string) bool {
-	return slices.Contains([]string{TableSignals, TableControls, TableControlled, TableBeforeAfter, TableSynthetic, TableGaps, TableDonors, TablePlacebos}, table)
+	return table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
 }
 
 // allTables lists the tables that any run writes.
@@ -225,7 +225,10 @@ func (j *job) tables(s Step) []*ingest.Table {
 	r := j.result
 	switch s {
 	case StepMeasure:
-		t := []*ingest.Table{rowTable(TableRejects, r.Rejects), rowTable(TableCounts, r.Counts), rowTable(TableAttrition, r.Observations.Attrition)}
+		t := []*ingest.Table{rowTable(TableRejects, r.Rejects), rowTable(TableCounts, r.Counts), rowTable(TableAttrition, r.Observations.Attrition), rowTable(TableProviders, r.Providers)}
+		if len(j.c.Crosswalk) > 0 {
+			t = append(t, rowTable(TableCrosswalk, r.Crosswalk))
+		}
 		if !r.Blinded {
 			t = append(t, outcomeTable(r.Observations), strataTable(r.Strata, r.Classes))
 			if r.Observations.Signals != nil {
@@ -243,9 +246,16 @@ func (j *job) tables(s Step) []*ingest.Table {
 		if r.Blinded {
 			return t
 		}
+		if len(r.Rankings) > 0 {
+			t = append(t, rowTable(TableRanking, r.Rankings))
+		}
+		t = append(t, rowTable(TableComparison, r.Comparison))
+		if j.c.Spending != nil {
+			t = append(t, rowTable(TableSpending, r.Spending))
+		}
 		t = append(t, r.BeforeAfter.tables()...)
 		return append(t,
-			rowTable(TableComparison, r.Comparison), rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
+			rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
 			rowTable(TableSensitivity, r.Sensitivity), rowTable(TableCurves, r.Curves),
 			rowTable(TableCreaming, r.Creaming), rowTable(TableDeciles, r.Deciles), rowTable(TableParking, r.Parking),
 			rowTable(TableIndicators, r.Indicators),
@@ -376,6 +386,14 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	}
 	if r.Counts, err = ingest.ToRows[ingest.Count](tables[TableCounts]); err != nil {
 		return nil, err
+	}
+	if r.Providers, err = readRows[effect.ProviderRow](ctx, j.out, TableProviders); err != nil {
+		return nil, err
+	}
+	if len(j.c.Crosswalk) > 0 {
+		if r.Crosswalk, err = readRows[ingest.Move](ctx, j.out, TableCrosswalk); err != nil {
+			return nil, err
+		}
 	}
 	if slices.Contains(before, StepEstimate) {
 		if r.Peers, err = readRows[peer.Peer](ctx, j.out, TablePeers); err != nil {

@@ -25,6 +25,7 @@ type Measured struct {
 	Classes []string // the covariates that Strata are classified by
 	Counts  []ingest.Count
 	Rejects []ingest.Reject
+	Identified
 }
 
 // countUnseen is the count of participations whose persons have no spell at all.
@@ -118,9 +119,9 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	}
 	study := c.Study()
 	var employers []effect.ID
+	var members []effect.Membership
 	if ds.Has(ingest.Providers) {
-		members, err := ds.Providers(ctx)
-		if err != nil {
+		if members, err = ds.Providers(ctx); err != nil {
 			return nil, err
 		}
 		if own := effect.OwnEmployers(members); len(own.IDs) > 0 {
@@ -160,6 +161,11 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 			return nil, err
 		}
 	}
+	if c.Spending != nil {
+		if _, err := ingest.Rows[ingest.Expense](ctx, ds); err != nil {
+			return nil, err
+		}
+	}
 	m := &Measured{}
 	if m.Observations, err = o.Observations(ctx); err != nil {
 		return nil, err
@@ -171,6 +177,7 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 		m.Observations.Controls.Attrition = nil
 	}
 	m.Counts, m.Rejects = ds.Counts(), ds.Rejects()
+	m.Identified = Identified{Providers: effect.ProviderRows(m.Observations, members), Crosswalk: ds.Moves()}
 	m.Counts = append(m.Counts, ingest.Count{
 		Table: ingest.Spells, Name: countUnseen, Rows: int64(o.Unseen()),
 		Rule: "participations of the cohort whose persons have no spell: they count as not followed up",
@@ -223,7 +230,11 @@ func Estimate(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Ob
 	if out.Peers, err = choosePeers(c, conditions, obs, aggregated); err != nil {
 		return nil, err
 	}
-	out.Estimates, err = effect.Estimates(ctx, obs, c.design(out.Peers, members, aggregated), c.Methods())
+	d := c.design(out.Peers, members, aggregated)
+	if err := d.CheckSchemes(obs); err != nil {
+		return nil, err
+	}
+	out.Estimates, err = effect.Estimates(ctx, obs, d, c.Methods())
 	return out, err
 }
 

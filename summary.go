@@ -25,6 +25,7 @@ func (r *Result) Summary() string {
 	}
 	if r.Observations != nil {
 		r.writeCohort(&b)
+		r.writeIdentity(&b)
 	}
 	if len(r.Benchmark) > 0 && !r.Blinded {
 		r.writeBenchmark(&b)
@@ -38,6 +39,8 @@ func (r *Result) Summary() string {
 	if len(r.Comparison) > 0 {
 		r.writeComparison(&b)
 	}
+	r.writeSpending(&b)
+	r.writeRankings(&b)
 	if r.Blinded {
 		r.writeGates(&b)
 	}

@@ -25,11 +25,14 @@ const (
 	TablePeerStrata  = "peer_strata"
 	TableControls    = "controls"
 	TableControlled  = "control_outcomes"
+	TableProviders   = "providers"
+	TableCrosswalk   = "crosswalk"
 	TablePeers       = "peers"
 	TableEstimates   = "estimates"
 	TableBenchmark   = "benchmark"
 	TableDiagnostics = "diagnostics"
 	TableComparison  = "comparison"
+	TableSpending    = "spending"
 	TableProfile     = "profile"
 	TableLeague      = "league"
 	TableSensitivity = "sensitivity"
@@ -38,6 +41,7 @@ const (
 	TableDeciles     = "creaming_deciles"
 	TableParking     = "parking"
 	TableIndicators  = "indicators"
+	TableRanking     = "ranking"
 	TableBeforeAfter = "before_after" // only where the run file asks for it, as the next four
 	TableSynthetic   = "synthetic"
 	TableGaps        = "synthetic_gaps"
@@ -108,15 +112,29 @@ func ids(c *ingest.Column) []effect.ID {
 	return out
 }
 
-// caseFactors are the columns of names of a case, in the order of the table.
-func caseFactors(c *effect.Cases) []struct {
+type caseFactor struct {
 	name, doc string
 	factor    *effect.Factor
-} {
-	return []struct {
-		name, doc string
-		factor    *effect.Factor
-	}{
+}
+
+// recordedColumn is there only where a crosswalk was declared.
+const recordedColumn = "match_scheme_recorded"
+
+// recordedFactors are the columns with what the input holds, where a crosswalk
+// moved match groups.
+func recordedFactors(r *effect.Recorded) []caseFactor {
+	if r == nil {
+		return nil
+	}
+	return []caseFactor{
+		{recordedColumn, "match scheme in the input, before the crosswalk", &r.MatchScheme},
+		{"match_group_recorded", "match group in the input, before the crosswalk", &r.MatchGroup},
+	}
+}
+
+// caseFactors are the columns of names of a case, in the order of the table.
+func caseFactors(c *effect.Cases) []caseFactor {
+	return []caseFactor{
 		{"municipality", "municipality responsible at referral", &c.Municipality},
 		{"match_scheme", "numbering the match group belongs to", &c.MatchScheme},
 		{"match_group", "match group at referral", &c.MatchGroup},
@@ -136,7 +154,7 @@ func caseTables(c *effect.Cases) []*ingest.Table {
 		idColumn("participation_id", "participation", n, func(i int) effect.ID { return c.ID[i] }),
 		idColumn("person_id", "person", n, func(i int) effect.ID { return c.Persons[c.Person[i]] }),
 	}}
-	for _, f := range caseFactors(c) {
+	for _, f := range append(caseFactors(c), recordedFactors(c.Recorded)...) {
 		factor := *f.factor
 		if len(factor.Codes) == 0 {
 			factor.Codes = slices.Repeat([]int32{-1}, n)
@@ -315,7 +333,10 @@ func readObservations(study effect.Study, cases, covariates, outcomes, signals, 
 		k, _ := slices.BinarySearchFunc(c.Persons, id, effect.ID.Compare)
 		c.Person = append(c.Person, int32(k))
 	}
-	for _, f := range caseFactors(c) {
+	if cases.Column(recordedColumn) != nil {
+		c.Recorded = &effect.Recorded{}
+	}
+	for _, f := range append(caseFactors(c), recordedFactors(c.Recorded)...) {
 		*f.factor = p.factor(f.name)
 		f.factor.Sort()
 	}

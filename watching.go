@@ -99,7 +99,7 @@ func Watching(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Ob
 		if err != nil {
 			return nil, err
 		}
-		d.Kin = effect.Kinship(members)
+		d.Kin, d.Identities = effect.Kinship(members), effect.NewIdentities(members)
 	}
 	outcome, covariates, sustained := c.watched()
 	chances, err := watch.Creaming(ctx, obs, d, outcome, covariates)

@@ -10,16 +10,19 @@ type Cases struct {
 	Municipality Factor
 	MatchScheme  Factor // which numbering the match group belongs to
 	MatchGroup   Factor // frozen at referral
-	Provider     Factor // missing for the municipality's own projects
-	Agreement    Factor
-	Package      Factor // offer package
-	Channel      Factor // provider, own or in_house_bid
-	Role         Factor // delivery or authority
-	Referral     []Date
-	Start, End   []Date // NoDate where unknown
-	Completed    Factor // Yes or No: whether the course ended as planned; missing where unknown
-	Covariates   []Covariate
-	Placebo      *Placebo // nil where it was not asked for
+	// Recorded are match scheme and group before a crosswalk; nil where none was
+	// declared.
+	Recorded   *Recorded
+	Provider   Factor // missing for the municipality's own projects
+	Agreement  Factor
+	Package    Factor // offer package
+	Channel    Factor // provider, own or in_house_bid
+	Role       Factor // delivery or authority
+	Referral   []Date
+	Start, End []Date // NoDate where unknown
+	Completed  Factor // Yes or No: whether the course ended as planned; missing where unknown
+	Covariates []Covariate
+	Placebo    *Placebo // nil where it was not asked for
 }
 
 // Len is the number of participations.
@@ -77,6 +80,9 @@ type Membership struct {
 	From, To   Date // To is NoDate while in force
 	InHouse    bool
 	Employers  []ID // under which it employs
+	// InHouseUnknown says that nobody told whether it is in house; InHouse is then
+	// false.
+	InHouseUnknown bool
 }
 
 // Status is what became of one outcome of one participation.

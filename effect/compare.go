@@ -222,7 +222,7 @@ func Round(x float64) float64 {
 
 // Kinship returns, for every provider, the providers that must be left out of
 // its comparators: itself, and those that belong to a consortium with it on
-// some common day.
+// some common day. [Identities.Sisters] looks at one day.
 func Kinship(members []Membership) map[string][]string {
 	ends := func(m Membership) Date {
 		if m.To == NoDate {
@@ -246,7 +246,7 @@ func Kinship(members []Membership) map[string][]string {
 	for _, group := range byConsortium {
 		for _, a := range group {
 			for _, b := range group {
-				if a.From < ends(b) && b.From < ends(a) {
+				if max(a.From, b.From) < min(ends(a), ends(b)) {
 					add(a.Provider, b.Provider)
 				}
 			}

@@ -197,7 +197,7 @@ func (v View) divide(c *Cases, members []Membership) (*division, error) {
 		}
 	case ViewChannel:
 		for i := range labels {
-			labels[i] = c.channel(i)
+			labels[i] = c.ChannelOf(i)
 		}
 	case ViewRole:
 		for i := range labels {
@@ -208,17 +208,16 @@ func (v View) divide(c *Cases, members []Membership) (*division, error) {
 		}
 	case ViewProvider, ViewConsortium:
 		by.wide = true
-		of := map[string][]Membership{}
+		x := NewIdentities(members)
 		consortia := map[string]bool{}
 		for _, m := range members {
-			of[m.Provider] = append(of[m.Provider], m)
 			consortia[m.Consortium] = v == ViewConsortium && m.Consortium != ""
 		}
 		for i := range labels {
 			p := provider(i)
 			labels[i] = p
 			if v == ViewConsortium {
-				if m, ok := memberOn(of[p], c.Referral[i]); ok && m.Consortium != "" {
+				if m, ok := x.At(p, c.Referral[i]); ok && m.Consortium != "" {
 					labels[i] = m.Consortium
 				} else if consortia[p] {
 					return nil, fmt.Errorf("%w: %s is a consortium and also a provider that is not its member, so that the two would be taken for one; give one another id", ErrDesign, p)
@@ -235,8 +234,9 @@ func (v View) divide(c *Cases, members []Membership) (*division, error) {
 	return by, nil
 }
 
-// channel is the channel of a case: as told, or else by whether it has a provider.
-func (c *Cases) channel(i int) string {
+// ChannelOf is the channel of a case: as told, or else by whether it has a
+// provider.
+func (c *Cases) ChannelOf(i int) string {
 	if len(c.Channel.Codes) > 0 {
 		if told := c.Channel.At(i); told != "" {
 			return told
@@ -246,17 +246,6 @@ func (c *Cases) channel(i int) string {
 		return ChannelProvider
 	}
 	return ChannelOwn
-}
-
-// memberOn is the line that is in force on a day; of several, the one that began
-// last.
-func memberOn(lines []Membership, day Date) (in Membership, found bool) {
-	for _, m := range lines {
-		if m.From <= day && (m.To == NoDate || day < m.To) && (!found || m.From > in.From) {
-			in, found = m, true
-		}
-	}
-	return in, found
 }
 
 // periods lists the periods in which the cohort's cases were referred, in order.

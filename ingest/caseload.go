@@ -9,7 +9,8 @@ import (
 // Caseload reads the table caseload: of everybody, not only of persons with a
 // participation. Rows that are the same in every column count once; a spell that
 // ends on the day it starts covers no day: it is counted, and not in the result.
-// Spells of a person may overlap. The result does not depend on the order of
+// Spells of a person may overlap. The crosswalk of the options moves match groups
+// after all that. The result does not depend on the order of
 // rows, on parts or on workers. The errors are those of [Dataset.Cases].
 //
 // The whole table is held, in columns of numbers: 24 bytes a row and each
@@ -31,6 +32,9 @@ func (d *Dataset) Caseload(ctx context.Context) (*effect.Caseload, error) {
 	b := &effect.Caseload{
 		Municipality: f.factor(municipality, rows), MatchScheme: f.factor(scheme, rows), MatchGroup: f.factor(group, rows),
 		Start: f.dates(start, rows), End: f.dates(end, rows),
+	}
+	if err := d.moveGroups(f.account, &b.MatchScheme, &b.MatchGroup); err != nil {
+		return nil, err
 	}
 	b.Person, b.Persons = f.persons(person, rows)
 	return b, nil

@@ -41,10 +41,11 @@ import (
 //     case;
 //   - text, if any cell is something else, or none is anything.
 //
-// Decimals have a point. With semicolons they have a comma if any cell of the file
-// is a number with one, and then a point only groups digits by three, as in
-// 1.234,5. Where no cell shows which it is, a column with numbers as 1.234, and
-// none that can only be a decimal, is left as text rather than guessed at.
+// Decimals have a point. With semicolons, a column that is numbers only if its
+// decimal mark is a comma has that, and points in it group digits by three, as in
+// 1.234,5. A column of numbers as 1.234, of which both marks make something, follows
+// the other columns of the file; where they say nothing, or not the same, it is left
+// as text rather than guessed at.
 //
 // What is wrong with a file is a [FileError] that names line and column, and wraps
 // [ErrFormat], [ErrCSV], [ErrEmptyFile], [ErrLimit] or a cause of Parquet; a
@@ -145,15 +146,22 @@ func parseCSV(ctx context.Context, path, name string, b []byte, limits Limits) (
 			cells[k] = append(cells[k], strings.TrimSpace(cell))
 		}
 	}
-	mark := byte('.')
-	if semicolons && slices.ContainsFunc(cells, func(column []string) bool {
-		return slices.ContainsFunc(column, func(s string) bool { return strings.Contains(s, ",") && numeral(s, ',') != "" })
-	}) {
-		mark = ','
+	marks := make([]byte, len(names))
+	var comma, point bool
+	for k, column := range cells {
+		marks[k] = mark(column, semicolons)
+		comma, point = comma || marks[k] == ',', point || marks[k] == '.'
 	}
 	t := &Table{Name: name}
 	for k, column := range cells {
-		t.Columns = append(t.Columns, typed(names[k], column, mark, semicolons))
+		switch {
+		case marks[k] != either:
+		case comma && !point:
+			marks[k] = ','
+		case point && !comma:
+			marks[k] = '.'
+		}
+		t.Columns = append(t.Columns, typed(names[k], column, marks[k]))
 	}
 	return t, nil
 }
@@ -244,35 +252,59 @@ func checkNames(path string, line int, names []string, limits Limits) error {
 	return nil
 }
 
-// typed makes a column of cells.
-func typed(name string, cells []string, mark byte, semicolons bool) Column {
+// Columns of numbers without a decimal mark of their own.
+const (
+	noMark = byte(0)   // whole numbers, or not numbers
+	either = byte('?') // numbers as 1.234, of which both marks make something, but not the same
+)
+
+// mark is the decimal mark of the numbers of a column, by its cells alone.
+func mark(cells []string, semicolons bool) byte {
+	comma, point, differ := semicolons, true, false
+	for _, s := range cells {
+		if s == "" {
+			continue
+		}
+		c, p := numeral(s, ','), numeral(s, '.')
+		comma, point = comma && c != "", point && p != ""
+		differ = differ || c != p
+		if !comma && !point {
+			return noMark
+		}
+	}
+	switch {
+	case !differ:
+		return noMark
+	case comma && point:
+		return either
+	case comma:
+		return ','
+	}
+	return '.'
+}
+
+// typed makes a column of cells, whose numbers have the mark.
+func typed(name string, cells []string, mark byte) Column {
 	c := Column{Name: name}
-	blank, whole, numbers, dates, truths := 0, true, true, true, true
-	grouped, decimal := false, false // numbers like 1.234; those with a point that cannot be like it
+	blank, whole, numbers, dates, truths := 0, true, mark != either, true, true
 	for _, s := range cells {
 		if s == "" {
 			blank++
 			continue
 		}
-		n := ""
 		if numbers {
-			n = numeral(s, mark)
-		}
-		if _, err := strconv.ParseFloat(n, 64); err != nil {
-			numbers = false
-		}
-		if numbers && strings.Trim(n, "+-0123456789") == "" {
-			v, err := strconv.ParseInt(n, 10, 64)
-			numbers = err == nil && v >= -1<<53 && v <= 1<<53
-		} else {
-			whole = false
-		}
-		if digits := strings.TrimLeft(n, "+-"); len(digits) > 1 && digits[0] == '0' && isDigits(digits[1:2]) {
-			numbers = false
-		}
-		if numbers && mark == '.' && strings.Contains(n, ".") {
-			like := numeral(s, ',') != ""
-			grouped, decimal = grouped || like, decimal || !like
+			n := numeral(s, mark)
+			_, err := strconv.ParseFloat(n, 64)
+			numbers = err == nil
+			if isDigits(strings.TrimLeft(n, "+-")) {
+				v, err := strconv.ParseInt(n, 10, 64)
+				numbers = err == nil && v >= -1<<53 && v <= 1<<53
+			} else {
+				whole = false
+			}
+			if digits := strings.TrimLeft(n, "+-"); len(digits) > 1 && digits[0] == '0' && isDigits(digits[1:2]) {
+				numbers = false
+			}
 		}
 		if dates {
 			_, dates = day(s)
@@ -287,7 +319,7 @@ func typed(name string, cells []string, mark byte, semicolons bool) Column {
 		return v + 0 // never -0
 	}
 	switch {
-	case len(cells) == blank, numbers && semicolons && grouped && !decimal:
+	case len(cells) == blank:
 	case numbers && whole && blank == 0:
 		c.Ints = gather(len(cells), func(i int) int64 { return int64(value(i)) })
 		return c

@@ -39,6 +39,10 @@ type Options struct {
 	// birth_date), or of participations that were known at referral: they are
 	// dated, even without valid_from.
 	FixedCovariates []string
+	// Crosswalk moves match groups of one scheme to another in participations,
+	// caseload and peer_strata, as they are read. A scheme is in From once, and
+	// no scheme in From is in To.
+	Crosswalk []effect.Crosswalk
 	// Covariates are the extra columns of persons and participations to read, in
 	// the order wanted; only these are read. Where both tables have the column,
 	// that of participations counts. "age" is derived in whole years at referral

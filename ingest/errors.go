@@ -114,6 +114,34 @@ func (e *UnmappedStatesError) Error() string {
 		e.Table, strings.Join(parts, ", "))
 }
 
+// UnmappedGroup is a match group of the input that a crosswalk does not move.
+type UnmappedGroup struct {
+	Scheme, Group string
+	Rows          int64
+}
+
+// UnmappedGroupsError lists the match groups of a table that belong to a scheme
+// which a crosswalk leaves, and for which it gives no group, with their rows, by
+// scheme and group. Error repeats a hundred at most, and else none: they may be
+// identifiers.
+type UnmappedGroupsError struct {
+	Table  string
+	Groups []UnmappedGroup
+}
+
+func (e *UnmappedGroupsError) Error() string {
+	const most = 100
+	if len(e.Groups) > most {
+		return fmt.Sprintf("ingest: %s: %d different match groups are not in the crosswalk: is it the column of match groups?", e.Table, len(e.Groups))
+	}
+	var parts []string
+	for _, g := range e.Groups {
+		parts = append(parts, fmt.Sprintf("%q of %s (%s)", g.Group, g.Scheme, plural(int(g.Rows), "row")))
+	}
+	return fmt.Sprintf("ingest: %s: match groups that are not in the crosswalk: %s (say for each which group of the other scheme it stands for, or leave such rows out of the data)",
+		e.Table, strings.Join(parts, ", "))
+}
+
 // plural writes a number of things.
 func plural(n int, thing string) string {
 	if n == 1 {

@@ -49,6 +49,7 @@ const (
 	causeChannel
 	causeDigits
 	causeRange
+	causeOverlap
 )
 
 func (c cause) String() string {
@@ -59,6 +60,7 @@ func (c cause) String() string {
 		"end is before start", "the same key occurs with different content",
 		"not a period written as 2008, 2008H1, 2008Q3 or 2008-09", "not a channel of spend",
 		"amount has more digits than can be kept", "number is out of range",
+		"holds on a day on which another row says otherwise",
 	}[c]
 }
 
@@ -133,6 +135,7 @@ type account struct {
 	parts   []part
 	counts  []Count
 	rejects []reject
+	moves   []Move
 }
 
 func (d *Dataset) newAccount(table string, cols []input) *account {
@@ -422,6 +425,65 @@ func (f *frame) distinct(keys ...int) []int32 {
 		i = j
 	}
 	f.count("duplicates", duplicates, "rows equal in every column read count once; a key with different content is rejected")
+	return out
+}
+
+// unambiguous returns the rows, which are in the order of key and first day, but
+// for those that hold on a day on which another row of the same key differs in one
+// of the columns: all of these are rejected. A row that ends on its first day holds
+// on none. A column of -1 is not there, and a row without an end holds for good.
+func (f *frame) unambiguous(rows []int32, key, from, to int, columns ...int) []int32 {
+	end := func(r int32) int32 {
+		if to < 0 || f.cols[to].ints[r] == int32(effect.NoDate) {
+			return math.MaxInt32
+		}
+		return f.cols[to].ints[r]
+	}
+	same := func(a, b int32) bool {
+		return !slices.ContainsFunc(columns, func(c int) bool { return c >= 0 && f.cols[c].compare(a, b) != 0 })
+	}
+	starts := f.cols[from].ints
+	// Of the rows before (and then behind) one it is enough to know the nearest of
+	// all, and the nearest of those that differ from it: one of the two differs from
+	// the row, if any row does.
+	clash := make([]bool, len(rows))
+	sweep := func(order []int, nearer func(a, b int32) bool, meets func(other, row int32) bool) {
+		first, second := int32(-1), int32(-1)
+		for n, k := range order {
+			r := rows[k]
+			if n > 0 && f.cols[key].compare(rows[order[n-1]], r) != 0 {
+				first, second = -1, -1
+			}
+			if end(r) == starts[r] {
+				continue
+			}
+			for _, o := range []int32{first, second} {
+				clash[k] = clash[k] || o >= 0 && !same(o, r) && meets(o, r)
+			}
+			switch {
+			case first < 0 || same(first, r):
+				if first < 0 || nearer(r, first) {
+					first = r
+				}
+			case nearer(r, first):
+				first, second = r, first
+			case second < 0 || nearer(r, second):
+				second = r
+			}
+		}
+	}
+	order := gather(len(rows), func(i int) int { return i })
+	sweep(order, func(a, b int32) bool { return end(a) > end(b) }, func(before, r int32) bool { return end(before) > starts[r] })
+	slices.Reverse(order)
+	sweep(order, func(a, b int32) bool { return starts[a] < starts[b] }, func(behind, r int32) bool { return starts[behind] < end(r) })
+	out := make([]int32, 0, len(rows))
+	for k, r := range rows {
+		if clash[k] {
+			f.reject(int(r), from, causeOverlap)
+		} else {
+			out = append(out, r)
+		}
+	}
 	return out
 }
 

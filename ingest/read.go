@@ -23,8 +23,11 @@ import (
 // one row for a person, and only the columns declared fixed are dated. A person
 // without such a row has missing covariates.
 //
-// The errors are [ErrNoTable], [SchemaError], [FileError], [RejectLimitError]
-// and those of the context.
+// Match groups are those that the crosswalk of the options moves them to; Recorded
+// has what the input holds.
+//
+// The errors are [ErrNoTable], [SchemaError], [FileError], [RejectLimitError],
+// [UnmappedGroupsError] and those of the context.
 func (d *Dataset) Cases(ctx context.Context) (*effect.Cases, error) {
 	c, f, rows, err := d.participations(ctx)
 	if err != nil {
@@ -106,6 +109,12 @@ func (d *Dataset) participations(ctx context.Context) (*effect.Cases, *frame, []
 		Channel: factor("channel"), Role: factor("role"),
 		Referral: dates("referral_date"), Start: dates("start_date"), End: dates("end_date"),
 		Completed: f.answers(f.index("completed"), rows),
+	}
+	if len(d.opt.Crosswalk) > 0 {
+		c.Recorded = &effect.Recorded{MatchScheme: c.MatchScheme, MatchGroup: c.MatchGroup}
+		if err := d.moveGroups(f.account, &c.MatchScheme, &c.MatchGroup); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	c.ID = make([]effect.ID, len(rows))
 	id := f.index("participation_id")
@@ -246,7 +255,8 @@ func ages(born, referral []effect.Date) []float64 {
 
 // Providers reads the dated lines of the table providers, sorted by provider and
 // first day. Rows that are equal count once; lines of one provider and first day
-// that differ are rejected. The text of employer_ids holds identifiers with
+// that differ are rejected, and so are lines of one provider that hold on a common
+// day and differ in name, consortium or in_house: nobody could say who it was. The text of employer_ids holds identifiers with
 // spaces, commas or semicolons between them.
 func (d *Dataset) Providers(ctx context.Context) ([]effect.Membership, error) {
 	f, err := d.load(ctx, Providers, nil, nil)
@@ -256,14 +266,15 @@ func (d *Dataset) Providers(ctx context.Context) ([]effect.Membership, error) {
 	id, from, to := f.index("provider_id"), f.index("valid_from"), f.index("valid_to")
 	f.checkOrder(from, to)
 	rows := f.distinct(id, from)
-	starts, ends := f.dates(from, rows), f.dates(to, rows)
 	name, consortium, inHouse, employers := f.index("name"), f.index("consortium_id"), f.index("in_house"), f.index("employer_ids")
+	rows = f.unambiguous(rows, id, from, to, name, consortium, inHouse)
+	starts, ends := f.dates(from, rows), f.dates(to, rows)
 	out := make([]effect.Membership, len(rows))
 	for i, r := range rows {
 		out[i] = effect.Membership{
 			Provider: f.text(id, r), Consortium: f.text(consortium, r), Name: f.text(name, r),
 			From: starts[i], To: ends[i],
-			InHouse: inHouse >= 0 && f.cols[inHouse].ints[r] == 1,
+			InHouse: inHouse >= 0 && f.cols[inHouse].ints[r] == 1, InHouseUnknown: inHouse < 0 || f.cols[inHouse].ints[r] == codeNull,
 		}
 		for _, id := range strings.FieldsFunc(f.text(employers, r), func(c rune) bool { return strings.ContainsRune(" ,;", c) }) {
 			out[i].Employers = append(out[i].Employers, effect.TextID(id))
@@ -342,6 +353,15 @@ func (d *Dataset) PeerStrata(ctx context.Context, classes []string) ([]effect.St
 	}
 	if err := d.close(f.account, int64(f.rows)); err != nil {
 		return nil, err
+	}
+	if len(d.opt.Crosswalk) > 0 {
+		scheme, group := f.factor(1, rows), f.factor(2, rows)
+		if err := d.moveGroups(f.account, &scheme, &group); err != nil {
+			return nil, err
+		}
+		for i := range out {
+			out[i].MatchScheme, out[i].MatchGroup = scheme.At(i), group.At(i)
+		}
 	}
 	return out, nil
 }

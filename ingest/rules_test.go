@@ -144,7 +144,7 @@ func TestRequiredOnly(t *testing.T) {
 	require.Equal(t, []string{"1,pension,2005-08-05,"}, spellLines(t, d, c))
 	members, err := d.Providers(context.Background())
 	require.NoError(t, err)
-	require.Equal(t, []effect.Membership{{Provider: "1", From: 13000, To: effect.NoDate}}, members)
+	require.Equal(t, []effect.Membership{{Provider: "1", From: 13000, To: effect.NoDate, InHouseUnknown: true}}, members)
 }
 
 func TestPersonRules(t *testing.T) {
@@ -293,7 +293,7 @@ func TestOtherTables(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []effect.Membership{
 		{Provider: "3", From: 12000, To: 13100},
-		{Provider: "3", Consortium: "K1", From: 13100, To: effect.NoDate},
+		{Provider: "3", Consortium: "K1", From: 13100, To: effect.NoDate, InHouseUnknown: true},
 		{Provider: "12", From: 13000, To: effect.NoDate, InHouse: true},
 	}, providers)
 	require.Equal(t, []Reject{{Row: 4, Column: "valid_to", Cause: "end is before start"}}, causes(d, Providers))

@@ -333,7 +333,7 @@ func (s *survey) judge(o Observed, m string, since int) (lacks []Lack, from int)
 	fresh := o.Calendar.Of(recorded) > need
 	switch {
 	case len(scheme) > 0:
-		lack(LackScheme, recorded, "participations carry another match scheme than %s in %s, and match schemes are never joined", o.MatchScheme, name(scheme))
+		lack(LackScheme, recorded, "participations carry another match scheme than %s in %s, and match schemes are not joined without a crosswalk", o.MatchScheme, name(scheme))
 	case fresh:
 		lack(LackRecorded, recorded, "participations are recorded since %s only", recorded)
 	}

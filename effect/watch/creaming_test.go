@@ -26,7 +26,7 @@ func covariates() []string {
 
 func design(d *effecttest.Data) watch.Design {
 	w := watch.Default()
-	w.Kin = effect.Kinship(d.Members)
+	w.Kin, w.Identities = effect.Kinship(d.Members), effect.NewIdentities(d.Members)
 	w.Peers = map[string][]string{"751": {"461", "851", "730", "561", "630", "621"}}
 	return w
 }

@@ -54,7 +54,7 @@ func indicators() []indicator {
 		{InWork, "of the cohort, a job began on the day of referral, or all work in the year after belongs to a job held before it", markInWork},
 		{Returned, "of referrals, the person was referred to the same provider before, at most 28 days after that referral or the end of that course", markReturned},
 		{RepeatedReferral, "of referrals, the person was referred to the same provider or its consortium before, under the same agreement", markRepeated},
-		{SisterReferral, "of referrals, the person was referred to another member of the provider's consortium before", markSister},
+		{SisterReferral, "of referrals, the person was referred before to a provider of the consortium to which both belong on the day of this referral", markSister},
 		{Bunching13, "of first jobs that ended after 11 to under 15 weeks of work, those that reached 13 weeks", markBunching(13)},
 		{Bunching26, "of first jobs that ended after 24 to under 28 weeks of work, those that reached 26 weeks", markBunching(26)},
 		{ExitAfterPayment, "of those who reached the sustained outcome in their first job, the job was over at most 28 days after", markExit},

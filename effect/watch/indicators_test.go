@@ -50,7 +50,18 @@ func tally(t *testing.T, b *builder, name watch.Indicator, change ...func(*watch
 }
 
 func TestIndicatorsByHand(t *testing.T) {
-	kin := func(_ *watch.Facts, d *watch.Design) { d.Kin = map[string][]string{"A": {"A", "B"}, "B": {"A", "B"}} }
+	// A and B are of one consortium for good; D of it until day 100, and C of
+	// another from day 50.
+	members := []effect.Membership{
+		{Provider: "A", Consortium: "K", From: day(-900), To: effect.NoDate},
+		{Provider: "B", Consortium: "K", From: day(-900), To: effect.NoDate},
+		{Provider: "D", Consortium: "K", From: day(-900), To: day(100)},
+		{Provider: "C", From: day(-900), To: day(50)},
+		{Provider: "C", Consortium: "L", From: day(50), To: effect.NoDate},
+	}
+	kin := func(_ *watch.Facts, d *watch.Design) {
+		d.Kin, d.Identities = effect.Kinship(members), effect.NewIdentities(members)
+	}
 	a := func(r row) row { // by provider A in H
 		r.mun, r.provider = "H", "A"
 		return r
@@ -141,6 +152,17 @@ func TestIndicatorsByHand(t *testing.T) {
 			},
 			[]func(*watch.Facts, *watch.Design){kin},
 			"1 of 4",
+		},
+		{
+			"who is of the consortium on the day of the referral: on the last day, and not on the day after", watch.SisterReferral,
+			[]row{
+				by("D", row{person: "p", referral: 10}), a(row{person: "p", referral: 99}),
+				by("D", row{person: "q", referral: 10}), a(row{person: "q", referral: 100}),
+				by("D", row{person: "r", referral: 10, outside: effect.ReasonOutsidePeriod}), by("C", row{person: "r", referral: 30}), a(row{person: "r", referral: 60}),
+				by("E", row{person: "s", referral: 10}), a(row{person: "s", referral: 60}), // nobody knows E
+			},
+			[]func(*watch.Facts, *watch.Design){kin},
+			"2 of 4",
 		},
 		{
 			"77 to 104 days of a job that ended; 91 and more are counted", watch.Bunching13,
@@ -245,7 +267,8 @@ func comparison() *builder {
 
 func TestWhoIsComparedWithWhom(t *testing.T) {
 	d := watch.Default()
-	d.Kin = map[string][]string{"A": {"A", "B"}, "B": {"A", "B"}}
+	members := []effect.Membership{{Provider: "A", Consortium: "K", To: effect.NoDate}, {Provider: "B", Consortium: "K", To: effect.NoDate}}
+	d.Kin, d.Identities = effect.Kinship(members), effect.NewIdentities(members)
 	d.Peers = map[string][]string{"H": {"P", "H", "nowhere"}}
 	rows := count(t, facts(comparison()), d)
 	for _, c := range []struct {
@@ -336,7 +359,8 @@ func TestIndicatorNames(t *testing.T) {
 func TestOrderOfIndicators(t *testing.T) {
 	b := comparison()
 	d := watch.Default()
-	d.Kin = map[string][]string{"A": {"A", "B"}, "B": {"A", "B"}}
+	members := []effect.Membership{{Provider: "A", Consortium: "K", To: effect.NoDate}, {Provider: "B", Consortium: "K", To: effect.NoDate}}
+	d.Kin, d.Identities = effect.Kinship(members), effect.NewIdentities(members)
 	want := fmt.Sprint(count(t, facts(b), d))
 	reversed := newBuilder()
 	for i := range b.rows {

@@ -134,13 +134,12 @@ func markRepeated(f *Facts, d Design) (marks, string) {
 }
 
 func markSister(f *Facts, d Design) (marks, string) {
-	if d.Kin == nil {
+	if d.Identities == nil {
 		return nil, NoProviders
 	}
 	c := f.Observations.Cases
 	sister := make([]bool, c.Len())
 	met := map[int32]bool{}
-	kin := kinOf(d, c)
 	history(c, func(i int32, earlier []int32) {
 		if len(earlier) == 0 {
 			clear(met)
@@ -149,8 +148,8 @@ func markSister(f *Facts, d Design) (marks, string) {
 		if by < 0 {
 			return
 		}
-		for p := range kin[by] {
-			sister[i] = sister[i] || p != by && met[p]
+		for p := range met {
+			sister[i] = sister[i] || d.Identities.Sisters(c.Provider.Levels[p], c.Provider.Levels[by], c.Referral[i])
 		}
 		met[by] = true
 	})

@@ -29,7 +29,10 @@ type Design struct {
 	Peers map[string][]string
 	// Kin lists, for each provider, the members of its consortium; see
 	// [effect.Kinship]. Nil says that nothing is known about consortia.
-	Kin        map[string][]string
+	Kin map[string][]string
+	// Identities tell who belonged to one consortium on the day of a referral; nil
+	// where nothing is known about consortia.
+	Identities *effect.Identities
 	MinN       int     // the minimum n of the run, around which cells may be split
 	Confidence float64 // of every interval
 }
