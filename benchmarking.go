@@ -26,6 +26,7 @@ type Benchmarked struct {
 	Sensitivity []effect.SensitivityRow // the same differences looked at in other ways
 	Curves      []survival.Row          // who has left by which day, by outcomes of time
 	Rankings    []RankingRow            // municipalities by observed less expected share
+	BeforeAfter *BeforeAndAfter         // nil where nobody asked for it
 	Watched
 }
 
@@ -82,6 +83,10 @@ func Benchmark(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.O
 		func() error { return b.curves(c, obs) },
 		func() (err error) {
 			b.Rankings, err = c.rank(ctx, ds)
+			return err
+		},
+		func() (err error) {
+			b.BeforeAfter, err = CompareBeforeAfter(ctx, ds, c, obs)
 			return err
 		},
 		func() error {

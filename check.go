@@ -52,6 +52,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	c.checkSpending(fault)
 	c.checkSensitivity(fault)
 	c.checkRankings(fault)
+	c.checkBeforeAfter(fault)
 	numbers := append(c.history().Names(), "age")
 	for _, class := range c.Compare.classified() {
 		if len(class.Cuts) == 0 && class.Covariate != effect.ReferralQuarter && class.Covariate != effect.ReferralMonth && slices.Contains(numbers, class.Covariate) {
@@ -168,6 +169,9 @@ func (c *Config) checkTables(data *ingest.Dataset) error {
 	}
 	if c.Spending != nil {
 		need(ingest.Spend, "spending")
+	}
+	if c.BeforeAfter != nil && len(c.BeforeAfter.Conditions) > 0 {
+		need(ingest.Municipalities, "adjusting before and after for framework conditions")
 	}
 	if c.controls() {
 		need(ingest.Caseload, "comparing with people without an offer")
