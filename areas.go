@@ -234,34 +234,54 @@ func keyOf(l effect.StratumTotal) []string {
 	return append([]string{l.Municipality, l.MatchScheme, l.MatchGroup, l.Outcome, l.Period}, l.Classes...)
 }
 
-// conditions reads the framework conditions of a year, with areas in place of
-// their municipalities: the population of an area is the sum of its members', and
-// every other condition their mean, weighted by population. An area whose members
-// do not all have a condition does not have it.
-func (c *Config) conditions(ctx context.Context, ds *ingest.Dataset, year int) ([]ingest.Condition, error) {
+// conditions reads the framework conditions, in the years given with areas in
+// place of their municipalities: counts ([Config.counts]) are the sum of the
+// members', and every other condition their mean, weighted by population. An area
+// whose members do not all have a condition does not have it. Rows of other years,
+// which nobody uses, stay as they are.
+func (c *Config) conditions(ctx context.Context, ds *ingest.Dataset, years ...int) ([]ingest.Condition, error) {
 	rows, err := ds.Conditions(ctx)
-	if err != nil {
-		return nil, err
+	if err != nil || len(c.Areas) == 0 {
+		return rows, err
 	}
-	rows = slices.DeleteFunc(rows, func(r ingest.Condition) bool { return r.Year != year })
-	if len(c.Areas) == 0 {
-		return rows, nil
+	type key struct {
+		area string
+		year int
 	}
-	area, members, out := c.Areas.of(), map[string][]ingest.Condition{}, []ingest.Condition(nil)
+	area, members, out := c.Areas.of(), map[key][]ingest.Condition{}, []ingest.Condition(nil)
+	var keys []key
 	for _, r := range rows {
-		if a, in := area[r.Municipality]; in {
-			members[a] = append(members[a], r)
-		} else {
+		a, in := area[r.Municipality]
+		if !in || !slices.Contains(years, r.Year) {
 			out = append(out, r)
+			continue
 		}
+		k := key{a, r.Year}
+		if members[k] == nil {
+			keys = append(keys, k)
+		}
+		members[k] = append(members[k], r)
 	}
+	slices.SortFunc(keys, func(a, b key) int { return cmp.Or(strings.Compare(a.area, b.area), cmp.Compare(a.year, b.year)) })
 	var errs []error
-	for _, a := range slices.Sorted(maps.Keys(members)) {
-		r, err := c.pool(a, year, members[a])
+	for _, k := range keys {
+		r, err := c.pool(k.area, k.year, members[k])
 		out, errs = append(out, r), append(errs, err)
 	}
-	slices.SortFunc(out, func(a, b ingest.Condition) int { return strings.Compare(a.Municipality, b.Municipality) })
+	slices.SortStableFunc(out, func(a, b ingest.Condition) int {
+		return cmp.Or(strings.Compare(a.Municipality, b.Municipality), cmp.Compare(a.Year, b.Year))
+	})
 	return out, errors.Join(errs...)
+}
+
+// counts are the columns of municipalities that count people: of an area they are
+// sums.
+func (c *Config) counts() []string {
+	out := []string{population}
+	for _, r := range c.Rankings {
+		out = append(out, r.Weight, r.N)
+	}
+	return out
 }
 
 // pool makes the framework conditions of an area of those of its members, which
@@ -269,7 +289,7 @@ func (c *Config) conditions(ctx context.Context, ds *ingest.Dataset, year int) (
 func (c *Config) pool(area string, year int, members []ingest.Condition) (ingest.Condition, error) {
 	var errs []error
 	out := ingest.Condition{Municipality: area, Year: year, Name: area, Values: map[string]float64{}}
-	has, total := map[string]int{}, 0.0
+	has, total, counts := map[string]int{}, 0.0, c.counts()
 	for _, m := range members {
 		switch p, known := m.Values[population]; {
 		case !known:
@@ -295,13 +315,16 @@ func (c *Config) pool(area string, year int, members []ingest.Condition) (ingest
 		if has[name] < len(members) {
 			continue
 		}
-		sum := 0.0
+		sum, counted := 0.0, slices.Contains(counts, name)
 		for _, m := range members {
-			sum += m.Values[population] / total * m.Values[name]
+			if counted {
+				sum += m.Values[name]
+			} else {
+				sum += m.Values[population] / total * m.Values[name]
+			}
 		}
 		out.Values[name] = sum
 	}
-	out.Values[population] = total
 	return out, nil
 }
 

@@ -52,6 +52,8 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	c.checkViews(fault)
 	c.checkSpending(fault)
 	c.checkSensitivity(fault)
+	c.checkRankings(fault)
+	c.checkBeforeAfter(fault)
 	numbers := append(c.history().Names(), "age")
 	for _, class := range c.Compare.classified() {
 		if len(class.Cuts) == 0 && class.Covariate != effect.ReferralQuarter && class.Covariate != effect.ReferralMonth && slices.Contains(numbers, class.Covariate) {
@@ -120,6 +122,9 @@ func Check(ctx context.Context, c *Config) error {
 		_, read := c.latestChoice()
 		err = errors.Join(err, read)
 	}
+	if err == nil {
+		_, err = c.rank(ctx, data) // a few hundred rows tell all that can be wrong with it
+	}
 	return err
 }
 
@@ -136,8 +141,14 @@ func (c *Config) checkTables(data *ingest.Dataset) error {
 	if c.choosesPeers() {
 		need(ingest.Municipalities, "choosing peers by framework conditions")
 	}
+	if len(c.Rankings) > 0 {
+		need(ingest.Municipalities, "ranking municipalities")
+	}
 	if c.Spending != nil {
 		need(ingest.Spend, "spending")
+	}
+	if c.BeforeAfter != nil && len(c.BeforeAfter.Conditions) > 0 {
+		need(ingest.Municipalities, "adjusting before and after for framework conditions")
 	}
 	if c.controls() {
 		need(ingest.Caseload, "comparing with people without an offer")

@@ -40,7 +40,9 @@ type Config struct {
 	Views       *Views       `yaml:"views,omitempty" doc:"see citizens together in other ways than by provider: all of a municipality, own projects against providers, by consortium, through time; left out: in none"`
 	Spending    *Spending    `yaml:"spending,omitempty" doc:"set what was spent (table spend) beside its citizens and their effects; left out: it is not"`
 	Sensitivity *Sensitivity `yaml:"sensitivity,omitempty" doc:"look at every difference of the first method in other ways too; left out: in none"`
+	BeforeAfter *BeforeAfter `yaml:"before_after,omitempty" doc:"compare municipalities before and after a change with municipalities without it; left out: not done"`
 	Watch       *Watch       `yaml:"watch,omitempty" doc:"by what creaming, parking and the indicators of gaming are counted; left out: see its fields"`
+	Rankings    []Ranking    `yaml:"ranking,omitempty" doc:"rank municipalities by observed less expected share, from the table municipalities; left out: none"`
 	Terms       []string     `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
 
 	Blinded  bool   `yaml:"blinded,omitempty" doc:"do everything up to the diagnostics and write no effects, so that the diagnostics can be judged before anybody sees them"`

@@ -33,7 +33,7 @@ func resultsOf(s Step, blinded bool) []string {
 	case StepEstimate:
 		return []string{TablePeers, TablePeerValues, TableStability, TableEstimates}
 	case StepBenchmark:
-		return []string{TableBenchmark, TableDiagnostics, TableComparison, TableSpending, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators}
+		return append([]string{TableBenchmark, TableDiagnostics, TableComparison, TableSpending, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableRanking}, beforeAfterTables()...)
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
@@ -41,7 +41,7 @@ func resultsOf(s Step, blinded bool) []string {
 
 // onRequest says whether a table is written only where the run file asks for it.
 func onRequest(table string) bool {
-	return table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled
+	return table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
 }
 
 // allTables lists the tables that any run writes.
@@ -249,10 +249,14 @@ func (j *job) tables(s Step) []*ingest.Table {
 		if r.Blinded {
 			return t
 		}
+		if len(r.Rankings) > 0 {
+			t = append(t, rowTable(TableRanking, r.Rankings))
+		}
 		t = append(t, rowTable(TableComparison, r.Comparison))
 		if j.c.Spending != nil {
 			t = append(t, rowTable(TableSpending, r.Spending))
 		}
+		t = append(t, r.BeforeAfter.tables()...)
 		return append(t,
 			rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
 			rowTable(TableSensitivity, r.Sensitivity), rowTable(TableCurves, r.Curves),

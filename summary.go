@@ -31,10 +31,17 @@ func (r *Result) Summary() string {
 	if len(r.Benchmark) > 0 && !r.Blinded {
 		r.writeBenchmark(&b)
 	}
+	if r.BeforeAfter != nil {
+		fmt.Fprintf(&b, "\nBefore and after\n")
+		for _, line := range r.BeforeAfter.Words {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+	}
 	if len(r.Comparison) > 0 {
 		r.writeComparison(&b)
 	}
 	r.writeSpending(&b)
+	r.writeRankings(&b)
 	if r.Blinded {
 		r.writeGates(&b)
 	}

@@ -43,6 +43,12 @@ const (
 	TableDeciles     = "creaming_deciles"
 	TableParking     = "parking"
 	TableIndicators  = "indicators"
+	TableRanking     = "ranking"
+	TableBeforeAfter = "before_after" // only where the run file asks for it, as the next four
+	TableSynthetic   = "synthetic"
+	TableGaps        = "synthetic_gaps"
+	TableDonors      = "synthetic_donors"
+	TablePlacebos    = "synthetic_placebos"
 	TableSettlement  = "settlement"
 	TableSteps       = "settlement_steps"
 	TableGate        = "settlement_gate"

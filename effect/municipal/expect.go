@@ -182,7 +182,6 @@ func whole(all []Municipality, conditions []string) error {
 			twice = append(twice, m.Name+" is there more than once")
 		}
 	}
-	twice = slices.Compact(twice)
 	switch {
 	case len(conditions) == 0:
 		errs = append(errs, &effect.Refusal{Code: RefusalNoConditions, Why: "there is no framework condition to expect anything by", Cure: "name at least one, or give the expected shares"})
@@ -192,6 +191,12 @@ func whole(all []Municipality, conditions []string) error {
 			Cure: fmt.Sprintf("give %d or more municipalities, or fewer conditions", len(conditions)+3),
 		})
 	}
+	return together(append(errs, faults(slices.Compact(twice), missing)...))
+}
+
+// faults are the refusals of names that are there twice and of values that are
+// missing.
+func faults(twice, missing []string) (errs []error) {
 	if len(twice) > 0 {
 		errs = append(errs, &effect.Refusal{Code: RefusalTwice, Why: strings.Join(twice, "; "), Cure: "give one row for each municipality"})
 	}
@@ -201,7 +206,7 @@ func whole(all []Municipality, conditions []string) error {
 			Cure: "complete the table, or leave out the condition or the municipality",
 		})
 	}
-	return together(errs)
+	return errs
 }
 
 func unknown(x float64) bool { return math.IsNaN(x - x) }

@@ -29,10 +29,12 @@ func made(n int) ([]municipal.Municipality, []string) {
 	return out, []string{"share_unskilled", "income", "rank_of_land"}
 }
 
-// TestExpectIsARefit compares with a fit of all the others by themselves.
+// TestExpectIsARefit compares with a fit of all the others by themselves, also of
+// one that lies far from them.
 func TestExpectIsARefit(t *testing.T) {
-	all, conditions := made(41)
 	for _, weighted := range []bool{false, true} {
+		all, conditions := made(41)
+		all[11].Conditions[2] = 2000
 		o := municipal.DefaultExpect()
 		o.Weighted = weighted
 		got, err := municipal.Expect(all, conditions, o)
@@ -175,6 +177,10 @@ func TestExpectRefuses(t *testing.T) {
 					all[i].Conditions[2] = 1
 				}
 			}
+			return all
+		}},
+		"too far": {municipal.RefusalAlone, "m007", func(all []municipal.Municipality, _ *[]string) []municipal.Municipality {
+			all[slices.IndexFunc(all, func(m municipal.Municipality) bool { return m.Name == "m007" })].Conditions[2] = 1e8
 			return all
 		}},
 		"too few":       {municipal.RefusalTooFew, "5 municipalities", func(all []municipal.Municipality, _ *[]string) []municipal.Municipality { return all[:5] }},
