@@ -315,15 +315,14 @@ func (c *Config) pool(area string, year int, members []ingest.Condition) (ingest
 		if has[name] < len(members) {
 			continue
 		}
-		sum, counted := 0.0, slices.Contains(counts, name)
+		sum, mean := 0.0, 0.0
 		for _, m := range members {
-			if counted {
-				sum += m.Values[name]
-			} else {
-				sum += m.Values[population] / total * m.Values[name]
-			}
+			sum += m.Values[name]
+			mean += m.Values[population] / total * m.Values[name]
 		}
-		out.Values[name] = sum
+		if out.Values[name] = sum; !slices.Contains(counts, name) {
+			out.Values[name] = effect.Round(mean)
+		}
 	}
 	return out, nil
 }

@@ -478,7 +478,7 @@ func merged(t *testing.T, data string, area map[string]string) string {
 	}
 	data = withSpend(t, data, expenses...)
 	return edited(t, data, "municipalities", func(m *ingest.Table) {
-		ids, years, people := names(m.Column("municipality")), m.Column("year").Ints, m.Column("population").Ints
+		ids, years, people, called := names(m.Column("municipality")), m.Column("year").Ints, m.Column("population").Ints, names(m.Column("name"))
 		type place struct {
 			id   string
 			year int64
@@ -486,7 +486,7 @@ func merged(t *testing.T, data string, area map[string]string) string {
 		rows, sums, places := []int{}, map[place]int64{}, []place{}
 		for i, id := range ids {
 			if a, in := area[id]; in {
-				ids[i] = a
+				ids[i], called[i] = a, a
 			}
 			p := place{ids[i], years[i]}
 			if places = append(places, p); sums[p] == 0 {
@@ -501,7 +501,7 @@ func merged(t *testing.T, data string, area map[string]string) string {
 					means[places[i]] += v * float64(people[i]) / float64(sums[places[i]])
 				}
 				for i := range c.Floats {
-					c.Floats[i] = means[places[i]]
+					c.Floats[i] = effect.Round(means[places[i]])
 				}
 			}
 		}
@@ -509,6 +509,7 @@ func merged(t *testing.T, data string, area map[string]string) string {
 			people[i] = sums[places[i]]
 		}
 		setNames(m.Column("municipality"), ids)
+		setNames(m.Column("name"), called)
 		*m = *take(m, rows)
 	})
 }
@@ -521,7 +522,8 @@ func TestAreas(t *testing.T) {
 	change := []string{
 		"    - {covariate: education}", "    - {covariate: referral_month}\n    - {covariate: elapsed_benefit_weeks, cuts: [52]}",
 		"    - {covariate: age, cuts: [30, 50]}", "", "also: [own_projects]", "also: [own_projects, without_offer]",
-		"by_package: true", "max_uncovered: 0.5", "  k: 8\n", "  k: 6\n", "peers:", "spending: {outcome: employed_26w}\npeers:",
+		"by_package: true", "max_uncovered: 0.5", "  k: 8\n", "  k: 6\n", "peers:", "spending: {outcome: employed_26w}\n" +
+			"ranking: [{name: r, observed: on_benefit_pct, conditions: [unemployment_pct, low_education_pct], year: 2008, better: low, weight: population}]\npeers:",
 	}
 	area := map[string]string{"740": "Midt", "615": "Midt", "657": "Midt", "561": "561", "621": "561"}
 	plain := edge(t, change...)
@@ -548,6 +550,8 @@ func TestAreas(t *testing.T) {
 	}
 	assert.Equal(t, counts(want), counts(maps.Clone(got)))
 
+	require.Len(t, r.Rankings, 9)
+	require.NotEmpty(t, r.Spending)
 	n := map[string]int64{}
 	for _, a := range r.Observations.Attrition {
 		if a.Step == effect.StepRead && a.Outcome == "employed_26w" {
