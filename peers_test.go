@@ -26,7 +26,7 @@ import (
 )
 
 // demoPeers is the key peers of the demonstration, to be replaced.
-const demoPeers = "  conditions: [unemployment_pct, low_education_pct, non_western_pct]\n  year: 2008\n  k: 8\n"
+const demoPeers = "  conditions: [unemployment_pct, low_education_pct, non_western_pct]\n  year: 2007\n  k: 8\n"
 
 // tableOf reads a table of a dataset that lies in one file, and says in which.
 func tableOf(t *testing.T, data, name string) (*ingest.Table, string) {

@@ -171,12 +171,19 @@ func (r *Result) writeBenchmark(b *strings.Builder) {
 }
 
 // writeComparison shows what citizens seen together achieve, all match groups of
-// a scheme together, over the whole cohort.
+// a scheme together, over the whole cohort: in the municipalities whose agreements
+// are settled, or in all where there are none.
 func (r *Result) writeComparison(b *strings.Builder) {
+	settled := map[string]bool{}
+	if r.Settlement != nil {
+		for _, l := range r.Settlement.Lines {
+			settled[l.Municipality] = l.Municipality != ""
+		}
+	}
 	rows := slices.DeleteFunc(slices.Clone(r.Comparison), func(row effect.ComparisonRow) bool {
 		return row.View == effect.ViewProvider || row.Period != "" || row.Package != "" || row.MatchGroup != effect.All || row.Municipality == effect.All ||
 			row.Method != r.Comparison[0].Method || row.Outcome != r.Comparison[0].Outcome || row.Part == effect.Municipality ||
-			row.View == effect.ViewTotal && row.Part == effect.Provider || row.View != effect.ViewTotal && row.Part == effect.Total && len(r.Peers) == 0
+			len(settled) > 0 && !settled[row.Municipality] || row.View == effect.ViewTotal && row.Part == effect.Provider || row.View != effect.ViewTotal && row.Part == effect.Total && len(r.Peers) == 0
 	})
 	if len(rows) == 0 {
 		return
