@@ -66,10 +66,10 @@ func edited(t *testing.T, data, name string, change func(*ingest.Table)) string 
 	return out
 }
 
-// in2008 is the row of a municipality in 2008, in the table municipalities.
-func in2008(m *ingest.Table, id string) int {
+// in2007 is the row of a municipality in 2007, in the table municipalities.
+func in2007(m *ingest.Table, id string) int {
 	for i, other := range names(m.Column("municipality")) {
-		if other == id && m.Column("year").Ints[i] == 2008 {
+		if other == id && m.Column("year").Ints[i] == 2007 {
 			return i
 		}
 	}
@@ -101,7 +101,7 @@ func of(p *jobeffekt.PeerChoice, m string) (out []string) {
 // Each way from the run file, with its tables.
 func TestWaysOfChoosingPeers(t *testing.T) {
 	all := []string{"unemployment_pct", "low_education_pct", "non_western_pct"}
-	conditions := "  conditions: [" + strings.Join(all, ", ") + "]\n  year: 2008\n"
+	conditions := "  conditions: [" + strings.Join(all, ", ") + "]\n  year: 2007\n"
 	said, err := choose(t, "  by: euclidean\n"+conditions+"  k: 8\n")
 	require.NoError(t, err)
 	leftOut, err := choose(t, conditions+"  k: 8\n")
@@ -111,7 +111,7 @@ func TestWaysOfChoosingPeers(t *testing.T) {
 	assert.Len(t, said.PeerStability, 12*3)
 	for _, s := range said.PeerStability {
 		j := slices.Index(all, s.LeftOut)
-		fewer, err := choose(t, fmt.Sprintf("  conditions: [%s]\n  year: 2008\n  k: 8\n", strings.Join(slices.Delete(slices.Clone(all), j, j+1), ", ")))
+		fewer, err := choose(t, fmt.Sprintf("  conditions: [%s]\n  year: 2007\n  k: 8\n", strings.Join(slices.Delete(slices.Clone(all), j, j+1), ", ")))
 		require.NoError(t, err)
 		before, after := of(said, s.Municipality), of(fewer, s.Municipality)
 		kept := 0.0
@@ -140,7 +140,7 @@ func TestWaysOfChoosingPeers(t *testing.T) {
 	assert.Equal(t, peer.Mahalanobis, other.Peers[0].By)
 	assert.NotEqual(t, of(said, "751"), of(other, "751"))
 
-	clustered, err := choose(t, "  by: ward\n  conditions: [low_education_pct]\n  year: 2008\n  clusters: 2\n")
+	clustered, err := choose(t, "  by: ward\n  conditions: [low_education_pct]\n  year: 2007\n  clusters: 2\n")
 	require.NoError(t, err)
 	for _, p := range clustered.Peers {
 		assert.Contains(t, of(clustered, p.Peer), p.Municipality, "in a cluster all are each other's")
@@ -158,7 +158,7 @@ func TestWaysOfChoosingPeers(t *testing.T) {
 		for _, name := range all {
 			m.Conditions = append(m.Conditions, table.Column(name).Floats[i])
 		}
-		if table.Column("year").Ints[i] == 2008 {
+		if table.Column("year").Ints[i] == 2007 {
 			rows = append(rows, m)
 		}
 	}
@@ -181,7 +181,7 @@ func TestWaysOfChoosingPeers(t *testing.T) {
 	assert.Len(t, expected.PeerStability, 12*3, "the line is fitted again without each")
 	assert.Len(t, expected.PeerConditions, 12*5*4)
 
-	given, err := choose(t, "  by: expected_share\n  expected: benefit_pct\n  year: 2008\n  k: 5\n", withBenefits(t))
+	given, err := choose(t, "  by: expected_share\n  expected: benefit_pct\n  year: 2007\n  k: 5\n", withBenefits(t))
 	require.NoError(t, err)
 	assert.Empty(t, given.PeerStability)
 	assert.Equal(t, peer.ExpectedCondition, given.PeerConditions[0].Condition)
@@ -229,40 +229,40 @@ func TestPeersThatCannotBeChosen(t *testing.T) {
 	data, err := filepath.Abs(filepath.Join(demo, "data"))
 	require.NoError(t, err)
 	conditions := func(change func(*ingest.Table)) string { return edited(t, data, "municipalities", change) }
-	only := "  conditions: [unemployment_pct, low_education_pct]\n  year: 2008\n"
+	only := "  conditions: [unemployment_pct, low_education_pct]\n  year: 2007\n"
 	for _, x := range []struct {
 		peers, data string
 		want        []string
 	}{
-		{"  conditions: [unemployment_pct, low_educaton_pct]\n  year: 2008\n  k: 4\n", data, []string{`no municipality has the framework condition "low_educaton_pct" in 2008; did you mean "low_education_pct"?`}},
+		{"  conditions: [unemployment_pct, low_educaton_pct]\n  year: 2007\n  k: 4\n", data, []string{`no municipality has the framework condition "low_educaton_pct" in 2007; did you mean "low_education_pct"?`}},
 		{"  conditions: [unemployment_pct]\n  year: 2011\n  k: 4\n", data, []string{"table municipalities has no framework conditions for 2011"}},
-		{"  by: expected_share\n  conditions: [unemployment_pct]\n  share: benefits\n  year: 2008\n  k: 4\n", data, []string{`no municipality has the framework condition "benefits" in 2008`}},
-		{"  by: expected_share\n  expected: benefits\n  year: 2008\n  k: 4\n", data, []string{`no municipality has the framework condition "benefits" in 2008`}},
+		{"  by: expected_share\n  conditions: [unemployment_pct]\n  share: benefits\n  year: 2007\n  k: 4\n", data, []string{`no municipality has the framework condition "benefits" in 2007`}},
+		{"  by: expected_share\n  expected: benefits\n  year: 2007\n  k: 4\n", data, []string{`no municipality has the framework condition "benefits" in 2007`}},
 		{only + "  k: 4\n", conditions(func(m *ingest.Table) {
-			m.Column("unemployment_pct").Floats[in2008(m, "751")] = math.NaN()
-			m.Column("low_education_pct").Floats[in2008(m, "851")] = math.NaN()
-			m.Column("year").Ints[in2008(m, "561")] = 2012
-		}), []string{"municipality 561 has cases but no framework conditions for 2008"}},
+			m.Column("unemployment_pct").Floats[in2007(m, "751")] = math.NaN()
+			m.Column("low_education_pct").Floats[in2007(m, "851")] = math.NaN()
+			m.Column("year").Ints[in2007(m, "561")] = 2012
+		}), []string{"municipality 561 has cases but no framework conditions for 2007"}},
 		{only + "  k: 4\n", conditions(func(m *ingest.Table) {
-			m.Column("unemployment_pct").Floats[in2008(m, "751")] = math.NaN()
-			m.Column("low_education_pct").Floats[in2008(m, "851")] = math.NaN()
+			m.Column("unemployment_pct").Floats[in2007(m, "751")] = math.NaN()
+			m.Column("low_education_pct").Floats[in2007(m, "851")] = math.NaN()
 		}), []string{"municipality 751 has no value of unemployment_pct", "municipality 851 has no value of low_education_pct"}},
 		{only + "  k: 12\n", data, []string{"municipality 461 has 11 candidates where 12 peers are asked for", "municipality 851 has 11 candidates"}},
 		{only + "  k: 4\n  min_size: 1e9\n", data, []string{"municipality 751 has 0 candidates where 4 peers are asked for"}},
 		{only + "  k: 4\n  exclude: ['999']\n", data, []string{"excluded municipality 999 is not in the table of municipalities"}},
 		{"  by: ward\n" + only + "  clusters: 6\n", data, []string{"that can be peers: too few for", "who need 4 others"}},
 		{"  by: ward\n" + only + "  clusters: 13\n", data, []string{"12 municipalities cannot be cut into 13 clusters"}},
-		{"  by: mahalanobis\n  conditions: [unemployment_pct, low_education_pct, sum]\n  year: 2008\n  k: 4\n", conditions(func(m *ingest.Table) {
+		{"  by: mahalanobis\n  conditions: [unemployment_pct, low_education_pct, sum]\n  year: 2007\n  k: 4\n", conditions(func(m *ingest.Table) {
 			c := ingest.Column{Name: "sum"}
 			for i, u := range m.Column("unemployment_pct").Floats {
 				c.Floats = append(c.Floats, u+m.Column("low_education_pct").Floats[i])
 			}
 			m.Columns = append(m.Columns, c)
 		}), []string{"sum is a combination of unemployment_pct, low_education_pct"}},
-		{"  conditions: [unemployment_pct, same]\n  year: 2008\n  k: 4\n", conditions(func(m *ingest.Table) {
+		{"  conditions: [unemployment_pct, same]\n  year: 2007\n  k: 4\n", conditions(func(m *ingest.Table) {
 			m.Columns = append(m.Columns, ingest.Column{Name: "same", Floats: slices.Repeat([]float64{3}, m.Rows())})
 		}), []string{"same is the same in every municipality"}},
-		{"  by: expected_share\n  conditions: [unemployment_pct, same]\n  share: low_education_pct\n  year: 2008\n  k: 4\n", conditions(func(m *ingest.Table) {
+		{"  by: expected_share\n  conditions: [unemployment_pct, same]\n  share: low_education_pct\n  year: 2007\n  k: 4\n", conditions(func(m *ingest.Table) {
 			m.Columns = append(m.Columns, ingest.Column{Name: "same", Floats: slices.Repeat([]float64{3}, m.Rows())})
 		}), []string{"expected shares", "nothing can be told from it: same"}},
 		{"  list: {'751': ['851', '561', '615', '998', '999']}\n", data, []string{"municipality 998, a peer of 751, has neither", "municipality 999, a peer of 751, has neither"}},
@@ -285,21 +285,21 @@ func TestPeersThatContradict(t *testing.T) {
 		"peers: {}":                      {"give either conditions, year and k, or a list"},
 		"peers: {conditions: [a], k: 4}": {"choosing peers by framework conditions needs conditions, year and k"},
 		"peers: {by: near}":              {"peers.by"},
-		"peers: {by: ward, conditions: [a], year: 2008, k: 4}":                     {"choosing peers by ward needs conditions, year and clusters", "peers.k: this does not go with peers by ward"},
-		"peers: {by: ward, conditions: [a], year: 2008, clusters: 1}":              {"give 2 clusters or more"},
-		"peers: {by: mahalanobis, conditions: [a], year: 2008, k: 4, clusters: 3}": {"peers.clusters: this does not go with peers by mahalanobis"},
-		"peers: {conditions: [a, a], year: 2008, k: 4, exclude: [x, x]}":           {"peers.conditions[1]: a stands twice", "peers.exclude[1]: x stands twice"},
-		"peers: {conditions: [a], year: 2008, k: 4, share: b}":                     {"peers.share: this does not go with peers by euclidean"},
-		"peers: {by: expected_share, conditions: [a], year: 2008, k: 4}":           {"choosing peers by expected_share needs conditions, share, year and k; or expected, year and k"},
-		"peers: {by: expected_share, conditions: [a], share: a, year: 2008, k: 4}": {"a is a framework condition too, and would explain itself"},
+		"peers: {by: ward, conditions: [a], year: 2007, k: 4}":                     {"choosing peers by ward needs conditions, year and clusters", "peers.k: this does not go with peers by ward"},
+		"peers: {by: ward, conditions: [a], year: 2007, clusters: 1}":              {"give 2 clusters or more"},
+		"peers: {by: mahalanobis, conditions: [a], year: 2007, k: 4, clusters: 3}": {"peers.clusters: this does not go with peers by mahalanobis"},
+		"peers: {conditions: [a, a], year: 2007, k: 4, exclude: [x, x]}":           {"peers.conditions[1]: a stands twice", "peers.exclude[1]: x stands twice"},
+		"peers: {conditions: [a], year: 2007, k: 4, share: b}":                     {"peers.share: this does not go with peers by euclidean"},
+		"peers: {by: expected_share, conditions: [a], year: 2007, k: 4}":           {"choosing peers by expected_share needs conditions, share, year and k; or expected, year and k"},
+		"peers: {by: expected_share, conditions: [a], share: a, year: 2007, k: 4}": {"a is a framework condition too, and would explain itself"},
 		"peers: {by: expected_share, expected: e, conditions: [a], year: 1, k: 4}": {"peers.conditions: this does not go with peers by expected_share"},
 		"peers: {by: expected_share, expected: e, k: 4}":                           {"choosing peers by expected_share needs expected, year and k"},
 		"peers: {list: {a: [b, c, d, e]}, exclude: [f], min_size: 5}":              {"peers.exclude: this does not go with peers by list", "peers.min_size: this does not go"},
-		"peers: {conditions: [a], year: 2008, k: 4, min_size: -1}":                 {"a population is 0 or more"},
+		"peers: {conditions: [a], year: 2007, k: 4, min_size: -1}":                 {"a population is 0 or more"},
 		"areas: {A: [x, y], B: [y, z, z]}":                                         {"areas.B[0]: municipality y is in area A already", "areas.B[2]: municipality z stands twice"},
 		"areas: {C: []}":                                                           {"areas.C: the list is empty"},
 		"areas: {x: [y, z], A: [x, w]}":                                            {"areas.x: an area cannot have the name of municipality x, which is in area A"},
-		"areas: {A: [x, y]}\npeers: {conditions: [a], year: 2008, k: 4, exclude: [x]}": {
+		"areas: {A: [x, y]}\npeers: {conditions: [a], year: 2007, k: 4, exclude: [x]}": {
 			"peers.exclude[0]: municipality x is in area A; name the area",
 		},
 		"areas: {A: [A, y]}\npeers: {list: {y: [A, b, c, d]}}": {"peers.list.y: municipality y is in area A; name the area"},
@@ -311,9 +311,9 @@ func TestPeersThatContradict(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"peers: {by: ward, conditions: [a], year: 2008, clusters: 3, min_size: 1000, exclude: [b]}",
-		"peers: {by: expected_share, conditions: [a], share: b, year: 2008, k: 4, min_size: 1000}",
-		"peers: {by: expected_share, expected: b, year: 2008, k: 4, recorded: p.yaml}",
+		"peers: {by: ward, conditions: [a], year: 2007, clusters: 3, min_size: 1000, exclude: [b]}",
+		"peers: {by: expected_share, conditions: [a], share: b, year: 2007, k: 4, min_size: 1000}",
+		"peers: {by: expected_share, expected: b, year: 2007, k: 4, recorded: p.yaml}",
 		"peers: {list: {a: [b, c, d, e]}, recorded: p.yaml}",
 		"areas: {A: [A, y], B: [b, c]}\npeers: {list: {a: [A, B, c1, d]}}",
 	} {
@@ -381,7 +381,7 @@ func TestRecordedPeers(t *testing.T) {
 	// One municipality's conditions change, and with them the peers of some.
 	moved := *c
 	moved.Data = edited(t, c.Data, "municipalities", func(m *ingest.Table) {
-		m.Column("unemployment_pct").Floats[in2008(m, "751")] += 0.5
+		m.Column("unemployment_pct").Floats[in2007(m, "751")] += 0.5
 	})
 	_, err = jobeffekt.Evaluate(ctx, open(t, &moved), &moved)
 	require.ErrorIs(t, err, jobeffekt.ErrPeersChanged)
@@ -420,9 +420,9 @@ func TestRecordedPeers(t *testing.T) {
 // What is written is what is read, for every way of declaring peers.
 func TestRecordedEntriesReadBack(t *testing.T) {
 	for _, peers := range []string{
-		"  by: ward\n  conditions: [low_education_pct]\n  year: 2008\n  clusters: 2\n  min_size: 0.5\n",
-		"  by: expected_share\n  conditions: [unemployment_pct]\n  share: low_education_pct\n  year: 2008\n  k: 4\n  exclude: ['851', '561']\n",
-		"  by: expected_share\n  expected: low_education_pct\n  year: 2008\n  k: 4\n",
+		"  by: ward\n  conditions: [low_education_pct]\n  year: 2007\n  clusters: 2\n  min_size: 0.5\n",
+		"  by: expected_share\n  conditions: [unemployment_pct]\n  share: low_education_pct\n  year: 2007\n  k: 4\n  exclude: ['851', '561']\n",
+		"  by: expected_share\n  expected: low_education_pct\n  year: 2007\n  k: 4\n",
 		"  list: {'751': ['851', '561', '615', 'North & South']}\nareas:\n  \"North & South\": ['740', '730']\n  '461': ['461']\n",
 	} {
 		c := edge(t, demoPeers, peers)
@@ -681,18 +681,18 @@ func TestAreasThatCannotBeMerged(t *testing.T) {
 		{"{A: ['751', '999'], B: ['998']}", data, []string{"areas.A: municipality 999 is in none of the tables", "areas.B: municipality 998 is in none"}},
 		{"{'851': ['751', '561']}", data, []string{"areas.851: the dataset has a municipality of this name that is not in the area"}},
 		{"{A: ['751', '851'], B: ['561', '461']}", edited(t, data, "municipalities", func(m *ingest.Table) {
-			m.Column("population").Ints[in2008(m, "751")] = 0
-			m.Column("population").Ints[in2008(m, "461")] = -5
-			m.Column("year").Ints[in2008(m, "851")] = 2012
+			m.Column("population").Ints[in2007(m, "751")] = 0
+			m.Column("population").Ints[in2007(m, "461")] = -5
+			m.Column("year").Ints[in2007(m, "851")] = 2012
 		}), []string{
-			"areas.A: the population of municipality 751 in 2008 is not above 0", "areas.B: the population of municipality 461 in 2008",
-			"areas.A: municipality 851 has no framework conditions for 2008",
+			"areas.A: the population of municipality 751 in 2007 is not above 0", "areas.B: the population of municipality 461 in 2007",
+			"areas.A: municipality 851 has no framework conditions for 2007",
 		}},
 		{"{A: ['751', '851']}", edited(t, data, "municipalities", func(m *ingest.Table) {
 			m.Columns = slices.DeleteFunc(m.Columns, func(c ingest.Column) bool { return c.Name == "population" })
-		}), []string{"areas.A: municipality 751 has no population in 2008 in table municipalities", "areas.A: municipality 851 has no population"}},
+		}), []string{"areas.A: municipality 751 has no population in 2007 in table municipalities", "areas.A: municipality 851 has no population"}},
 		{"{A: ['751', '851']}", edited(t, data, "municipalities", func(m *ingest.Table) {
-			m.Column("unemployment_pct").Floats[in2008(m, "851")] = math.NaN()
+			m.Column("unemployment_pct").Floats[in2007(m, "851")] = math.NaN()
 		}), []string{"municipality A has no value of unemployment_pct"}},
 	} {
 		c := edge(t, "compare:\n", "areas: "+x.areas+"\n\ncompare:\n")
