@@ -25,6 +25,8 @@ type Benchmarked struct {
 	League      []profile.LeagueRow     // a municipality's providers on one common target
 	Sensitivity []effect.SensitivityRow // the same differences looked at in other ways
 	Curves      []survival.Row          // who has left by which day, by outcomes of time
+	Rankings    []RankingRow            // municipalities by observed less expected share
+	BeforeAfter *BeforeAndAfter         // nil where nobody asked for it
 	Watched
 }
 
@@ -79,6 +81,14 @@ func Benchmark(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.O
 		func() error { return b.profile(c, obs) },
 		func() error { return b.vary(ctx, ds, c, obs, e) },
 		func() error { return b.curves(c, obs) },
+		func() (err error) {
+			b.Rankings, err = c.rank(ctx, ds)
+			return err
+		},
+		func() (err error) {
+			b.BeforeAfter, err = CompareBeforeAfter(ctx, ds, c, obs)
+			return err
+		},
 		func() error {
 			w, err := Watching(ctx, ds, c, obs, e.Peers)
 			if err == nil {

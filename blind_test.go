@@ -53,7 +53,7 @@ func TestBlindedRun(t *testing.T) {
 			names = append(names, name)
 		}
 	}
-	assert.Equal(t, []string{"attrition", "benchmark", "cases", "counts", "covariates", "diagnostics", "estimates", "gate_preview", "peers", "providers", "rejects"}, names)
+	assert.Equal(t, []string{"attrition", "benchmark", "cases", "counts", "covariates", "diagnostics", "estimates", "gate_preview", "peer_conditions", "peer_stability", "peers", "providers", "rejects"}, names)
 	entries, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	for _, e := range entries {

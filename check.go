@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -35,9 +34,11 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 			fault(at, "%s", f)
 		}
 	}
+	c.checkAreas(fault)
 	if c.Peers != nil {
 		c.Peers.check(fault)
 	}
+	c.checkMerged(fault)
 	c.Compare.check(fault)
 	c.checkCrosswalk(fault)
 	c.checkWatch(fault)
@@ -51,6 +52,8 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	c.checkViews(fault)
 	c.checkSpending(fault)
 	c.checkSensitivity(fault)
+	c.checkRankings(fault)
+	c.checkBeforeAfter(fault)
 	numbers := append(c.history().Names(), "age")
 	for _, class := range c.Compare.classified() {
 		if len(class.Cuts) == 0 && class.Covariate != effect.ReferralQuarter && class.Covariate != effect.ReferralMonth && slices.Contains(numbers, class.Covariate) {
@@ -65,34 +68,6 @@ func (c Cohort) check(fault func(path, format string, args ...any)) {
 		fault("cohort", "give either a period, or both from and to")
 	case c.From != nil && *c.From >= *c.To:
 		fault("cohort", "to must come after from")
-	}
-}
-
-func (p *Peers) check(fault func(path, format string, args ...any)) {
-	byConditions := len(p.Conditions) > 0 || p.K != 0 || p.Year != 0
-	switch {
-	case byConditions == (len(p.List) > 0):
-		fault("peers", "give either conditions, year and k, or a list")
-	case byConditions && (len(p.Conditions) == 0 || p.K < 1 || p.Year == 0):
-		fault("peers", "choosing peers by framework conditions needs conditions, year and k")
-	case byConditions && p.K < effect.MinPeers:
-		fault("peers.k", "%d peers or more are needed to tell how much municipalities differ; with fewer every comparison is refused", effect.MinPeers)
-	}
-	for _, m := range slices.Sorted(maps.Keys(p.List)) {
-		list, distinct := p.List[m], map[string]bool{}
-		for i, peer := range list {
-			switch at := fmt.Sprintf("peers.list.%s[%d]", m, i); {
-			case peer == m:
-				fault(at, "a municipality is not its own peer")
-			case distinct[peer]:
-				fault(at, "this peer stands twice")
-			default:
-				distinct[peer] = true
-			}
-		}
-		if len(distinct) < effect.MinPeers {
-			fault("peers.list."+m, "%d peers or more are needed to tell how much municipalities differ; with fewer every comparison is refused", effect.MinPeers)
-		}
 	}
 }
 
@@ -137,11 +112,18 @@ func Check(ctx context.Context, c *Config) error {
 		return errors.Join(err, open)
 	}
 	err = errors.Join(err, data.Check(ctx), c.checkTables(data))
-	if err == nil && c.Peers != nil && len(c.Peers.List) == 0 {
-		conditions, read := data.Conditions(ctx)
+	if err == nil && c.choosesPeers() {
+		conditions, read := c.conditions(ctx, data, c.Peers.Year)
 		if err = read; err == nil {
 			err = c.checkConditions(conditions)
 		}
+	}
+	if c.Peers != nil && c.Peers.Recorded != "" {
+		_, read := c.latestChoice()
+		err = errors.Join(err, read)
+	}
+	if err == nil {
+		_, err = c.rank(ctx, data) // a few hundred rows tell all that can be wrong with it
 	}
 	return err
 }
@@ -156,11 +138,17 @@ func (c *Config) checkTables(data *ingest.Dataset) error {
 	}
 	need(ingest.Participations, "every job")
 	need(ingest.Spells, "every job")
-	if c.Peers != nil && len(c.Peers.List) == 0 {
+	if c.choosesPeers() {
 		need(ingest.Municipalities, "choosing peers by framework conditions")
+	}
+	if len(c.Rankings) > 0 {
+		need(ingest.Municipalities, "ranking municipalities")
 	}
 	if c.Spending != nil {
 		need(ingest.Spend, "spending")
+	}
+	if c.BeforeAfter != nil && len(c.BeforeAfter.Conditions) > 0 {
+		need(ingest.Municipalities, "adjusting before and after for framework conditions")
 	}
 	if c.controls() {
 		need(ingest.Caseload, "comparing with people without an offer")

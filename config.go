@@ -34,12 +34,15 @@ type Config struct {
 	Crosswalk   []Crosswalk  `yaml:"crosswalk,omitempty" doc:"match groups of one scheme that stand for those of another, moved as the rows are read; left out: none, and cases of different schemes never meet"`
 	History     *History     `yaml:"history,omitempty" doc:"covariates from the spells before referral; left out: 52 weeks back, benefit runs followed for 260 weeks over breaks of 28 days"`
 	Signals     *bool        `yaml:"signals,omitempty" doc:"write the signals of gaming per participation; left out: true"`
+	Areas       Areas        `yaml:"areas,omitempty" doc:"area: [municipalities] that are one, as those that share a jobcentre: everything of the members counts as the area's; left out: none"`
 	Peers       *Peers       `yaml:"peers,omitempty" doc:"which municipalities are comparable; left out: none, so that only comparisons at home are made"`
 	Compare     Compare      `yaml:"compare" doc:"with whom and how cells are compared"`
 	Views       *Views       `yaml:"views,omitempty" doc:"see citizens together in other ways than by provider: all of a municipality, own projects against providers, by consortium, through time; left out: in none"`
 	Spending    *Spending    `yaml:"spending,omitempty" doc:"set what was spent (table spend) beside its citizens and their effects; left out: it is not"`
 	Sensitivity *Sensitivity `yaml:"sensitivity,omitempty" doc:"look at every difference of the first method in other ways too; left out: in none"`
+	BeforeAfter *BeforeAfter `yaml:"before_after,omitempty" doc:"compare municipalities before and after a change with municipalities without it; left out: not done"`
 	Watch       *Watch       `yaml:"watch,omitempty" doc:"by what creaming, parking and the indicators of gaming are counted; left out: see its fields"`
+	Rankings    []Ranking    `yaml:"ranking,omitempty" doc:"rank municipalities by observed less expected share, from the table municipalities; left out: none"`
 	Terms       []string     `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
 
 	Blinded  bool   `yaml:"blinded,omitempty" doc:"do everything up to the diagnostics and write no effects, so that the diagnostics can be judged before anybody sees them"`
@@ -84,16 +87,6 @@ type History struct {
 	ElapsedMax int   `yaml:"elapsed_max,omitempty" doc:"weeks after which elapsed benefit duration stops counting; left out: it is not measured"`
 	ElapsedGap int   `yaml:"elapsed_gap,omitempty" doc:"longest break, in days, that a benefit run survives"`
 	Placebo    *int  `yaml:"placebo,omitempty" doc:"weeks before referral in which employment, and the history before them, are read for the placebo; 0 turns it off; left out: 26"`
-}
-
-// Peers says which municipalities are comparable: by framework conditions or
-// by an explicit list.
-type Peers struct {
-	Conditions []string            `yaml:"conditions,omitempty" doc:"framework conditions: numeric columns of municipalities"`
-	Year       int                 `yaml:"year,omitempty" doc:"year of the framework conditions"`
-	K          int                 `yaml:"k,omitempty" doc:"number of peers: the k nearest"`
-	Exclude    []string            `yaml:"exclude,omitempty" doc:"municipalities that are nobody's peers"`
-	List       map[string][]string `yaml:"list,omitempty" doc:"municipality: [its peers], in place of conditions, year and k"`
 }
 
 // Compare says with whom and how cells are compared.

@@ -16,7 +16,7 @@ import (
 // docs/tables.md is the data dictionary of the results, made from the tables
 // themselves.
 func TestDataDictionary(t *testing.T) {
-	c := job(t, "peers:", "spending: {outcome: employed_26w}\npeers:")
+	c := job(t, "peers:", "spending: {outcome: employed_26w}\nranking:\n  - {name: unemployment, observed: unemployment_pct, conditions: [low_education_pct], year: 2008, better: low}\n"+beforeAfter+"peers:")
 	_, err := jobeffekt.Run(context.Background(), c)
 	require.NoError(t, err)
 	moved := job(t, "peers:", crosswalk)
@@ -35,8 +35,10 @@ func TestDataDictionary(t *testing.T) {
 		tables []string
 	}{
 		{"the step measure", []string{"rejects", "counts", "attrition", "providers", "crosswalk", "cases", "covariates", "outcomes", "signals", "peer_strata"}},
-		{"the step estimate", []string{"peers", "estimates"}},
-		{"the step benchmark", []string{"benchmark", "diagnostics", "comparison", "spending", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators"}},
+		{"the step estimate", []string{"peers", "peer_conditions", "peer_stability", "estimates"}},
+		{"the step benchmark", []string{"benchmark", "diagnostics", "comparison", "spending", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators", "ranking"}},
+		{"the step benchmark, where the run file has before_after", []string{"before_after"}},
+		{"the step benchmark, where before_after asks for synthetic", []string{"synthetic", "synthetic_gaps", "synthetic_donors", "synthetic_placebos"}},
 		{"the step settle", []string{"settlement", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
 		{blindedRun, []string{"gate_preview"}},
 	} {

@@ -21,7 +21,11 @@
 //	how is an expectation worked out?          effect/balance, effect/strata, effect/regress
 //	what would others' methods have said?      effect/matching, effect/weighting, effect/hierarchical
 //	how sure is a difference?                  effect.Benchmark, effect/interval
-//	which municipalities are comparable?       effect/peer
+//	which municipalities are comparable?       effect/peer, RecordPeers
+//	what do its citizens achieve together?     effect.Views
+//	what was to be expected of it?             effect/municipal
+//	was it better before?                      effect/beforeafter
+//	what did it cost?                          SpendingRows
 //	who stands out, and who comes first?       effect/profile
 //	how long does it take?                     effect/survival
 //	what does it rest on?                      effect.Sensitivity

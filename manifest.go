@@ -35,6 +35,7 @@ type Manifest struct {
 	Terms    []Source    `json:"terms,omitempty"`
 	Seals    []Source    `json:"seals,omitempty"`    // files beside the terms
 	Accepted []Source    `json:"accepted,omitempty"` // the blinded run's manifest and what was decided on it
+	Recorded []Source    `json:"recorded,omitempty"` // file of the recorded choices of peers
 	Inputs   []Source    `json:"inputs"`
 	Results  []Source    `json:"results"`
 }

@@ -31,9 +31,9 @@ func resultsOf(s Step, blinded bool) []string {
 	case StepMeasure:
 		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates, TableOutcomes, TableSignals, TablePeerStrata, TableControls, TableControlled}
 	case StepEstimate:
-		return []string{TablePeers, TableEstimates}
+		return []string{TablePeers, TablePeerValues, TableStability, TableEstimates}
 	case StepBenchmark:
-		return []string{TableBenchmark, TableDiagnostics, TableComparison, TableSpending, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators}
+		return append([]string{TableBenchmark, TableDiagnostics, TableComparison, TableSpending, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableRanking}, beforeAfterTables()...)
 	default:
 		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
@@ -41,7 +41,7 @@ func resultsOf(s Step, blinded bool) []string {
 
 // onRequest says whether a table is written only where the run file asks for it.
 func onRequest(table string) bool {
-	return table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled
+	return table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
 }
 
 // allTables lists the tables that any run writes.
@@ -240,16 +240,23 @@ func (j *job) tables(s Step) []*ingest.Table {
 		}
 		return append(t, caseTables(r.Observations.Cases)...)
 	case StepEstimate:
-		return []*ingest.Table{rowTable(TablePeers, r.Peers), rowTable(TableEstimates, r.Estimates)}
+		return []*ingest.Table{
+			rowTable(TablePeers, r.Peers), rowTable(TablePeerValues, r.PeerConditions), rowTable(TableStability, r.PeerStability),
+			rowTable(TableEstimates, r.Estimates),
+		}
 	case StepBenchmark:
 		t := []*ingest.Table{rowTable(TableBenchmark, r.Benchmark), rowTable(TableDiagnostics, r.Diagnostics)}
 		if r.Blinded {
 			return t
 		}
+		if len(r.Rankings) > 0 {
+			t = append(t, rowTable(TableRanking, r.Rankings))
+		}
 		t = append(t, rowTable(TableComparison, r.Comparison))
 		if j.c.Spending != nil {
 			t = append(t, rowTable(TableSpending, r.Spending))
 		}
+		t = append(t, r.BeforeAfter.tables()...)
 		return append(t,
 			rowTable(TableProfile, r.Profile), rowTable(TableLeague, r.League),
 			rowTable(TableSensitivity, r.Sensitivity), rowTable(TableCurves, r.Curves),
@@ -336,6 +343,7 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	j.c = j.c.with(m.AsOf)
 	j.result.AsOf = m.AsOf
 	m.Steps, m.Terms, m.Seals, m.Accepted, m.Program = slices.Clone(before), now.Terms, now.Seals, now.Accepted, now.Program
+	m.Recorded = now.Recorded
 	keep := []Source{}
 	for _, s := range before {
 		for _, t := range resultsOf(s, false) {
@@ -393,6 +401,9 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	}
 	if slices.Contains(before, StepEstimate) {
 		if r.Peers, err = readRows[peer.Peer](ctx, j.out, TablePeers); err != nil {
+			return nil, err
+		}
+		if r.Recorded, err = j.c.compareRecorded(r.Peers); err != nil {
 			return nil, err
 		}
 		if r.Estimates, err = readRows[effect.Estimate](ctx, j.out, TableEstimates); err != nil {
@@ -484,6 +495,9 @@ func (j *job) describe(m *Manifest) (err error) {
 		}
 	}
 	if m.Accepted, err = j.c.acceptanceSources(j.out); err != nil {
+		return err
+	}
+	if m.Recorded, err = j.c.recordedSources(j.out); err != nil {
 		return err
 	}
 	m.Inputs, err = sources(j.out, j.data.Files())

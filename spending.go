@@ -140,6 +140,9 @@ func (b *Benchmarked) spend(ctx context.Context, ds *ingest.Dataset, c *Config, 
 	if err != nil {
 		return err
 	}
+	if expenses, err = c.Areas.Expenses(expenses); err != nil {
+		return err
+	}
 	members, aggregated, _, err := reference(ctx, ds, c)
 	if err != nil {
 		return err

@@ -2,18 +2,13 @@ package jobeffekt
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"math"
-	"slices"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/peer"
 	"github.com/jobeffekt/jobeffekt/effect/strata"
 	"github.com/jobeffekt/jobeffekt/ingest"
-	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
 
 // Measured is what the first two steps, read and observe, make of a dataset.
@@ -38,7 +33,7 @@ const countUntold = "cases_with_untold_amounts"
 
 // Estimated is what the third step makes of observations.
 type Estimated struct {
-	Peers     []peer.Peer // chosen before any outcome was looked at
+	PeerChoice
 	Estimates []effect.Estimate
 }
 
@@ -107,13 +102,7 @@ func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonu
 // Measure reads the cases and their spells and observes what became of them.
 // On an error the dataset still has the rejects and counts read so far.
 func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, error) {
-	var cases, controls *effect.Cases
-	var err error
-	if c.controls() {
-		cases, controls, err = ds.CasesAndControls(ctx, c.Study().Cohort.Period)
-	} else {
-		cases, err = ds.Cases(ctx)
-	}
+	cases, controls, err := c.readCases(ctx, ds)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +151,11 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 		}
 	}
 	if c.Spending != nil {
-		if _, err := ingest.Rows[ingest.Expense](ctx, ds); err != nil {
+		expenses, err := ingest.Rows[ingest.Expense](ctx, ds)
+		if err == nil {
+			_, err = c.Areas.Expenses(expenses)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -226,10 +219,19 @@ func Estimate(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Ob
 	if err != nil {
 		return nil, err
 	}
-	out := &Estimated{}
-	if out.Peers, err = choosePeers(c, conditions, obs, aggregated); err != nil {
+	var reasons []effect.Reason
+	if len(obs.Results) > 0 {
+		reasons = obs.Results[0].Reason
+	}
+	peers, err := choosePeers(c, conditions, inCohort(obs.Cases, reasons), aggregated)
+	if err != nil {
 		return nil, err
 	}
+	// Before anything is computed with them.
+	if peers.Recorded, err = c.compareRecorded(peers.Peers); err != nil {
+		return nil, err
+	}
+	out := &Estimated{PeerChoice: *peers}
 	d := c.design(out.Peers, members, aggregated)
 	if err := d.CheckSchemes(obs); err != nil {
 		return nil, err
@@ -269,8 +271,8 @@ func reference(ctx context.Context, ds *ingest.Dataset, c *Config) (members []ef
 			return nil, nil, nil, err
 		}
 	}
-	if c.Peers != nil && len(c.Peers.List) == 0 {
-		conditions, err = ds.Conditions(ctx)
+	if c.choosesPeers() {
+		conditions, err = c.conditions(ctx, ds, c.Peers.Year)
 	}
 	return members, aggregated, conditions, err
 }
@@ -301,111 +303,7 @@ func peerStrata(ctx context.Context, ds *ingest.Dataset, c *Config) ([]effect.St
 		}
 		out = append(out, l)
 	}
-	return out, nil
-}
-
-// choosePeers chooses, for every municipality with cases, its peers among those
-// that have records or strata. Conditions are standardised over all
-// municipalities of the year, whether or not their outcomes are known.
-func choosePeers(c *Config, conditions []ingest.Condition, obs *effect.Observations, aggregated []effect.StratumTotal) ([]peer.Peer, error) {
-	if c.Peers == nil {
-		return nil, nil
-	}
-	known, records := map[string]bool{}, map[string]bool{}
-	for i, code := range obs.Cases.Municipality.Codes {
-		if len(obs.Results) > 0 && !obs.Results[0].Reason[i].OutsideCohort() {
-			records[obs.Cases.Municipality.Levels[code]] = true
-		}
-	}
-	if len(records) == 0 {
-		return nil, fmt.Errorf("%w: no participation was referred in the cohort's period", ErrConfig)
-	}
-	for m := range records {
-		known[m] = true
-	}
-	for _, s := range aggregated {
-		known[s.Municipality] = true
-	}
-	var out []peer.Peer
-	if len(c.Peers.List) > 0 {
-		var errs []error
-		for _, m := range slices.Sorted(maps.Keys(c.Peers.List)) {
-			for _, p := range c.Peers.List[m] {
-				if !known[p] {
-					errs = append(errs, fmt.Errorf("%w: peers.list: municipality %s, a peer of %s, has neither participations in the cohort nor peer_strata", ErrConfig, p, m))
-				}
-				out = append(out, peer.Peer{Municipality: m, Peer: p, Distance: math.NaN()})
-			}
-		}
-		return out, errors.Join(errs...)
-	}
-	if err := c.checkConditions(conditions); err != nil {
-		return nil, err
-	}
-	var all []peer.Municipality
-	exclude := slices.Clone(c.Peers.Exclude)
-	missing := map[string]bool{}
-	for m := range known {
-		missing[m] = true
-	}
-	for _, row := range conditions {
-		if row.Year != c.Peers.Year {
-			continue
-		}
-		m := peer.Municipality{ID: row.Municipality}
-		for _, name := range c.Peers.Conditions {
-			v, ok := row.Values[name]
-			if !ok {
-				v = math.NaN()
-			}
-			m.Values = append(m.Values, v)
-		}
-		all = append(all, m)
-		delete(missing, m.ID)
-		if !known[m.ID] && !slices.Contains(exclude, m.ID) {
-			exclude = append(exclude, m.ID)
-		}
-	}
-	var errs []error
-	for _, m := range slices.Sorted(maps.Keys(missing)) {
-		errs = append(errs, fmt.Errorf("%w: municipality %s has cases but no framework conditions for %d in table %s", ErrConfig, m, c.Peers.Year, ingest.Municipalities))
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	chosen, err := peer.Nearest(all, c.Peers.Conditions, c.Peers.K, exclude)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range chosen {
-		if records[p.Municipality] {
-			p.Distance = effect.Round(p.Distance)
-			out = append(out, p)
-		}
-	}
-	return out, nil
-}
-
-// checkConditions says which framework conditions no municipality has.
-func (c *Config) checkConditions(conditions []ingest.Condition) error {
-	found := map[string]bool{}
-	for _, row := range conditions {
-		if row.Year == c.Peers.Year {
-			for name := range row.Values {
-				found[name] = true
-			}
-		}
-	}
-	if len(found) == 0 {
-		return fmt.Errorf("%w: table %s has no framework conditions for %d", ErrConfig, ingest.Municipalities, c.Peers.Year)
-	}
-	var errs []error
-	for _, name := range c.Peers.Conditions {
-		if !found[name] {
-			errs = append(errs, fmt.Errorf("%w: no municipality has the framework condition %q in %d%s", ErrConfig, name, c.Peers.Year, strict.Suggest(name, slices.Sorted(maps.Keys(found)))))
-		}
-	}
-	return errors.Join(errs...)
+	return c.mergeStrata(out), nil
 }
 
 // Settle works out what the terms pay. The acceptance is nil where nobody was

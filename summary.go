@@ -23,6 +23,7 @@ func (r *Result) Summary() string {
 	if r.Blinded {
 		fmt.Fprintf(&b, "BLINDED: no effect is shown or written, only what a payment would depend on.\n")
 	}
+	b.WriteString(r.recordedLine())
 	if r.Observations != nil {
 		r.writeCohort(&b)
 		r.writeIdentity(&b)
@@ -30,10 +31,17 @@ func (r *Result) Summary() string {
 	if len(r.Benchmark) > 0 && !r.Blinded {
 		r.writeBenchmark(&b)
 	}
+	if r.BeforeAfter != nil {
+		fmt.Fprintf(&b, "\nBefore and after\n")
+		for _, line := range r.BeforeAfter.Words {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+	}
 	if len(r.Comparison) > 0 {
 		r.writeComparison(&b)
 	}
 	r.writeSpending(&b)
+	r.writeRankings(&b)
 	if r.Blinded {
 		r.writeGates(&b)
 	}
@@ -163,12 +171,19 @@ func (r *Result) writeBenchmark(b *strings.Builder) {
 }
 
 // writeComparison shows what citizens seen together achieve, all match groups of
-// a scheme together, over the whole cohort.
+// a scheme together, over the whole cohort: in the municipalities whose agreements
+// are settled, or in all where there are none.
 func (r *Result) writeComparison(b *strings.Builder) {
+	settled := map[string]bool{}
+	if r.Settlement != nil {
+		for _, l := range r.Settlement.Lines {
+			settled[l.Municipality] = l.Municipality != ""
+		}
+	}
 	rows := slices.DeleteFunc(slices.Clone(r.Comparison), func(row effect.ComparisonRow) bool {
 		return row.View == effect.ViewProvider || row.Period != "" || row.Package != "" || row.MatchGroup != effect.All || row.Municipality == effect.All ||
 			row.Method != r.Comparison[0].Method || row.Outcome != r.Comparison[0].Outcome || row.Part == effect.Municipality ||
-			row.View == effect.ViewTotal && row.Part == effect.Provider || row.View != effect.ViewTotal && row.Part == effect.Total && len(r.Peers) == 0
+			len(settled) > 0 && !settled[row.Municipality] || row.View == effect.ViewTotal && row.Part == effect.Provider || row.View != effect.ViewTotal && row.Part == effect.Total && len(r.Peers) == 0
 	})
 	if len(rows) == 0 {
 		return

@@ -68,7 +68,7 @@ func Verify(ctx context.Context, folder string) ([]Difference, error) {
 		return nil, err
 	}
 	var out []Difference
-	for _, s := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals, m.Accepted, m.Inputs, m.Results) {
+	for _, s := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals, m.Accepted, m.Recorded, m.Inputs, m.Results) {
 		now, err := hashFile(filepath.Join(folder, filepath.FromSlash(s.Path)), s.Path)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
@@ -133,11 +133,11 @@ func Verify(ctx context.Context, folder string) ([]Difference, error) {
 		return out
 	}
 	same := m.Standing == again.Standing
-	for _, lists := range [][2][]Source{{m.Terms, again.Terms}, {m.Seals, again.Seals}, {m.Accepted, again.Accepted}, {m.Inputs, again.Inputs}} {
+	for _, lists := range [][2][]Source{{m.Terms, again.Terms}, {m.Seals, again.Seals}, {m.Accepted, again.Accepted}, {m.Recorded, again.Recorded}, {m.Inputs, again.Inputs}} {
 		same = same && slices.Equal(hashes(lists[0]), hashes(lists[1]))
 	}
 	if !same {
-		out = append(out, Difference{ManifestName, "standing, terms, seals, acceptance or inputs are not those of the results"})
+		out = append(out, Difference{ManifestName, "standing, terms, seals, acceptance, recorded peers or inputs are not those of the results"})
 	}
 	return out, nil
 }

@@ -108,7 +108,7 @@ func Watching(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.Ob
 	}
 	f := watch.Facts{Observations: obs, Sustained: sustained, Outcome: outcome}
 	if ds.Has(ingest.Caseload) {
-		if f.Caseload, err = ds.Caseload(ctx); err != nil {
+		if f.Caseload, err = c.caseload(ctx, ds); err != nil {
 			return nil, err
 		}
 	}

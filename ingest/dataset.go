@@ -75,15 +75,16 @@ type Limits struct {
 	PageRows    int64 // rows of one page
 	TextBytes   int   // one text or identifier; a longer one is a bad row
 	Files       int   // parts of one table
+	CSVBytes    int64 // one CSV file
 }
 
 // DefaultLimits are 64 MiB of footer, 10,000 columns, 32,767 row groups (the
 // format's own limit), 1 GiB and 2^27 rows per page, 64 KiB per text, 100,000
-// parts.
+// parts, 256 MiB per CSV file.
 func DefaultLimits() Limits {
 	return Limits{
 		FooterBytes: 64 << 20, Columns: 10_000, RowGroups: 32_767, PageBytes: 1 << 30, PageRows: 1 << 27,
-		TextBytes: 64 << 10, Files: 100_000,
+		TextBytes: 64 << 10, Files: 100_000, CSVBytes: 256 << 20,
 	}
 }
 

@@ -11,6 +11,8 @@ var (
 	ErrEmptyFile   = errors.New("the file is empty")
 	ErrTruncated   = errors.New("the file is cut short")
 	ErrNotParquet  = errors.New("the file is not Parquet")
+	ErrCSV         = errors.New("the file is not a CSV table")
+	ErrFormat      = errors.New("the file is neither Parquet nor CSV")
 	ErrEncrypted   = errors.New("the file is encrypted")
 	ErrCompression = errors.New("the compression is not supported")
 	ErrLimit       = errors.New("a limit is passed")

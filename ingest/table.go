@@ -265,7 +265,7 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	}
 	for i := range t.Rows() {
 		for k := range t.Columns {
-			record[k] = t.Columns[k].csv(i)
+			record[k] = t.Columns[k].Cell(i)
 		}
 		if err := out.Write(record); err != nil {
 			return fmt.Errorf("ingest: %s: %w", t.Name, err)
@@ -278,7 +278,8 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	return nil
 }
 
-func (c *Column) csv(row int) string {
+// Cell is the value of a row as [Table.WriteCSV] writes it, "" for null.
+func (c *Column) Cell(row int) string {
 	switch {
 	case c.Ints != nil:
 		return strconv.FormatInt(c.Ints[row], 10)

@@ -6,8 +6,11 @@ import (
 	"io"
 	"math"
 	"runtime"
+	"slices"
+	"strconv"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -195,6 +198,13 @@ func (c *Column) values(column int) func(row int) parquet.Value {
 // null, and whole numbers not be beyond 2^53; dates are those that input may
 // hold. What does not fit is an [ErrTable], a bad file a [FileError].
 func ReadTable(ctx context.Context, path string, limits Limits) (*Table, error) {
+	return readTable(ctx, path, limits, false)
+}
+
+// readTable is [ReadTable]. If lenient, it takes what others write: whole numbers
+// and truth values with nulls, columns without values, and numbers in 32 bits as
+// the decimals that they stand for.
+func readTable(ctx context.Context, path string, limits Limits, lenient bool) (*Table, error) {
 	p, err := openParquet(path, limits)
 	if err != nil {
 		return nil, err
@@ -207,16 +217,20 @@ func ReadTable(ctx context.Context, path string, limits Limits) (*Table, error) 
 	// The name of a table of the contract would bring the contract's columns in.
 	key := "result " + name
 	d.tables[key] = []part{p}
+	wants := map[class]want{
+		classInteger: wantWhole, classNumber: wantFloat, classText: wantText, classDate: wantDate, classBool: wantBool,
+	}
+	if lenient {
+		wants[classNull] = wantText
+	}
 	var extra []field
 	for _, column := range p.columns() {
 		l, _ := p.lookup(column)
-		w, ok := map[class]want{
-			classInteger: wantWhole, classNumber: wantFloat, classText: wantText, classDate: wantDate, classBool: wantBool,
-		}[l.class]
+		w, ok := wants[l.class]
 		if !ok {
 			return nil, fmt.Errorf("ingest: %w: %s: column %q is %s", ErrTable, path, column, l.name)
 		}
-		extra = append(extra, field{column, w, true, w != wantWhole && w != wantBool})
+		extra = append(extra, field{column, w, true, lenient || w != wantWhole && w != wantBool})
 	}
 	f, err := d.load(ctx, key, extra, nil)
 	if err != nil {
@@ -224,11 +238,42 @@ func ReadTable(ctx context.Context, path string, limits Limits) (*Table, error) 
 	}
 	t := f.result(name, gather(f.rows, func(i int) int32 { return int32(i) }))
 	for k := range t.Columns {
-		t.Columns[k].Doc, _ = p.file.Lookup(docKey + t.Columns[k].Name)
+		c := &t.Columns[k]
+		c.Doc, _ = p.file.Lookup(docKey + c.Name)
+		if lenient {
+			l, _ := p.lookup(c.Name)
+			f.relent(c, l)
+		}
 	}
 	if err := d.close(f.account, 0); err != nil {
 		r := f.rejects[0]
 		return nil, fmt.Errorf("ingest: %w: %s: row %d, column %q: %s", ErrTable, path, r.row+1, extra[r.column].name, r.cause)
 	}
 	return t, nil
+}
+
+// relent gives a column of a file of others its kind: whole numbers and truth
+// values where there is no null.
+func (f *frame) relent(c *Column, l leaf) {
+	switch {
+	case l.class == classInteger && !slices.ContainsFunc(c.Floats, math.IsNaN):
+		c.Ints, c.Floats = gather(len(c.Floats), func(i int) int64 { return int64(c.Floats[i]) }), nil
+	case l.kind == encoding.Float && l.class == classNumber:
+		for i, v := range c.Floats {
+			c.Floats[i], _ = strconv.ParseFloat(strconv.FormatFloat(v, 'g', -1, 32), 64)
+		}
+	case l.class == classBool:
+		truths := f.cols[f.index(c.Name)].ints
+		if !slices.Contains(truths, codeNull) {
+			return
+		}
+		names := gather(len(truths), func(i int) string {
+			if truths[i] == codeNull {
+				return ""
+			}
+			return strconv.FormatBool(truths[i] == 1)
+		})
+		factor := effect.NewFactor(names)
+		c.Bools, c.Factor = nil, &factor
+	}
 }
