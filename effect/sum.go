@@ -269,20 +269,20 @@ func gatherPersons[K comparable](c *Cases, r *Result, key func(i int) K) map[K][
 	return out
 }
 
-// of counts the persons of some cells, and gives their design effect.
+// of counts the persons of some cells who were compared, and gives their design
+// effect.
 func (p *crowd) of(cells []*Estimate) (persons int, effect float64) {
-	if !p.repeats {
-		n := int64(0)
-		for _, e := range cells {
-			n += e.Persons
-		}
-		return int(n), 1
-	}
-	var lists [][]int32
+	n, lists := int64(0), [][]int32(nil)
 	for _, e := range cells {
+		n += e.Persons
 		lists = append(lists, p.cells[e.Cell])
 	}
-	return designEffect(lists)
+	if !p.repeats {
+		return int(n), 1
+	}
+	// Of the persons in the lists some may have had nobody to be compared with.
+	persons, effect = designEffect(lists)
+	return min(persons, int(n)), effect
 }
 
 // designEffect counts the persons of lists that hold nobody twice, and gives

@@ -395,3 +395,33 @@ func TestSumsWithComparatorsInSeveralGroups(t *testing.T) {
 		assert.InDelta(t, here[outcome], v, 1e-8*v, outcome)
 	}
 }
+
+// Persons without comparators do not help a sum over the minimum, also where some
+// person is there twice.
+func TestSumsCountWhoIsCompared(t *testing.T) {
+	data, obs, d := viewed(t)
+	cases := *obs.Cases
+	cases.Person = slices.Clone(cases.Person)
+	cases.Person[0] = cases.Person[1]
+	obs.Cases = &cases
+	years := []float64{}
+	for age := 19.0; age < 66; age++ {
+		years = append(years, age)
+	}
+	fine := strata.Default(effect.Class{Covariate: "age", Cuts: years}, effect.Class{Covariate: "sex"}, effect.Class{Covariate: "education"})
+	of := func(minN int) []effect.ComparisonRow {
+		d.MinN = minN
+		rows, err := effect.Views(context.Background(), obs, d, data.Members, []effect.View{effect.ViewTotal}, "", []effect.Method{fine})
+		require.NoError(t, err)
+		return slices.DeleteFunc(rows, func(r effect.ComparisonRow) bool { return r.MatchGroup != effect.All || r.Part != effect.Total })
+	}
+	looked := 0
+	for i, r := range of(2) {
+		if r.Refusal == "" && r.NCompared < r.N && looked < 3 {
+			again := of(int(r.NCompared) + 1)[i]
+			assert.Equal(t, effect.RefusalFewCases, again.Refusal, "%d of %d cases have comparators", r.NCompared, r.N)
+			looked++
+		}
+	}
+	assert.Positive(t, looked)
+}
