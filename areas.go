@@ -274,6 +274,33 @@ func (c *Config) conditions(ctx context.Context, ds *ingest.Dataset, years ...in
 	return out, errors.Join(errs...)
 }
 
+// called are the names of municipalities, of the latest year that has one: of those
+// where the run file needs the table municipalities anyway. An area is its own name.
+func (c *Config) called(ctx context.Context, ds *ingest.Dataset) (map[string]string, error) {
+	if !ds.Has(ingest.Municipalities) || !c.choosesPeers() && len(c.Rankings) == 0 && len(c.Areas) == 0 {
+		return nil, nil
+	}
+	rows, err := ds.Conditions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, row := range rows {
+		if _, area := c.Areas[row.Municipality]; !area && row.Name != "" {
+			out[row.Municipality] = row.Name
+		}
+	}
+	return out, nil
+}
+
+// named is a municipality as people are told of it: Aarhus (751).
+func named(municipality, name string) string {
+	if name == "" || name == municipality {
+		return municipality
+	}
+	return name + " (" + municipality + ")"
+}
+
 // counts are the columns of municipalities that count people: of an area they are
 // sums.
 func (c *Config) counts() []string {

@@ -286,7 +286,12 @@ compare:`
 			assert.GreaterOrEqual(t, row.Difference, r.Rankings[i-1].Difference)
 		}
 	}
-	assert.Contains(t, r.Summary(), "unemployment  2008  low     12              "+r.Rankings[0].Name)
+	summary := strings.Join(strings.Fields(r.Summary()), " ")
+	first, last := r.Rankings[0], r.Rankings[11]
+	assert.Contains(t, summary, "unemployment, 2008; rank 1 of 12 has the lowest")
+	for _, row := range []jobeffekt.RankingRow{first, last} { // with how sure the rank is
+		assert.Regexp(t, fmt.Sprintf(`%s \(%s\) [^A-Z]* %d %.0f to %.0f`, row.Name, row.Municipality, row.Rank, row.RankLow, row.RankHigh), summary)
+	}
 	differences, err := jobeffekt.Verify(context.Background(), c.ResultsFolder())
 	require.NoError(t, err)
 	assert.Empty(t, differences)
