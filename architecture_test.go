@@ -28,10 +28,11 @@ const module = "github.com/jobeffekt/jobeffekt"
 // rooms says which rooms of this module each room may import, itself aside. A
 // room is a folder with all below it; the innermost one counts. "" is the root.
 var rooms = map[string][]string{
-	"cmd":               {"", "bonus", "bonus/ledger", "effect", "ingest"},
+	"cmd":               {"", "bonus", "bonus/ledger", "effect", "ingest", "ingest/dream"},
 	"examples":          {"", "bonus", "bonus/ledger", "effect", "ingest"},
-	"":                  {"bonus", "bonus/ledger", "effect", "ingest", "internal/strict"},
+	"":                  {"bonus", "bonus/ledger", "effect", "ingest", "ingest/dream", "internal/strict"},
 	"ingest":            {"effect", "internal/nearest"},
+	"ingest/dream":      {"effect", "ingest", "internal/nearest", "internal/strict"},
 	"bonus":             {"effect", "internal/nearest", "internal/strict"},
 	"bonus/ledger":      {"bonus", "effect"},
 	"internal/nearest":  {},

@@ -24,6 +24,7 @@ const (
 	wantPeriod                // name that effect.ParsePeriod reads
 	wantChannel               // name of a channel of spend
 	wantAmount                // number kept as an exact decimal
+	wantCode                  // code of a panel: whole number, number or text
 )
 
 // maxAmount is how long the decimal of an amount may be: what a DECIMAL of 38
@@ -35,7 +36,7 @@ func (w want) String() string {
 		"an identifier (whole number or text)", "text or a whole number", "a state code (text or whole number)",
 		"a date (DATE, or a timestamp at midnight)", "a number", "a whole number", "a number", "a truth value",
 		"a covariate (number, date, truth value or text)", "a period (2008, 2008H1, 2008Q3 or 2008-09)",
-		"a channel of spend (" + strings.Join(spendChannels(), ", ") + ")", "an amount (DECIMAL or another number)",
+		"a channel of spend (" + strings.Join(spendChannels(), ", ") + ")", "an amount (DECIMAL or another number)", "a code (number or text)",
 	}[w]
 }
 
@@ -50,6 +51,8 @@ func (w want) accepts(c class) bool {
 		return c == classInteger || c == classNumber || c == classBool || c == classNull
 	case wantAmount:
 		return c == classInteger || c == classNumber || c == classNull
+	case wantCode:
+		return c == classInteger || c == classNumber || c == classText || c == classNull
 	case wantBool:
 		return c == classBool || c == classNull
 	}

@@ -184,7 +184,11 @@ func (c *converter) convert(dst vector, data *encoding.Values, from, to int) err
 }
 
 func (c *converter) codes(dst []int32, data *encoding.Values, from, to int) error {
-	if c.want == wantAmount && c.leaf.class != classInteger {
+	switch {
+	case c.want == wantCode && c.leaf.class == classNumber && c.leaf.scale < 0:
+		c.floatCodes(dst, data, from, to)
+		return nil
+	case (c.want == wantAmount || c.want == wantCode && c.leaf.class == classNumber) && c.leaf.class != classInteger:
 		return c.amounts(dst, data, from, to)
 	}
 	if c.leaf.class == classText {
@@ -260,6 +264,32 @@ func (c *converter) amounts(dst []int32, data *encoding.Values, from, to int) er
 			dst[i] = c.res.text([]byte(r.FloatString(digits)))
 		}
 	})
+}
+
+// floatCodes resolves codes that are stored as floats.
+func (c *converter) floatCodes(dst []int32, data *encoding.Values, from, to int) {
+	if c.leaf.kind == encoding.Float {
+		resolveFloats(dst, data.Float()[from:to], c.res)
+	} else {
+		resolveFloats(dst, data.Double()[from:to], c.res)
+	}
+}
+
+func resolveFloats[T float32 | float64](dst []int32, src []T, res resolver) {
+	last, code := T(math.NaN()), codeNull
+	for i, v := range src {
+		switch {
+		case v != v:
+			dst[i] = codeNull
+			continue
+		case v == last:
+		case float64(v) == math.Trunc(float64(v)) && math.Abs(float64(v)) <= 1<<53:
+			last, code = v, res.number(int64(v))
+		default:
+			last, code = v, res.text(strconv.AppendFloat(nil, float64(v), 'f', -1, 64))
+		}
+		dst[i] = code
+	}
 }
 
 // resolve remembers the last value: consecutive rows are often one person's.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -67,20 +66,7 @@ func partFiles(dir, table string, limits Limits) ([]string, error) {
 	} else if noFolder {
 		return nil, nil
 	}
-	var files []string
-	for _, e := range entries { // sorted by name
-		name := e.Name()
-		if strings.HasSuffix(name, ".parquet") && name[0] != '.' && name[0] != '_' {
-			files = append(files, filepath.Join(folder, name))
-		}
-	}
-	switch {
-	case len(files) == 0:
-		return nil, &FileError{folder, "", errors.New("the folder holds no *.parquet file"), "remove the folder, or put the parts in it"}
-	case len(files) > limits.Files:
-		return nil, &FileError{folder, "", fmt.Errorf("%w: more than %d parts", ErrLimit, limits.Files), "raise Limits.Files, or write fewer parts"}
-	}
-	return files, nil
+	return parquetFiles(folder, entries, limits)
 }
 
 // parquetPart is one Parquet file, of which only the footer is held.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -275,41 +276,44 @@ func (c *columnReader) part(dst vector) error {
 	var levels []byte
 	if len(c.run.levels) > 0 {
 		levels = c.run.levels[c.row : c.row+n]
-		values = 0
-		for _, l := range levels {
-			if l == c.run.maxLevel {
-				values++
-			}
-		}
+		values = bytes.Count(levels, []byte{c.run.maxLevel})
 	}
 	if err := c.values(dst.slice(0, values), c.value, c.value+values); err != nil {
 		return err
 	}
 	c.row += n
 	c.value += values
-	if values == n {
-		return nil
-	}
-	// Spread the dense values over the rows that have one, from the end, so that
-	// none is overwritten before it has moved.
-	fill(dst.slice(values, n), c.in.want)
-	from := values
-	for i := n - 1; i >= from && from > 0; i-- {
-		if levels[i] != c.run.maxLevel {
-			continue
-		}
-		from--
-		if i == from {
-			break
-		}
-		if dst.floats != nil {
-			dst.floats[i] = dst.floats[from]
-		} else {
-			dst.ints[i] = dst.ints[from]
-		}
-		fill(dst.slice(from, from+1), c.in.want)
+	switch {
+	case values == n:
+	case dst.floats != nil:
+		spread(dst.floats, levels, c.run.maxLevel, values, math.NaN())
+	default:
+		spread(dst.ints, levels, c.run.maxLevel, values, nullOf(c.in.want))
 	}
 	return nil
+}
+
+// spread moves the values at the front of dst to the rows that have one, and
+// sets the others to null. It goes from the end, so that none is overwritten before
+// it has moved, and without branches, which nulls here and there would mislead.
+func spread[T int32 | float64](dst []T, levels []byte, maxLevel byte, values int, null T) {
+	choice := [2]T{null}
+	levels = levels[:len(dst)]
+	i := len(dst) - 1
+	for ; values > 0 && i >= values; i-- {
+		choice[1] = dst[values-1]
+		has := 0
+		if levels[i] == maxLevel {
+			has = 1
+		}
+		dst[i] = choice[has]
+		values -= has
+	}
+	if values == 0 {
+		for ; i >= 0; i-- {
+			dst[i] = null
+		}
+	}
 }
 
 // values fills dst with the dense values [from, to) of the current run.
@@ -361,13 +365,18 @@ func fill(dst vector, w want) {
 	for i := range dst.floats {
 		dst.floats[i] = math.NaN()
 	}
-	null := codeNull
-	if w == wantDate {
-		null = int32(effect.NoDate)
-	}
+	null := nullOf(w)
 	for i := range dst.ints {
 		dst.ints[i] = null
 	}
+}
+
+// nullOf is what stands for null among whole numbers.
+func nullOf(w want) int32 {
+	if w == wantDate {
+		return int32(effect.NoDate)
+	}
+	return codeNull
 }
 
 // resize returns n rows of the vector's memory, which grows as needed.

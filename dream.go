@@ -1,0 +1,52 @@
+package jobeffekt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/ingest/dream"
+)
+
+// ConvertDream turns a DREAM panel, a Parquet file or a folder of parts, into the
+// table spells of a dataset's folder, as parts of some hundred thousand persons.
+// The table appears whole or not at all: it is written beside its place, in a
+// folder whose name begins with a dot, and moved there at the end. A folder that
+// has spells already is an error that wraps [ErrNotEmpty]; the others are those of
+// [dream.Convert].
+func ConvertDream(ctx context.Context, panel, folder string, m *dream.Map, opt dream.Options) (*dream.Report, error) {
+	p, err := ingest.OpenPanel(panel, ingest.DefaultLimits())
+	if err != nil {
+		return nil, err
+	}
+	place := filepath.Join(folder, ingest.Spells)
+	for _, there := range []string{place, place + ".parquet"} {
+		if _, err := os.Lstat(there); !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("%w: %s is there already; give another folder, or remove it", ErrNotEmpty, there)
+		}
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	work, err := os.MkdirTemp(folder, ".spells-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work) // after the move there is nothing to remove
+	part := 0
+	r, err := dream.Convert(ctx, p, m, opt, func(b *dream.Block) error {
+		name := fmt.Sprintf("part-%05d.parquet", part)
+		part++
+		return writeTable(work, name, b.Table())
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Rename(work, place); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
