@@ -379,8 +379,8 @@ func (a Areas) Expenses(rows []ingest.Expense) ([]ingest.Expense, error) {
 			continue
 		}
 		k := key{in, r.Year, r.Channel}
-		amount, ok := new(big.Rat).SetString(r.Amount)
-		if !ok || strings.ContainsAny(r.Amount, "/eEpPxX_") {
+		amount, ok := amountOf(r)
+		if !ok {
 			errs = append(errs, fmt.Errorf("%w: areas.%s: what municipality %s spent in %d (%s) is not a decimal", ErrConfig, in, r.Municipality, r.Year, r.Channel))
 			continue
 		}

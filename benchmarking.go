@@ -50,10 +50,8 @@ func (c *Config) checkSensitivity(fault func(path, format string, args ...any)) 
 	if c.Sensitivity == nil {
 		return
 	}
-	var names []string
-	units := map[string]effect.Unit{}
+	names, units := c.outcomeNames(), map[string]effect.Unit{}
 	for _, a := range c.Outcomes {
-		names = append(names, a.Name)
 		if out, faults := a.outcome(); faults == nil {
 			units[a.Name] = out.Measure.Unit()
 		}

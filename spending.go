@@ -110,9 +110,7 @@ func (c *Config) checkSpending(fault func(path, format string, args ...any)) {
 	if s == nil {
 		return
 	}
-	var names []string
 	for _, a := range c.Outcomes {
-		names = append(names, a.Name)
 		if a.Name != s.Outcome {
 			continue
 		}
@@ -120,7 +118,7 @@ func (c *Config) checkSpending(fault func(path, format string, args ...any)) {
 			fault("spending.outcome", "%s does not say who is in work: name an outcome that is a share and better when it is high", a.Name)
 		}
 	}
-	if !slices.Contains(names, s.Outcome) {
+	if names := c.outcomeNames(); !slices.Contains(names, s.Outcome) {
 		fault("spending.outcome", "there is no outcome %q%s", s.Outcome, strict.Suggest(s.Outcome, names))
 	}
 }
@@ -278,8 +276,8 @@ func (s *spender) budget(lines []ingest.Expense) ([]SpendingRow, error) {
 	parts, sum := 0, new(big.Rat)
 	amounts := make([]*big.Rat, len(lines))
 	for i, l := range lines {
-		x, ok := new(big.Rat).SetString(l.Amount)
-		if !ok || strings.ContainsAny(l.Amount, "/eEpPxX_") {
+		x, ok := amountOf(l)
+		if !ok {
 			return nil, fmt.Errorf("%w: an amount of %s in %d is not a decimal", effect.ErrDesign, l.Municipality, l.Year)
 		}
 		amounts[i] = x
@@ -426,6 +424,12 @@ func ratio(amount *big.Rat, n int64, each float64) float64 {
 	by := written.Mul(written, new(big.Rat).SetInt64(n))
 	x, _ := by.Quo(amount, by).Float64()
 	return effect.Round(x)
+}
+
+// amountOf is the exact amount of a line of the table spend, where it is a decimal.
+func amountOf(l ingest.Expense) (*big.Rat, bool) {
+	x, ok := new(big.Rat).SetString(l.Amount)
+	return x, ok && !strings.ContainsAny(l.Amount, "/eEpPxX_")
 }
 
 // decimal writes an exact decimal without zeros at the end. Sums of decimals are

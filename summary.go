@@ -2,6 +2,7 @@ package jobeffekt
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -33,7 +34,11 @@ func (r *Result) Summary() string {
 	r.writeComparison(&b)
 	r.writeSpending(&b)
 	if r.BeforeAfter != nil {
-		fmt.Fprintf(&b, "\nBefore and after\n")
+		var changed []string
+		for _, m := range slices.Sorted(maps.Keys(r.BeforeAfter.since)) {
+			changed = append(changed, r.called(m)+" on "+r.BeforeAfter.since[m].String())
+		}
+		b.WriteString("\n" + wrapped("Before and after the change in "+strings.Join(changed, ", ")))
 		for _, line := range r.BeforeAfter.Words {
 			b.WriteString(wrapped("  " + line))
 		}
@@ -230,10 +235,12 @@ func seen(v effect.View, of string) string {
 		return "all"
 	case v == effect.ViewChannel && of == effect.ChannelProvider:
 		return "at providers"
-	case v == effect.ViewChannel && of == effect.ChannelOwn:
+	case v == effect.ViewChannel && of == effect.ChannelOwn, of == effect.OwnProvider:
 		return "in own projects"
 	case v == effect.ViewChannel && of == effect.ChannelInHouseBid:
 		return "in in-house bids"
+	case v == effect.ViewConsortium: // or a provider that is in none
+		return of
 	}
 	return string(v) + " " + of
 }
