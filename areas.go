@@ -274,10 +274,15 @@ func (c *Config) conditions(ctx context.Context, ds *ingest.Dataset, years ...in
 	return out, errors.Join(errs...)
 }
 
-// called are the names of municipalities, of the latest year that has one: of those
-// where the run file needs the table municipalities anyway. An area is its own name.
+// readsMunicipalities says whether something rests on the table municipalities.
+func (c *Config) readsMunicipalities() bool {
+	return c.choosesPeers() || len(c.Areas) > 0 || len(c.Rankings) > 0 || c.BeforeAfter != nil && len(c.BeforeAfter.Conditions) > 0
+}
+
+// called are the names of municipalities, of the latest year that has one, where
+// the table municipalities is read anyway. An area is its own name.
 func (c *Config) called(ctx context.Context, ds *ingest.Dataset) (map[string]string, error) {
-	if !ds.Has(ingest.Municipalities) || !c.choosesPeers() && len(c.Rankings) == 0 && len(c.Areas) == 0 {
+	if !c.readsMunicipalities() || !ds.Has(ingest.Municipalities) {
 		return nil, nil
 	}
 	rows, err := ds.Conditions(ctx)
