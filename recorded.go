@@ -272,14 +272,14 @@ func (p *PeerChoice) Choice(c *Config) Choice { return c.choice(p.Peers) }
 func (p *PeerChoice) Text(c *Config) string {
 	var b strings.Builder
 	now := c.choice(p.Peers)
-	fmt.Fprintf(&b, "Peers by %s", now.By)
+	head := "Peers by " + now.By
 	if now.By != string(peer.Listed) {
-		fmt.Fprintf(&b, ", year %d", now.Year)
+		head += fmt.Sprintf(", year %d", now.Year)
 	}
 	if len(now.Conditions) > 0 {
-		fmt.Fprintf(&b, ", on %s", strings.Join(now.Conditions, ", "))
+		head += ", on " + strings.Join(now.Conditions, ", ")
 	}
-	fmt.Fprintf(&b, "; the nearest first, with the distance\n")
+	b.WriteString(wrapped(head + "; the nearest first, with the distance"))
 	w := columns(&b)
 	fmt.Fprintf(w, "  municipality\tpeers\n")
 	for i, inLine := 0, 0; i < len(p.Peers); i++ {

@@ -159,6 +159,7 @@ func (r *Result) writeBenchmark(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b, "\nProviders under the agreements, by %s, all packages together (shares in %%, their differences in percentage points)\n", rows[0].Method)
+	partly := false
 	w = columns(b)
 	fmt.Fprintf(w, "  provider\tgroup\toutcome\tcompared with\tn\tobserved\texpected\tdifference\t%.0f %% interval\tverdict\n", 100*rows[0].Confidence)
 	for i, row := range rows {
@@ -170,10 +171,17 @@ func (r *Result) writeBenchmark(b *strings.Builder) {
 		if row.Part == effect.Provider {
 			with = "others at home"
 		}
+		partly = partly || row.Refusal == "" && row.NCompared < row.N
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", row.Provider, row.MatchGroup, row.Outcome, with, told(row.Figures, row.Unit))
 	}
 	w.Flush()
+	if partly {
+		b.WriteString(partlyCompared)
+	}
 }
+
+// partlyCompared says why the columns of a table do not always add up.
+const partlyCompared = "  Some have nobody like them to be compared with. A difference is that of the others: not always observed less expected.\n"
 
 // settled are the municipalities whose agreements are settled; empty where there
 // are no terms.
@@ -204,7 +212,7 @@ func (r *Result) writeComparison(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "\nA municipality's citizens together, all match groups: %s by %s (shares in %%, differences in percentage points)\n", rows[0].Outcome, rows[0].Method)
 	schemes := slices.ContainsFunc(rows, func(row effect.ComparisonRow) bool { return row.MatchScheme != rows[0].MatchScheme })
-	channels := false
+	channels, partly := false, false
 	w := columns(b)
 	fmt.Fprintf(w, "  municipality\tcitizens\tcompared with\tn\tobserved\texpected\tdifference\t%.0f %% interval\tverdict\n", 100*rows[0].Confidence)
 	for i, row := range rows {
@@ -216,6 +224,7 @@ func (r *Result) writeComparison(b *strings.Builder) {
 		if row.Part == effect.Provider {
 			with, channels = "others at home", channels || row.View == effect.ViewChannel
 		}
+		partly = partly || row.Refusal == "" && row.NCompared < row.N
 		who := seen(row.View, row.Of)
 		if schemes {
 			who += ", " + row.MatchScheme
@@ -223,6 +232,9 @@ func (r *Result) writeComparison(b *strings.Builder) {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", r.called(row.Municipality), who, with, told(row.Figures, row.Unit))
 	}
 	w.Flush()
+	if partly {
+		b.WriteString(partlyCompared)
+	}
 	if channels {
 		fmt.Fprintf(b, "  Own projects beside \"others at home\" are own projects against providers.\n")
 	}

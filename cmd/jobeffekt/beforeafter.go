@@ -129,7 +129,7 @@ with missing outcomes stop the command unless --complete leaves them out and say
 		return nil
 	}
 	f := c.Flags()
-	f.StringVar(&p.out, "out", "", "file for the first table, by the ending of its name Parquet or CSV, or folder for all of them as Parquet, in place of printing them")
+	f.StringVar(&p.out, "out", "", "file for the first table (.parquet or .csv), or folder for all of them as Parquet, in place of printing them")
 	f.IntVar(&backdate, "backdate", 0, "synthetic: look at the change as if it had come so many periods earlier too")
 	f.StringVar(&columns.Unit, "unit", "", "column of the units")
 	f.StringVar(&columns.Period, "period", "", "column of the periods")
