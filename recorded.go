@@ -272,14 +272,15 @@ func (p *PeerChoice) Choice(c *Config) Choice { return c.choice(p.Peers) }
 func (p *PeerChoice) Text(c *Config) string {
 	var b strings.Builder
 	now := c.choice(p.Peers)
-	head := "Peers by " + now.By
+	head := "Peers as listed in the run file"
 	if now.By != string(peer.Listed) {
-		head += fmt.Sprintf(", year %d", now.Year)
+		head = fmt.Sprintf("Peers by %s, year %d", now.By, now.Year)
+		if len(now.Conditions) > 0 {
+			head += ", on " + strings.Join(now.Conditions, ", ")
+		}
+		head += "; the nearest first, with the distance"
 	}
-	if len(now.Conditions) > 0 {
-		head += ", on " + strings.Join(now.Conditions, ", ")
-	}
-	b.WriteString(wrapped(head + "; the nearest first, with the distance"))
+	b.WriteString(wrapped(head))
 	w := columns(&b)
 	fmt.Fprintf(w, "  municipality\tpeers\n")
 	for i, inLine := 0, 0; i < len(p.Peers); i++ {
