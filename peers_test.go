@@ -346,7 +346,7 @@ func TestRecordedPeers(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, fmt.Sprint(chosen.Peers), fmt.Sprint(r.Peers), "what was shown is what is used")
 	assert.Equal(t, entry, r.Recorded)
-	assert.Contains(t, r.Summary(), "The peers were recorded on 2010-06-01 by N. \"N.\" Å (controller); as_of is 2010-06-30.\n")
+	assert.Contains(t, r.Summary(), "The peers were recorded on 2010-06-01 by N. \"N.\" Å (controller); as_of is 2010-06-30. By then results could be seen: the cohort's first window ended on 2008-")
 	m, err := jobeffekt.ReadManifest(c.ResultsFolder())
 	require.NoError(t, err)
 	require.Len(t, m.Recorded, 1)
@@ -357,6 +357,12 @@ func TestRecordedPeers(t *testing.T) {
 	again, err := jobeffekt.RunStep(ctx, c, jobeffekt.StepBenchmark)
 	require.NoError(t, err)
 	assert.Equal(t, r.Recorded, again.Recorded)
+
+	before := *r
+	choice := *r.Recorded
+	choice.On = effect.NewDate(2007, 12, 31)
+	before.Recorded = &choice
+	assert.Contains(t, before.Summary(), "The peers were recorded on 2007-12-31 by N. \"N.\" Å (controller); as_of is 2010-06-30.\n")
 
 	// Before as_of, every time: a later record says so.
 	early := *c

@@ -369,7 +369,28 @@ func (r *Result) recordedLine() string {
 	case r.Recorded.On > r.AsOf:
 		return fmt.Sprintf("The peers were recorded on %s by %s (%s). That is after as_of, %s, when results could be seen already.\n", r.Recorded.On, r.Recorded.Name, r.Recorded.Role, r.AsOf)
 	}
-	return fmt.Sprintf("The peers were recorded on %s by %s (%s); as_of is %s.\n", r.Recorded.On, r.Recorded.Name, r.Recorded.Role, r.AsOf)
+	line := fmt.Sprintf("The peers were recorded on %s by %s (%s); as_of is %s.", r.Recorded.On, r.Recorded.Name, r.Recorded.Role, r.AsOf)
+	if first := r.firstWindow(); first < r.Recorded.On {
+		line += fmt.Sprintf(" By then results could be seen: the cohort's first window ended on %s.", first)
+	}
+	return line + "\n"
+}
+
+// firstWindow is the day on which the first window of the cohort ends, the last
+// day there is where none is known.
+func (r *Result) firstWindow() effect.Date {
+	first := effect.LastDate
+	if r.Observations == nil {
+		return first
+	}
+	for _, result := range r.Observations.Results {
+		for i, end := range result.WindowEnd {
+			if end != effect.NoDate && !result.Reason[i].OutsideCohort() {
+				first = min(first, end)
+			}
+		}
+	}
+	return first
 }
 
 // recordedSources is the file of recorded choices, as an input of the results.

@@ -30,7 +30,7 @@ type DifferenceRow struct {
 	BandLow    float64        `col:"band_low" doc:"lower limit of a band that holds for all event times at once, by Bonferroni"`
 	BandHigh   float64        `col:"band_high" doc:"upper limit of that band"`
 	Confidence float64        `col:"confidence" doc:"confidence of interval and band"`
-	Verdict    effect.Verdict `col:"verdict" doc:"of effects from the change on: higher_made_probable, lower_made_probable, no_difference_shown or not_rated; null before it"`
+	Verdict    effect.Verdict `col:"verdict" doc:"of effects from the change on, each by its own interval: higher_made_probable, lower_made_probable, no_difference_shown or not_rated; null before it. Among many rows some are made probable by chance, and none counts for much where p_few_units of pre_trend is small"`
 	Statistic  float64        `col:"statistic" doc:"pre_trend: Wald statistic"`
 	P          float64        `col:"p" doc:"pre_trend: its p-value by the chi-square distribution, which holds with many units only"`
 	PFew       float64        `col:"p_few_units" doc:"pre_trend: its p-value with allowance for few units; null where they are too few for so many effects. A large one proves nothing"`
