@@ -39,6 +39,8 @@ type PeerChoice struct {
 	PeerConditions []peer.ConditionRow
 	PeerStability  []peer.StabilityRow
 	Recorded       *Choice // the latest that was recorded, where the run file names a file
+
+	names map[string]string // of municipalities, as far as they are known; for Text
 }
 
 // by is the way of being close.
@@ -215,6 +217,9 @@ func ChoosePeers(ctx context.Context, c *Config) (*PeerChoice, error) {
 	}
 	out, err := choosePeers(c, conditions, inCohort(cases, c.Study().Cohort.Select(cases)), aggregated)
 	if err != nil {
+		return nil, err
+	}
+	if out.names, err = c.called(ctx, ds); err != nil {
 		return nil, err
 	}
 	if out.Recorded, err = c.latestChoice(); errors.Is(err, errNotRecorded) {

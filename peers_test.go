@@ -444,6 +444,7 @@ func TestRecordedEntriesReadBack(t *testing.T) {
 		chosen, err = jobeffekt.ChoosePeers(context.Background(), c)
 		require.NoError(t, err)
 		assert.Contains(t, chosen.Text(c), "Recorded on 2009-01-01 by N (R).\nRuns do not look at it")
+		assert.Equal(t, len(c.Peers.List) == 0, strings.Contains(chosen.Text(c), "the nearest first, with the distance"), "a list has neither")
 	}
 }
 

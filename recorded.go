@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/peer"
@@ -273,31 +272,40 @@ func (p *PeerChoice) Choice(c *Config) Choice { return c.choice(p.Peers) }
 func (p *PeerChoice) Text(c *Config) string {
 	var b strings.Builder
 	now := c.choice(p.Peers)
-	fmt.Fprintf(&b, "Peers by %s", now.By)
+	head := "Peers as listed in the run file"
 	if now.By != string(peer.Listed) {
-		fmt.Fprintf(&b, ", year %d", now.Year)
+		head = fmt.Sprintf("Peers by %s, year %d", now.By, now.Year)
+		if len(now.Conditions) > 0 {
+			head += ", on " + strings.Join(now.Conditions, ", ")
+		}
+		head += "; the nearest first, with the distance"
 	}
-	if len(now.Conditions) > 0 {
-		fmt.Fprintf(&b, ", on %s", strings.Join(now.Conditions, ", "))
-	}
-	fmt.Fprintf(&b, "; the nearest first, with the distance\n")
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	b.WriteString(wrapped(head))
+	w := columns(&b)
 	fmt.Fprintf(w, "  municipality\tpeers\n")
-	for i, x := range p.Peers {
+	for i, inLine := 0, 0; i < len(p.Peers); i++ {
+		x, last := p.Peers[i], i+1 == len(p.Peers) || p.Peers[i+1].Municipality != p.Peers[i].Municipality
 		if i == 0 || p.Peers[i-1].Municipality != x.Municipality {
-			if i > 0 {
-				fmt.Fprintln(w)
-			}
-			fmt.Fprintf(w, "  %s\t", x.Municipality)
-		} else {
+			fmt.Fprintf(w, "  %s\t", named(x.Municipality, p.names[x.Municipality]))
+			inLine = 0
+		} else if inLine == peersInLine {
+			fmt.Fprint(w, "  \t")
+			inLine = 0
+		}
+		fmt.Fprint(w, named(x.Peer, p.names[x.Peer]))
+		if x.By != peer.Listed {
+			fmt.Fprintf(w, " %.3g", x.Distance)
+		}
+		inLine++
+		switch {
+		case last:
+			fmt.Fprintln(w)
+		case inLine == peersInLine:
+			fmt.Fprintln(w, ",")
+		default:
 			fmt.Fprint(w, ", ")
 		}
-		fmt.Fprint(w, x.Peer)
-		if x.By != peer.Listed {
-			fmt.Fprintf(w, " (%.3g)", x.Distance)
-		}
 	}
-	fmt.Fprintln(w)
 	w.Flush()
 	p.writeStability(&b)
 	if p.Recorded == nil {
@@ -315,6 +323,9 @@ func (p *PeerChoice) Text(c *Config) string {
 	return b.String()
 }
 
+// peersInLine is how many peers stand in a line of the text.
+const peersInLine = 4
+
 // writeStability shows how many peers stay when one condition is left out.
 func (p *PeerChoice) writeStability(b *strings.Builder) {
 	if len(p.PeerStability) == 0 {
@@ -325,7 +336,7 @@ func (p *PeerChoice) writeStability(b *strings.Builder) {
 		number[x.Municipality]++
 	}
 	fmt.Fprintf(b, "\nPeers that stay when they are chosen without one condition\n")
-	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	w := columns(b)
 	fmt.Fprintf(w, "  municipality\tpeers")
 	for i, s := range p.PeerStability {
 		if i > 0 && s.Municipality != p.PeerStability[0].Municipality {
@@ -335,10 +346,10 @@ func (p *PeerChoice) writeStability(b *strings.Builder) {
 	}
 	for i, s := range p.PeerStability {
 		if i == 0 || p.PeerStability[i-1].Municipality != s.Municipality {
-			fmt.Fprintf(w, "\n  %s\t%d", s.Municipality, number[s.Municipality])
+			fmt.Fprintf(w, "\n  %s\t%d", named(s.Municipality, p.names[s.Municipality]), number[s.Municipality])
 		}
 		if s.Refusal != "" {
-			fmt.Fprintf(w, "\t%s", s.Refusal)
+			fmt.Fprintf(w, "\t%s", words(s.Refusal))
 		} else {
 			fmt.Fprintf(w, "\t%.0f", s.Kept)
 		}
