@@ -144,6 +144,23 @@ func (f *Figures) refuse(code string) {
 // are refused. The provider's part lies within one municipality: its interval
 // has the two person-level terms only.
 func Benchmark(estimates []Estimate) []BenchmarkRow {
+	var out []BenchmarkRow
+	for _, p := range split(estimates) {
+		out = append(out, p.BenchmarkRow)
+	}
+	return out
+}
+
+// part is a part of a difference with what it rests on: an estimate, and a
+// variance that is the estimate's own but for the municipality's part.
+type part struct {
+	BenchmarkRow
+	from *Estimate
+	variance
+}
+
+// split makes the parts of every cell's difference.
+func split(estimates []Estimate) []part {
 	type key struct {
 		outcome, method string
 		cell            Cell
@@ -168,7 +185,7 @@ func Benchmark(estimates []Estimate) []BenchmarkRow {
 			found[k].commonHome = e
 		}
 	}
-	var out []BenchmarkRow
+	var out []part
 	for _, k := range order {
 		r := found[k]
 		if r.peers == nil || r.home == nil {
@@ -180,7 +197,7 @@ func Benchmark(estimates []Estimate) []BenchmarkRow {
 			peers, home = r.commonPeers, r.commonHome
 		}
 		row := BenchmarkRow{Outcome: k.outcome, Unit: peers.Unit, Cell: k.cell, Method: k.method}
-		total, municipality, provider := row, row, row
+		total, municipality, provider := part{row, peers, peers.variance()}, part{row, peers, variance{}}, part{row, home, home.variance()}
 		total.Part, total.Figures = Total, peers.Figures
 		provider.Part, provider.Figures = Provider, home.Figures
 		municipality.Part, municipality.Figures = Municipality, peers.Figures
@@ -194,6 +211,7 @@ func Benchmark(estimates []Estimate) []BenchmarkRow {
 			v, h := peers.variance(), home.variance()
 			v.cell, v.dfCell = h.comparators, h.dfComparators
 			f.judge(Round(peers.Difference-home.Difference), v)
+			municipality.variance = v
 		}
 		out = append(out, total, municipality, provider)
 	}

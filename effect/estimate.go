@@ -74,6 +74,16 @@ type Estimate struct {
 	Support     string      `col:"support" doc:"own: every case with these comparators; common: cases that have both peers and home"`
 	Figures
 	Certificate
+
+	summed *variance // of a sum of cells, in place of the certificate's
+}
+
+// variance is that of the difference.
+func (e *Estimate) variance() variance {
+	if e.summed != nil {
+		return *e.summed
+	}
+	return e.Certificate.variance()
 }
 
 // Certificate says what a figure rests on. It belongs to one estimate.

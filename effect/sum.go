@@ -112,7 +112,8 @@ func (e *Estimate) add(cells, all []*Estimate, people *crowd, where []string, fe
 	}
 	var cell, comparators, between combined
 	difference, expected := 0.0, 0.0
-	c.Municipalities = compared[0].Municipalities
+	c.Persons, c.Converged = int64(persons), true
+	c.EffectiveN, c.Municipalities = compared[0].EffectiveN, compared[0].Municipalities
 	for _, a := range compared {
 		share := float64(a.NCompared) / n
 		difference += share * a.Difference
@@ -121,26 +122,25 @@ func (e *Estimate) add(cells, all []*Estimate, people *crowd, where []string, fe
 		cell.add(share, v.cell, v.dfCell)
 		comparators.add(share, v.comparators, v.dfComparators)
 		between.add(share, v.between, v.dfBetween)
-		c.SumW2 += share * a.SumW2
-		c.Municipalities = min(c.Municipalities, a.Municipalities)
+		// A sum rests on its weakest cell.
 		c.NComparators += a.NComparators
+		c.EffectiveN, c.Municipalities = min(c.EffectiveN, a.EffectiveN), min(c.Municipalities, a.Municipalities)
+		c.MaxWeight = max(c.MaxWeight, a.MaxWeight)
+		if !(a.WorstSMD <= c.WorstSMD) {
+			c.WorstSMD, c.WorstTerm = a.WorstSMD, a.WorstTerm
+		}
+		c.Converged = c.Converged && a.Converged
 	}
 	f.NCompared, f.Expected = int64(n), Round(expected)
-	// The certificate holds the parts in the form in which the variance reads them.
-	var df float64
-	c.VarCell, df = cell.squares(repeated)
-	c.Persons = int64(df) + 1
-	c.VarComparators, c.EffectiveN = comparators.squares(people.between(where))
+	var v variance
+	v.cell, v.dfCell = cell.squares(repeated)
+	v.comparators, v.dfComparators = comparators.squares(people.between(where))
 	if e.Municipality == All {
-		c.VarComparators, c.EffectiveN = comparators.linear()
+		v.comparators, v.dfComparators = comparators.linear()
 	}
-	c.Sigma2B, c.VarPeer = nan, nan
-	if e.Comparators == Peers {
-		v, df := between.linear()
-		c.Sigma2B = v / (1 + c.SumW2)
-		c.VarPeer = float64(c.Municipalities-1) * c.Sigma2B / df
-	}
-	f.judge(Round(difference), c.variance())
+	v.between, v.dfBetween = between.linear()
+	e.summed = &v
+	f.judge(Round(difference), v)
 }
 
 // combined gathers one part of the variance of the cells of a sum.
@@ -162,7 +162,7 @@ func (c *combined) squares(effect float64) (variance, df float64) {
 		down += v * v / c.df[k]
 	}
 	if variance == 0 {
-		return 0, 1
+		return 0, 0
 	}
 	return effect * variance, variance * variance / down
 }
@@ -179,7 +179,7 @@ func (c *combined) linear() (variance, df float64) {
 		down += a / math.Sqrt(c.df[k])
 	}
 	if sd == 0 {
-		return 0, 1
+		return 0, 0
 	}
 	return sd * sd, sd * sd / (down * down)
 }

@@ -81,6 +81,37 @@ type ComparisonRow struct {
 	Method       string `col:"method" doc:"method of estimation"`
 	Part         Part   `col:"part" doc:"total, municipality or provider (here: what is seen together, against everybody else at home); the last two add to total"`
 	Figures
+	Basis
+}
+
+// Basis is what a difference rests on: of a sum, its weakest cell. The variances
+// add to the square of the standard error, and with their degrees of freedom give
+// Satterthwaite's: (sum of v)^2 / sum of v^2/df, a df under 1 taken as 1.
+type Basis struct {
+	NComparators   int64   `col:"n_comparators" doc:"comparator cases"`
+	EffectiveN     float64 `col:"effective_n" doc:"effective number of comparators; of a sum that of the cell with the fewest"`
+	MaxWeight      float64 `col:"max_weight" doc:"largest share of the comparator weight on one case"`
+	Municipalities int64   `col:"municipalities" doc:"comparator municipalities that carry weight; of a sum the fewest"`
+	WorstSMD       float64 `col:"worst_smd" doc:"worst standardised difference between the citizens and their weighted comparators, over covariates, squares, zeros and products; of a sum that of its worst cell"`
+	WorstTerm      string  `col:"worst_term" doc:"what differs most"`
+	VarCell        float64 `col:"var_cell" doc:"variance from the citizens themselves; of the part municipality, from the comparators at home"`
+	VarComparators float64 `col:"var_comparators" doc:"variance from the comparator persons"`
+	VarBetween     float64 `col:"var_between" doc:"variance from how the peer municipalities differ; 0 within one municipality"`
+	DFCell         float64 `col:"df_cell" doc:"degrees of freedom of var_cell"`
+	DFComparators  float64 `col:"df_comparators" doc:"those of var_comparators"`
+	DFBetween      float64 `col:"df_between" doc:"those of var_between; 0 where there is none"`
+}
+
+// basis is what a part rests on; without a figure all is unknown.
+func (p *part) basis() Basis {
+	if p.Refusal != "" {
+		return Basis{EffectiveN: nan, MaxWeight: nan, WorstSMD: nan, VarCell: nan, VarComparators: nan, VarBetween: nan, DFCell: nan, DFComparators: nan, DFBetween: nan}
+	}
+	c, v := &p.from.Certificate, p.variance
+	return Basis{
+		c.NComparators, c.EffectiveN, c.MaxWeight, c.Municipalities, c.WorstSMD, c.WorstTerm,
+		Round(v.cell), Round(v.comparators), Round(v.between), Round(v.dfCell), Round(v.dfComparators), Round(v.dfBetween),
+	}
 }
 
 // Views compares citizens seen together in other ways than by provider, over the
@@ -139,7 +170,7 @@ func Views(ctx context.Context, obs *Observations, d Design, members []Membershi
 			}
 			for _, b := range rows {
 				out = append(out, ComparisonRow{
-					view, b.Provider, p.Name, b.Outcome, b.Unit, b.Municipality, b.MatchScheme, b.MatchGroup, b.Package, b.Method, b.Part, b.Figures,
+					view, b.Provider, p.Name, b.Outcome, b.Unit, b.Municipality, b.MatchScheme, b.MatchGroup, b.Package, b.Method, b.Part, b.Figures, b.basis(),
 				})
 			}
 		}
@@ -293,7 +324,7 @@ func strataWithin(all []StratumTotal, p Period) []StratumTotal {
 }
 
 // compareBy makes the rows of one division and their sums.
-func (d Design) compareBy(ctx context.Context, obs *Observations, by *division, methods []Method) ([]BenchmarkRow, error) {
+func (d Design) compareBy(ctx context.Context, obs *Observations, by *division, methods []Method) ([]part, error) {
 	few := d.MinN
 	// A cell too small to be rated still counts in the sums.
 	d.by, d.Also, d.MinN = by, nil, 2
@@ -311,12 +342,12 @@ func (d Design) compareBy(ctx context.Context, obs *Observations, by *division, 
 		}
 	}
 	rows = append(rows, summed...)
-	out := Benchmark(rows)
+	out := split(rows)
 	order := map[string]int{}
 	for i, r := range obs.Results {
 		order[r.Outcome] = i
 	}
-	slices.SortStableFunc(out, func(a, b BenchmarkRow) int {
+	slices.SortStableFunc(out, func(a, b part) int {
 		return cmp.Or(
 			cmp.Compare(order[a.Outcome], order[b.Outcome]), compareSummed(a.Municipality, b.Municipality), cmp.Compare(a.MatchScheme, b.MatchScheme),
 			compareSummed(a.MatchGroup, b.MatchGroup), cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Package, b.Package),

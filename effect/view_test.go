@@ -425,3 +425,35 @@ func TestSumsCountWhoIsCompared(t *testing.T) {
 	}
 	assert.Positive(t, looked)
 }
+
+// Every interval can be worked out again from what its row says it rests on.
+func TestViewsTellWhatTheyRestOn(t *testing.T) {
+	data, obs, d := viewed(t)
+	told := map[effect.Part]int{}
+	for _, r := range views(t, obs, d, data.Members, "", effect.ViewTotal, effect.ViewChannel, effect.ViewProvider) {
+		if r.Refusal != "" {
+			require.True(t, math.IsNaN(r.VarCell))
+			continue
+		}
+		sum, down := 0.0, 0.0
+		for _, v := range [][2]float64{{r.VarCell, r.DFCell}, {r.VarComparators, r.DFComparators}, {r.VarBetween, r.DFBetween}} {
+			sum += v[0]
+			if v[0] > 0 {
+				down += v[0] * v[0] / max(v[1], 1)
+			}
+		}
+		require.InEpsilon(t, r.SE*r.SE, sum, 1e-7)
+		require.InEpsilon(t, r.DF, sum*sum/down, 1e-6)
+		require.Positive(t, r.NComparators)
+		require.GreaterOrEqual(t, r.EffectiveN, d.MinComparators)
+		if r.Part == effect.Provider {
+			require.Zero(t, r.VarBetween)
+		} else {
+			require.GreaterOrEqual(t, r.Municipalities, int64(effect.MinPeers))
+		}
+		told[r.Part]++
+	}
+	for _, p := range []effect.Part{effect.Total, effect.Municipality, effect.Provider} {
+		assert.Greater(t, told[p], 20, p)
+	}
+}
