@@ -283,7 +283,7 @@ func (r *Result) writeRankings(b *strings.Builder) {
 			n++
 		}
 		last := r.Rankings[at+n-1]
-		fmt.Fprintf(w, "  %s\t%d\t%s\t%d\t%s\t%+.3g\t%s\t%+.3g\n", first.Ranking, first.Year, first.Better, n, cmp.Or(first.Name, first.Municipality), first.Difference, cmp.Or(last.Name, last.Municipality), last.Difference)
+		fmt.Fprintf(w, "  %s\t%d\t%s\t%d\t%s\t%+.3g\t%s\t%+.3g\n", first.Ranking, first.Year, first.Better, n, name(cmp.Or(first.Name, first.Municipality)), first.Difference, name(cmp.Or(last.Name, last.Municipality)), last.Difference)
 		at += n
 	}
 	w.Flush()

@@ -288,11 +288,11 @@ func (p *PeerChoice) Text(c *Config) string {
 			if i > 0 {
 				fmt.Fprintln(w)
 			}
-			fmt.Fprintf(w, "  %s\t", x.Municipality)
+			fmt.Fprintf(w, "  %s\t", name(x.Municipality))
 		} else {
 			fmt.Fprint(w, ", ")
 		}
-		fmt.Fprint(w, x.Peer)
+		fmt.Fprint(w, name(x.Peer))
 		if x.By != peer.Listed {
 			fmt.Fprintf(w, " (%.3g)", x.Distance)
 		}
@@ -302,7 +302,7 @@ func (p *PeerChoice) Text(c *Config) string {
 	p.writeStability(&b)
 	if p.Recorded == nil {
 		fmt.Fprintf(&b, "Not recorded.\n")
-		return b.String()
+		return shown(b.String())
 	}
 	if now.differs(*p.Recorded) == "" {
 		fmt.Fprintf(&b, "Recorded on %s by %s (%s).\n", p.Recorded.On, p.Recorded.Name, p.Recorded.Role)
@@ -312,7 +312,7 @@ func (p *PeerChoice) Text(c *Config) string {
 	if c.Peers.Recorded == "" {
 		fmt.Fprintf(&b, "Runs do not look at it: the run file does not name %s under peers.recorded.\n", ChoicesName)
 	}
-	return b.String()
+	return shown(b.String())
 }
 
 // writeStability shows how many peers stay when one condition is left out.
@@ -335,7 +335,7 @@ func (p *PeerChoice) writeStability(b *strings.Builder) {
 	}
 	for i, s := range p.PeerStability {
 		if i == 0 || p.PeerStability[i-1].Municipality != s.Municipality {
-			fmt.Fprintf(w, "\n  %s\t%d", s.Municipality, number[s.Municipality])
+			fmt.Fprintf(w, "\n  %s\t%d", name(s.Municipality), number[s.Municipality])
 		}
 		if s.Refusal != "" {
 			fmt.Fprintf(w, "\t%s", s.Refusal)

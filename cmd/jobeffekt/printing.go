@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"unicode"
 
@@ -23,13 +24,20 @@ func (p *printing) add(c *cobra.Command) {
 }
 
 // check is to be called before any work: it is a usage error when the file's name
-// does not say what to write.
-func (p *printing) check() error {
+// does not say what to write, or is that of the table which is read.
+func (p *printing) check(read string) error {
 	if p.out == "" {
 		return nil
 	}
 	if err := jobeffekt.CheckTablePath(p.out); err != nil {
 		return usageError{fmt.Errorf("--out: %w", err)}
+	}
+	in, err := os.Stat(read)
+	if err != nil {
+		return nil // who reads it says so
+	}
+	if out, err := os.Stat(p.out); err == nil && os.SameFile(in, out) {
+		return usageError{fmt.Errorf("--out: %s is the table that is read, which would be lost; give another name", p.out)}
 	}
 	return nil
 }
@@ -107,11 +115,22 @@ func marks(cells []string) {
 	}
 }
 
+// visible shows as a question mark what moves a terminal's cursor, turns the
+// direction of what follows, or has no width.
 func visible(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return '?'
 		}
 		return r
 	}, s)
+}
+
+// lines is a text of several lines, each of them visible.
+func lines(s string) string {
+	all := strings.Split(s, "\n")
+	for i := range all {
+		all[i] = visible(all[i])
+	}
+	return strings.Join(all, "\n")
 }
