@@ -39,6 +39,9 @@ type PeerChoice struct {
 	PeerConditions []peer.ConditionRow
 	PeerStability  []peer.StabilityRow
 	Recorded       *Choice // the latest that was recorded, where the run file names a file
+	// Rejects are the bad rows that had no say, of [ChoosePeers]; a run tells them among
+	// its own.
+	Rejects []ingest.Reject
 }
 
 // by is the way of being close.
@@ -196,7 +199,7 @@ func checkColumns(conditions []ingest.Condition, year int, columns []string) err
 	var errs []error
 	for _, name := range columns {
 		if !found[name] {
-			errs = append(errs, fmt.Errorf("%w: no municipality has the framework condition %q as a number in %d%s", ErrConfig, name, year, strict.Suggest(name, slices.Sorted(maps.Keys(found)))))
+			errs = append(errs, fmt.Errorf("%w: no municipality has the framework condition %q in %d%s", ErrConfig, name, year, strict.Suggest(name, slices.Sorted(maps.Keys(found)))))
 		}
 	}
 	return errors.Join(errs...)
@@ -234,6 +237,7 @@ func ChoosePeers(ctx context.Context, c *Config) (*PeerChoice, error) {
 	if err != nil {
 		return nil, err
 	}
+	out.Rejects = ds.Rejects()
 	if out.Recorded, err = c.latestChoice(); errors.Is(err, errNotRecorded) {
 		err = nil
 	}
