@@ -17,7 +17,7 @@ import (
 // folder whose name begins with a dot, and moved there at the end. A folder that
 // has spells already is an error that wraps [ErrNotEmpty]; the others are those of
 // [dream.Convert].
-func ConvertDream(ctx context.Context, panel, folder string, m *dream.Map, opt dream.Options) (*dream.Report, error) {
+func ConvertDream(ctx context.Context, panel, folder string, m *dream.Map, opt dream.Options) (_ *dream.Report, err error) {
 	p, err := ingest.OpenPanel(panel, ingest.DefaultLimits())
 	if err != nil {
 		return nil, err
@@ -28,9 +28,15 @@ func ConvertDream(ctx context.Context, panel, folder string, m *dream.Map, opt d
 			return nil, fmt.Errorf("%w: %s is there already; give another folder, or remove it", ErrNotEmpty, there)
 		}
 	}
+	_, before := os.Stat(folder)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil && before != nil {
+			_ = os.Remove(folder) // which was made here, and is empty again
+		}
+	}()
 	work, err := os.MkdirTemp(folder, ".spells-")
 	if err != nil {
 		return nil, err

@@ -76,6 +76,11 @@ func TestConvertDream(t *testing.T) {
 	opt.BlockPersons = 300
 	_, err := jobeffekt.ConvertDream(context.Background(), path, folder, dream.DefaultMap(), opt)
 	require.ErrorIs(t, err, dream.ErrPanel)
+	assert.NoDirExists(t, folder)
+	// A folder that was there stays, as it was.
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	_, err = jobeffekt.ConvertDream(context.Background(), path, folder, dream.DefaultMap(), opt)
+	require.ErrorIs(t, err, dream.ErrPanel)
 	left, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	assert.Empty(t, left)

@@ -537,7 +537,7 @@ func TestCheck(t *testing.T) {
 
 	c = job(t, "unemployment_pct", "unemployed_pct")
 	err = jobeffekt.Check(context.Background(), c)
-	assert.ErrorContains(t, err, `no municipality has the framework condition "unemployed_pct" in 2008; did you mean "unemployment_pct"?`)
+	assert.ErrorContains(t, err, `no municipality has the framework condition "unemployed_pct" in 2007; did you mean "unemployment_pct"?`)
 
 	c = job(t, "by_package: true", "by_package: false")
 	assert.ErrorContains(t, jobeffekt.Check(context.Background(), c), "set compare.by_package")
