@@ -59,6 +59,9 @@ with missing outcomes stop the command unless --complete leaves them out and say
 				return usageError{fmt.Errorf("--%s is for --method %s", name, of[name])}
 			}
 		}
+		if !confident(o.Confidence) {
+			return usageError{errConfidence}
+		}
 		if columns.Unit == "" || columns.Period == "" || columns.Outcome == "" || (columns.Since == "") == (columns.Treated == "") {
 			return usageError{errors.New("--unit, --period, --outcome and --since (or --treated in its place) name the columns of the table")}
 		}

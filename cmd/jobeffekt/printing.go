@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -17,6 +18,12 @@ import (
 // printing is where the result table of a command goes: to its standard output as
 // text that lines up, or to a file.
 type printing struct{ out string }
+
+// confident says whether a confidence is one that run files allow too: nearer to 1
+// the limits of an interval are no numbers.
+func confident(c float64) bool { return c > 0 && c <= 0.9999 }
+
+var errConfidence = errors.New("--confidence lies above 0 and is at most 0.9999")
 
 // add adds the flag --out.
 func (p *printing) add(c *cobra.Command) {

@@ -49,8 +49,8 @@ the regression does, or --n, the population that the shares are of.`,
 				return usageError{errors.New("--unit is percent or share")}
 			case q.Difference == "":
 				return usageError{errors.New("--difference is the name of a column, and not empty")}
-			case !(q.Confidence > 0 && q.Confidence < 1):
-				return usageError{errors.New("--confidence lies between 0 and 1")}
+			case !confident(q.Confidence):
+				return usageError{errConfidence}
 			}
 			for _, pair := range also {
 				names := strings.Split(pair, ":")
