@@ -279,6 +279,38 @@ func (c *Config) conditions(ctx context.Context, ds *ingest.Dataset, years ...in
 	return out, errors.Join(errs...)
 }
 
+// readsMunicipalities says whether something rests on the table municipalities.
+func (c *Config) readsMunicipalities() bool {
+	return c.choosesPeers() || len(c.Areas) > 0 || len(c.Rankings) > 0 || c.BeforeAfter != nil && len(c.BeforeAfter.Conditions) > 0
+}
+
+// called are the names of municipalities, of the latest year that has one, where
+// the table municipalities is read anyway. An area is its own name.
+func (c *Config) called(ctx context.Context, ds *ingest.Dataset) (map[string]string, error) {
+	if !c.readsMunicipalities() || !ds.Has(ingest.Municipalities) {
+		return nil, nil
+	}
+	rows, err := ds.Conditions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, row := range rows {
+		if _, area := c.Areas[row.Municipality]; !area && row.Name != "" {
+			out[row.Municipality] = row.Name
+		}
+	}
+	return out, nil
+}
+
+// named is a municipality as people are told of it: Aarhus (751).
+func named(municipality, name string) string {
+	if name == "" || name == municipality {
+		return oneLine(municipality)
+	}
+	return oneLine(name + " (" + municipality + ")")
+}
+
 // counts are the columns of municipalities that count people: of an area they are
 // sums.
 func (c *Config) counts() []string {
@@ -360,8 +392,8 @@ func (a Areas) Expenses(rows []ingest.Expense) ([]ingest.Expense, error) {
 			continue
 		}
 		k := key{in, r.Year, r.Channel}
-		amount, ok := new(big.Rat).SetString(r.Amount)
-		if !ok || strings.ContainsAny(r.Amount, "/eEpPxX_") {
+		amount, ok := amountOf(r)
+		if !ok {
 			errs = append(errs, fmt.Errorf("%w: areas.%s: what municipality %s spent in %d (%s) is not a decimal", ErrConfig, in, r.Municipality, r.Year, r.Channel))
 			continue
 		}

@@ -28,6 +28,13 @@ type Benchmarked struct {
 	Rankings    []RankingRow            // municipalities by observed less expected share
 	BeforeAfter *BeforeAndAfter         // nil where nobody asked for it
 	Watched
+
+	names map[string]string // of municipalities, as far as they are known
+}
+
+// called is a municipality with its name, for the summary.
+func (b *Benchmarked) called(municipality string) string {
+	return named(municipality, b.names[municipality])
 }
 
 // Sensitivity says in which other ways differences are looked at.
@@ -43,10 +50,8 @@ func (c *Config) checkSensitivity(fault func(path, format string, args ...any)) 
 	if c.Sensitivity == nil {
 		return
 	}
-	var names []string
-	units := map[string]effect.Unit{}
+	names, units := c.outcomeNames(), map[string]effect.Unit{}
 	for _, a := range c.Outcomes {
-		names = append(names, a.Name)
 		if out, faults := a.outcome(); faults == nil {
 			units[a.Name] = out.Measure.Unit()
 		}
@@ -76,6 +81,10 @@ func Benchmark(ctx context.Context, ds *ingest.Dataset, c *Config, obs *effect.O
 	b := &Benchmarked{Benchmark: effect.Benchmark(e.Estimates)}
 	b.Diagnostics = effect.Diagnostics(e.Estimates, b.Benchmark)
 	for _, step := range []func() error{
+		func() (err error) {
+			b.names, err = c.called(ctx, ds)
+			return err
+		},
 		func() error { return b.compare(ctx, ds, c, obs, e) },
 		func() error { return b.spend(ctx, ds, c, obs, e) },
 		func() error { return b.profile(c, obs) },

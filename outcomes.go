@@ -215,3 +215,12 @@ func (a Asked) outcome() (out effect.Outcome, faults []string) {
 	}
 	return out, nil
 }
+
+// outcomeNames lists the outcomes that are asked for.
+func (c *Config) outcomeNames() []string {
+	out := make([]string, len(c.Outcomes))
+	for i, a := range c.Outcomes {
+		out[i] = a.Name
+	}
+	return out
+}

@@ -42,6 +42,8 @@ type PeerChoice struct {
 	// Rejects are the bad rows that had no say, of [ChoosePeers]; a run tells them among
 	// its own.
 	Rejects []ingest.Reject
+
+	names map[string]string // of municipalities, as far as they are known; for Text
 }
 
 // by is the way of being close.
@@ -238,6 +240,9 @@ func ChoosePeers(ctx context.Context, c *Config) (*PeerChoice, error) {
 		return nil, err
 	}
 	out.Rejects = ds.Rejects()
+	if out.names, err = c.called(ctx, ds); err != nil {
+		return nil, err
+	}
 	if out.Recorded, err = c.latestChoice(); errors.Is(err, errNotRecorded) {
 		err = nil
 	}

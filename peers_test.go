@@ -298,7 +298,7 @@ func TestPeersThatContradict(t *testing.T) {
 		"peers: {list: {a: [b, c, d, e]}, exclude: [f], min_size: 5}":              {"peers.exclude: this does not go with peers by list", "peers.min_size: this does not go"},
 		"peers: {conditions: [a], year: 2007, k: 4, min_size: -1}":                 {"a population is 0 or more"},
 		"areas: {A: [x, y], B: [y, z, z]}":                                         {"areas.B[0]: municipality y is in area A already", "areas.B[2]: municipality z stands twice"},
-		"areas: {\"A\\u001b[2J\": [x, y]}": {"stands on one line, without control characters"},
+		"areas: {\"A\\u001b[2J\": [x, y]}":                                         {"stands on one line, without control characters"},
 		"areas: {C: []}":                                                           {"areas.C: the list is empty"},
 		"areas: {x: [y, z], A: [x, w]}":                                            {"areas.x: an area cannot have the name of municipality x, which is in area A"},
 		"areas: {A: [x, y]}\npeers: {conditions: [a], year: 2007, k: 4, exclude: [x]}": {
@@ -348,7 +348,7 @@ func TestRecordedPeers(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, fmt.Sprint(chosen.Peers), fmt.Sprint(r.Peers), "what was shown is what is used")
 	assert.Equal(t, entry, r.Recorded)
-	assert.Contains(t, r.Summary(), "The peers were recorded on 2010-06-01 by N. \"N.\" Å (controller); as_of is 2010-06-30.\n")
+	assert.Contains(t, r.Summary(), "The peers were recorded on 2010-06-01 by N. \"N.\" Å (controller); as_of is 2010-06-30. By then results could be seen: the cohort's first window ended on 2008-")
 	m, err := jobeffekt.ReadManifest(c.ResultsFolder())
 	require.NoError(t, err)
 	require.Len(t, m.Recorded, 1)
@@ -359,6 +359,12 @@ func TestRecordedPeers(t *testing.T) {
 	again, err := jobeffekt.RunStep(ctx, c, jobeffekt.StepBenchmark)
 	require.NoError(t, err)
 	assert.Equal(t, r.Recorded, again.Recorded)
+
+	before := *r
+	choice := *r.Recorded
+	choice.On = effect.NewDate(2007, 12, 31)
+	before.Recorded = &choice
+	assert.Contains(t, before.Summary(), "The peers were recorded on 2007-12-31 by N. \"N.\" Å (controller); as_of is 2010-06-30.\n")
 
 	// Before as_of, every time: a later record says so.
 	early := *c
@@ -440,6 +446,7 @@ func TestRecordedEntriesReadBack(t *testing.T) {
 		chosen, err = jobeffekt.ChoosePeers(context.Background(), c)
 		require.NoError(t, err)
 		assert.Contains(t, chosen.Text(c), "Recorded on 2009-01-01 by N (R).\nRuns do not look at it")
+		assert.Equal(t, len(c.Peers.List) == 0, strings.Contains(chosen.Text(c), "the nearest first, with the distance"), "a list has neither")
 	}
 }
 

@@ -272,22 +272,30 @@ func noYear(table, year string, years []string) error {
 	return fmt.Errorf("%w: %s has no row of %s; %s", ErrRanking, table, year, have)
 }
 
-// writeRankings tells who is first and last.
+// writeRankings tells who is first and last, and where the municipalities stand
+// whose agreements are settled.
 func (r *Result) writeRankings(b *strings.Builder) {
-	if len(r.Rankings) == 0 {
-		return
-	}
-	fmt.Fprintf(b, "\nMunicipalities by observed less expected share (places in %s.parquet)\n", TableRanking)
-	w := columns(b)
-	fmt.Fprintf(w, "  ranking\tyear\tbetter\tmunicipalities\tfirst\tdifference\tlast\tdifference\n")
+	settled := r.settled()
 	for at := 0; at < len(r.Rankings); {
 		first, n := r.Rankings[at], 1
 		for at+n < len(r.Rankings) && r.Rankings[at+n].Ranking == first.Ranking {
 			n++
 		}
-		last := r.Rankings[at+n-1]
-		fmt.Fprintf(w, "  %s\t%d\t%s\t%d\t%s\t%+.3g\t%s\t%+.3g\n", first.Ranking, first.Year, first.Better, n, name(cmp.Or(first.Name, first.Municipality)), first.Difference, name(cmp.Or(last.Name, last.Municipality)), last.Difference)
+		fmt.Fprintf(b, "\nMunicipalities by observed less expected share: %s, %d; rank 1 of %d has the %s (all in %s.parquet)\n",
+			first.Ranking, first.Year, n, map[profile.Better]string{profile.Low: "lowest", profile.High: "highest"}[first.Better], TableRanking)
+		w := columns(b)
+		fmt.Fprintf(w, "  municipality\tobserved\texpected\tdifference\t%.0f %% interval\trank\t%.0f %% interval\n", 100*first.Confidence, 100*first.Confidence)
+		for i, row := range r.Rankings[at : at+n] {
+			if i > 0 && i < n-1 && !settled[row.Municipality] {
+				continue
+			}
+			differences, ranks := "-", "-"
+			if !math.IsNaN(row.Low) {
+				differences, ranks = fmt.Sprintf("%+.3g to %+.3g", row.Low, row.High), fmt.Sprintf("%.0f to %.0f", row.RankLow, row.RankHigh)
+			}
+			fmt.Fprintf(w, "  %s\t%.4g\t%.4g\t%+.3g\t%s\t%d\t%s\n", named(row.Municipality, row.Name), row.Observed, row.Expected, row.Difference, differences, row.Rank, ranks)
+		}
+		w.Flush()
 		at += n
 	}
-	w.Flush()
 }

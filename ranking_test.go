@@ -289,7 +289,12 @@ compare:`
 			assert.GreaterOrEqual(t, row.Difference, r.Rankings[i-1].Difference)
 		}
 	}
-	assert.Contains(t, r.Summary(), "unemployment  2008  low     12              "+r.Rankings[0].Name)
+	summary := strings.Join(strings.Fields(r.Summary()), " ")
+	first, last := r.Rankings[0], r.Rankings[11]
+	assert.Contains(t, summary, "unemployment, 2008; rank 1 of 12 has the lowest")
+	for _, row := range []jobeffekt.RankingRow{first, last} { // with how sure the rank is
+		assert.Regexp(t, fmt.Sprintf(`%s \(%s\) [^A-Z]* %d %.0f to %.0f`, row.Name, row.Municipality, row.Rank, row.RankLow, row.RankHigh), summary)
+	}
 	differences, err := jobeffekt.Verify(context.Background(), c.ResultsFolder())
 	require.NoError(t, err)
 	assert.Empty(t, differences)
@@ -300,6 +305,45 @@ compare:`
 	assert.Empty(t, blinded.Rankings)
 	assert.NotContains(t, blinded.Summary(), "unemployment")
 	assert.NoFileExists(t, filepath.Join(c.Out, "ranking.parquet"))
+}
+
+// A bad row of municipalities is known before anything rests on the good ones,
+// also where peers are not chosen by them.
+func TestRankingRejects(t *testing.T) {
+	ctx := context.Background()
+	c := job(t, "terms: [terms.yaml]", "", demoPeers, "  list: {'751': ['561', '615', '740', '657']}\n")
+	data, share := t.TempDir(), 0.2
+	require.NoError(t, os.CopyFS(data, os.DirFS(c.Data)))
+	c.Data, c.Input.MaxRejectShare, c.Rankings, c.BeforeAfter = data, &share, nil, nil
+	path := filepath.Join(data, "municipalities.parquet")
+	table, err := ingest.ReadTable(ctx, path, ingest.DefaultLimits())
+	require.NoError(t, err)
+	rows := []int{0}
+	for i := range table.Rows() {
+		rows = append(rows, i)
+	}
+	twice := take(table, rows)
+	twice.Column("unemployment_pct").Floats[0]++
+	var b bytes.Buffer
+	require.NoError(t, twice.WriteParquet(&b))
+	require.NoError(t, os.WriteFile(path, b.Bytes(), 0o600))
+	rejected := func() (n int) {
+		m, err := jobeffekt.Measure(ctx, open(t, c), c)
+		require.NoError(t, err)
+		for _, r := range m.Rejects {
+			if r.Table == ingest.Municipalities {
+				n++
+			}
+		}
+		return n
+	}
+	assert.Zero(t, rejected(), "nothing rests on the table")
+	c.Rankings = []jobeffekt.Ranking{{Name: "x", Observed: "unemployment_pct", Conditions: []string{"low_education_pct"}, Year: 2008, Better: profile.Low}}
+	assert.Equal(t, 2, rejected())
+	c.Rankings, c.BeforeAfter = nil, &jobeffekt.BeforeAfter{
+		Outcomes: []string{"employed_26w"}, Since: map[string]effect.Date{"751": effect.NewDate(2008, 7, 1)}, Conditions: []string{"unemployment_pct"}, Year: 2007,
+	}
+	assert.Equal(t, 2, rejected())
 }
 
 // TestRankingsThatCannotBe: what the run file or the table lacks is named.

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/peer"
@@ -273,31 +272,40 @@ func (p *PeerChoice) Choice(c *Config) Choice { return c.choice(p.Peers) }
 func (p *PeerChoice) Text(c *Config) string {
 	var b strings.Builder
 	now := c.choice(p.Peers)
-	fmt.Fprintf(&b, "Peers by %s", now.By)
+	head := "Peers as listed in the run file"
 	if now.By != string(peer.Listed) {
-		fmt.Fprintf(&b, ", year %d", now.Year)
+		head = fmt.Sprintf("Peers by %s, year %d", now.By, now.Year)
+		if len(now.Conditions) > 0 {
+			head += ", on " + strings.Join(now.Conditions, ", ")
+		}
+		head += "; the nearest first, with the distance"
 	}
-	if len(now.Conditions) > 0 {
-		fmt.Fprintf(&b, ", on %s", strings.Join(now.Conditions, ", "))
-	}
-	fmt.Fprintf(&b, "; the nearest first, with the distance\n")
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	b.WriteString(wrapped(head))
+	w := columns(&b)
 	fmt.Fprintf(w, "  municipality\tpeers\n")
-	for i, x := range p.Peers {
+	for i, inLine := 0, 0; i < len(p.Peers); i++ {
+		x, last := p.Peers[i], i+1 == len(p.Peers) || p.Peers[i+1].Municipality != p.Peers[i].Municipality
 		if i == 0 || p.Peers[i-1].Municipality != x.Municipality {
-			if i > 0 {
-				fmt.Fprintln(w)
-			}
-			fmt.Fprintf(w, "  %s\t", name(x.Municipality))
-		} else {
+			fmt.Fprintf(w, "  %s\t", named(x.Municipality, p.names[x.Municipality]))
+			inLine = 0
+		} else if inLine == peersInLine {
+			fmt.Fprint(w, "  \t")
+			inLine = 0
+		}
+		fmt.Fprint(w, named(x.Peer, p.names[x.Peer]))
+		if x.By != peer.Listed {
+			fmt.Fprintf(w, " %.3g", x.Distance)
+		}
+		inLine++
+		switch {
+		case last:
+			fmt.Fprintln(w)
+		case inLine == peersInLine:
+			fmt.Fprintln(w, ",")
+		default:
 			fmt.Fprint(w, ", ")
 		}
-		fmt.Fprint(w, name(x.Peer))
-		if x.By != peer.Listed {
-			fmt.Fprintf(w, " (%.3g)", x.Distance)
-		}
 	}
-	fmt.Fprintln(w)
 	w.Flush()
 	p.writeStability(&b)
 	bad := map[string]int{}
@@ -322,6 +330,9 @@ func (p *PeerChoice) Text(c *Config) string {
 	return shown(b.String())
 }
 
+// peersInLine is how many peers stand in a line of the text.
+const peersInLine = 4
+
 // writeStability shows how many peers stay when one condition is left out.
 func (p *PeerChoice) writeStability(b *strings.Builder) {
 	if len(p.PeerStability) == 0 {
@@ -332,7 +343,7 @@ func (p *PeerChoice) writeStability(b *strings.Builder) {
 		number[x.Municipality]++
 	}
 	fmt.Fprintf(b, "\nPeers that stay when they are chosen without one condition\n")
-	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	w := columns(b)
 	fmt.Fprintf(w, "  municipality\tpeers")
 	for i, s := range p.PeerStability {
 		if i > 0 && s.Municipality != p.PeerStability[0].Municipality {
@@ -342,10 +353,10 @@ func (p *PeerChoice) writeStability(b *strings.Builder) {
 	}
 	for i, s := range p.PeerStability {
 		if i == 0 || p.PeerStability[i-1].Municipality != s.Municipality {
-			fmt.Fprintf(w, "\n  %s\t%d", name(s.Municipality), number[s.Municipality])
+			fmt.Fprintf(w, "\n  %s\t%d", named(s.Municipality, p.names[s.Municipality]), number[s.Municipality])
 		}
 		if s.Refusal != "" {
-			fmt.Fprintf(w, "\t%s", s.Refusal)
+			fmt.Fprintf(w, "\t%s", words(s.Refusal))
 		} else {
 			fmt.Fprintf(w, "\t%.0f", s.Kept)
 		}
@@ -365,7 +376,28 @@ func (r *Result) recordedLine() string {
 	case r.Recorded.On > r.AsOf:
 		return fmt.Sprintf("The peers were recorded on %s by %s (%s). That is after as_of, %s, when results could be seen already.\n", r.Recorded.On, r.Recorded.Name, r.Recorded.Role, r.AsOf)
 	}
-	return fmt.Sprintf("The peers were recorded on %s by %s (%s); as_of is %s.\n", r.Recorded.On, r.Recorded.Name, r.Recorded.Role, r.AsOf)
+	line := fmt.Sprintf("The peers were recorded on %s by %s (%s); as_of is %s.", r.Recorded.On, r.Recorded.Name, r.Recorded.Role, r.AsOf)
+	if first := r.firstWindow(); first < r.Recorded.On {
+		line += fmt.Sprintf(" By then results could be seen: the cohort's first window ended on %s.", first)
+	}
+	return line + "\n"
+}
+
+// firstWindow is the day on which the first window of the cohort ends, the last
+// day there is where none is known.
+func (r *Result) firstWindow() effect.Date {
+	first := effect.LastDate
+	if r.Observations == nil {
+		return first
+	}
+	for _, result := range r.Observations.Results {
+		for i, end := range result.WindowEnd {
+			if end != effect.NoDate && !result.Reason[i].OutsideCohort() {
+				first = min(first, end)
+			}
+		}
+	}
+	return first
 }
 
 // recordedSources is the file of recorded choices, as an input of the results.

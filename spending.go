@@ -110,9 +110,7 @@ func (c *Config) checkSpending(fault func(path, format string, args ...any)) {
 	if s == nil {
 		return
 	}
-	var names []string
 	for _, a := range c.Outcomes {
-		names = append(names, a.Name)
 		if a.Name != s.Outcome {
 			continue
 		}
@@ -120,7 +118,7 @@ func (c *Config) checkSpending(fault func(path, format string, args ...any)) {
 			fault("spending.outcome", "%s does not say who is in work: name an outcome that is a share and better when it is high", a.Name)
 		}
 	}
-	if !slices.Contains(names, s.Outcome) {
+	if names := c.outcomeNames(); !slices.Contains(names, s.Outcome) {
 		fault("spending.outcome", "there is no outcome %q%s", s.Outcome, strict.Suggest(s.Outcome, names))
 	}
 }
@@ -287,8 +285,8 @@ func (s *spender) budget(lines []ingest.Expense) ([]SpendingRow, error) {
 	parts, sum := 0, new(big.Rat)
 	amounts := make([]*big.Rat, len(lines))
 	for i, l := range lines {
-		x, ok := new(big.Rat).SetString(l.Amount)
-		if !ok || strings.ContainsAny(l.Amount, "/eEpPxX_") {
+		x, ok := amountOf(l)
+		if !ok {
 			return nil, fmt.Errorf("%w: an amount of %s in %d is not a decimal", effect.ErrDesign, l.Municipality, l.Year)
 		}
 		amounts[i] = x
@@ -437,6 +435,12 @@ func ratio(amount *big.Rat, n int64, each float64) float64 {
 	return effect.Round(x)
 }
 
+// amountOf is the exact amount of a line of the table spend, where it is a decimal.
+func amountOf(l ingest.Expense) (*big.Rat, bool) {
+	x, ok := new(big.Rat).SetString(l.Amount)
+	return x, ok && !strings.ContainsAny(l.Amount, "/eEpPxX_")
+}
+
 // decimal writes an exact decimal without zeros at the end. Sums of decimals are
 // decimals.
 func decimal(x *big.Rat) string {
@@ -444,98 +448,89 @@ func decimal(x *big.Rat) string {
 	return x.FloatString(digits)
 }
 
-// writeSpending sets providers and own projects side by side, one line for each
-// municipality and year.
-func (b *Benchmarked) writeSpending(w *strings.Builder) {
-	if len(b.Spending) == 0 {
+// writeSpending shows budgets with their citizens, of the municipalities whose
+// agreements are settled, or of all where there are none: a line for each channel.
+func (r *Result) writeSpending(b *strings.Builder) {
+	settled, others, outcome := r.settled(), map[string]bool{}, ""
+	var rows []SpendingRow
+	for _, row := range r.Spending {
+		switch outcome = cmp.Or(outcome, row.Outcome); {
+		case row.NoParticipation == NoCostNotTheYear:
+			others[fmt.Sprint(row.Municipality, " ", row.Year)] = true
+		case len(settled) == 0 || settled[row.Municipality]:
+			rows = append(rows, row)
+		}
+	}
+	rows = slices.DeleteFunc(rows, func(row SpendingRow) bool { return others[fmt.Sprint(row.Municipality, " ", row.Year)] })
+	if len(r.Spending) == 0 {
 		return
 	}
-	type budget struct {
-		municipality string
-		year         int64
-	}
-	order, rows := []budget{}, map[budget]map[string]SpendingRow{}
-	outcome, others := "", map[budget]bool{}
-	for _, r := range b.Spending {
-		k := budget{r.Municipality, r.Year}
-		if r.NoParticipation == NoCostNotTheYear {
-			others[k] = true
-		}
-		if rows[k] == nil {
-			rows[k] = map[string]SpendingRow{}
-			order = append(order, k)
-		}
-		rows[k][r.Channel] = r
-		outcome = cmp.Or(outcome, r.Outcome)
-	}
-	fmt.Fprintf(w, "\nWhat was spent (kr.), and what for each participation, each citizen in work and each one more than expected (%s)\n", outcome)
-	t := columns(w)
-	fmt.Fprintf(t, "  municipality\tyear\ttotal\tproviders\tn\teach\tin work\textra\town projects\tn\teach\tin work\textra\tother\tnot attributed\n")
-	order = slices.DeleteFunc(order, func(k budget) bool { return others[k] })
-	for i, k := range order {
+	fmt.Fprintf(b, "\nWhat was spent, on whom, and how many of them are in work (%s), more or fewer than expected (percentage points)\n", outcome)
+	w := columns(b)
+	fmt.Fprintf(w, "  municipality\tyear\tchannel\tkr.\treferred\tkr. each\tin work\tkr. each\tmore in work\tkr. for each more\n")
+	above, parts, holdsZero := false, false, false
+	for i, row := range rows {
 		if i == maxSummaryCells {
-			fmt.Fprintf(t, "  and %d more in %s.parquet\n", len(order)-i, TableSpending)
+			fmt.Fprintf(w, "  and %d more in %s.parquet\n", len(rows)-i, TableSpending)
 			break
 		}
-		of := rows[k]
-		total, rest := spent(of, ingest.ChannelTotal), spent(of, ChannelNotAttributed)
-		if sum, ok := of[ChannelSumOfParts]; ok {
-			total = "parts " + grouped(sum.Amount)
-		}
-		if of[ChannelNotAttributed].Note != "" {
-			rest += " (parts above the total)"
-		}
-		fmt.Fprintf(t, "  %s\t%d\t%s\t%s\t%s\t%s\t%s\n", k.municipality, k.year, total, side(of, effect.ChannelProvider), side(of, effect.ChannelOwn), spent(of, ingest.ChannelOther), rest)
+		above, parts = above || row.Note == NotePartsAboveTotal, parts || row.Channel == ChannelNotAttributed
+		holdsZero = holdsZero || row.NoExtra == NoCostIntervalZero
+		fmt.Fprintf(w, "  %s\t%d\t%s\t%s\t%s\n", r.called(row.Municipality), row.Year, paidTo(row.Channel), grouped(row.Amount), strings.Join(row.told(), "\t"))
 	}
-	t.Flush()
-	fmt.Fprintf(w, "  The parts of a budget need not add up to its total: what they leave is not attributed, and has no citizens. \"parts\" is their sum, where no total is given. \"extra\" says why where there is no figure.\n")
+	w.Flush()
+	if holdsZero {
+		b.WriteString(wrapped("  \"may be none\": the interval of the difference holds 0, so that perhaps nobody more is in work than expected, and what one more costs has no bound."))
+	}
+	if parts {
+		b.WriteString(wrapped("  The parts of a budget need not add up to its total. What they leave is not attributed, and has no citizens."))
+	}
+	if above {
+		b.WriteString(wrapped("  Where it is negative, the parts add up to more than the total."))
+	}
 	if len(others) > 0 {
-		fmt.Fprintf(w, "  Budgets of years that the cohort does not hold whole: %d; %s.parquet has the money, without citizens.\n", len(others), TableSpending)
+		b.WriteString(wrapped(fmt.Sprintf("  Budgets of years that the cohort does not hold whole: %d; %s.parquet has the money, without citizens.", len(others), TableSpending)))
 	}
 }
 
-// spent is the amount of a channel for the summary.
-func spent(of map[string]SpendingRow, channel string) string {
-	if r, ok := of[channel]; ok {
-		return grouped(r.Amount)
+// paidTo says where money of a channel went.
+func paidTo(channel string) string {
+	switch channel {
+	case effect.ChannelProvider:
+		return "providers"
+	case effect.ChannelOwn:
+		return "own projects"
 	}
-	return "-"
+	return words(channel)
 }
 
-// side is one channel's part of a line of the summary.
-func side(of map[string]SpendingRow, channel string) string {
-	r, ok := of[channel]
-	if !ok {
-		return "-\t-\t-\t-\t-"
+// told are the citizens of a row and what they cost, as columns of the summary.
+func (r SpendingRow) told() []string {
+	count := func(x float64) string {
+		if math.IsNaN(x) {
+			return "-"
+		}
+		return thousands(int64(x))
 	}
 	kroner := func(x float64, why string) string {
-		if why != "" {
-			return why
+		switch why {
+		case "":
+			return grouped(strconv.FormatFloat(x, 'f', 0, 64))
+		case NoCostNotAttributed, NoteNoTotal, NoCostNoCitizens:
+			return "-"
+		case NoCostIntervalZero:
+			return "may be none"
+		case NoCostFewer:
+			return "none: fewer are in work"
 		}
-		return grouped(strconv.FormatFloat(x, 'f', 0, 64))
+		return words(why)
 	}
-	n, extra := "-", kroner(r.PerExtra, r.NoExtra)
-	if !math.IsNaN(r.Participations) {
-		n = thousands(int64(r.Participations))
+	difference, extra := "-", kroner(r.PerExtra, r.NoExtra)
+	if !math.IsNaN(r.Difference) {
+		difference = fmt.Sprintf("%s (%s to %s)", figure(r.Difference, effect.UnitShare), figure(r.Low, effect.UnitShare), figure(r.High, effect.UnitShare))
 	}
 	if r.NoExtra == "" {
 		extra += fmt.Sprintf(" (%s to %s)", kroner(r.PerExtraLow, ""), kroner(r.PerExtraHigh, ""))
 	}
-	return strings.Join([]string{grouped(r.Amount), n, kroner(r.PerParticipation, r.NoParticipation), kroner(r.PerReached, r.NoReached), extra}, "\t")
-}
-
-// grouped writes a decimal with thin separators before the point.
-func grouped(s string) string {
-	sign, rest := "", s
-	if strings.HasPrefix(s, "-") {
-		sign, rest = "-", s[1:]
-	}
-	whole, fraction, point := strings.Cut(rest, ".")
-	for i := len(whole) - 3; i > 0; i -= 3 {
-		whole = whole[:i] + "," + whole[i:]
-	}
-	if point {
-		whole += "." + fraction
-	}
-	return sign + whole
+	return []string{count(r.Participations), kroner(r.PerParticipation, r.NoParticipation), count(r.Reached), kroner(r.PerReached, r.NoReached), difference, extra}
 }

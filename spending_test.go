@@ -389,10 +389,18 @@ func TestSpendingInARun(t *testing.T) {
 	assert.Positive(t, withFigure)
 	assert.Equal(t, 1, bids)
 	summary := strings.Join(strings.Fields(r.Summary()), " ")
-	assert.Contains(t, summary, "751 2008 273,000,000 118,000,000 ")
-	assert.Contains(t, summary, "51,000,000")
-	assert.Contains(t, summary, "461 2008 parts 78,000,000.5 23,000,000.5 ")
+	assert.Contains(t, summary, "Aarhus (751) 2008 providers 118,000,000 ")
+	assert.Contains(t, summary, "Aarhus (751) 2008 not attributed 51,000,000 - - - - - -")
+	assert.Contains(t, summary, "Odense (461) 2008 sum of parts 78,000,000.5 - ")
 	assert.Contains(t, summary, "need not add up to its total")
+	require.True(t, slices.ContainsFunc(r.Comparison, func(row effect.ComparisonRow) bool {
+		return row.MatchGroup == effect.All && row.Refusal == "" && row.NCompared < row.N
+	}))
+	assert.Contains(t, summary, "Some have nobody like them to be compared with.")
+	assert.Contains(t, summary, "may be none")
+	for _, code := range []string{jobeffekt.NoCostIntervalZero, jobeffekt.NoCostFewer, jobeffekt.NoCostNotAttributed, jobeffekt.NoteNoTotal} {
+		assert.NotContains(t, summary, code, "codes are words there")
+	}
 
 	// As a part of a longer cohort the year has the same figures.
 	longer := *c

@@ -150,6 +150,11 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 			return nil, err
 		}
 	}
+	if c.readsMunicipalities() && ds.Has(ingest.Municipalities) {
+		if _, err := ds.Conditions(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if c.Spending != nil {
 		if _, err := c.expenses(ctx, ds); err != nil {
 			return nil, err

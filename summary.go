@@ -2,11 +2,14 @@ package jobeffekt
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -29,20 +32,22 @@ func (r *Result) Summary() string {
 		r.writeCohort(&b)
 		r.writeIdentity(&b)
 	}
+	r.writeComparison(&b)
+	r.writeSpending(&b)
+	if r.BeforeAfter != nil {
+		var changed []string
+		for _, m := range slices.Sorted(maps.Keys(r.BeforeAfter.since)) {
+			changed = append(changed, r.called(m)+" on "+r.BeforeAfter.since[m].String())
+		}
+		b.WriteString("\n" + wrapped("Before and after the change in "+strings.Join(changed, ", ")))
+		for _, line := range r.BeforeAfter.Words {
+			b.WriteString(wrapped("  " + line))
+		}
+	}
+	r.writeRankings(&b)
 	if len(r.Benchmark) > 0 && !r.Blinded {
 		r.writeBenchmark(&b)
 	}
-	if r.BeforeAfter != nil {
-		fmt.Fprintf(&b, "\nBefore and after\n")
-		for _, line := range r.BeforeAfter.Words {
-			fmt.Fprintf(&b, "  %s\n", line)
-		}
-	}
-	if len(r.Comparison) > 0 {
-		r.writeComparison(&b)
-	}
-	r.writeSpending(&b)
-	r.writeRankings(&b)
 	if r.Blinded {
 		r.writeGates(&b)
 	}
@@ -63,8 +68,8 @@ func shown(s string) string {
 	}, s)
 }
 
-// name is a name of the data on one line.
-func name(s string) string { return strings.ReplaceAll(shown(s), "\n", "?") }
+// oneLine is a name of the data on one line.
+func oneLine(s string) string { return strings.ReplaceAll(shown(s), "\n", "?") }
 
 func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
@@ -169,6 +174,7 @@ func (r *Result) writeBenchmark(b *strings.Builder) {
 		return
 	}
 	fmt.Fprintf(b, "\nProviders under the agreements, by %s, all packages together (shares in %%, their differences in percentage points)\n", rows[0].Method)
+	partly := false
 	w = columns(b)
 	fmt.Fprintf(w, "  provider\tgroup\toutcome\tcompared with\tn\tobserved\texpected\tdifference\t%.0f %% interval\tverdict\n", 100*rows[0].Confidence)
 	for i, row := range rows {
@@ -180,21 +186,37 @@ func (r *Result) writeBenchmark(b *strings.Builder) {
 		if row.Part == effect.Provider {
 			with = "others at home"
 		}
+		partly = partly || row.Refusal == "" && row.NCompared < row.N
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", row.Provider, row.MatchGroup, row.Outcome, with, told(row.Figures, row.Unit))
 	}
 	w.Flush()
+	if partly {
+		b.WriteString(partlyCompared)
+	}
+}
+
+// partlyCompared says why the columns of a table do not always add up.
+const partlyCompared = "  Some have nobody like them to be compared with. A difference is that of the others: not always observed less expected.\n"
+
+// settled are the municipalities whose agreements are settled; empty where there
+// are no terms.
+func (r *Result) settled() map[string]bool {
+	out := map[string]bool{}
+	if r.Settlement != nil {
+		for _, l := range r.Settlement.Lines {
+			if l.Municipality != "" {
+				out[l.Municipality] = true
+			}
+		}
+	}
+	return out
 }
 
 // writeComparison shows what citizens seen together achieve, all match groups of
 // a scheme together, over the whole cohort: in the municipalities whose agreements
 // are settled, or in all where there are none.
 func (r *Result) writeComparison(b *strings.Builder) {
-	settled := map[string]bool{}
-	if r.Settlement != nil {
-		for _, l := range r.Settlement.Lines {
-			settled[l.Municipality] = l.Municipality != ""
-		}
-	}
+	settled := r.settled()
 	rows := slices.DeleteFunc(slices.Clone(r.Comparison), func(row effect.ComparisonRow) bool {
 		return row.View == effect.ViewProvider || row.Period != "" || row.Package != "" || row.MatchGroup != effect.All || row.Municipality == effect.All ||
 			row.Method != r.Comparison[0].Method || row.Outcome != r.Comparison[0].Outcome || row.Part == effect.Municipality ||
@@ -203,9 +225,11 @@ func (r *Result) writeComparison(b *strings.Builder) {
 	if len(rows) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\nCitizens seen together: %s by %s, all match groups of a scheme (shares in %%, differences in percentage points)\n", rows[0].Outcome, rows[0].Method)
+	fmt.Fprintf(b, "\nA municipality's citizens together, all match groups: %s by %s (shares in %%, differences in percentage points)\n", rows[0].Outcome, rows[0].Method)
+	schemes := slices.ContainsFunc(rows, func(row effect.ComparisonRow) bool { return row.MatchScheme != rows[0].MatchScheme })
+	channels, partly := false, false
 	w := columns(b)
-	fmt.Fprintf(w, "  municipality\tscheme\tview\tof\tcompared with\tn\tobserved\texpected\tdifference\t%.0f %% interval\tverdict\n", 100*rows[0].Confidence)
+	fmt.Fprintf(w, "  municipality\tcitizens\tcompared with\tn\tobserved\texpected\tdifference\t%.0f %% interval\tverdict\n", 100*rows[0].Confidence)
 	for i, row := range rows {
 		if i == maxSummaryCells {
 			fmt.Fprintf(w, "  and %d more in %s.parquet\n", len(rows)-i, TableComparison)
@@ -213,20 +237,48 @@ func (r *Result) writeComparison(b *strings.Builder) {
 		}
 		with := "peers"
 		if row.Part == effect.Provider {
-			with = "others at home"
+			with, channels = "others at home", channels || row.View == effect.ViewChannel
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\n", row.Municipality, row.MatchScheme, row.View, row.Of, with, told(row.Figures, row.Unit))
+		partly = partly || row.Refusal == "" && row.NCompared < row.N
+		who := seen(row.View, row.Of)
+		if schemes {
+			who += ", " + row.MatchScheme
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", r.called(row.Municipality), who, with, told(row.Figures, row.Unit))
 	}
 	w.Flush()
+	if partly {
+		b.WriteString(partlyCompared)
+	}
+	if channels {
+		fmt.Fprintf(b, "  Own projects beside \"others at home\" are own projects against providers.\n")
+	}
+}
+
+// seen says who is seen together in a view.
+func seen(v effect.View, of string) string {
+	switch {
+	case v == effect.ViewTotal:
+		return "all"
+	case v == effect.ViewChannel && of == effect.ChannelProvider:
+		return "at providers"
+	case v == effect.ViewChannel && of == effect.ChannelOwn, of == effect.OwnProvider:
+		return "in own projects"
+	case v == effect.ViewChannel && of == effect.ChannelInHouseBid:
+		return "in in-house bids"
+	case v == effect.ViewConsortium: // or a provider that is in none
+		return of
+	}
+	return string(v) + " " + of
 }
 
 // told are the figures of a row as columns of the summary.
 func told(f effect.Figures, u effect.Unit) string {
 	interval := figure(f.Low, u) + " to " + figure(f.High, u)
 	if f.Refusal != "" {
-		interval = f.Refusal
+		interval = "none: " + words(f.Refusal)
 	}
-	return fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s", f.N, figure(f.Observed, u), figure(f.Expected, u), figure(f.Difference, u), interval, strings.ReplaceAll(string(f.Verdict), "_", " "))
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", thousands(f.N), figure(f.Observed, u), figure(f.Expected, u), figure(f.Difference, u), interval, words(string(f.Verdict)))
 }
 
 func (r *Result) writeSettlement(b *strings.Builder) {
@@ -255,13 +307,13 @@ func (r *Result) writeSettlement(b *strings.Builder) {
 			fmt.Fprintf(w, "  and %d more in settlement.parquet\n", len(order)-i)
 			break
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%d\t%d\t%s\n", k.agreement, k.provider, k.period, lines[k], stopped[k], sum[k])
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%d\t%d\t%s\n", k.agreement, k.provider, k.period, lines[k], stopped[k], grouped(sum[k].String()))
 	}
 	w.Flush()
 	if total == 0 {
 		fmt.Fprintf(b, "  Nothing is paid.\n")
 	} else {
-		fmt.Fprintf(b, "  In total %s kr.\n", total)
+		fmt.Fprintf(b, "  In total %s kr.\n", grouped(total.String()))
 	}
 	for _, warning := range r.Settlement.Warnings {
 		fmt.Fprintf(b, "  %s: %s (%s)\n", warning.Agreement, warning.Text, warning.Code)
@@ -318,11 +370,49 @@ func figure(x float64, u effect.Unit) string {
 	return fmt.Sprintf("%.1f", x)
 }
 
-// thousands writes a count with thin separators.
-func thousands(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
+// words are a code as words.
+func words(code string) string { return strings.ReplaceAll(code, "_", " ") }
+
+// thousands writes a count with separators.
+func thousands(n int64) string { return grouped(strconv.FormatInt(n, 10)) }
+
+// grouped writes a decimal with separators before the point.
+func grouped(s string) string {
+	digits := strings.TrimPrefix(s, "-")
+	whole, fraction, point := strings.Cut(digits, ".")
+	for i := len(whole) - 3; i > 0; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
 	}
-	return s
+	if point {
+		whole += "." + fraction
+	}
+	return s[:len(s)-len(digits)] + whole
+}
+
+// summaryWidth is where a line of words is broken.
+const summaryWidth = 110
+
+// wrapped breaks a line of words, going on two places further in. It ends in a
+// newline.
+func wrapped(line string) string {
+	text := strings.TrimLeft(line, " ")
+	indent := line[:len(line)-len(text)]
+	var b strings.Builder
+	b.WriteString(indent)
+	at := len(indent)
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case at+1+n > summaryWidth:
+			b.WriteString("\n" + indent + "  ")
+			at = len(indent) + 2
+		default:
+			b.WriteString(" ")
+			at++
+		}
+		b.WriteString(word)
+		at += n
+	}
+	return b.String() + "\n"
 }

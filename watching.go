@@ -63,10 +63,7 @@ func (c *Config) checkWatch(fault func(path, format string, args ...any)) {
 	if c.Watch == nil {
 		return
 	}
-	var names []string
-	for _, a := range c.Outcomes {
-		names = append(names, a.Name)
-	}
+	names := c.outcomeNames()
 	named := map[string]string{"outcome": c.Watch.Outcome, "sustained": c.Watch.Sustained}
 	for _, key := range slices.Sorted(maps.Keys(named)) {
 		if name := named[key]; name != "" && !slices.Contains(names, name) {

@@ -13,7 +13,7 @@ const maxUnsummed = 0.2
 // sums adds the cells of estimates over match groups and, where their labels mean
 // the same in every municipality, over municipalities: see [Views]. Own projects
 // of two municipalities have nothing in common but the word.
-func sums(obs *Observations, label *Factor, rows []Estimate, wide bool, few int) []Estimate {
+func (d Design) sums(obs *Observations, rows []Estimate, few int) []Estimate {
 	type key struct {
 		outcome, method, support string
 		comparators              Comparators
@@ -32,14 +32,14 @@ func sums(obs *Observations, label *Factor, rows []Estimate, wide bool, few int)
 	for i := range rows {
 		e := &rows[i]
 		add(e, e.Municipality, All)
-		if wide && e.Provider != OwnProvider {
+		if d.by.wide && e.Provider != OwnProvider {
 			add(e, All, e.MatchGroup)
 			add(e, All, All)
 		}
 	}
 	crowds := map[string]*crowd{}
 	for k := range obs.Results {
-		crowds[obs.Results[k].Outcome] = newCrowd(obs.Cases, &obs.Results[k], label)
+		crowds[obs.Results[k].Outcome] = newCrowd(obs.Cases, &obs.Results[k], d.label(obs.Cases))
 	}
 	var out []Estimate
 	for _, k := range order {
@@ -55,7 +55,11 @@ func sums(obs *Observations, label *Factor, rows []Estimate, wide bool, few int)
 			all = parts[own]
 		}
 		row := Estimate{Outcome: k.outcome, Unit: cells[0].Unit, Cell: k.cell, Method: k.method, Comparators: k.comparators, Support: k.support}
-		row.add(cells, all, crowds[k.outcome], few)
+		where := []string{k.cell.Municipality}
+		if k.comparators == Peers {
+			where = d.Peers[k.cell.Municipality]
+		}
+		row.add(cells, all, crowds[k.outcome], where, few)
 		out = append(out, row)
 	}
 	return out
@@ -66,8 +70,9 @@ func several(cells []*Estimate) bool {
 	return slices.ContainsFunc(cells, func(e *Estimate) bool { return e.Municipality != cells[0].Municipality })
 }
 
-// add makes the figures of a sum of cells; all are those it should hold.
-func (e *Estimate) add(cells, all []*Estimate, people *crowd, few int) {
+// add makes the figures of a sum of cells; all are those it should hold, and where
+// is the municipalities of the comparators of a sum within one municipality.
+func (e *Estimate) add(cells, all []*Estimate, people *crowd, where []string, few int) {
 	f, c := &e.Figures, &e.Certificate
 	f.Confidence, f.Verdict = cells[0].Confidence, NotRated
 	observed, largest := 0.0, all[0]
@@ -125,7 +130,7 @@ func (e *Estimate) add(cells, all []*Estimate, people *crowd, few int) {
 	var df float64
 	c.VarCell, df = cell.squares(repeated)
 	c.Persons = int64(df) + 1
-	c.VarComparators, c.EffectiveN = comparators.squares(people.betweenGroups)
+	c.VarComparators, c.EffectiveN = comparators.squares(people.between(where))
 	if e.Municipality == All {
 		c.VarComparators, c.EffectiveN = comparators.linear()
 	}
@@ -180,17 +185,15 @@ func (c *combined) linear() (variance, df float64) {
 }
 
 // crowd knows the persons of an outcome's analysed cases: once for every cell and
-// match group in which they stand.
+// for every match group of a municipality in which they stand.
 type crowd struct {
 	repeats bool // some person has two analysed cases or more
 	cells   map[Cell][]int32
-	// betweenGroups is the design effect of persons with cases in several match
-	// groups.
-	betweenGroups float64
+	at      map[string]map[group][]int32 // by municipality
 }
 
 func newCrowd(c *Cases, r *Result, label *Factor) *crowd {
-	out := &crowd{betweenGroups: 1}
+	out := &crowd{}
 	seen := make([]bool, len(c.Persons))
 	for i, ok := range r.Complete {
 		if ok {
@@ -201,7 +204,7 @@ func newCrowd(c *Cases, r *Result, label *Factor) *crowd {
 	if !out.repeats {
 		return out
 	}
-	out.cells = map[Cell][]int32{}
+	out.cells, out.at = map[Cell][]int32{}, map[string]map[group][]int32{}
 	for _, packages := range []bool{false, true} {
 		if packages && len(c.Package.Codes) == 0 {
 			break
@@ -213,12 +216,42 @@ func newCrowd(c *Cases, r *Result, label *Factor) *crowd {
 			}
 		}
 	}
-	var groups [][]int32
-	for _, persons := range gatherPersons(c, r, func(i int) group { return group{c.MatchScheme.Codes[i], c.MatchGroup.Codes[i]} }) {
-		groups = append(groups, persons)
+	type place struct {
+		municipality int32
+		group        group
 	}
-	_, out.betweenGroups = designEffect(groups)
+	for k, persons := range gatherPersons(c, r, func(i int) place {
+		return place{c.Municipality.Codes[i], group{c.MatchScheme.Codes[i], c.MatchGroup.Codes[i]}}
+	}) {
+		m := c.Municipality.Levels[k.municipality]
+		if out.at[m] == nil {
+			out.at[m] = map[group][]int32{}
+		}
+		out.at[m][k.group] = persons
+	}
 	return out
+}
+
+// between is the design effect of the persons of some municipalities who stand in
+// several match groups: it is that of the comparators alone, because elsewhere
+// fewer may be there twice.
+func (p *crowd) between(municipalities []string) float64 {
+	if !p.repeats {
+		return 1
+	}
+	groups := map[group][]int32{}
+	for _, m := range municipalities {
+		for g, persons := range p.at[m] {
+			groups[g] = append(groups[g], persons...)
+		}
+	}
+	var lists [][]int32
+	for _, persons := range groups {
+		slices.Sort(persons)
+		lists = append(lists, slices.Compact(persons))
+	}
+	_, effect := designEffect(lists)
+	return effect
 }
 
 // gatherPersons lists the persons of the analysed cases by a key, each once.
@@ -236,20 +269,20 @@ func gatherPersons[K comparable](c *Cases, r *Result, key func(i int) K) map[K][
 	return out
 }
 
-// of counts the persons of some cells, and gives their design effect.
+// of counts the persons of some cells who were compared, and gives their design
+// effect.
 func (p *crowd) of(cells []*Estimate) (persons int, effect float64) {
-	if !p.repeats {
-		n := int64(0)
-		for _, e := range cells {
-			n += e.Persons
-		}
-		return int(n), 1
-	}
-	var lists [][]int32
+	n, lists := int64(0), [][]int32(nil)
 	for _, e := range cells {
+		n += e.Persons
 		lists = append(lists, p.cells[e.Cell])
 	}
-	return designEffect(lists)
+	if !p.repeats {
+		return int(n), 1
+	}
+	// Of the persons in the lists some may have had nobody to be compared with.
+	persons, effect = designEffect(lists)
+	return min(persons, int(n)), effect
 }
 
 // designEffect counts the persons of lists that hold nobody twice, and gives

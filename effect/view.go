@@ -102,11 +102,13 @@ type ComparisonRow struct {
 //
 // The variance of a sum: the variances between citizens add, times the design
 // effect of persons who stand in several of the cells (sum k^2/sum k for persons
-// in k of them: as if their residuals were the same in each). The errors that
-// come from the peer municipalities add as they are, not their squares, because
-// a municipality that does well in one match group may do so in the next; so do
-// those of the comparators in a sum over municipalities, who may be the same.
-// Either can only make an interval too long.
+// in k of them: as if their residuals were the same in each); those of the
+// comparators likewise, with k the match groups in which a person of the
+// municipalities compared with stands. The errors that come from the peer
+// municipalities add as they are, not their squares, because a municipality that
+// does well in one match group may do so in the next; so do those of the
+// comparators in a sum over municipalities, who may be the same. That can only
+// make an interval too long.
 //
 // Different schemes are never summed. A consortium that has the name of a
 // provider which is not its member wraps [ErrDesign], as does what Estimates
@@ -299,7 +301,7 @@ func (d Design) compareBy(ctx context.Context, obs *Observations, by *division, 
 	if err != nil {
 		return nil, err
 	}
-	summed := sums(obs, d.label(obs.Cases), rows, by.wide, few)
+	summed := d.sums(obs, rows, few)
 	for i := range rows {
 		switch e := &rows[i]; {
 		case e.Refusal == "" && e.Persons < int64(few):

@@ -343,3 +343,85 @@ func TestViewsRefuseWhatTheyDoNotKnow(t *testing.T) {
 	_, err := effect.Views(context.Background(), obs, d, nil, []effect.View{"colour"}, "", []effect.Method{byAgeSex()})
 	require.ErrorIs(t, err, effect.ErrDesign)
 }
+
+// Persons who stand in two match groups widen the sums of those who are compared
+// with them, however many others stand in one.
+func TestSumsWithComparatorsInSeveralGroups(t *testing.T) {
+	data, obs, d := viewed(t)
+	at := data.Participations[0].Municipality
+	own := map[string][]int{} // own projects there, by match group
+	c := obs.Cases
+	for i := range c.Person {
+		if c.Municipality.At(i) == at && c.ChannelOf(i) == effect.ChannelOwn {
+			g := c.MatchGroup.At(i)
+			own[g] = append(own[g], i)
+		}
+	}
+	require.Len(t, own, 2)
+	cases := *c
+	cases.Person = slices.Clone(c.Person)
+	a, b := own["4"], own["5"]
+	for k := range min(len(a), len(b)) {
+		cases.Person[a[k]] = cases.Person[b[k]]
+	}
+	alone := func(in *effect.Observations) *effect.Observations {
+		out := *in
+		out.Results = slices.Clone(in.Results)
+		for k := range out.Results {
+			r := &out.Results[k]
+			r.Complete = slices.Clone(r.Complete)
+			for i := range r.Complete {
+				r.Complete[i] = r.Complete[i] && c.Municipality.At(i) == at
+			}
+		}
+		return &out
+	}
+	se := func(in *effect.Observations) map[string]float64 {
+		out := map[string]float64{}
+		for _, r := range views(t, in, d, data.Members, "", effect.ViewChannel) {
+			if r.Municipality == at && r.Of == effect.ChannelProvider && r.MatchGroup == effect.All && r.Package == "" && r.Part == effect.Provider {
+				require.Empty(t, r.Refusal)
+				out[r.Outcome] = r.SE
+			}
+		}
+		return out
+	}
+	twice := *obs
+	twice.Cases = &cases
+	once, among, here := se(obs), se(&twice), se(alone(&twice))
+	require.NotEmpty(t, among)
+	for outcome, v := range among {
+		assert.Greater(t, v, once[outcome]*1.001, outcome)
+		assert.InDelta(t, here[outcome], v, 1e-8*v, outcome)
+	}
+}
+
+// Persons without comparators do not help a sum over the minimum, also where some
+// person is there twice.
+func TestSumsCountWhoIsCompared(t *testing.T) {
+	data, obs, d := viewed(t)
+	cases := *obs.Cases
+	cases.Person = slices.Clone(cases.Person)
+	cases.Person[0] = cases.Person[1]
+	obs.Cases = &cases
+	years := []float64{}
+	for age := 19.0; age < 66; age++ {
+		years = append(years, age)
+	}
+	fine := strata.Default(effect.Class{Covariate: "age", Cuts: years}, effect.Class{Covariate: "sex"}, effect.Class{Covariate: "education"})
+	of := func(minN int) []effect.ComparisonRow {
+		d.MinN = minN
+		rows, err := effect.Views(context.Background(), obs, d, data.Members, []effect.View{effect.ViewTotal}, "", []effect.Method{fine})
+		require.NoError(t, err)
+		return slices.DeleteFunc(rows, func(r effect.ComparisonRow) bool { return r.MatchGroup != effect.All || r.Part != effect.Total })
+	}
+	looked := 0
+	for i, r := range of(2) {
+		if r.Refusal == "" && r.NCompared < r.N && looked < 3 {
+			again := of(int(r.NCompared) + 1)[i]
+			assert.Equal(t, effect.RefusalFewCases, again.Refusal, "%d of %d cases have comparators", r.NCompared, r.N)
+			looked++
+		}
+	}
+	assert.Positive(t, looked)
+}

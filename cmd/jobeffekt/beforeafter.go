@@ -37,7 +37,8 @@ Periods are whole numbers, or as in 2008, 2008H1, 2008Q3, 2008-09. --since names
 column of a unit's first period with the change; empty, 0 or never for none. Units
 with missing outcomes stop the command unless --complete leaves them out and says so.`,
 		Example: `  jobeffekt before-after counties.csv --unit county --period year --outcome lemp --since first_treat
-  jobeffekt before-after counties.csv --unit county --period year --outcome lemp --since first_treat --controls not_yet --covariates lpop --out effects.csv`,
+  jobeffekt before-after counties.csv --unit county --period year --outcome lemp --since first_treat \
+    --controls not_yet --covariates lpop --out effects.csv`,
 		Args: cobra.ExactArgs(1),
 	}
 	var complete bool
@@ -147,7 +148,7 @@ with missing outcomes stop the command unless --complete leaves them out and say
 		return nil
 	}
 	f := c.Flags()
-	f.StringVar(&p.out, "out", "", "file for the first table, by the ending of its name Parquet or CSV, or folder for all of them as Parquet, in place of printing them")
+	f.StringVar(&p.out, "out", "", "file for the first table (.parquet or .csv), or folder for all of them as Parquet, in place of printing them")
 	f.IntVar(&backdate, "backdate", 0, "synthetic: look at the change as if it had come so many periods earlier too")
 	f.StringVar(&columns.Unit, "unit", "", "column of the units")
 	f.StringVar(&columns.Period, "period", "", "column of the periods")

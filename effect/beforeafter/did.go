@@ -52,6 +52,7 @@ const (
 	RefusalNoChange    = "no_change_in_the_panel"
 	RefusalNoOverlap   = "no_overlap"
 	RefusalNoBefore    = "no_period_before"
+	RefusalMovedApart  = "moved_apart_before" // there are figures, and no verdict
 )
 
 // DiD is difference-in-differences by group and time. Start from [DefaultDiD].

@@ -553,3 +553,54 @@ func TestPreTrendRank(t *testing.T) {
 	assert.InEpsilon(t, interval.TwoSided(root, e.DF), d.PreTrend.PFew, 1e-9)
 	assert.InEpsilon(t, e.Effect*e.Effect/e.SE/e.SE, d.PreTrend.Statistic, 1e-9)
 }
+
+// Where the units moved apart before the change nothing is rated, whatever the
+// intervals; where they did not, event times go by the band, and single effects
+// have no verdict at all.
+func TestVerdicts(t *testing.T) {
+	verdicts := func(d *beforeafter.Differences) (rated, unrated, described int) {
+		for _, r := range d.Rows(beforeafter.Numbers) {
+			if r.Kind == beforeafter.KindPreTrend || r.Kind == beforeafter.Event && r.EventTime < 0 {
+				continue
+			}
+			switch {
+			case r.Verdict == "":
+				described++
+				require.False(t, r.Overall)
+				require.NotEqual(t, beforeafter.Event, r.Kind)
+			case r.Verdict == effect.NotRated:
+				unrated++
+				require.Equal(t, beforeafter.RefusalMovedApart, r.Refusal)
+				require.False(t, math.IsNaN(r.Effect))
+			default:
+				rated++
+				low, high := r.Low, r.High
+				if !r.Overall {
+					low, high = r.BandLow, r.BandHigh
+				}
+				want := effect.NoDifference
+				if low > 0 {
+					want = effect.Higher
+				} else if high < 0 {
+					want = effect.Lower
+				}
+				require.Equal(t, want, r.Verdict)
+			}
+		}
+		return rated, unrated, described
+	}
+	apart := bare(world(3, 60, 40, 40, 3))
+	d := estimateDiD(t, beforeafter.DefaultDiD(), apart)
+	require.Less(t, d.PreTrend.PFew, 0.01)
+	rated, unrated, described := verdicts(d)
+	assert.Zero(t, rated)
+	assert.Positive(t, unrated)
+	assert.Positive(t, described)
+	assert.Contains(t, strings.Join(d.Words(beforeafter.Numbers, ""), " "), "not rated. They did not move alike before the change")
+
+	d = estimateDiD(t, beforeafter.DefaultDiD(), bare(world(3, 60, 40, 40, 0)))
+	require.Greater(t, d.PreTrend.PFew, 0.05)
+	rated, unrated, _ = verdicts(d)
+	assert.Positive(t, rated)
+	assert.Zero(t, unrated)
+}

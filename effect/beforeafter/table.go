@@ -30,7 +30,7 @@ type DifferenceRow struct {
 	BandLow    float64        `col:"band_low" doc:"lower limit of a band that holds for all event times at once, by Bonferroni"`
 	BandHigh   float64        `col:"band_high" doc:"upper limit of that band"`
 	Confidence float64        `col:"confidence" doc:"confidence of interval and band"`
-	Verdict    effect.Verdict `col:"verdict" doc:"of effects from the change on: higher_made_probable, lower_made_probable, no_difference_shown or not_rated; null before it"`
+	Verdict    effect.Verdict `col:"verdict" doc:"of averages from the change on: higher_made_probable, lower_made_probable, no_difference_shown or not_rated; overall ones by their interval, event times by the band. Null for others, which only describe"`
 	Statistic  float64        `col:"statistic" doc:"pre_trend: Wald statistic"`
 	P          float64        `col:"p" doc:"pre_trend: its p-value by the chi-square distribution, which holds with many units only"`
 	PFew       float64        `col:"p_few_units" doc:"pre_trend: its p-value with allowance for few units; null where they are too few for so many effects. A large one proves nothing"`
@@ -39,7 +39,7 @@ type DifferenceRow struct {
 	Cells      int64          `col:"effects" doc:"effects that are averaged or tested; 1 for group_time"`
 	Left       int64          `col:"effects_left_out" doc:"effects of its kind that were refused"`
 	Propensity float64        `col:"max_propensity" doc:"largest fitted probability of being in the group"`
-	Refusal    string         `col:"refusal" doc:"why there is no figure (a code), empty where there is"`
+	Refusal    string         `col:"refusal" doc:"why there is no figure (a code), or moved_apart_before: no verdict, because the units did not move alike before the change; empty where there is"`
 	Why        string         `col:"why" doc:"the refusal in words"`
 }
 
@@ -70,8 +70,8 @@ func (d *Differences) Rows(c Calendar) []DifferenceRow {
 		r := row(KindGroupTime, g.Figure)
 		r.Group, r.Period, r.Base, r.EventTime = c.Label(g.Group), c.Label(g.Period), c.Label(g.Base), float64(g.Period-g.Group)
 		r.Treated, r.Controls, r.Cells, r.Propensity = int64(g.Treated), int64(g.Controls), 1, effect.Round(g.Propensity)
-		if g.Post() {
-			r.Verdict = g.Verdict()
+		if g.Post() && g.Figure.Refusal != nil {
+			r.Verdict = effect.NotRated
 		}
 		out = append(out, r)
 	}
@@ -89,8 +89,11 @@ func (d *Differences) Rows(c Calendar) []DifferenceRow {
 				r.Period = c.Label(a.At)
 			}
 		}
-		if a.Overall || a.Kind != Event || a.At >= 0 {
-			r.Verdict = a.Verdict()
+		if a.Overall || a.Kind == Event && a.At >= 0 {
+			r.Verdict = d.Verdict(a)
+		}
+		if r.Verdict == effect.NotRated && r.Refusal == "" {
+			r.Refusal, r.Why = RefusalMovedApart, "the units did not move alike before the change"
 		}
 		out = append(out, r)
 	}
@@ -101,17 +104,30 @@ func (d *Differences) Rows(c Calendar) []DifferenceRow {
 	return append(out, r)
 }
 
-// Verdict is what may be told of the effect.
-func (f Figure) Verdict() effect.Verdict {
+// Verdict is what may be told of an average from the change on: of an overall one
+// by its interval, of one event time by the band that holds for all of them, since
+// among many some would be made probable by chance. Where the test of the time
+// before the change rejects at 1 - confidence nothing is rated: then the units moved
+// apart without the change.
+func (d *Differences) Verdict(a Average) effect.Verdict {
+	low, high := a.Low, a.High
+	if !a.Overall {
+		low, high = a.BandLow, a.BandHigh
+	}
 	switch {
-	case f.Refusal != nil:
+	case a.Figure.Refusal != nil, d.movedApart():
 		return effect.NotRated
-	case f.Low > 0:
+	case low > 0:
 		return effect.Higher
-	case f.High < 0:
+	case high < 0:
 		return effect.Lower
 	}
 	return effect.NoDifference
+}
+
+// movedApart says whether the test of the time before the change rejects.
+func (d *Differences) movedApart() bool {
+	return d.PreTrend.Refusal == nil && d.PreTrend.PFew < 1-d.Confidence
 }
 
 // Words say what was found, a sentence each, for a reader of the table; shares
@@ -134,7 +150,7 @@ func (d *Differences) Words(c Calendar, u effect.Unit) []string {
 			add("There is no estimate: %s.", d.why())
 			break
 		}
-		verdict := strings.ReplaceAll(string(a.Verdict()), "_", " ")
+		verdict := strings.ReplaceAll(string(d.Verdict(a)), "_", " ")
 		add("From the change on the outcome was %s %s than without it (%g %% interval %s): %s.",
 			amount(math.Abs(a.Effect), u), map[bool]string{true: "higher", false: "lower"}[a.Effect >= 0], 100*d.Confidence, span(a.Low, a.High, u), verdict)
 		if a.Left > 0 {
@@ -147,7 +163,7 @@ func (d *Differences) Words(c Calendar, u effect.Unit) []string {
 		add("Whether the units moved alike before the change cannot be told: %s.", t.Refusal.Why)
 	case math.IsNaN(t.PFew):
 		add("Whether the units moved alike before the change cannot be tested: they are too few for %d effects before it.", t.DF)
-	case t.PFew < 0.05:
+	case d.movedApart():
 		add("They did not move alike before the change (p = %s, %d effects), so that the estimate is not to be trusted.", number(t.PFew), t.DF)
 	default:
 		add("The test of the time before the change finds no difference (p = %s, %d effects). A test that finds nothing proves nothing.", number(t.PFew), t.DF)

@@ -87,10 +87,7 @@ func (c *Config) checkBeforeAfter(fault func(path, format string, args ...any)) 
 	if b == nil {
 		return
 	}
-	var names []string
-	for _, a := range c.Outcomes {
-		names = append(names, a.Name)
-	}
+	names := c.outcomeNames()
 	twice := func(key string, list []string) {
 		for i, name := range list {
 			if slices.Contains(list[:i], name) {
@@ -213,6 +210,7 @@ type BeforeAndAfter struct {
 
 	calendar  beforeafter.Calendar
 	synthetic bool
+	since     map[string]effect.Date
 }
 
 // PeriodNames gives the columns of a table that hold periods by number their
@@ -388,7 +386,7 @@ func CompareBeforeAfter(ctx context.Context, ds *ingest.Dataset, c *Config, obs 
 			return nil, err
 		}
 	}
-	out := &BeforeAndAfter{calendar: b.Periods.calendar(), synthetic: slices.Contains(b.Methods, MethodSynthetic)}
+	out := &BeforeAndAfter{calendar: b.Periods.calendar(), synthetic: slices.Contains(b.Methods, MethodSynthetic), since: b.Since}
 	for _, outcome := range b.Outcomes {
 		r, ok := obs.Result(outcome)
 		if !ok {
@@ -425,10 +423,13 @@ func CompareBeforeAfter(ctx context.Context, ds *ingest.Dataset, c *Config, obs 
 				methods = []BeforeAfterMethod{MethodDiD}
 			}
 			for _, m := range methods {
-				if m == MethodDiD {
+				switch m {
+				case MethodDiD:
 					err = out.did(ctx, c.did(), row, adjusted)
-				} else {
+				case MethodSynthetic:
 					err = out.control(ctx, c.synthetic(), OfGroup{outcome, g[0], g[1]}, row, compared.Panel)
+				default:
+					err = fmt.Errorf("%w: there is no method %q", ErrConfig, m)
 				}
 				if err != nil {
 					return nil, fmt.Errorf("before_after: %w", err)

@@ -99,6 +99,12 @@ func TestBeforeAfter(t *testing.T) {
 	require.ErrorContains(t, err, "no framework conditions for 2001")
 	c.BeforeAfter.Conditions, c.BeforeAfter.Year = nil, 0
 
+	// A method that is not there is not taken for one that is.
+	c.BeforeAfter.Methods = []jobeffekt.BeforeAfterMethod{"another"}
+	_, err = jobeffekt.CompareBeforeAfter(context.Background(), ds, c, obs)
+	require.ErrorIs(t, err, jobeffekt.ErrConfig)
+	c.BeforeAfter.Methods = []jobeffekt.BeforeAfterMethod{jobeffekt.MethodSynthetic}
+
 	// With enough periods each municipality has a synthetic control.
 	c.BeforeAfter.Periods, c.BeforeAfter.MinBefore = jobeffekt.PeriodMonths, 5
 	got, err = jobeffekt.CompareBeforeAfter(context.Background(), ds, c, obs)
@@ -197,7 +203,8 @@ func TestBeforeAfterTables(t *testing.T) {
 	c := job(t, "terms: [terms.yaml]", beforeAfter)
 	r, err := jobeffekt.Run(context.Background(), c)
 	require.NoError(t, err)
-	assert.Contains(t, r.Summary(), "Before and after\n  employed_26w, match group 4 (match5_2004)\n")
+	assert.Contains(t, strings.Join(strings.Fields(r.Summary()), " "),
+		"Before and after the change in Odense (461) on 2008-07-01, Aarhus (751) on 2008-07-01, Aalborg (851) on 2008-07-01 employed_26w, match group 4 (match5_2004) ")
 	table, err := ingest.ReadTable(context.Background(), filepath.Join(c.ResultsFolder(), jobeffekt.TableBeforeAfter+".parquet"), ingest.DefaultLimits())
 	require.NoError(t, err)
 	assert.Equal(t, len(r.BeforeAfter.Rows), table.Rows())
