@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
@@ -30,6 +32,9 @@ func (c *Config) checkAreas(fault func(path, format string, args ...any)) {
 		at := "areas." + a
 		if a == "" || len(c.Areas[a]) == 0 {
 			fault(at, "an area needs a name and municipalities")
+		}
+		if strings.ContainsFunc(a, unicode.IsControl) {
+			fault(at, "the name of an area stands on one line, without control characters")
 		}
 		for i, m := range c.Areas[a] {
 			switch other, twice := area[m]; {
@@ -301,9 +306,9 @@ func (c *Config) called(ctx context.Context, ds *ingest.Dataset) (map[string]str
 // named is a municipality as people are told of it: Aarhus (751).
 func named(municipality, name string) string {
 	if name == "" || name == municipality {
-		return municipality
+		return oneLine(municipality)
 	}
-	return name + " (" + municipality + ")"
+	return oneLine(name + " (" + municipality + ")")
 }
 
 // counts are the columns of municipalities that count people: of an area they are
@@ -355,8 +360,11 @@ func (c *Config) pool(area string, year int, members []ingest.Condition) (ingest
 		if out.Values[name] = sum; !slices.Contains(counts, name) {
 			out.Values[name] = effect.Round(mean)
 		}
+		if v := out.Values[name]; math.IsNaN(v-v) || math.IsInf(total, 0) {
+			errs = append(errs, fmt.Errorf("%w: areas.%s: %s of its municipalities in %d is too large to be added up; look at table %s", ErrConfig, area, name, year, ingest.Municipalities))
+		}
 	}
-	return out, nil
+	return out, errors.Join(errs...)
 }
 
 // Expenses are rows of the table spend with areas in place of their

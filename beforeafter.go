@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/beforeafter"
@@ -296,6 +297,16 @@ func (b *BeforeAfter) groups(obs *effect.Observations) ([][2]string, error) {
 	if len(found) == 0 {
 		return nil, fmt.Errorf("%w: before_after: no participation of the cohort has match scheme and match group asked for", ErrConfig)
 	}
+	var errs []error
+	for _, group := range b.MatchGroups {
+		of := func(k [2]string) bool { return k[1] == group }
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(found)), of) {
+			errs = append(errs, fmt.Errorf("%w: before_after.match_groups: no participation of the cohort has match group %q in the match scheme asked for", ErrConfig, group))
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
 	return slices.SortedFunc(maps.Keys(found), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }), nil
 }
 
@@ -322,7 +333,7 @@ func (b *BeforeAfter) adjust(p *beforeafter.Panel, conditions []ingest.Condition
 	if len(b.Conditions) == 0 {
 		return p, nil, nil
 	}
-	values := map[string][]float64{}
+	values, lacks := map[string][]float64{}, map[string][]string{}
 	for _, row := range conditions {
 		if row.Year != b.Year {
 			continue
@@ -331,6 +342,8 @@ func (b *BeforeAfter) adjust(p *beforeafter.Panel, conditions []ingest.Condition
 		for _, name := range b.Conditions {
 			if v, ok := row.Values[name]; ok && !math.IsNaN(v-v) {
 				x = append(x, v)
+			} else {
+				lacks[row.Municipality] = append(lacks[row.Municipality], name)
 			}
 		}
 		if len(x) == len(b.Conditions) {
@@ -342,7 +355,8 @@ func (b *BeforeAfter) adjust(p *beforeafter.Panel, conditions []ingest.Condition
 	for u, m := range p.Units {
 		with.X[u], keep[u] = values[m], values[m] != nil
 		if !keep[u] && p.Since[u] != beforeafter.Never {
-			return nil, nil, fmt.Errorf("%w: before_after: municipality %s lacks a framework condition of %d in table %s", ErrConfig, m, b.Year, ingest.Municipalities)
+			what := cmp.Or(strings.Join(lacks[m], ", "), "a row")
+			return nil, nil, fmt.Errorf("%w: before_after: municipality %s lacks %s of %d in table %s; complete it, or leave the condition or the municipality out", ErrConfig, m, what, b.Year, ingest.Municipalities)
 		} else if !keep[u] {
 			left = append(left, m)
 		}
@@ -366,6 +380,9 @@ func CompareBeforeAfter(ctx context.Context, ds *ingest.Dataset, c *Config, obs 
 	var conditions []ingest.Condition
 	if len(b.Conditions) > 0 {
 		if conditions, err = c.conditions(ctx, ds, b.Year); err != nil {
+			return nil, err
+		}
+		if err := checkColumns(conditions, b.Year, b.Conditions); err != nil {
 			return nil, err
 		}
 	}

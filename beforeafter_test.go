@@ -96,7 +96,7 @@ func TestBeforeAfter(t *testing.T) {
 	assert.Equal(t, got.Rows[i].Treated, adjusted.Rows[j].Treated)
 	c.BeforeAfter.Year = 2001
 	_, err = jobeffekt.CompareBeforeAfter(context.Background(), ds, c, obs)
-	require.ErrorContains(t, err, "municipality 461 lacks a framework condition of 2001")
+	require.ErrorContains(t, err, "no framework conditions for 2001")
 	c.BeforeAfter.Conditions, c.BeforeAfter.Year = nil, 0
 
 	// A method that is not there is not taken for one that is.
@@ -165,6 +165,36 @@ func TestBeforeAfterFaults(t *testing.T) {
 		other.BeforeAfter = &b
 		assert.ErrorContains(t, other.Validate(), want)
 	}
+}
+
+// What is asked for and cannot be found is named, and nothing of it passed over.
+func TestBeforeAfterOfNobody(t *testing.T) {
+	c := job(t, "terms: [terms.yaml]", beforeAfter)
+	for want, change := range map[string]func(c *jobeffekt.Config, b *jobeffekt.BeforeAfter){
+		`has match group "9"`: func(_ *jobeffekt.Config, b *jobeffekt.BeforeAfter) { b.MatchGroups = []string{"4", "9"} },
+		`no municipality has the framework condition "unemploymnt_pct" in 2007; did you mean`: func(_ *jobeffekt.Config, b *jobeffekt.BeforeAfter) {
+			b.Conditions, b.Year = []string{"unemploymnt_pct"}, 2007
+		},
+		"municipality 461 is in area X; name the area": func(c *jobeffekt.Config, _ *jobeffekt.BeforeAfter) {
+			c.Areas = jobeffekt.Areas{"X": {"461", "999"}}
+		},
+	} {
+		other, b := *c, *c.BeforeAfter
+		change(&other, &b)
+		other.BeforeAfter = &b
+		_, err := jobeffekt.Run(context.Background(), &other)
+		require.ErrorContains(t, err, want)
+	}
+	data, err := filepath.Abs(filepath.Join(demo, "data"))
+	require.NoError(t, err)
+	other, b := *c, *c.BeforeAfter
+	b.Conditions, b.Year = []string{"unemployment_pct", "low_education_pct"}, 2007
+	other.BeforeAfter, other.Peers = &b, nil
+	other.Data = edited(t, data, "municipalities", func(m *ingest.Table) { m.Column("low_education_pct").Floats[in2007(m, "461")] = math.NaN() })
+	_, err = jobeffekt.Run(context.Background(), &other)
+	assert.ErrorContains(t, err, "municipality 461 lacks low_education_pct of 2007")
+	b.Conditions = []string{"nope"}
+	assert.ErrorContains(t, jobeffekt.Check(context.Background(), &other), `framework condition "nope"`)
 }
 
 // The tables are there where the run file asks for them, and tell no effect in

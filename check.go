@@ -118,6 +118,12 @@ func Check(ctx context.Context, c *Config) error {
 			err = c.checkConditions(conditions)
 		}
 	}
+	if b := c.BeforeAfter; err == nil && b != nil && len(b.Conditions) > 0 {
+		conditions, read := c.conditions(ctx, data, b.Year)
+		if err = read; err == nil {
+			err = checkColumns(conditions, b.Year, b.Conditions)
+		}
+	}
 	if c.Peers != nil && c.Peers.Recorded != "" {
 		_, read := c.latestChoice()
 		err = errors.Join(err, read)

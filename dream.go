@@ -24,8 +24,11 @@ func ConvertDream(ctx context.Context, panel, folder string, m *dream.Map, opt d
 	}
 	place := filepath.Join(folder, ingest.Spells)
 	for _, there := range []string{place, place + ".parquet"} {
-		if _, err := os.Lstat(there); !errors.Is(err, os.ErrNotExist) {
+		switch _, err := os.Lstat(there); {
+		case err == nil:
 			return nil, fmt.Errorf("%w: %s is there already; give another folder, or remove it", ErrNotEmpty, there)
+		case !errors.Is(err, os.ErrNotExist):
+			return nil, fmt.Errorf("the folder of the dataset: %w; give another", err)
 		}
 	}
 	_, before := os.Stat(folder)
@@ -52,6 +55,9 @@ func ConvertDream(ctx context.Context, panel, folder string, m *dream.Map, opt d
 		return nil, err
 	}
 	if err := os.Rename(work, place); err != nil {
+		if _, there := os.Lstat(place); there == nil {
+			return nil, fmt.Errorf("%w: %s was made by somebody else meanwhile; give another folder, or remove it", ErrNotEmpty, place)
+		}
 		return nil, err
 	}
 	return r, nil

@@ -68,13 +68,18 @@ func TestConvertDream(t *testing.T) {
 		require.ErrorIs(t, err, jobeffekt.ErrNotEmpty)
 	}
 
+	// A file in place of the folder is no folder that is not empty.
+	_, err := jobeffekt.ConvertDream(context.Background(), path, path, dream.DefaultMap(), dream.DefaultOptions())
+	require.ErrorContains(t, err, "not a directory")
+	assert.NotErrorIs(t, err, jobeffekt.ErrNotEmpty)
+
 	// A code in the last row that the map lacks: nothing is left, not even of the blocks before it.
 	panel.Columns[2].Ints[persons-1] = 5
 	save()
 	folder := filepath.Join(dir, "data")
 	opt := dream.DefaultOptions()
 	opt.BlockPersons = 300
-	_, err := jobeffekt.ConvertDream(context.Background(), path, folder, dream.DefaultMap(), opt)
+	_, err = jobeffekt.ConvertDream(context.Background(), path, folder, dream.DefaultMap(), opt)
 	require.ErrorIs(t, err, dream.ErrPanel)
 	assert.NoDirExists(t, folder)
 	// A folder that was there stays, as it was.

@@ -57,7 +57,11 @@ func PanelOf(t *ingest.Table, c PanelColumns) (*beforeafter.Panel, error) {
 	unit, period, outcome := column(c.Unit, "unit"), column(c.Period, "period"), column(c.Outcome, "outcome")
 	since := column(cmp.Or(c.Since, c.Treated), "change")
 	var numbers []*ingest.Column
-	for _, name := range c.Covariates {
+	for k, name := range c.Covariates {
+		if slices.Contains(c.Covariates[:k], name) {
+			faults = append(faults, fault("the covariate %q stands twice", name))
+			continue
+		}
 		numbers = append(numbers, column(name, "covariate"))
 	}
 	if c.Weight != "" {

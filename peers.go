@@ -39,6 +39,9 @@ type PeerChoice struct {
 	PeerConditions []peer.ConditionRow
 	PeerStability  []peer.StabilityRow
 	Recorded       *Choice // the latest that was recorded, where the run file names a file
+	// Rejects are the bad rows that had no say, of [ChoosePeers]; a run tells them among
+	// its own.
+	Rejects []ingest.Reject
 
 	names map[string]string // of municipalities, as far as they are known; for Text
 }
@@ -127,15 +130,27 @@ func (p *Peers) check(fault func(path, format string, args ...any)) {
 	}
 }
 
-// checkMerged finds municipalities named among the peers that are in an area.
+// checkMerged finds municipalities named among the peers, or before and after, that
+// are in an area.
 func (c *Config) checkMerged(fault func(path, format string, args ...any)) {
-	if c.Peers == nil {
-		return
-	}
 	merged := func(at, m string) {
 		if a := c.inArea(m); a != "" {
 			fault(at, "municipality %s is in area %s; name the area", m, a)
 		}
+	}
+	if b := c.BeforeAfter; b != nil {
+		for _, m := range slices.Sorted(maps.Keys(b.Since)) {
+			merged("before_after.since."+m, m)
+		}
+		for i, m := range b.Among {
+			merged(fmt.Sprintf("before_after.among[%d]", i), m)
+		}
+		for i, m := range b.Exclude {
+			merged(fmt.Sprintf("before_after.exclude[%d]", i), m)
+		}
+	}
+	if c.Peers == nil {
+		return
 	}
 	for i, m := range c.Peers.Exclude {
 		merged(fmt.Sprintf("peers.exclude[%d]", i), m)
@@ -167,21 +182,26 @@ func (p *Peers) peerColumns() []string {
 
 // checkConditions says which framework conditions no municipality has.
 func (c *Config) checkConditions(conditions []ingest.Condition) error {
+	return checkColumns(conditions, c.Peers.Year, c.Peers.peerColumns())
+}
+
+// checkColumns says which of the columns no municipality has in a year.
+func checkColumns(conditions []ingest.Condition, year int, columns []string) error {
 	found := map[string]bool{}
 	for _, row := range conditions {
-		if row.Year == c.Peers.Year {
+		if row.Year == year {
 			for name := range row.Values {
 				found[name] = true
 			}
 		}
 	}
 	if len(found) == 0 {
-		return fmt.Errorf("%w: table %s has no framework conditions for %d", ErrConfig, ingest.Municipalities, c.Peers.Year)
+		return fmt.Errorf("%w: table %s has no framework conditions for %d", ErrConfig, ingest.Municipalities, year)
 	}
 	var errs []error
-	for _, name := range c.Peers.peerColumns() {
+	for _, name := range columns {
 		if !found[name] {
-			errs = append(errs, fmt.Errorf("%w: no municipality has the framework condition %q in %d%s", ErrConfig, name, c.Peers.Year, strict.Suggest(name, slices.Sorted(maps.Keys(found)))))
+			errs = append(errs, fmt.Errorf("%w: no municipality has the framework condition %q in %d%s", ErrConfig, name, year, strict.Suggest(name, slices.Sorted(maps.Keys(found)))))
 		}
 	}
 	return errors.Join(errs...)
@@ -219,6 +239,7 @@ func ChoosePeers(ctx context.Context, c *Config) (*PeerChoice, error) {
 	if err != nil {
 		return nil, err
 	}
+	out.Rejects = ds.Rejects()
 	if out.names, err = c.called(ctx, ds); err != nil {
 		return nil, err
 	}
@@ -257,6 +278,9 @@ func choosePeers(c *Config, conditions []ingest.Condition, records map[string]bo
 	if len(c.Peers.List) > 0 {
 		var errs []error
 		for _, m := range slices.Sorted(maps.Keys(c.Peers.List)) {
+			if !known[m] {
+				errs = append(errs, fmt.Errorf("%w: peers.list: municipality %s, which is given peers, has neither participations in the cohort nor peer_strata%s", ErrConfig, m, strict.Suggest(m, slices.Sorted(maps.Keys(known)))))
+			}
 			for _, p := range c.Peers.List[m] {
 				if !known[p] {
 					errs = append(errs, fmt.Errorf("%w: peers.list: municipality %s, a peer of %s, has neither participations in the cohort nor peer_strata", ErrConfig, p, m))

@@ -265,6 +265,7 @@ func TestPeersThatCannotBeChosen(t *testing.T) {
 		{"  by: expected_share\n  conditions: [unemployment_pct, same]\n  share: low_education_pct\n  year: 2007\n  k: 4\n", conditions(func(m *ingest.Table) {
 			m.Columns = append(m.Columns, ingest.Column{Name: "same", Floats: slices.Repeat([]float64{3}, m.Rows())})
 		}), []string{"expected shares", "nothing can be told from it: same"}},
+		{"  list: {'75': ['851', '561', '615', '730']}\n", data, []string{"municipality 75, which is given peers, has neither participations in the cohort nor peer_strata"}},
 		{"  list: {'751': ['851', '561', '615', '998', '999']}\n", data, []string{"municipality 998, a peer of 751, has neither", "municipality 999, a peer of 751, has neither"}},
 	} {
 		_, err := choose(t, x.peers, x.data)
@@ -297,6 +298,7 @@ func TestPeersThatContradict(t *testing.T) {
 		"peers: {list: {a: [b, c, d, e]}, exclude: [f], min_size: 5}":              {"peers.exclude: this does not go with peers by list", "peers.min_size: this does not go"},
 		"peers: {conditions: [a], year: 2007, k: 4, min_size: -1}":                 {"a population is 0 or more"},
 		"areas: {A: [x, y], B: [y, z, z]}":                                         {"areas.B[0]: municipality y is in area A already", "areas.B[2]: municipality z stands twice"},
+		"areas: {\"A\\u001b[2J\": [x, y]}":                                         {"stands on one line, without control characters"},
 		"areas: {C: []}":                                                           {"areas.C: the list is empty"},
 		"areas: {x: [y, z], A: [x, w]}":                                            {"areas.x: an area cannot have the name of municipality x, which is in area A"},
 		"areas: {A: [x, y]}\npeers: {conditions: [a], year: 2007, k: 4, exclude: [x]}": {

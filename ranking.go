@@ -118,6 +118,9 @@ func (r Ranking) rank(ids, names []string, values map[string][]float64, confiden
 	}
 	var figures []municipal.Figure
 	if r.Expected == "" {
+		if len(ids) > profile.MaxRanked { // before hours of fitting a line without each
+			return nil, &effect.Refusal{Code: profile.RefusalTooMany, Why: fmt.Sprintf("%d municipalities are more than the %d that can be ranked with intervals", len(ids), profile.MaxRanked), Cure: "look at the rows, or give expected shares"}
+		}
 		all := make([]municipal.Municipality, len(ids))
 		for i, id := range ids {
 			all[i] = municipal.Municipality{Name: id, Observed: at(r.Observed, i), Weight: at(r.Weight, i)}

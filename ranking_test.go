@@ -218,6 +218,9 @@ func TestRankTableRefuses(t *testing.T) {
 		"no such year":    {plain, func(q *jobeffekt.RankQuery) { q.Year = "2020" }, jobeffekt.ErrRanking, []string{"the table has no row of 2020; it has 2021"}},
 		"nobody to omit":  {plain, func(q *jobeffekt.RankQuery) { q.Without = []string{"A", "Hele landet"} }, jobeffekt.ErrRanking, []string{`no row of the column "m" is "Hele landet"`}},
 		"two of a name":   {plain, func(q *jobeffekt.RankQuery) { q.Difference = "o" }, jobeffekt.ErrRanking, []string{`two columns "o"`}},
+		"too many":        {"m,o,e\n" + manyRows(3000), func(q *jobeffekt.RankQuery) { q.Expected, q.Conditions = "", []string{"e"} }, nil, []string{"too_many_figures", "3000 municipalities are more than the 2000"}},
+		"no numbers":      {"m,o,e\nA,1,2\nB,NaN,2\n", nil, jobeffekt.ErrRanking, []string{"row 2 is the first that is none"}},
+		"no name":         {plain, func(q *jobeffekt.RankQuery) { q.Difference = "" }, jobeffekt.ErrRanking, []string{"needs a name"}},
 		"no rows":         {"m,o,e\n", nil, nil, []string{"no municipality to rank"}},
 		"no direction":    {plain, func(q *jobeffekt.RankQuery) { q.Better = "" }, nil, []string{municipal.RefusalDirection}},
 		"too few":         {plain, func(q *jobeffekt.RankQuery) { q.Expected, q.Conditions = "", []string{"e"} }, nil, []string{municipal.RefusalTooFew}},
@@ -398,4 +401,12 @@ func TestWriteTable(t *testing.T) {
 	entries, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	assert.Len(t, entries, 3, "nothing half written is left")
+}
+
+func manyRows(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "M%d,%d,%d\n", i, i%97, i%31)
+	}
+	return b.String()
 }

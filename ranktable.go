@@ -97,10 +97,14 @@ func (q RankQuery) check(t *ingest.Table) error {
 	for _, what := range q.contradictions() {
 		errs = append(errs, fmt.Errorf("%w: %s", ErrRanking, what))
 	}
+	if q.Difference == "" {
+		errs = append(errs, fmt.Errorf("%w: the difference needs a name in the result", ErrRanking))
+	}
 	var names []string
 	for _, c := range t.Columns {
 		names = append(names, c.Name)
 	}
+	faults := len(errs)
 	need := append([]string{q.Municipality}, q.columns()...)
 	for _, a := range q.Also {
 		need = append(need, a.Observed, a.Expected)
@@ -113,7 +117,7 @@ func (q RankQuery) check(t *ingest.Table) error {
 			errs = append(errs, fmt.Errorf("%w: the table has no column %q%s", ErrRanking, name, strict.Suggest(name, names)))
 		}
 	}
-	if len(errs) > 0 {
+	if len(errs) > faults {
 		errs = append(errs, fmt.Errorf("%w: the table's columns are %s", ErrRanking, strings.Join(names, ", ")))
 	}
 	return errors.Join(errs...)
@@ -127,10 +131,11 @@ func (q RankQuery) rows(t *ingest.Table, keys *ingest.Column) (rows []int, err e
 	}
 	years := t.Column(q.YearColumn)
 	var seen, nameless []string
+	known := map[string]bool{}
 	for i := range t.Rows() {
 		if years != nil {
-			if year := years.Cell(i); !slices.Contains(seen, year) {
-				seen = append(seen, year)
+			if year := years.Cell(i); !known[year] {
+				known[year], seen = true, append(seen, year)
 			}
 			if q.Year != "" && years.Cell(i) != q.Year {
 				continue
@@ -150,7 +155,7 @@ func (q RankQuery) rows(t *ingest.Table, keys *ingest.Column) (rows []int, err e
 	switch {
 	case q.Year == "" && len(seen) > 1:
 		errs = append(errs, fmt.Errorf("%w: the column %q holds several years: say which, as in %s", ErrRanking, q.YearColumn, seen[0]))
-	case q.Year != "" && !slices.Contains(seen, q.Year):
+	case q.Year != "" && !known[q.Year]:
 		errs = append(errs, noYear("the table", q.Year, seen[:min(most, len(seen))]))
 	case len(nameless) > 0:
 		errs = append(errs, fmt.Errorf("%w: row %s has no municipality in the column %q", ErrRanking, strings.Join(nameless[:min(most, len(nameless))], ", "), q.Municipality))
@@ -192,7 +197,7 @@ func offender(c *ingest.Column) string {
 		n = len(c.Factor.Codes)
 	}
 	for i := range max(n, len(c.Texts)) {
-		if _, err := strconv.ParseFloat(strings.Replace(c.Cell(i), ",", ".", 1), 64); err != nil && c.Cell(i) != "" {
+		if v, err := strconv.ParseFloat(strings.Replace(c.Cell(i), ",", ".", 1), 64); (err != nil || math.IsNaN(v-v)) && c.Cell(i) != "" {
 			return fmt.Sprintf(": row %d is the first that is none", i+1)
 		}
 	}

@@ -172,7 +172,7 @@ func (c *Config) choicesFile() string {
 // latestChoice reads the latest choice from the file of choices. The
 // error is errNotRecorded where there is none.
 func (c *Config) latestChoice() (*Choice, error) {
-	src, err := os.ReadFile(c.choicesFile())
+	src, err := readText(c.choicesFile())
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, fmt.Errorf("%w: peers.recorded: there is no %s: %w", ErrConfig, filepath.Base(c.choicesFile()), errNotRecorded)
@@ -248,7 +248,7 @@ func (c Choice) differs(other Choice) string {
 // peers.recorded, or to [ChoicesName] beside it, and returns it with the file's
 // path. The day is taken as given. Earlier choices stay, and the latest counts.
 func RecordPeers(c *Config, chosen *PeerChoice, name, role string, on effect.Date) (*Choice, string, error) {
-	if name == "" || role == "" || on == effect.NoDate {
+	if strings.TrimSpace(name) == "" || strings.TrimSpace(role) == "" || on == effect.NoDate {
 		return nil, "", fmt.Errorf("%w: a recorded choice needs a name, a role and a day", ErrConfig)
 	}
 	entry := c.choice(chosen.Peers)
@@ -308,9 +308,16 @@ func (p *PeerChoice) Text(c *Config) string {
 	}
 	w.Flush()
 	p.writeStability(&b)
+	bad := map[string]int{}
+	for _, r := range p.Rejects {
+		bad[r.Table+": "+r.Cause]++
+	}
+	for _, what := range slices.Sorted(maps.Keys(bad)) {
+		fmt.Fprintf(&b, "Bad rows without a say: %d of %s\n", bad[what], what)
+	}
 	if p.Recorded == nil {
 		fmt.Fprintf(&b, "Not recorded.\n")
-		return b.String()
+		return shown(b.String())
 	}
 	if now.differs(*p.Recorded) == "" {
 		fmt.Fprintf(&b, "Recorded on %s by %s (%s).\n", p.Recorded.On, p.Recorded.Name, p.Recorded.Role)
@@ -320,7 +327,7 @@ func (p *PeerChoice) Text(c *Config) string {
 	if c.Peers.Recorded == "" {
 		fmt.Fprintf(&b, "Runs do not look at it: the run file does not name %s under peers.recorded.\n", ChoicesName)
 	}
-	return b.String()
+	return shown(b.String())
 }
 
 // peersInLine is how many peers stand in a line of the text.
@@ -398,10 +405,8 @@ func (c *Config) recordedSources(out string) ([]Source, error) {
 	if c.Peers == nil || c.Peers.Recorded == "" {
 		return nil, nil
 	}
-	file := c.choicesFile()
-	if _, err := os.Stat(file); err != nil {
-		_, err := c.latestChoice()
+	if _, err := c.latestChoice(); err != nil {
 		return nil, err
 	}
-	return sources(out, []string{file})
+	return sources(out, []string{c.choicesFile()})
 }

@@ -1,12 +1,15 @@
 package jobeffekt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/gofrs/flock"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -88,11 +91,44 @@ func SealTerms(path string, version, on effect.Date, name, role string) ([]bonus
 	})
 }
 
+// readText reads a file of text that people keep. A folder, a pipe and a file that
+// holds a byte 0 are errors that show nothing of what is in them.
+func readText(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is a folder, or something else that is no file", filepath.Base(path))
+	}
+	src, err := os.ReadFile(path)
+	if err == nil && bytes.IndexByte(src, 0) >= 0 {
+		return nil, fmt.Errorf("%s holds a byte 0, which no text has; is it the right file?", filepath.Base(path))
+	}
+	return src, err
+}
+
 // appendEntries adds entries at the end of a file whose last key is a list, or
 // makes the file. It is written whole or not at all, and only when the entries
-// are read back from it; count reads a text and says how many entries it has.
+// are read back from it; count reads a text and says how many entries it has. The
+// folder is locked meanwhile, so that of two who add none is lost; who comes second
+// gets [ErrBusy]. A link is followed.
 func appendEntries(path, head, entries string, count func(name string, src []byte) (int, error)) error {
-	src, err := os.ReadFile(path)
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("%s: %w; make its folder first, or name another", filepath.Base(path), err)
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	lock := flock.New(filepath.Join(filepath.Dir(path), LockName), flock.SetPermissions(0o600))
+	switch free, err := lock.TryLock(); {
+	case err != nil:
+		return fmt.Errorf("%s: %w", filepath.Base(path), err)
+	case !free:
+		return fmt.Errorf("%s: %w", filepath.Base(path), ErrBusy)
+	}
+	defer lock.Close()
+	src, err := readText(path)
 	before := 0
 	switch {
 	case errors.Is(err, os.ErrNotExist):

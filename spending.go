@@ -134,11 +134,8 @@ func (b *Benchmarked) spend(ctx context.Context, ds *ingest.Dataset, c *Config, 
 	if c.Spending == nil {
 		return nil
 	}
-	expenses, err := ingest.Rows[ingest.Expense](ctx, ds)
+	expenses, err := c.expenses(ctx, ds)
 	if err != nil {
-		return err
-	}
-	if expenses, err = c.Areas.Expenses(expenses); err != nil {
 		return err
 	}
 	members, aggregated, _, err := reference(ctx, ds, c)
@@ -159,6 +156,18 @@ func (b *Benchmarked) spend(ctx context.Context, ds *ingest.Dataset, c *Config, 
 		return fmt.Errorf("table %s: %w", TableSpending, err)
 	}
 	return nil
+}
+
+// expenses reads what was spent, with areas in place of their municipalities.
+func (c *Config) expenses(ctx context.Context, ds *ingest.Dataset) ([]ingest.Expense, error) {
+	rows, err := ingest.Rows[ingest.Expense](ctx, ds)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("%w: table %s has no rows, so that there is no spending to tell of; fill it, or leave the key spending out", ErrConfig, ingest.Spend)
+	}
+	return c.Areas.Expenses(rows)
 }
 
 // paid are the observations of the outcome alone, with those in in-house bids in

@@ -156,11 +156,7 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 		}
 	}
 	if c.Spending != nil {
-		expenses, err := ingest.Rows[ingest.Expense](ctx, ds)
-		if err == nil {
-			_, err = c.Areas.Expenses(expenses)
-		}
-		if err != nil {
+		if _, err := c.expenses(ctx, ds); err != nil {
 			return nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
@@ -53,8 +54,22 @@ func (r *Result) Summary() string {
 	if r.Settlement != nil {
 		r.writeSettlement(&b)
 	}
-	return b.String()
+	return shown(b.String())
 }
+
+// shown puts a question mark in place of what would move a terminal's cursor or turn
+// the direction of a line. Names come from data and may hold anything.
+func shown(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// oneLine is a name of the data on one line.
+func oneLine(s string) string { return strings.ReplaceAll(shown(s), "\n", "?") }
 
 func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 

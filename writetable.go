@@ -3,6 +3,7 @@ package jobeffekt
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -30,6 +31,12 @@ func CheckTablePath(path string) error {
 func WriteTable(path string, t *ingest.Table) error {
 	if err := CheckTablePath(path); err != nil {
 		return err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("table %s: there is a folder, or something else that is no file, of this name; give another", filepath.Base(path))
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("table %s: %w; make its folder, or give another", filepath.Base(path), err)
 	}
 	write := t.WriteParquet
 	if strings.EqualFold(filepath.Ext(path), ".csv") {

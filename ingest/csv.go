@@ -66,19 +66,29 @@ func ReadFile(ctx context.Context, path string, limits Limits) (*Table, error) {
 	return nil, &FileError{path, "", ErrFormat, "give a file whose name ends in .parquet or .csv"}
 }
 
-func readWhole(path string, limits Limits) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("ingest: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
+// openRegular opens a file unless it is a folder, a device or a pipe: opening a pipe
+// waits for somebody who writes to it. The error of these wraps the cause given.
+func openRegular(path string, cause error) (*os.File, error) {
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &FileError{path, "", fmt.Errorf("%w: not a regular file", ErrCSV), "give a file"}
+		return nil, &FileError{path, "", fmt.Errorf("%w: not a regular file", cause), "give a file"}
 	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("ingest: %w", err)
+	}
+	return f, nil
+}
+
+func readWhole(path string, limits Limits) ([]byte, error) {
+	f, err := openRegular(path, ErrCSV)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limits.CSVBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)

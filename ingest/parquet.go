@@ -85,9 +85,9 @@ type parquetPart struct {
 // is what it claims to be.
 func openParquet(path string, limits Limits) (*parquetPart, error) {
 	fail := func(err error, cure string) (*parquetPart, error) { return nil, &FileError{path, "", err, cure} }
-	f, err := os.Open(path)
+	f, err := openRegular(path, ErrNotParquet)
 	if err != nil {
-		return nil, fmt.Errorf("ingest: %w", err)
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -98,10 +98,7 @@ func openParquet(path string, limits Limits) (*parquetPart, error) {
 	size := info.Size()
 	var head [4]byte
 	var tail [8]byte
-	switch {
-	case !info.Mode().IsRegular():
-		return fail(fmt.Errorf("%w: not a regular file", ErrNotParquet), "give a file")
-	case size == 0:
+	if size == 0 {
 		return fail(ErrEmptyFile, again)
 	}
 	if _, err := f.ReadAt(head[:], 0); err != nil && !errors.Is(err, io.EOF) {

@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,9 +45,23 @@ with missing outcomes stop the command unless --complete leaves them out and say
 	var backdate int
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if filepath.Ext(p.out) != "" { // else a folder
-			if err := p.check(); err != nil {
+			if err := p.check(args[0]); err != nil {
 				return err
 			}
+		} else if info, err := os.Stat(p.out); p.out != "" && err == nil && !info.IsDir() {
+			return usageError{fmt.Errorf("--out: %s is a file whose name ends neither in .parquet nor in .csv, and no folder", p.out)}
+		}
+		of := map[string]string{"backdate": string(jobeffekt.MethodSynthetic)}
+		for _, name := range []string{"weight", "controls", "base", "anticipation", "through", "min-units"} {
+			of[name] = string(jobeffekt.MethodDiD)
+		}
+		for _, name := range slices.Sorted(maps.Keys(of)) {
+			if cmd.Flags().Changed(name) && method != of[name] {
+				return usageError{fmt.Errorf("--%s is for --method %s", name, of[name])}
+			}
+		}
+		if !confident(o.Confidence) {
+			return usageError{errConfidence}
 		}
 		if columns.Unit == "" || columns.Period == "" || columns.Outcome == "" || (columns.Since == "") == (columns.Treated == "") {
 			return usageError{errors.New("--unit, --period, --outcome and --since (or --treated in its place) name the columns of the table")}
@@ -64,7 +80,7 @@ with missing outcomes stop the command unless --complete leaves them out and say
 		if complete {
 			var left []string
 			if panel, left = panel.Complete(); len(left) > 0 {
-				fmt.Fprintf(cmd.OutOrStdout(), "Left out for missing outcomes: %s.\n", strings.Join(left, ", "))
+				fmt.Fprintf(cmd.OutOrStdout(), "Left out for missing outcomes: %s.\n", visible(strings.Join(left, ", ")))
 			}
 		}
 		var words []string
@@ -105,7 +121,10 @@ with missing outcomes stop the command unless --complete leaves them out and say
 			return usageError{fmt.Errorf("--method is did or synthetic, not %q", method)}
 		}
 		out := cmd.OutOrStdout()
-		fmt.Fprintf(out, "%s\n\n", strings.Join(words, "\n"))
+		for _, s := range words {
+			fmt.Fprintln(out, visible(s))
+		}
+		fmt.Fprintln(out)
 		for _, t := range tables {
 			jobeffekt.PeriodNames(t, panel.Calendar)
 		}

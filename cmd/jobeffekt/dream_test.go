@@ -40,9 +40,7 @@ func TestDream(t *testing.T) {
 	code, _, stderr = run("--person", "id")
 	assert.Equal(t, exitFailed, code)
 	assert.Contains(t, stderr, `codes that are not in the code map: "42" (1 week)`)
-	left, err := os.ReadDir(filepath.Join(dir, "data"))
-	require.NoError(t, err)
-	assert.Empty(t, left, "whole or not at all")
+	assert.NoDirExists(t, filepath.Join(dir, "data"), "whole or not at all")
 
 	codes := filepath.Join(dir, "codes.yaml")
 	require.NoError(t, os.WriteFile(codes, []byte(`codes:

@@ -56,10 +56,10 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "jobeffekt: stopped; no result was written")
 		return exitFailed
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "jobeffekt: %v\n", err)
+		fmt.Fprintf(stderr, "jobeffekt: %s\n", lines(err.Error()))
 		return exitUsage
 	}
-	fmt.Fprintf(stderr, "jobeffekt: %v\n", err)
+	fmt.Fprintf(stderr, "jobeffekt: %s\n", lines(err.Error()))
 	switch {
 	case errors.Is(err, errGate):
 		return exitGate

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"unicode"
 
@@ -17,19 +19,32 @@ import (
 // text that lines up, or to a file.
 type printing struct{ out string }
 
+// confident says whether a confidence is one that run files allow too: nearer to 1
+// the limits of an interval are no numbers.
+func confident(c float64) bool { return c > 0 && c <= 0.9999 }
+
+var errConfidence = errors.New("--confidence lies above 0 and is at most 0.9999")
+
 // add adds the flag --out.
 func (p *printing) add(c *cobra.Command) {
 	c.Flags().StringVar(&p.out, "out", "", "file for the result, by the ending of its name Parquet or CSV, in place of printing it")
 }
 
 // check is to be called before any work: it is a usage error when the file's name
-// does not say what to write.
-func (p *printing) check() error {
+// does not say what to write, or is that of the table which is read.
+func (p *printing) check(read string) error {
 	if p.out == "" {
 		return nil
 	}
 	if err := jobeffekt.CheckTablePath(p.out); err != nil {
 		return usageError{fmt.Errorf("--out: %w", err)}
+	}
+	in, err := os.Stat(read)
+	if err != nil {
+		return nil // who reads it says so
+	}
+	if out, err := os.Stat(p.out); err == nil && os.SameFile(in, out) {
+		return usageError{fmt.Errorf("--out: %s is the table that is read, which would be lost; give another name", p.out)}
 	}
 	return nil
 }
@@ -107,11 +122,22 @@ func marks(cells []string) {
 	}
 }
 
+// visible shows as a question mark what moves a terminal's cursor, turns the
+// direction of what follows, or has no width.
 func visible(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
 			return '?'
 		}
 		return r
 	}, s)
+}
+
+// lines is a text of several lines, each of them visible.
+func lines(s string) string {
+	all := strings.Split(s, "\n")
+	for i := range all {
+		all[i] = visible(all[i])
+	}
+	return strings.Join(all, "\n")
 }

@@ -34,7 +34,7 @@ the regression does, or --n, the population that the shares are of.`,
     --weight population --better low`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := p.check(); err != nil {
+			if err := p.check(args[0]); err != nil {
 				return err
 			}
 			q.Better, q.Unit = profile.Better(better), jobeffekt.ShareUnit(unit)
@@ -47,8 +47,10 @@ the regression does, or --n, the population that the shares are of.`,
 				return usageError{errors.New("--better says which difference has rank 1: low (shares on benefits) or high")}
 			case unit != "" && q.Unit != jobeffekt.Percent && q.Unit != jobeffekt.Share:
 				return usageError{errors.New("--unit is percent or share")}
-			case !(q.Confidence > 0 && q.Confidence < 1):
-				return usageError{errors.New("--confidence lies between 0 and 1")}
+			case q.Difference == "":
+				return usageError{errors.New("--difference is the name of a column, and not empty")}
+			case !confident(q.Confidence):
+				return usageError{errConfidence}
 			}
 			for _, pair := range also {
 				names := strings.Split(pair, ":")

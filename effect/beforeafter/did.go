@@ -201,7 +201,7 @@ type Differences struct {
 	Early  []string    // units left out: no period before the change
 	// Confidence is that of the intervals.
 	Confidence float64
-	Warnings   []string // codes: last_group_is_control, effects_left_out
+	Warnings   []string // codes: last_group_is_control, effects_left_out, covariates_determined
 
 	inf [][]float64 // influence functions of Effects, in the order of units; nil where refused
 }
@@ -235,7 +235,10 @@ func (o DiD) check() error {
 //
 // It returns an error that wraps [ErrPanel] or [ErrOptions], and a refusal
 // when there is nothing to estimate: missing_cells (see [Panel.Complete]),
-// no_change_in_the_panel, no_never_treated.
+// no_change_in_the_panel, no_never_treated, not_finite (outcomes or weights above
+// 1e60, or weights under 1e-60). A covariate that is the same for everybody compared,
+// or determined by the others, adjusts for nothing, and is the warning
+// covariates_determined.
 func (o DiD) Estimate(ctx context.Context, p *Panel) (*Differences, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -249,6 +252,9 @@ func (o DiD) Estimate(ctx context.Context, p *Panel) (*Differences, error) {
 			Why:  fmt.Sprintf("%d outcomes are missing, the first that of unit %s in period %s", len(missing), missing[0].Unit, p.Calendar.Label(missing[0].Period)),
 			Cure: "fill them in, or leave out the units that lack them and say so",
 		}
+	}
+	if !summable(p) {
+		return nil, &effect.Refusal{Code: effect.RefusalNotFinite, Why: "an outcome or a weight is too large to be squared and added up", Cure: "give it in a larger unit"}
 	}
 	d := &Differences{Confidence: o.Confidence}
 	p = p.Sorted()
@@ -294,9 +300,24 @@ func (o DiD) Estimate(ctx context.Context, p *Panel) (*Differences, error) {
 			}
 		}
 	}
+	if slices.ContainsFunc(d.Effects, func(g GroupTime) bool { return !math.IsNaN(g.Propensity) && g.Columns <= len(p.Covariates) }) {
+		d.Warnings = append(d.Warnings, "covariates_determined")
+	}
 	d.PreTrend = d.preTrend(e)
 	d.average(e, o.Through)
 	return d, nil
+}
+
+// summable says whether the squares of differences of outcomes, weighted and added
+// up, stay numbers.
+func summable(p *Panel) bool {
+	const most = 1e60
+	for _, row := range p.Y {
+		if slices.ContainsFunc(row, func(y float64) bool { return math.Abs(y) > most }) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(p.Weight, func(w float64) bool { return w > most || w < 1/most })
 }
 
 // cohorts divides the units by Since; those whose change comes after the last

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -452,6 +453,21 @@ func TestRefusals(t *testing.T) {
 	}
 	assert.Equal(t, effect.RefusalNoVariation, estimateDiD(t, o, p).Effects[0].Refusal.Code)
 
+	// What cannot be squared and added up.
+	for _, size := range []float64{1e70, 1e200, 1.7e308} {
+		p = world(1, 12, 6, 6, 0)
+		for u := range p.Y {
+			for k := range p.Y[u] {
+				p.Y[u][k] *= size
+				p.Y[u][k] = max(-1.7e308, min(1.7e308, p.Y[u][k]))
+			}
+		}
+		assert.Equal(t, effect.RefusalNotFinite, code(p))
+	}
+	p = world(1, 12, 6, 6, 0)
+	p.Weight = slices.Repeat([]float64{1e300}, len(p.Units))
+	assert.Equal(t, effect.RefusalNotFinite, code(p))
+
 	for _, bad := range []func(*beforeafter.DiD){
 		func(o *beforeafter.DiD) { o.Controls = "some" }, func(o *beforeafter.DiD) { o.Base = "" },
 		func(o *beforeafter.DiD) { o.Anticipation = -1 }, func(o *beforeafter.DiD) { o.MinTreated = 1 },
@@ -467,6 +483,32 @@ func TestRefusals(t *testing.T) {
 	cancel()
 	_, err := o.Estimate(ctx, world(1, 9, 6, 6, 0))
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// A covariate in another unit adjusts for the same, however large or small its
+// numbers are; one that tells nothing is said to.
+func TestScaleOfCovariates(t *testing.T) {
+	o := beforeafter.DefaultDiD()
+	want := estimateDiD(t, o, world(1, 30, 8, 8, 0)).Averages[0]
+	for _, scale := range []float64{0x1p-700, 0x1p-20, 0x1p20, 0x1p700} {
+		p := world(1, 30, 8, 8, 0)
+		for u := range p.X {
+			p.X[u] = slices.Clone(p.X[u])
+			for k := range p.X[u] {
+				p.X[u][k] *= scale
+			}
+		}
+		d := estimateDiD(t, o, p)
+		assert.Equal(t, [2]float64{want.Effect, want.SE}, [2]float64{d.Averages[0].Effect, d.Averages[0].SE}, "%g", scale)
+		assert.NotContains(t, d.Warnings, "covariates_determined")
+	}
+	p := world(1, 30, 8, 8, 0)
+	for u := range p.X {
+		p.X[u] = slices.Repeat([]float64{3}, len(p.X[u]))
+	}
+	d := estimateDiD(t, o, p)
+	assert.Contains(t, d.Warnings, "covariates_determined")
+	assert.Contains(t, strings.Join(d.Words(p.Calendar, effect.UnitNumber), "\n"), "adjusts for nothing there")
 }
 
 // With as many effects before the change as units to tell them, the test goes by

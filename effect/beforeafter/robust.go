@@ -42,17 +42,24 @@ func (s *sample) model() dense.Matrix {
 		p += len(s.x[0])
 	}
 	x := dense.Matrix{N: n, P: p, Data: make([]float64, n*p)}
+	column := make([]float64, n)
 	for k := range p {
+		size := 0.0
+		for i := range n {
+			if column[i] = 1; k > 0 {
+				column[i] = s.x[i][k-1]
+			}
+			size = max(size, math.Abs(column[i]))
+		}
+		// A power of two changes no digit, and keeps squares from becoming infinite or 0.
+		_, power := math.Frexp(size)
 		var sum, squares float64
 		for i := range n {
-			if k > 0 {
-				sum += s.x[i][k-1] / float64(n)
-			}
+			column[i] = math.Ldexp(column[i], -power)
+			sum += column[i] / float64(n)
 		}
 		for i := range n {
-			if k > 0 {
-				squares += (s.x[i][k-1] - sum) * (s.x[i][k-1] - sum) / float64(n)
-			}
+			squares += (column[i] - sum) * (column[i] - sum) / float64(n)
 		}
 		scale := math.Sqrt(squares)
 		for i := range n {
@@ -60,7 +67,7 @@ func (s *sample) model() dense.Matrix {
 			case k == 0:
 				x.Data[i*p] = 1
 			case scale > 1e-12*math.Abs(sum): // else constant but for rounding, which tells nothing
-				x.Data[i*p+k] = (s.x[i][k-1] - sum) / scale
+				x.Data[i*p+k] = (column[i] - sum) / scale
 			}
 		}
 	}

@@ -172,8 +172,11 @@ func (d *Differences) Words(c Calendar, u effect.Unit) []string {
 		add("Units without a period before their change, which are left out: %s.", names(d.Early))
 	}
 	for _, w := range d.Warnings {
-		if w == "last_group_is_control" {
+		switch w {
+		case "last_group_is_control":
 			add("Every unit changes at some time: the last to change are compared with only, and periods from their change on are left out.")
+		case "covariates_determined":
+			add("A covariate is the same for all units, or determined by the others, and adjusts for nothing there.")
 		}
 	}
 	return out

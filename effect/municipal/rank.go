@@ -77,7 +77,8 @@ const RefusalDirection = "no_direction"
 // It refuses without a direction ([RefusalDirection]), without figures
 // ([effect.RefusalNoCases]), a municipality without a name or there twice
 // ([RefusalTwice]), an observed or expected share that is missing, and an SE that
-// is missing of some or negative ([RefusalMissing]), all of them named. With an
+// is missing of some or negative ([RefusalMissing]), and a difference beyond all
+// numbers ([effect.RefusalNotFinite]), all of them named. With an
 // SE, more than [profile.MaxRanked] are refused.
 // Source: mogstad2024 for rank intervals.
 func Rank(figures []Figure, o RankOptions) ([]Row, error) {
@@ -96,14 +97,22 @@ func Rank(figures []Figure, o RankOptions) ([]Row, error) {
 	}
 	rows, exact := make([]Row, len(figures)), make([]*big.Rat, len(figures))
 	order := make([]int, len(figures))
+	var beyond []string
 	for i, f := range figures {
 		exact[i] = exactly(f.Observed, f.Expected)
 		d, _ := exact[i].Float64()
+		if math.IsInf(d, 0) {
+			beyond = append(beyond, f.Municipality)
+		}
 		order[i], rows[i] = i, Row{
 			Municipality: f.Municipality, N: f.N, Observed: f.Observed, Expected: f.Expected, Difference: d,
 			SE: math.NaN(), DF: math.NaN(), Low: math.NaN(), High: math.NaN(), Confidence: o.Confidence, Better: o.Better,
 			RankLow: math.NaN(), RankHigh: math.NaN(), RankExpected: math.NaN(),
 		}
+	}
+	if len(beyond) > 0 {
+		slices.Sort(beyond)
+		return nil, &effect.Refusal{Code: effect.RefusalNotFinite, Why: "observed and expected share are too far apart for a number: " + strings.Join(beyond, ", "), Cure: "look at the unit of the shares"}
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		c := exact[a].Cmp(exact[b])

@@ -265,6 +265,7 @@ func TestRankRefuses(t *testing.T) {
 		"nameless":      {municipal.RefusalTwice, "no name", []municipal.Figure{{Observed: 1, SE: math.NaN()}}, plain},
 		"some errors":   {municipal.RefusalMissing, "the standard error of m01", []municipal.Figure{{Municipality: "m00", SE: 1, DF: 2}, {Municipality: "m01", SE: math.NaN(), DF: 2}}, plain},
 		"negative":      {municipal.RefusalMissing, "the standard error of m00", []municipal.Figure{{Municipality: "m00", SE: -1, DF: 2}}, plain},
+		"beyond":        {effect.RefusalNotFinite, "too far apart for a number: m00", figuresOf(1.7e308, -1.7e308, 2, 1), plain},
 		"no df":         {municipal.RefusalMissing, "the standard error of m00", []municipal.Figure{{Municipality: "m00", SE: 1}}, plain},
 	} {
 		t.Run(name, func(t *testing.T) {

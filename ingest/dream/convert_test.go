@@ -576,6 +576,8 @@ func TestRows(t *testing.T) {
 	assert.Equal(t, []dream.BadDegrees{{Column: "grad_2009_01", Rows: 3}}, degrees.Columns, "5 x 37 hours are more than a week has")
 	assert.NotContains(t, err.Error(), "secret")
 	assert.Contains(t, err.Error(), `"17" (4 weeks)`)
+	long := &dream.UnmappedError{Codes: []dream.Unmapped{{Code: "17", Weeks: 4}, {Code: "0101701234", Weeks: 1}, {Code: "secretA", Weeks: 1}}}
+	assert.Contains(t, long.Error(), `"17" (4 weeks), 2 codes of more than 6 characters, not shown`)
 
 	// The same person in another row group, far away and out of order; far apart in files of any size.
 	many := panel{"pnr y_0901 grad_2009_01"}

@@ -145,9 +145,19 @@ func (e *UnmappedError) Error() string {
 	if len(e.Codes) > most {
 		return fmt.Sprintf("dream: %v: %d different codes are not in the code map: are these columns of codes?", ErrPanel, len(e.Codes))
 	}
-	parts := make([]string, len(e.Codes))
-	for i, c := range e.Codes {
-		parts[i] = c.String()
+	// A code has three digits. What is much longer may be an identifier.
+	const longest = 6
+	var parts []string
+	long := 0
+	for _, c := range e.Codes {
+		if len(c.Code) > longest {
+			long++
+			continue
+		}
+		parts = append(parts, c.String())
+	}
+	if long > 0 {
+		parts = append(parts, fmt.Sprintf("%s of more than %d characters, not shown", plural(long, "code", "codes"), longest))
 	}
 	return fmt.Sprintf("dream: %v: codes that are not in the code map: %s (map each to a state; ignore is one)", ErrPanel, strings.Join(parts, ", "))
 }
