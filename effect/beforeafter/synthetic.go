@@ -242,7 +242,8 @@ func (o Synthetic) check(p *Panel) error {
 //
 // A unit that cannot be judged has a row with a refusal: no_period_before (the
 // change is there from the first period on), too_few_periods_before,
-// pre_period_not_comparable (MaxPreFit or MaxOutside), not_converged, not_finite.
+// pre_period_not_comparable (MaxPreFit or MaxOutside), no_variation (all units are
+// alike before the change), not_converged, not_finite.
 //
 // It returns an error that wraps [ErrPanel] or [ErrOptions], that of the context,
 // or a refusal when no unit can be judged: no_change_in_the_panel, too_few_donors,
@@ -548,10 +549,11 @@ func (s *study) run(ctx context.Context, u int, placebos map[int][]fit, out *Syn
 // comparable judges the time before the change.
 func (s *study) comparable(f *fit) error {
 	row := s.row
-	spread, above, below := 0.0, []string{}, []string{}
+	spread, size, above, below := 0.0, 0.0, []string{}, []string{}
 	for t := range s.from {
 		at := func(u int) float64 { return s.p.Y[u][t] }
 		spread += s.variance(s.donors, at) / float64(s.from)
+		size += at(f.unit) * at(f.unit) / float64(s.from)
 		low, high := math.Inf(1), math.Inf(-1)
 		for _, j := range s.donors {
 			low, high = min(low, at(j)), max(high, at(j))
@@ -581,6 +583,12 @@ func (s *study) comparable(f *fit) error {
 			Why: fmt.Sprintf("unit %s lies %s every donor in %d of %d periods before the change (%s), where no weights reach it; the largest share allowed is %v",
 				row.Unit, where, len(outside), s.from, some(outside), s.MaxOutside),
 			Cure: cure,
+		}
+	case spread <= 1e-24*size && f.before <= 1e-24*size: // nothing but rounding
+		return &effect.Refusal{
+			Code: effect.RefusalNoVariation,
+			Why:  "all units are alike before the change, so that nothing tells one weight from another",
+			Cure: "check the outcome",
 		}
 	case prefit > s.MaxPreFit:
 		return &effect.Refusal{

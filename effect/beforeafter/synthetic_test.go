@@ -635,6 +635,12 @@ func TestSyntheticRefusals(t *testing.T) {
 	assert.Equal(t, beforeafter.RefusalNotComparable, row.Refusal)
 	assert.True(t, math.IsNaN(row.PreFit))
 
+	// Units that are all the same, but for a last digit.
+	alike := panelOf([][]float64{{0.1 + 0.2, 0.3, 0.3, 4}, {0.3, 0.3, 0.3, 0.3}, {0.3, 0.3, 0.3, 0.3}}, 3)
+	row = controlOf(t, o, alike).Units[0]
+	assert.Equal(t, effect.RefusalNoVariation, row.Refusal)
+	assert.True(t, math.IsNaN(row.ATT))
+
 	o = beforeafter.DefaultSynthetic()
 	o.Backdate = 8
 	row = controlOf(t, o, base()).Units[0]
