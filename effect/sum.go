@@ -126,7 +126,7 @@ func (e *Estimate) add(cells, all []*Estimate, people *crowd, where []string, fe
 		c.NComparators += a.NComparators
 		c.EffectiveN, c.Municipalities = min(c.EffectiveN, a.EffectiveN), min(c.Municipalities, a.Municipalities)
 		c.MaxWeight = max(c.MaxWeight, a.MaxWeight)
-		if !(a.WorstSMD <= c.WorstSMD) {
+		if !math.IsNaN(c.WorstSMD) && !(a.WorstSMD <= c.WorstSMD) { // unknown is worst
 			c.WorstSMD, c.WorstTerm = a.WorstSMD, a.WorstTerm
 		}
 		c.Converged = c.Converged && a.Converged
