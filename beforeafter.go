@@ -88,13 +88,6 @@ func (c *Config) checkBeforeAfter(fault func(path, format string, args ...any)) 
 		return
 	}
 	names := c.outcomeNames()
-	twice := func(key string, list []string) {
-		for i, name := range list {
-			if slices.Contains(list[:i], name) {
-				fault(fmt.Sprintf("before_after.%s[%d]", key, i), "%s stands twice", name)
-			}
-		}
-	}
 	if len(b.Outcomes) == 0 || len(b.Since) == 0 {
 		fault("before_after", "name the outcomes that are compared, and since when each municipality has the change")
 	}
@@ -103,19 +96,15 @@ func (c *Config) checkBeforeAfter(fault func(path, format string, args ...any)) 
 			fault(fmt.Sprintf("before_after.outcomes[%d]", i), "there is no outcome %q%s", name, strict.Suggest(name, names))
 		}
 	}
-	twice("outcomes", b.Outcomes)
-	twice("conditions", b.Conditions)
+	twice(fault, "before_after.outcomes", b.Outcomes)
+	twice(fault, "before_after.conditions", b.Conditions)
 	if (len(b.Conditions) > 0) != (b.Year != 0) {
 		fault("before_after", "framework conditions need conditions and year")
 	}
-	twice("match_groups", b.MatchGroups)
-	twice("among", b.Among)
-	twice("exclude", b.Exclude)
-	for i, m := range b.Methods {
-		if slices.Contains(b.Methods[:i], m) {
-			fault(fmt.Sprintf("before_after.methods[%d]", i), "%s stands twice", m)
-		}
-	}
+	twice(fault, "before_after.match_groups", b.MatchGroups)
+	twice(fault, "before_after.among", b.Among)
+	twice(fault, "before_after.exclude", b.Exclude)
+	twice(fault, "before_after.methods", b.Methods)
 	for _, list := range []struct {
 		key   string
 		names []string

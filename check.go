@@ -161,3 +161,12 @@ func (c *Config) checkTables(data *ingest.Dataset) error {
 	}
 	return errors.Join(errs...)
 }
+
+// twice finds names that a list has more than once.
+func twice[T ~string](fault func(path, format string, args ...any), path string, list []T) {
+	for i, name := range list {
+		if slices.Contains(list[:i], name) {
+			fault(fmt.Sprintf("%s[%d]", path, i), "%s stands twice", name)
+		}
+	}
+}

@@ -100,15 +100,8 @@ func (p *Peers) check(fault func(path, format string, args ...any)) {
 	if !(p.MinSize >= 0) || math.IsInf(p.MinSize, 0) {
 		fault("peers.min_size", "a population is 0 or more")
 	}
-	twice := func(key string, list []string) {
-		for i, name := range list {
-			if slices.Contains(list[:i], name) {
-				fault(fmt.Sprintf("peers.%s[%d]", key, i), "%s stands twice", name)
-			}
-		}
-	}
-	twice("conditions", p.Conditions)
-	twice("exclude", p.Exclude)
+	twice(fault, "peers.conditions", p.Conditions)
+	twice(fault, "peers.exclude", p.Exclude)
 	if p.Share != "" && slices.Contains(p.Conditions, p.Share) {
 		fault("peers.share", "%s is a framework condition too, and would explain itself", p.Share)
 	}

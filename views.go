@@ -2,8 +2,6 @@ package jobeffekt
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
@@ -23,11 +21,7 @@ func (c *Config) checkViews(fault func(path, format string, args ...any)) {
 	if len(c.Views.Of) == 0 {
 		fault("views.of", "name one view or more")
 	}
-	for i, v := range c.Views.Of {
-		if slices.Contains(c.Views.Of[:i], v) {
-			fault(fmt.Sprintf("views.of[%d]", i), "this view stands twice")
-		}
-	}
+	twice(fault, "views.of", c.Views.Of)
 }
 
 // compare looks at citizens together in other ways than by provider, where the

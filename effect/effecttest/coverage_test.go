@@ -18,10 +18,8 @@ import (
 // In worlds whose municipalities differ and whose providers add nothing, the
 // intervals of the total and of the provider's part cover 0 about as often as
 // they say. The short version tells a broken interval from a sound one. With
-// JOBEFFEKT_FULL=1 the coverage is told to about 0.01: in these worlds, whose
-// municipalities differ much and react differently to the same effect, the total
-// covers 0.92 to 0.94 where 0.95 is meant, and less with four peers and a cell so
-// large that the spread between peers is all that counts.
+// JOBEFFEKT_FULL=1 the coverage is told to about 0.01. The worlds' municipalities
+// differ much and react differently to the same effect.
 func TestCoverage(t *testing.T) {
 	worlds, slack, peers := 40, 0.11, []int{8}
 	if os.Getenv("JOBEFFEKT_FULL") != "" {
