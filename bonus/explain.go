@@ -211,6 +211,7 @@ func ruleText(rule string) string {
 		RulePending:            "the window is still open",
 		RuleNotFollowed:        "the registers do not reach the day, or do not know the citizen, so that being in none of the states cannot be told",
 		RuleEarlierCase:        "only a citizen's first case under the agreement is paid on, and an earlier one lies outside the period that is measured",
+		RuleNotStarted:         "the course never began",
 		RuleLeft:               "the citizen died or emigrated before the window was over",
 		RuleExcluded:           "the case is not measured (" + detail + ")",
 		RulePackageNotEligible: "the clause does not pay for the case's package",
