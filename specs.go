@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/bonus/spec"
+	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
 
 // SpecName is the file with the executable examples of a terms file: beside it,
@@ -21,6 +23,13 @@ func SpecName(terms string) string {
 // IsSpec says whether a file's name is that of a spec.
 func IsSpec(path string) bool {
 	return strings.HasSuffix(path, ".spec.yaml") || strings.HasSuffix(path, ".spec.yml")
+}
+
+// IsTerms says whether a file is terms rather than a run file, by its keys. It is
+// false for a file that cannot be read.
+func IsTerms(path string) bool {
+	src, err := os.ReadFile(path)
+	return err == nil && slices.Contains(strict.Keys(src), "agreement")
 }
 
 // FailedSpecs is the error about scenarios of which the terms do something else.
@@ -88,4 +97,14 @@ func CheckTerms(ctx context.Context, paths ...string) (scenarios int, err error)
 		scenarios, errs = scenarios+n, append(errs, err)
 	}
 	return scenarios, errors.Join(errs...)
+}
+
+// CheckSpecs runs the specs beside the terms that the configuration names and
+// returns how many scenarios hold, as [CheckTerms] does.
+func (c *Config) CheckSpecs(ctx context.Context) (scenarios int, err error) {
+	var paths []string
+	for _, path := range c.Terms {
+		paths = append(paths, c.resolve(path))
+	}
+	return CheckTerms(ctx, paths...)
 }

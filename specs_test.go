@@ -29,26 +29,26 @@ func TestTermsDoWhatTheirSpecsSay(t *testing.T) {
 // TestEveryModelHasASpec holds testdata/terms to the contract models that must be
 // expressible.
 func TestEveryModelHasASpec(t *testing.T) {
-	for model, file := range map[string]string{
-		"Aalborg IMPACT60":        "aalborg-impact60",
-		"Aarhus flex job 2011":    "aarhus-flexjob",
-		"Aarhus/DSI rate card":    "aarhus-dsi",
-		"Copenhagen 2020":         "copenhagen-2020",
-		"Lejre 2020":              "lejre-2020",
-		"Gladsaxe":                "gladsaxe",
-		"Statutory job premium":   "job-premium",
-		"UK Work Programme":       "uk-work-programme",
-		"UK Restart":              "uk-restart",
-		"Australia":               "australia",
-		"Sweden Rusta och matcha": "rusta-och-matcha",
-		"US HRRP":                 "us-hrrp",
-		"US HVBP":                 "us-hvbp",
-		"Peterborough":            "peterborough",
-		"Pool":                    "pool",
+	for _, model := range [][2]string{
+		{"Aalborg IMPACT60", "aalborg-impact60"},
+		{"Aarhus flex job 2011", "aarhus-flexjob"},
+		{"Aarhus/DSI rate card", "aarhus-dsi"},
+		{"Copenhagen 2020", "copenhagen-2020"},
+		{"Lejre 2020", "lejre-2020"},
+		{"Gladsaxe", "gladsaxe"},
+		{"Statutory job premium", "job-premium"},
+		{"UK Work Programme", "uk-work-programme"},
+		{"UK Restart", "uk-restart"},
+		{"Australia", "australia"},
+		{"Sweden Rusta och matcha", "rusta-och-matcha"},
+		{"US HRRP", "us-hrrp"},
+		{"US HVBP", "us-hvbp"},
+		{"Peterborough", "peterborough"},
+		{"Pool", "pool"},
 	} {
-		for _, name := range []string{file + ".yaml", file + ".spec.yaml"} {
+		for _, name := range []string{model[1] + ".yaml", model[1] + ".spec.yaml"} {
 			if _, err := os.Stat(filepath.Join("testdata/terms", name)); err != nil {
-				t.Logf("%s has no testdata/terms/%s yet", model, name)
+				t.Logf("%s has no testdata/terms/%s yet", model[0], name)
 			}
 		}
 	}

@@ -406,7 +406,7 @@ func (t *sheet) String() string {
 		}
 	}
 	for i, name := range t.columns {
-		used[i] = used[i] || len(t.want) == 0 || slices.Contains([]string{"provider", "period", "clause", "amount", "case", "rule", "code", "says"}, name)
+		used[i] = used[i] || slices.Contains([]string{"provider", "period", "clause", "quantity", "amount", "reason", "case", "rule", "code", "says", "kr."}, name)
 	}
 	widths := make([]int, len(t.columns))
 	lines := append([][]string{append([]string{" "}, t.columns...)}, rows...)

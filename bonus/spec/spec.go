@@ -117,6 +117,8 @@ func Parse(name string, src []byte) (*Spec, error) {
 	return s, nil
 }
 
+//go:generate go test -run ^TestSchemaIsCurrent$ . -update
+
 // Schema is the JSON Schema of a spec, for editors that check and complete YAML.
 func Schema() ([]byte, error) {
 	return strict.Schema("Executable examples of bonus terms", &Spec{}, func(t reflect.Type) *jsonschema.Schema {
