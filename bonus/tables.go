@@ -43,6 +43,7 @@ type Line struct {
 	Times        string      `col:"times" doc:"what quantity x price is multiplied by, exactly: the clause's share of the price, the factor of its band, and -1 for a penalty"`
 	VAT          string      `col:"vat" doc:"how value added tax stands to the amount: exempt, excluded or included, and its rate; empty where the terms do not say"`
 	Amount       Ore         `col:"amount_ore" doc:"what is paid, in ore"`
+	Currency     Currency    `col:"currency" doc:"what amounts are in; an ore is a hundredth of it"`
 	Reason       string      `col:"reason" doc:"why nothing is paid (codes separated by semicolons), empty where something is"`
 	Standing     string      `col:"standing" doc:"whether the line is booked and its terms sealed"`
 	StandingWhy  string      `col:"standing_why" doc:"when and by which role the terms were sealed, or why they, or those with the limits of the period, are not"`
