@@ -185,6 +185,9 @@ func (s *settler) counted(clause *Clause) (what, unit string) {
 		unit = string(r.Unit)
 		what = fmt.Sprintf("%s of %s", unit, m.Sum)
 	}
+	if n := clause.Schedule.Beyond; n != nil {
+		what += fmt.Sprintf(", beyond the first %d of each citizen", *n)
+	}
 	if every := clause.Schedule.Every; every != nil {
 		what = fmt.Sprintf("payments, one for each full %d %s: %s", *every, unit, what)
 		unit = "payments"
