@@ -17,13 +17,16 @@ type Instalment struct {
 	Share   Decimal     `yaml:"share" doc:"part of each payment, above 0"`
 	After   effect.Span `yaml:"after" doc:"time from the event, as in 3 months; 0 days for at once"`
 	Section string      `yaml:"section,omitempty" doc:"section of the source; that of the clause if left out"`
+
+	share fraction
 }
 
 func checkInstalments(c *checker, path string, list []Instalment) {
 	total := new(big.Rat)
-	for i, x := range list {
-		at := fmt.Sprintf("%s.instalments[%d]", path, i)
-		if _, err := newFraction(x.Share.Rat()); err != nil || x.Share.Rat().Sign() <= 0 {
+	for i := range list {
+		x, at := &list[i], fmt.Sprintf("%s.instalments[%d]", path, i)
+		var err error
+		if x.share, err = newFraction(x.Share.Rat()); err != nil || x.share.num <= 0 {
 			c.fault(at+".share", "%s is no share of a payment: it lies above 0 and is at most 1", x.Share)
 		}
 		if i > 0 && (x.After.MaxDays() <= list[i-1].After.MaxDays()) {
@@ -96,7 +99,7 @@ func (s *settler) due(entries []entry) ([]entry, error) {
 	if !later {
 		return entries, nil
 	}
-	out := make([]entry, 0, len(entries))
+	out := make([]entry, 0, 2*len(entries))
 	for _, x := range entries {
 		list := s.clauseOf(x).Schedule.Instalments
 		if len(list) == 0 {
@@ -107,11 +110,8 @@ func (s *settler) due(entries []entry) ([]entry, error) {
 			if on > s.obs.AsOf {
 				continue
 			}
-			share, err := newFraction(list[k].Share.Rat())
-			if err == nil {
-				part.quantity, err = x.quantity.times(share)
-			}
-			if err != nil {
+			var err error
+			if part.quantity, err = x.quantity.times(list[k].share); err != nil {
 				return nil, err
 			}
 			part.on, part.instalment = on, int16(k)

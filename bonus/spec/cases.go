@@ -36,14 +36,14 @@ type Case struct {
 
 // Observed is what became of one outcome of a case.
 type Observed struct {
-	On       *effect.Date `yaml:"on,omitempty" doc:"day on which it was reached"`
-	Status   Status       `yaml:"status,omitempty" doc:"reached, not_reached, pending, left or excluded; if left out reached where a day is given, and else not_reached"`
-	Reason   Reason       `yaml:"reason,omitempty" doc:"of excluded: no_clock, no_value or not_at_risk"`
-	Value    *float64     `yaml:"value,omitempty" doc:"what the outcome counts; if left out 1 where it was reached and 0 where not"`
-	Window   *effect.Date `yaml:"window_end,omitempty" doc:"first day after the window; if left out as_of, so that the window is over; after as_of it is open"`
+	On     *effect.Date `yaml:"on,omitempty" doc:"day on which it was reached"`
+	Status Status       `yaml:"status,omitempty" doc:"reached, not_reached, pending, left or excluded; if left out reached where a day is given, and else not_reached"`
+	Reason Reason       `yaml:"reason,omitempty" doc:"of excluded: no_clock, no_value or not_at_risk"`
+	Value  *float64     `yaml:"value,omitempty" doc:"what the outcome counts; if left out 1 where it was reached and 0 where not"`
+	Window *effect.Date `yaml:"window_end,omitempty" doc:"first day after the window; if left out as_of, so that the window is over; after as_of it is open"`
 	// Weeks are those of an outcome in weeks, which are then dated.
 	Weeks    []Weeks `yaml:"weeks,omitempty" doc:"of an outcome in weeks: the weeks that count, in order; value is then their number"`
-	Followed *bool        `yaml:"followed,omitempty" doc:"false: the registers do not know the citizen or do not reach so far; true if left out"`
+	Followed *bool   `yaml:"followed,omitempty" doc:"false: the registers do not know the citizen or do not reach so far; true if left out"`
 }
 
 // Weeks are weeks in a row that count.
