@@ -32,95 +32,105 @@ type entry struct {
 	provider        int32 // who is credited: a code of the cases' providers
 	on              effect.Date
 	quantity        fraction
+	by              int32       // the case whose outcome it is, also where another is credited
+	since           effect.Date // the day of the event, also where it is paid later
+	takenBack       bool        // by the clawback of the clause
 }
 
-// fraction is an exact quantity of a case, small enough for machine integers:
-// a share is written in the terms with a few decimals.
-type fraction struct{ num, den int64 }
-
-// whole is a number of things.
-func whole(n int64) fraction { return fraction{n, 1} }
-
-// rat is the fraction, exactly.
-func (f fraction) rat() *big.Rat { return big.NewRat(f.num, f.den) }
-
-// compareEntries is the order in which a citizen's entries of a clause are judged:
-// by day, then by the day of referral, then by participation id.
+// compareEntries is the order in which a citizen's entries are judged: by day,
+// then by agreement, then by the day of referral, then by participation id, then by
+// clause.
 func (s *settler) compareEntries(a, b entry) int {
 	c := s.cases
+	return cmp.Or(cmp.Compare(c.Person[a.at], c.Person[b.at]), s.compareDays(a, b))
+}
+
+// compareDays is that order without the citizens.
+func (s *settler) compareDays(a, b entry) int {
+	c := s.cases
 	return cmp.Or(
-		cmp.Compare(c.Person[a.at], c.Person[b.at]), cmp.Compare(a.on, b.on),
+		cmp.Compare(a.on, b.on), cmp.Compare(a.terms, b.terms),
 		cmp.Compare(c.Referral[a.at], c.Referral[b.at]), c.ID[a.at].Compare(c.ID[b.at]),
+		cmp.Compare(a.version, b.version), cmp.Compare(a.clause, b.clause),
 	)
 }
 
-// caseLines turns what the cases of each clause have reached into lines.
-func (s *settler) caseLines() {
-	keys := slices.SortedFunc(maps.Keys(s.entries), func(a, b clauseKey) int {
-		return cmp.Or(cmp.Compare(a.terms, b.terms), cmp.Compare(a.id, b.id))
-	})
-	for _, key := range keys {
-		entries := s.entries[key]
-		delete(s.entries, key)
-		slices.SortFunc(entries, s.compareEntries)
-		s.enterLines(s.attribute(entries))
+// caseLines turns what the cases of each clause have reached into lines. Each
+// stage goes from entries to entries.
+func (s *settler) caseLines() error {
+	s.unless()
+	entries, err := s.attributed()
+	if err != nil {
+		return err
 	}
+	entries = s.ofProviders(entries)
+	if entries, err = s.limitEntries(entries); err != nil {
+		return err
+	}
+	if entries, err = s.takeBack(entries); err != nil {
+		return err
+	}
+	s.enterLines(entries)
+	return nil
 }
 
-// attribute keeps one payment for each citizen: the first. The entries are of
-// one clause and in order.
-func (s *settler) attribute(entries []entry) []entry {
-	c := s.cases
-	kept := entries[:0]
-	for i, x := range entries {
-		if i > 0 && c.Person[entries[i-1].at] == c.Person[x.at] {
-			s.rows[x.row].Rule = RuleAlreadyPaid
-			continue
-		}
-		kept = append(kept, x)
-	}
-	return kept
-}
-
-// enterLines gathers entries of one clause into lines and prices them.
+// enterLines gathers entries into lines and prices them.
 func (s *settler) enterLines(entries []entry) {
 	type lineKey struct {
-		version, clause, provider, scheme, group, pkg int32
-		start                                         effect.Date
+		terms, version, clause, provider, scheme, group, pkg int32
+		start                                                effect.Date
+		takenBack                                            bool
 	}
 	type sum struct {
 		*draft
 		quantity *big.Rat
 	}
 	c, lines := s.cases, map[lineKey]sum{}
-	s.periods = map[effect.Date]effect.Period{}
 	for _, x := range entries {
 		t := s.terms[x.terms]
 		period := s.period(t, x.on)
-		k := lineKey{x.version, x.clause, x.provider, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at), period.Start}
+		k := lineKey{x.terms, x.version, x.clause, x.provider, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at), period.Start, x.takenBack}
 		line, ok := lines[k]
 		if !ok {
 			cell := s.cell(-1, k.scheme, k.group, k.provider, k.pkg)
 			line = sum{newDraft(t, int(k.version), int(k.clause), cell, period), new(big.Rat)}
+			if k.takenBack {
+				line.takesBack(int(k.version))
+			}
 			lines[k] = line
 		}
 		line.Cases++
 		line.quantity.Add(line.quantity, x.quantity.rat())
 		line.entries = append(line.entries, x)
-		if s.rows[x.row].Line == "" {
-			s.rows[x.row].Line = line.ID
-		}
+		s.inLine(x, line.ID)
 	}
 	for k, line := range lines {
 		price, ok := line.clause.Schedule.price(line.terms, line.MatchScheme, line.MatchGroup, line.Package)
 		if !ok {
-			at := entries[0].terms
-			s.unpriced[unpriced{at, k.version, k.clause, line.MatchScheme, line.MatchGroup, line.Package}] += line.Cases
+			s.unpriced[unpriced{k.terms, k.version, k.clause, line.MatchScheme, line.MatchGroup, line.Package}] += line.Cases
 			continue
 		}
 		what, unit := line.clause.Measure.counts()
+		if k.takenBack {
+			what = "taken back for " + what
+		}
 		line.priced(line.quantity, price, what, unit)
 		s.drafts = append(s.drafts, line.draft)
+	}
+}
+
+// inLine notes in the row of a case that it counts, and in which line: the first of
+// several.
+func (s *settler) inLine(x entry, line string) {
+	if x.takenBack {
+		s.rows = append(s.rows, CaseLine{Participation: s.cases.ID[x.at].String(), Clause: s.clauseOf(x).ID + clawbackSuffix, Rule: RuleTakenBack, Line: line})
+		s.origin = append(s.origin, origin{x.at, x.version, x.clause})
+		s.unsorted = true
+		return
+	}
+	row := &s.rows[x.row]
+	if row.Rule = RuleCounted; row.Line == "" {
+		row.Line = line
 	}
 }
 

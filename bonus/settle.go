@@ -57,12 +57,15 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err := s.judgeCases(ctx); err != nil {
 		return nil, err
 	}
-	s.caseLines()
+	if err := s.caseLines(); err != nil {
+		return nil, err
+	}
 	if err := s.effectLines(ctx); err != nil {
 		return nil, err
 	}
-	s.watchEffects()
+	s.effectsOfProviders()
 	s.countedFaults()
+	s.attributionFaults()
 	if err := s.faults.Err(); err != nil {
 		return nil, err
 	}
@@ -78,6 +81,7 @@ type settler struct {
 	cases  *effect.Cases
 	terms  []*Terms // by agreement
 	of     []int32  // agreement code -> index into terms, -1 for none
+	group  []int32  // by terms: the first of those that count together
 	offers [][]*OfferPackage
 	facts  Facts
 
@@ -86,7 +90,15 @@ type settler struct {
 	rows    []CaseLine
 	origin  []origin // parallel to rows
 	entries map[clauseKey][]entry
-	periods map[effect.Date]effect.Period // of the terms at hand
+	periods map[lengthAndDay]effect.Period
+
+	// The cases of each person and the rows of each case, where attribution or a
+	// window asks; judged is how many rows there were then.
+	personFrom, personCases, rowsFrom []int32
+	judged                            int32
+	unsorted                          bool           // rows were added at the end
+	cutShort                          map[int32]bool // terms that need cases which the cohort left out
+	carried                           []Balance
 
 	drafts     []*draft
 	effects    []*effectLine // drafts of effects that wait for each other's figures
@@ -115,6 +127,9 @@ type draft struct {
 	steps   []Step
 	notes   []Step // beside the sum: they stand after the steps
 	gate    []GateRow
+	applied int    // of a limit's line: its place among the limits of the version, from 1
+	limit   string // of a limit's line: what stands for the clause in its id
+	about   string // of a limit's line: the clauses that the limit is about
 }
 
 // step adds a step to the line.
@@ -129,7 +144,8 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 	s := &settler{
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
-		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{},
+		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{}, cutShort: map[int32]bool{},
+		periods: map[lengthAndDay]effect.Period{},
 		indicators: indicators(f.Indicators),
 	}
 	slices.SortStableFunc(s.terms, func(a, b *Terms) int {
@@ -144,6 +160,9 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 	units := map[string]effect.Unit{}
 	for _, r := range s.obs.Results {
 		units[r.Outcome] = r.Unit
+	}
+	if found := (*Faults)(nil); errors.As(Together(s.terms), &found) {
+		s.faults = append(s.faults, found.List...)
 	}
 	s.of = slices.Repeat([]int32{-1}, len(s.cases.Agreement.Levels))
 	for i, t := range s.terms {
@@ -161,6 +180,7 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		s.offers = append(s.offers, offers)
 		s.faults = append(s.faults, t.checkOutcomes(units)...)
 	}
+	s.findGroups()
 	// Without the outcomes or with two terms for one agreement, what follows
 	// would only add faults that come from these.
 	return s, s.faults.Err()
@@ -238,9 +258,6 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			continue
 		}
 		before := len(s.rows)
-		over := func(clause *Clause) string {
-			return clause.Conditions.over(s.indicators, place{s.cases.Municipality.At(int(i)), s.cases.Provider.At(int(i))})
-		}
 		t.eachClause(func(v, c int, clause *Clause) {
 			rule, reason, event := clause.Measure.find(s, i)
 			if t.versionFor(s.cases.Referral[i], event) != v {
@@ -257,10 +274,10 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				}
 			case offer != nil && !clause.Conditions.allow(offer):
 				rule = RulePackageNotEligible
-			case rule == RuleCounted && ofCases && outside[citizen{s.cases.Person[i], ti}].before(s.cases, i):
+			case rule == RuleCounted && ofCases && outside[citizen{s.cases.Person[i], s.group[ti]}].before(s.cases, i):
 				rule = RuleEarlierCase
-			case rule == RuleCounted && ofCases && over(clause) != "":
-				rule = RuleIndicator + ":" + over(clause)
+			case ofCases && s.misses(clause, i, rule, event) != "":
+				rule = s.misses(clause, i, rule, event)
 			case rule == RuleCounted && offer == nil:
 				s.undeclared[undeclared{ti, int32(v), int32(c), pkg}]++
 			case rule == RuleCounted && ofCases:
@@ -268,6 +285,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				s.entries[key] = append(s.entries[key], entry{
 					row: int32(len(s.rows)), at: i, terms: ti, version: int32(v), clause: int32(c),
 					provider: code(&s.cases.Provider, i), on: event, quantity: whole(1),
+					by: i, since: event,
 				})
 			}
 			add(clause.ID, rule, v, c)
@@ -279,8 +297,8 @@ func (s *settler) judgeCases(ctx context.Context) error {
 	return nil
 }
 
-// citizen is a person under an agreement.
-type citizen struct{ person, terms int32 }
+// citizen is a person under the agreements that count together.
+type citizen struct{ person, group int32 }
 
 // earlier is a citizen's first case outside the cohort's period; ok is false
 // where there is none.
@@ -317,7 +335,7 @@ func (s *settler) outsidePeriod() map[citizen]earlier {
 		if ti < 0 || s.cohortReason(i) != effect.ReasonOutsidePeriod || !s.terms[ti].covers(s.cases.Referral[i]) {
 			continue
 		}
-		key := citizen{s.cases.Person[i], ti}
+		key := citizen{s.cases.Person[i], s.group[ti]}
 		if !out[key].ok || !out[key].before(s.cases, i) {
 			out[key] = earlier{i, true}
 		}
@@ -392,12 +410,19 @@ func (m *Measure) rule(r *effect.Result, i int32, asOf effect.Date) string {
 // period is the settlement period of a day. Naming a period costs more than
 // looking it up, and a settlement asks once for each case.
 func (s *settler) period(t *Terms, d effect.Date) effect.Period {
-	p, ok := s.periods[d]
+	key := lengthAndDay{t.Periods, d}
+	p, ok := s.periods[key]
 	if !ok {
 		p = t.Periods.Period(d)
-		s.periods[d] = p
+		s.periods[key] = p
 	}
 	return p
+}
+
+// lengthAndDay names a settlement period by its length and one of its days.
+type lengthAndDay struct {
+	length PeriodLength
+	day    effect.Date
 }
 
 // newDraft makes a line of a clause without its quantity.
@@ -440,7 +465,9 @@ func (d *draft) complete(version int) {
 	d.TermsSHA256 = d.terms.SHA256
 	d.Source = fmt.Sprintf("%s, %s", d.terms.Source.Document, d.terms.Source.Dated)
 	parts := []string{d.Agreement, d.Provider, d.Period, d.Clause}
-	if d.clause != nil {
+	if d.clause == nil {
+		parts[3] = d.limit
+	} else {
 		parts[3] += "@" + d.Version.String()
 		parts = append(parts, d.MatchScheme, d.MatchGroup, cmp.Or(d.Package, allPackages))
 		if d.Municipality != "" {
@@ -465,7 +492,8 @@ func (s *settler) settlement() *Settlement {
 			cmp.Compare(a.MatchScheme, b.MatchScheme), cmp.Compare(a.MatchGroup, b.MatchGroup), cmp.Compare(a.Package, b.Package),
 			cmp.Compare(a.Municipality, b.Municipality))
 	})
-	out := &Settlement{Cases: s.rows}
+	s.sortRows()
+	out := &Settlement{Cases: s.rows, Carried: s.carried}
 	cohort := s.obs.Period
 	if cohort.End <= cohort.Start {
 		cohort.Start, cohort.End = effect.NoDate, effect.NoDate
@@ -488,13 +516,9 @@ func (s *settler) settlement() *Settlement {
 	return out
 }
 
-// last puts the line of a limit after the lines it is about.
-func last(d *draft) int {
-	if d.clause == nil {
-		return 1
-	}
-	return 0
-}
+// last puts the lines of limits after the lines they are about, in the order in
+// which the limits were applied.
+func last(d *draft) int { return d.applied }
 
 // counts adds up the rows of the cases.
 func (s *settler) counts() []Count {
