@@ -3,7 +3,6 @@ package bonus
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math/big"
 	"slices"
 

@@ -30,6 +30,9 @@ type Facts struct {
 	// Acceptance is what was decided on the diagnostics before the effects were
 	// seen; nil where nobody was asked.
 	Acceptance *Acceptance
+	// Opening is what providers owed before the first settlement period of these
+	// facts, under terms whose limits carry forward what is negative.
+	Opening []Balance
 }
 
 // Settle works out what each terms file pays on the facts. Terms must be about
@@ -88,6 +91,8 @@ type settler struct {
 	facts  Facts
 
 	indicators map[place]map[watch.Indicator]*watch.Row
+	book       *FigureBook
+	evidence   map[evidenceKey]effect.Date
 
 	rows    []CaseLine
 	origin  []origin // parallel to rows
@@ -147,8 +152,12 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
 		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{}, cutShort: map[int32]bool{},
-		periods: map[lengthAndDay]effect.Period{},
-		indicators: indicators(f.Indicators),
+		periods:    map[lengthAndDay]effect.Period{},
+		indicators: indicators(f.Indicators), evidence: firstEvidence(f.Evidence),
+	}
+	var err error
+	if s.book, err = NewFigureBook(f.Figures); err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(s.terms, func(a, b *Terms) int {
 		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.File, b.File))
@@ -283,6 +292,8 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				rule = RuleEarlierCase
 			case ofCases && s.misses(clause, i, rule, event) != "":
 				rule = s.misses(clause, i, rule, event)
+			case ofCases && rule == RuleCounted && s.unproved(clause, i, event) != "":
+				rule = s.unproved(clause, i, event)
 			case rule == RuleCounted && offer == nil:
 				s.undeclared[undeclared{ti, int32(v), int32(c), pkg}]++
 			case rule == RuleCounted && ofCases:
