@@ -94,6 +94,13 @@ func (t *Terms) EveryCase() bool {
 	return t.Attribution != nil && t.Attribution.Credit != CreditFirst
 }
 
+// PaysEffects says whether a clause is about a figure of many cases.
+func (t *Terms) PaysEffects() bool {
+	figures := false
+	t.eachClause(func(_, _ int, clause *Clause) { figures = figures || !clause.Measure.OfCases() })
+	return figures
+}
+
 // perAgreement says whether a citizen is paid for once whatever the clause.
 func (t *Terms) perAgreement() bool {
 	return t.Attribution != nil && t.Attribution.Payments == PerAgreement

@@ -415,6 +415,9 @@ func (s *settler) amounts() error {
 		return err
 	}
 	for _, t := range s.terms {
+		if t.carries() && s.carried == nil {
+			s.carried = []Balance{}
+		}
 		a := accounts[t.Agreement]
 		for _, provider := range slices.Sorted(maps.Keys(a.owed)) {
 			if a.owed[provider] != 0 {

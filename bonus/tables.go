@@ -17,7 +17,8 @@ type Settlement struct {
 	Counts  []Count    // by agreement, clause, cell and rule
 	Cases   []CaseLine // in the order of the cases, then of the clauses
 	// Carried is what providers owe after the last settlement period, by agreement
-	// and provider; none that owes nothing.
+	// and provider; none that owes nothing. It is nil where no limit carries anything
+	// forward.
 	Carried []Balance
 	// Warnings say what a reader should know first; they are not an error.
 	Warnings []Warning

@@ -213,6 +213,17 @@ func (t *Terms) Check(k Known) error {
 // checkOutcomes looks for the outcomes that the clauses need.
 func (t *Terms) checkOutcomes(units map[string]effect.Unit) (faults strict.Gathered) {
 	t.eachClause(func(v, c int, clause *Clause) {
+		if b := clause.Clawback; b != nil {
+			at := fmt.Sprintf("versions[%d].clauses[%d].clawback.reached", v, c)
+			switch unit, ok := units[b.Reached]; {
+			case !ok:
+				faults.Add(t.doc, at, FaultOutcome, "the clawback of clause %s needs the outcome %q, which nobody observes%s",
+					clause.ID, b.Reached, strict.Suggest(b.Reached, slices.Sorted(maps.Keys(units))))
+			case unit != effect.UnitShare:
+				faults.Add(t.doc, at, FaultOutcome, "the clawback of clause %s asks who reached %q, but that outcome is measured in %s and is not reached",
+					clause.ID, b.Reached, unit)
+			}
+		}
 		path := fmt.Sprintf("versions[%d].clauses[%d].measure.", v, c)
 		for k, name := range clause.Measure.Outcomes() {
 			at := path + "reached"
