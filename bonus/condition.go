@@ -42,10 +42,10 @@ type FigureLimit struct {
 	Figure  string   `yaml:"figure" doc:"name of the figure, as satisfaction, response_rate, inspection, or a name in the table figures"`
 	AtLeast *Decimal `yaml:"at_least,omitempty" doc:"lowest value"`
 	AtMost  *Decimal `yaml:"at_most,omitempty" doc:"highest value"`
-	MinN    int64    `yaml:"min_n,omitempty" doc:"fewest persons or cases behind it; one with fewer, or nobody knows how many, is as if it were missing"`
+	MinN    int      `yaml:"min_n,omitempty" doc:"fewest persons or cases behind it; one with fewer, or nobody knows how many, is as if it were missing"`
 	// Latest takes the figures by their own dates rather than by settlement periods.
-	Latest      bool  `yaml:"latest,omitempty" doc:"true: the latest figure whose period, or day, is over by the end of the settlement period; left out: the figure of just that settlement period"`
-	Consecutive int64 `yaml:"consecutive,omitempty" doc:"how many settlement periods in a row, the last of them this one, must be within the limits (with latest: how many figures in a row); 1 if left out"`
+	Latest      bool `yaml:"latest,omitempty" doc:"true: the latest figure whose period, or day, is over by the end of the settlement period; left out: the figure of just that settlement period"`
+	Consecutive int  `yaml:"consecutive,omitempty" doc:"how many settlement periods in a row, the last of them this one, must be within the limits (with latest: how many figures in a row); 1 if left out"`
 }
 
 // Latest is the last day on which something can be reached; of two the earlier.
@@ -71,8 +71,8 @@ func (l *Latest) day(referral effect.Date) effect.Date {
 // day of the referral and the six days after it.
 type WeekWindow struct {
 	Section string    `yaml:"section,omitempty" doc:"section of the source that says so, where it is not that of the clause"`
-	From    int64     `yaml:"from,omitempty" doc:"first week; 1 if left out"`
-	To      int64     `yaml:"to,omitempty" doc:"last week; left out: no last one"`
+	From    int       `yaml:"from,omitempty" doc:"first week; 1 if left out"`
+	To      int       `yaml:"to,omitempty" doc:"last week; left out: no last one"`
 	Since   WeekSince `yaml:"since" doc:"referral (of the case itself) or first_referral (of the citizen's first case under the agreements that count together)"`
 }
 
@@ -269,7 +269,7 @@ func (s *settler) misses(clause *Clause, i int32, rule string, on effect.Date) s
 				}
 			}
 		}
-		if week := int64(on-since)/7 + 1; on < since || week < w.From || w.To > 0 && week > w.To {
+		if week := int(on-since)/7 + 1; on < since || week < w.From || w.To > 0 && week > w.To {
 			return RuleOutsideWeeks
 		}
 	}
@@ -386,7 +386,7 @@ func (s *settler) figureHolds(t *Terms, f *FigureLimit, provider string, period 
 	if f.Latest {
 		figures = s.book.UpTo(f.Figure, provider, period.End-1)
 	} else {
-		for at := period; int64(len(figures)) < times; at = t.Periods.Period(at.Start - 1) {
+		for at := period; len(figures) < times; at = t.Periods.Period(at.Start - 1) {
 			figure, there := s.book.For(f.Figure, provider, at)
 			if !there {
 				break
@@ -394,13 +394,13 @@ func (s *settler) figureHolds(t *Terms, f *FigureLimit, provider string, period 
 			figures = append(figures, figure)
 		}
 	}
-	if int64(len(figures)) < times {
+	if len(figures) < times {
 		return false, false
 	}
 	known, ok = true, true
 	for _, figure := range figures[:times] {
 		value := figure.Rat()
-		if value == nil || f.MinN > 0 && figure.N < f.MinN {
+		if value == nil || f.MinN > 0 && figure.N < int64(f.MinN) {
 			known = false
 			continue
 		}
