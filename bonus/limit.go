@@ -191,27 +191,27 @@ func ore(d *Decimal) Ore {
 	return amount
 }
 
-// tally names what a limit adds up: limits of several versions with the same name
+// scope names what a limit adds up: limits of several versions with the same name
 // go on from each other.
-type tally struct {
+type scope struct {
 	per     LimitPer
 	over    LimitOver
 	of      LimitOf
 	clauses string
 }
 
-// tally is that of a limit.
-func (l *Limit) tally() tally {
-	return tally{l.Per, l.Over, l.of(), strings.Join(slices.Sorted(slices.Values(l.Clauses)), ",")}
+// scope is that of a limit.
+func (l *Limit) scope() scope {
+	return scope{l.Per, l.Over, l.of(), strings.Join(slices.Sorted(slices.Values(l.Clauses)), ",")}
 }
 
-// about says whether the tally adds up a clause.
-func (l tally) about(clause string) bool {
+// about says whether the scope adds up a clause.
+func (l scope) about(clause string) bool {
 	return l.clauses == "" || slices.Contains(strings.Split(l.clauses, ","), strings.TrimSuffix(clause, clawbackSuffix))
 }
 
-// stretch names the time that a tally is over, and that a settlement period is in.
-func (l tally) stretch(p effect.Period) effect.Date {
+// stretch names the time that a scope is over, and that a settlement period is in.
+func (l scope) stretch(p effect.Period) effect.Date {
 	switch l.over {
 	case OverYear:
 		year, _, _ := p.Start.Time().Date()
@@ -222,12 +222,12 @@ func (l tally) stretch(p effect.Period) effect.Date {
 	return effect.NoDate
 }
 
-// tallies are what the limits of all versions add up, each once.
-func (t *Terms) tallies(onEntries bool) (out []tally) {
+// scopes are what the limits of all versions add up, each once.
+func (t *Terms) scopes(onEntries bool) (out []scope) {
 	for v := range t.Versions {
 		for i := range t.Versions[v].Limits {
 			l := &t.Versions[v].Limits[i]
-			if k := l.tally(); l.onEntries() == onEntries && !slices.Contains(out, k) {
+			if k := l.scope(); l.onEntries() == onEntries && !slices.Contains(out, k) {
 				out = append(out, k)
 			}
 		}
@@ -237,7 +237,7 @@ func (t *Terms) tallies(onEntries bool) (out []tally) {
 
 // limitEntries applies the limits that work on entries, in the order of days.
 func (s *settler) limitEntries(entries []entry) ([]entry, error) {
-	limited := slices.ContainsFunc(s.terms, func(t *Terms) bool { return len(t.tallies(true)) > 0 })
+	limited := slices.ContainsFunc(s.terms, func(t *Terms) bool { return len(t.scopes(true)) > 0 })
 	if !limited {
 		return entries, nil
 	}
@@ -250,7 +250,7 @@ func (s *settler) limitEntries(entries []entry) ([]entry, error) {
 		}
 		t := s.terms[entries[from].terms]
 		used := usage{quantity: map[usedBy]*big.Rat{}, cases: map[usedBy]map[int32]bool{}}
-		tallies := t.tallies(true)
+		scopes := t.scopes(true)
 		for _, x := range entries[from:to] {
 			kept, err := s.cut(&x, &used)
 			if err != nil {
@@ -260,7 +260,7 @@ func (s *settler) limitEntries(entries []entry) ([]entry, error) {
 				s.rows[x.row].Rule = RuleOverLimit
 				continue
 			}
-			for _, k := range tallies {
+			for _, k := range scopes {
 				if k.about(s.clauseOf(x).ID) {
 					s.use(&used, k, &x)
 				}
@@ -273,7 +273,7 @@ func (s *settler) limitEntries(entries []entry) ([]entry, error) {
 
 // usedBy is who used up something of a limit, in which stretch of time.
 type usedBy struct {
-	tally
+	scope
 	who   int32
 	since effect.Date
 }
@@ -284,8 +284,8 @@ type usage struct {
 	cases    map[usedBy]map[int32]bool
 }
 
-func (s *settler) usedBy(k tally, x *entry) usedBy {
-	by := usedBy{tally: k, since: k.stretch(s.period(s.terms[x.terms], x.on))}
+func (s *settler) usedBy(k scope, x *entry) usedBy {
+	by := usedBy{scope: k, since: k.stretch(s.period(s.terms[x.terms], x.on))}
 	switch k.per {
 	case PerPerson:
 		by.who = s.cases.Person[x.at]
@@ -296,7 +296,7 @@ func (s *settler) usedBy(k tally, x *entry) usedBy {
 }
 
 // use adds an entry to what is used up.
-func (s *settler) use(used *usage, k tally, x *entry) {
+func (s *settler) use(used *usage, k scope, x *entry) {
 	by := s.usedBy(k, x)
 	if k.of == OfCases {
 		if used.cases[by] == nil {
@@ -312,7 +312,7 @@ func (s *settler) use(used *usage, k tally, x *entry) {
 }
 
 // ofLimit is how much an entry uses of a limit of quantities or amounts.
-func (s *settler) ofLimit(k tally, x *entry) *big.Rat {
+func (s *settler) ofLimit(k scope, x *entry) *big.Rat {
 	if k.of == OfQuantity {
 		return x.quantity.rat()
 	}
@@ -334,7 +334,7 @@ func (s *settler) cut(x *entry, used *usage) (kept bool, err error) {
 	limits := t.Versions[t.limitsFor(s.period(t, x.on))].Limits
 	for i := range limits {
 		l := &limits[i]
-		k := l.tally()
+		k := l.scope()
 		if !l.onEntries() || l.Most == nil || !k.about(s.clauseOf(*x).ID) {
 			continue
 		}
@@ -445,7 +445,7 @@ type account struct {
 
 // paidTo is whom something was paid to, in which stretch of time; "" is all.
 type paidTo struct {
-	tally
+	scope
 	provider string
 	since    effect.Date
 }
@@ -493,7 +493,7 @@ func (a *account) close() error {
 			return err
 		}
 	}
-	for _, k := range a.terms.tallies(false) {
+	for _, k := range a.terms.scopes(false) {
 		for _, provider := range a.providers {
 			now, err := a.sum(k, provider)
 			if err != nil {
@@ -508,17 +508,17 @@ func (a *account) close() error {
 	return nil
 }
 
-func (a *account) paidTo(k tally, provider string) paidTo {
+func (a *account) paidTo(k scope, provider string) paidTo {
 	if k.per == OfAgreement {
 		provider = ""
 	}
 	return paidTo{k, provider, k.stretch(a.period)}
 }
 
-// sum is what a provider is paid in the period, of what a tally adds up, by the lines
+// sum is what a provider is paid in the period, of what a scope adds up, by the lines
 // there are. The line of a limit about some clauses is one of theirs; that of a limit
 // about all belongs to none in particular.
-func (a *account) sum(k tally, provider string) (Ore, error) {
+func (a *account) sum(k scope, provider string) (Ore, error) {
 	var amounts []Ore
 	for _, d := range a.lines[provider] {
 		if d.clause == nil && (k.clauses == "" || k.clauses == d.about) || d.clause != nil && k.about(d.Clause) {
@@ -534,7 +534,7 @@ func (a *account) apply(i int, l *Limit) error {
 		return a.ceiling(i, l)
 	}
 	for _, provider := range a.providers {
-		k := l.tally()
+		k := l.scope()
 		now, err := a.sum(k, provider)
 		if err != nil {
 			return err
@@ -592,7 +592,7 @@ func (a *account) floor(i int, l *Limit, provider string, now Ore) (Ore, error) 
 // gets its share rounded down to the unit of the rounding, and what is left over goes
 // by units to those with the largest remainders, ties by provider id.
 func (a *account) ceiling(i int, l *Limit) error {
-	k := l.tally()
+	k := l.scope()
 	sums := map[string]Ore{}
 	var above, below []Ore
 	for _, provider := range a.providers {
@@ -666,7 +666,7 @@ func (a *account) ceiling(i int, l *Limit) error {
 // add makes the line of a limit.
 func (a *account) add(i int, l *Limit, provider, clause string, amount, now, before Ore) *draft {
 	v := &a.terms.Versions[a.version]
-	d := &draft{terms: a.terms, period: a.period, applied: i + 1, limit: clause, about: l.tally().clauses, Line: Line{
+	d := &draft{terms: a.terms, period: a.period, applied: i + 1, limit: clause, about: l.scope().clauses, Line: Line{
 		Agreement: a.terms.Agreement, Provider: provider, Period: a.period.Name, Clause: clause,
 		Version: v.ValidFrom, Amount: amount, Section: l.Section, Text: l.text(clause),
 	}}
