@@ -57,7 +57,8 @@ const (
 	TableCounted     = "settlement_counts"
 	TableCaseLines   = "settlement_cases"
 	TableEntries     = "settlement_entries"
-	TableGatePreview = "gate_preview" // of a blinded run, in place of the settlement
+	TableCarried     = "settlement_carried" // only where a limit carries something forward
+	TableGatePreview = "gate_preview"       // of a blinded run, in place of the settlement
 )
 
 // ErrTables is wrapped by errors about step tables that do not fit together.

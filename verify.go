@@ -26,11 +26,19 @@ func ReadSettlement(ctx context.Context, folder string) (*bonus.Settlement, erro
 	}
 	for _, t := range resultsOf(StepSettle, false) {
 		k := slices.IndexFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" })
+		if k < 0 && onRequest(t) {
+			continue
+		}
 		if err := unchanged(folder, m.Results[k]); err != nil {
 			return nil, err
 		}
 	}
 	s := &bonus.Settlement{}
+	if slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == TableCarried+".parquet" }) {
+		if s.Carried, err = readRows[bonus.Balance](ctx, folder, TableCarried); err != nil {
+			return nil, err
+		}
+	}
 	if s.Lines, err = readRows[bonus.Line](ctx, folder, TableSettlement); err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package bonus
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math/big"
 	"slices"
 
@@ -33,16 +32,16 @@ type entry struct {
 	on              effect.Date
 	instalment      int16 // of the clause's instalments
 	band            int16 // of the clause's bands
+	takenBack       bool  // by the clawback of the clause
 	quantity        fraction
+	by              int32       // the case whose outcome it is, also where another is credited
+	since           effect.Date // the day of the event, also where it is paid later
+	paid            effect.Date // of what is taken back, the day of payment
 }
 
-// clauseOf is the clause of an entry, in its version.
-func (s *settler) clauseOf(x entry) *Clause {
-	return &s.terms[x.terms].Versions[x.version].Clauses[x.clause]
-}
-
-// compareEntries is the order in which a citizen's entries of a clause are judged:
-// by day, then by the day of referral, then by participation id.
+// compareEntries is the order in which a citizen's entries are judged: by day,
+// then by agreement, then by the day of referral, then by participation id, then by
+// clause.
 func (s *settler) compareEntries(a, b entry) int {
 	if c := cmp.Compare(s.cases.Person[a.at], s.cases.Person[b.at]); c != 0 {
 		return c
@@ -50,36 +49,38 @@ func (s *settler) compareEntries(a, b entry) int {
 	return s.compareDays(a, b)
 }
 
-// compareDays is the order of the entries of a line: by day, then by the day of
-// referral, then by participation id.
+// compareDays is that order without the citizens, and that of the entries of a line.
 func (s *settler) compareDays(a, b entry) int {
 	if c := cmp.Compare(a.on, b.on); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.terms, b.terms); c != 0 {
 		return c
 	}
 	if c := cmp.Compare(s.cases.Referral[a.at], s.cases.Referral[b.at]); c != 0 {
 		return c
 	}
-	return s.cases.ID[a.at].Compare(s.cases.ID[b.at])
+	if c := s.cases.ID[a.at].Compare(s.cases.ID[b.at]); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.clause, b.clause))
 }
 
-// caseLines turns what the cases of each clause have reached into lines.
+// caseLines turns what the cases of each clause have reached into lines. Each
+// stage goes from entries to entries.
 func (s *settler) caseLines() error {
-	keys := slices.SortedFunc(maps.Keys(s.entries), func(a, b clauseKey) int {
-		return cmp.Or(cmp.Compare(a.terms, b.terms), cmp.Compare(a.id, b.id))
-	})
-	for _, key := range keys {
-		entries := s.entries[key]
-		delete(s.entries, key)
-		slices.SortFunc(entries, s.compareEntries)
-		entries = s.attribute(entries)
-		for _, stage := range []func([]entry) ([]entry, error){s.full, s.banded, s.due} {
-			var err error
-			if entries, err = stage(entries); err != nil {
-				return err
-			}
-		}
-		s.enterLines(entries)
+	s.unless()
+	entries, err := s.attributed()
+	if err != nil {
+		return err
 	}
+	entries = s.ofProviders(entries)
+	for _, stage := range []func([]entry) ([]entry, error){s.full, s.limitEntries, s.banded, s.due, s.takeBack} {
+		if entries, err = stage(entries); err != nil {
+			return err
+		}
+	}
+	s.enterLines(entries)
 	s.notDue()
 	return nil
 }
@@ -95,49 +96,84 @@ func (s *settler) notDue() {
 	}
 }
 
-// attribute keeps one payment for each citizen: what the case has of which
-// something counts first. The entries are of one clause and in order.
-func (s *settler) attribute(entries []entry) []entry {
-	c := s.cases
-	kept := entries[:0]
-	for _, x := range entries {
-		if n := len(kept); n > 0 && kept[n-1].at != x.at && c.Person[kept[n-1].at] == c.Person[x.at] {
-			s.rows[x.row].Rule = RuleAlreadyPaid
-			continue
-		}
-		kept = append(kept, x)
+// inClauses sorts entries by clause, in all its versions, and gives each of those
+// that a stage is about to it, clause by clause; the others stay as they are.
+func (s *settler) inClauses(entries []entry, about func(*Schedule) bool, order func(a, b entry) int, stage func([]entry) ([]entry, error)) ([]entry, error) {
+	ids := map[clauseKey]bool{} // clauses that some version is about
+	for ti, t := range s.terms {
+		t.eachClause(func(_, _ int, clause *Clause) {
+			if about(&clause.Schedule) {
+				ids[clauseKey{int32(ti), clause.ID}] = true
+			}
+		})
 	}
-	return kept
+	if len(ids) == 0 {
+		return entries, nil
+	}
+	out, picked := entries[:0], map[clauseKey][]entry{}
+	for _, x := range entries {
+		if key := (clauseKey{x.terms, s.clauseOf(x).ID}); ids[key] {
+			picked[key] = append(picked[key], x)
+		} else {
+			out = append(out, x)
+		}
+	}
+	for _, list := range picked { // lines sort what they are made of
+		slices.SortFunc(list, order)
+		done, err := stage(list)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, done...)
+	}
+	return out, nil
 }
 
 // enterLines gathers entries of one clause into lines and prices them.
 func (s *settler) enterLines(entries []entry) {
 	type lineKey struct {
-		version, clause, provider, scheme, group, pkg, factor int32
-		band                                                  int16
-		start                                                 effect.Date
+		terms, version, clause, provider, scheme, group, pkg, factor int32
+		band                                                         int16
+		takenBack                                                    bool
+		start                                                        effect.Date
 	}
 	c, lines := s.cases, map[lineKey]*draft{}
 	for _, x := range entries {
 		t := s.terms[x.terms]
 		period := s.period(t, x.on)
 		k := lineKey{
-			x.version, x.clause, x.provider, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at),
-			t.factorFor(c.Referral[x.at], period), x.band, period.Start,
+			x.terms, x.version, x.clause, x.provider, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at),
+			s.factorOf(x, period), x.band, x.takenBack, period.Start,
 		}
 		line, ok := lines[k]
 		if !ok {
 			cell := s.cell(-1, k.scheme, k.group, k.provider, k.pkg)
 			line = newDraftAt(t, int(k.version), int(k.clause), cell, period, k.band, k.factor)
+			if k.takenBack {
+				line.takesBack(int(k.version))
+			}
 			lines[k] = line
 		}
 		line.entries = append(line.entries, x)
-		if s.rows[x.row].Line == "" {
-			s.rows[x.row].Line = line.ID
-		}
+		s.inLine(x, line.ID)
 	}
 	for _, line := range lines {
 		s.priceEntries(line)
+	}
+}
+
+// inLine notes in the row of a case that it counts, and in which line: the first of
+// several.
+func (s *settler) inLine(x entry, line string) {
+	if x.takenBack {
+		s.rows = append(s.rows, CaseLine{Participation: s.cases.ID[x.at].String(), Clause: s.clauseOf(x).ID + clawbackSuffix, Rule: RuleTakenBack, Line: line})
+		s.origin = append(s.origin, origin{x.at, x.version, x.clause})
+		s.unsorted = true
+		return
+	}
+	row := &s.rows[x.row]
+	if row.Rule = RuleCounted; row.Line == "" {
+		row.Line = line
 	}
 }
 
@@ -168,6 +204,9 @@ func (s *settler) priceEntries(d *draft) {
 		return
 	}
 	what, unit := s.counted(d.clause)
+	if first.takenBack {
+		what = "taken back for " + what
+	}
 	d.instalmentSteps(unit)
 	s.bandStep(d, bandKey{first.terms, first.version, first.clause, first.provider, d.period.Start})
 	d.priced(quantity.rat(), price, what, unit)

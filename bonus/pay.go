@@ -74,8 +74,14 @@ func (x *effectLine) pay(adjusted float64, acceptance *Acceptance) {
 		d.gate, unaccepted = append(d.gate, g), !g.Accepted
 	}
 	limit, cautious, gain := row.Low, "lower limit of the difference", "extra "
-	if clause.Measure.Better == Low {
-		limit, cautious, gain = row.High, "upper limit of the difference", "fewer "
+	low := clause.Measure.Better == Low
+	// A negative effect counts by the limit that is nearest to none at all.
+	worse := clause.Negative == NegativeCounts && clause.PayOn == LowerLimit && (!low && row.High < 0 || low && row.Low > 0)
+	if low != worse {
+		limit, cautious = row.High, "upper limit of the difference"
+	}
+	if low {
+		gain = "fewer "
 	}
 	paid, name := figure(limit), cautious
 	if clause.PayOn == Point || clause.PayOn == Probability {
@@ -129,10 +135,17 @@ func (x *effectLine) pay(adjusted float64, acceptance *Acceptance) {
 		d.step("not paid: "+d.Reason, "0", unit, d.Section)
 		what = "paid for"
 	} else {
-		if paid.Sign() > 0 {
+		clip := " (not under 0)"
+		switch {
+		case clause.Negative == NegativeCounts && clause.PayOn == Point:
+			clip = ""
+		case clause.Negative == NegativeCounts:
+			clip = " (0 where the interval holds 0)"
+		}
+		if paid.Sign() > 0 || worse || clip == "" {
 			quantity.Mul(paid, new(big.Rat).SetInt64(row.NCompared))
 		}
-		what += " = " + name + " (not under 0) x cases that have comparators"
+		what += " = " + name + clip + " x cases that have comparators"
 	}
 	d.priced(quantity, x.price, what, unit)
 	d.withoutEffect(row)
@@ -164,7 +177,8 @@ func (d *draft) withoutEffect(row *effect.BenchmarkRow) {
 //	E (T - c)+      = (v + c^2)/(v - 1) g(c) - c S(c)
 //	E T [T >= k]    = (v + k^2)/(v - 1) g(k)
 //
-// On the point that is about 0.4 standard errors. The gate, Holm, the limit and
+// On the point that is about 0.4 standard errors. Where negative results count, what
+// is paid and what is taken off have the same mean, and the mean is 0. The gate, Holm, the limit and
 // rounding are left out: they can only make both less, but for rounding. Both
 // are NaN without a standard error or the probability that is asked for, and the mean also unless v > 1, where it has
 // no finite value.
@@ -187,6 +201,9 @@ func (c *Clause) WithoutEffect(f effect.Figures) (chance, mean float64) {
 	chance = tail(from, v)
 	if !(v > 1) {
 		return chance, math.NaN()
+	}
+	if c.Negative == NegativeCounts {
+		return chance, 0
 	}
 	scale := 1.0 // its limit, where v is too large to tell
 	if v < manyDF {

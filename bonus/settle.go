@@ -30,6 +30,9 @@ type Facts struct {
 	// Acceptance is what was decided on the diagnostics before the effects were
 	// seen; nil where nobody was asked.
 	Acceptance *Acceptance
+	// Opening is what providers owed before the first settlement period of these
+	// facts, under terms whose limits carry forward what is negative.
+	Opening []Balance
 }
 
 // Settle works out what each terms file pays on the facts. Terms must be about
@@ -65,8 +68,9 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err := s.effectLines(ctx); err != nil {
 		return nil, err
 	}
-	s.watchEffects()
+	s.effectsOfProviders()
 	s.countedFaults()
+	s.attributionFaults()
 	if err := s.faults.Err(); err != nil {
 		return nil, err
 	}
@@ -82,21 +86,32 @@ type settler struct {
 	cases  *effect.Cases
 	terms  []*Terms // by agreement
 	of     []int32  // agreement code -> index into terms, -1 for none
+	group  []int32  // by terms: the first of those that count together
 	offers [][]*OfferPackage
 	facts  Facts
 
 	indicators map[place]map[watch.Indicator]*watch.Row
+	book       *FigureBook
+	evidence   map[evidenceKey]effect.Date
 
 	rows    []CaseLine
 	origin  []origin // parallel to rows
 	entries map[clauseKey][]entry
-	periods map[periodKey]effect.Period
+	periods map[lengthAndDay]effect.Period
 
 	seen      []int32 // case -> the line in which it was counted last, of so many marks
 	marks     int32
 	texts     map[fraction]string
 	found     []piece                                     // what the case at hand has
 	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
+
+	// The cases of each person and the rows of each case, where attribution or a
+	// window asks; judged is how many rows there were then.
+	personFrom, personCases, rowsFrom []int32
+	judged                            int32
+	unsorted                          bool           // rows were added at the end
+	cutShort                          map[int32]bool // terms that need cases which the cohort left out
+	carried                           []Balance
 
 	drafts     []*draft
 	effects    []*effectLine // drafts of effects that wait for each other's figures
@@ -107,12 +122,6 @@ type settler struct {
 
 // origin is the case and the clause of a row; version is -1 where no clause applies.
 type origin struct{ at, version, clause int32 }
-
-// periodKey is a day under terms.
-type periodKey struct {
-	terms *Terms
-	on    effect.Date
-}
 
 // clauseKey is a clause in all its versions.
 type clauseKey struct {
@@ -133,6 +142,9 @@ type draft struct {
 	steps   []Step
 	notes   []Step // beside the sum: they stand after the steps
 	gate    []GateRow
+	applied int    // of a limit's line: its place among the limits of the version, from 1
+	limit   string // of a limit's line: what stands for the clause in its id
+	about   string // of a limit's line: the clauses that the limit is about
 }
 
 // step adds a step to the line.
@@ -147,8 +159,13 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 	s := &settler{
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
-		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{},
-		indicators: indicators(f.Indicators), periods: map[periodKey]effect.Period{}, texts: map[fraction]string{},
+		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{}, cutShort: map[int32]bool{},
+		periods: map[lengthAndDay]effect.Period{}, texts: map[fraction]string{},
+		indicators: indicators(f.Indicators), evidence: firstEvidence(f.Evidence),
+	}
+	var err error
+	if s.book, err = NewFigureBook(f.Figures); err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(s.terms, func(a, b *Terms) int {
 		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.File, b.File))
@@ -165,6 +182,9 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		if r.Dates != nil {
 			dated = append(dated, r.Outcome)
 		}
+	}
+	if found := (*Faults)(nil); errors.As(Together(s.terms), &found) {
+		s.faults = append(s.faults, found.List...)
 	}
 	s.of = slices.Repeat([]int32{-1}, len(s.cases.Agreement.Levels))
 	for i, t := range s.terms {
@@ -185,6 +205,7 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		s.offers = append(s.offers, offers)
 		s.faults = append(s.faults, t.checkOutcomes(units, dated)...)
 	}
+	s.findGroups()
 	// Without the outcomes or with two terms for one agreement, what follows
 	// would only add faults that come from these.
 	return s, s.faults.Err()
@@ -264,9 +285,6 @@ func (s *settler) judgeCases(ctx context.Context) error {
 		}
 		before := len(s.rows)
 		var failed error
-		over := func(clause *Clause) string {
-			return clause.Conditions.over(s.indicators, place{s.cases.Municipality.At(int(i)), s.cases.Provider.At(int(i))})
-		}
 		t.eachClause(func(v, c int, clause *Clause) {
 			rule, reason, event := clause.Measure.find(s, i)
 			found, err := s.piecesIn(i, v, clause, rule, event)
@@ -276,6 +294,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			if len(found) == 0 {
 				return
 			}
+			event = found[0].on
 			ofCases := clause.Measure.OfCases()
 			pkg := code(&s.cases.Package, i)
 			offer := s.offer(ti, pkg)
@@ -287,10 +306,12 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				}
 			case offer != nil && !clause.Conditions.allow(offer):
 				rule = RulePackageNotEligible
-			case rule == RuleCounted && ofCases && outside[citizen{s.cases.Person[i], ti}].before(s.cases, i):
+			case rule == RuleCounted && ofCases && outside[citizen{s.cases.Person[i], s.group[ti]}].before(s.cases, i):
 				rule = RuleEarlierCase
-			case rule == RuleCounted && ofCases && over(clause) != "":
-				rule = RuleIndicator + ":" + over(clause)
+			case ofCases && s.misses(clause, i, rule, event) != "":
+				rule = s.misses(clause, i, rule, event)
+			case ofCases && rule == RuleCounted && s.unproved(clause, i, event) != "":
+				rule = s.unproved(clause, i, event)
 			case rule == RuleCounted && offer == nil:
 				s.undeclared[undeclared{ti, int32(v), int32(c), pkg}]++
 			case rule == RuleCounted && ofCases:
@@ -299,6 +320,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 					s.entries[key] = append(s.entries[key], entry{
 						row: int32(len(s.rows)), at: i, terms: ti, version: int32(v), clause: int32(c),
 						provider: code(&s.cases.Provider, i), on: p.on, quantity: p.quantity,
+						by: i, since: p.on,
 					})
 				}
 			}
@@ -330,8 +352,8 @@ func (s *settler) countRows() (n int) {
 	return n
 }
 
-// citizen is a person under an agreement.
-type citizen struct{ person, terms int32 }
+// citizen is a person under the agreements that count together.
+type citizen struct{ person, group int32 }
 
 // earlier is a citizen's first case outside the cohort's period; ok is false
 // where there is none.
@@ -368,7 +390,7 @@ func (s *settler) outsidePeriod() map[citizen]earlier {
 		if ti < 0 || s.cohortReason(i) != effect.ReasonOutsidePeriod || !s.terms[ti].covers(s.cases.Referral[i]) {
 			continue
 		}
-		key := citizen{s.cases.Person[i], ti}
+		key := citizen{s.cases.Person[i], s.group[ti]}
 		if !out[key].ok || !out[key].before(s.cases, i) {
 			out[key] = earlier{i, true}
 		}
@@ -443,12 +465,19 @@ func (m *Measure) rule(r *effect.Result, i int32, asOf effect.Date) string {
 // period is the settlement period of a day. Naming a period costs more than
 // looking it up, and a settlement asks once for each case.
 func (s *settler) period(t *Terms, d effect.Date) effect.Period {
-	p, ok := s.periods[periodKey{t, d}]
+	key := lengthAndDay{t.Periods, d}
+	p, ok := s.periods[key]
 	if !ok {
 		p = t.Periods.Period(d)
-		s.periods[periodKey{t, d}] = p
+		s.periods[key] = p
 	}
 	return p
+}
+
+// lengthAndDay names a settlement period by its length and one of its days.
+type lengthAndDay struct {
+	length PeriodLength
+	day    effect.Date
 }
 
 // newDraft makes a line of a clause without its quantity, with the index factor of
@@ -497,7 +526,9 @@ func (d *draft) complete(version int) {
 	d.TermsSHA256, d.Currency = d.terms.SHA256, d.terms.Currency
 	d.Source = fmt.Sprintf("%s, %s", d.terms.Source.Document, d.terms.Source.Dated)
 	parts := []string{d.Agreement, d.Provider, d.Period, d.Clause}
-	if d.clause != nil {
+	if d.clause == nil {
+		parts[3] = d.limit
+	} else {
 		parts[3] += "@" + d.Version.String()
 		parts = append(parts, d.MatchScheme, d.MatchGroup, cmp.Or(d.Package, allPackages))
 		if d.Municipality != "" {
@@ -528,7 +559,8 @@ func (s *settler) settlement() *Settlement {
 			cmp.Compare(a.MatchScheme, b.MatchScheme), cmp.Compare(a.MatchGroup, b.MatchGroup), cmp.Compare(a.Package, b.Package),
 			cmp.Compare(a.Municipality, b.Municipality))
 	})
-	out := &Settlement{Cases: s.rows}
+	s.sortRows()
+	out := &Settlement{Cases: s.rows, Carried: s.carried}
 	cohort := s.obs.Period
 	if cohort.End <= cohort.Start {
 		cohort.Start, cohort.End = effect.NoDate, effect.NoDate
@@ -559,13 +591,9 @@ func (s *settler) settlement() *Settlement {
 	return out
 }
 
-// last puts the line of a limit after the lines it is about.
-func last(d *draft) int {
-	if d.clause == nil {
-		return 1
-	}
-	return 0
-}
+// last puts the lines of limits after the lines they are about, in the order in
+// which the limits were applied.
+func last(d *draft) int { return d.applied }
 
 // counts adds up the rows of the cases.
 func (s *settler) counts() []Count {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
@@ -34,6 +35,7 @@ type Terms struct {
 	Indexation  *Indexation    `yaml:"indexation,omitempty" doc:"factors on all prices, by date"`
 	VAT         *VAT           `yaml:"vat,omitempty" doc:"how value added tax stands to the amounts; it changes none of them"`
 	Profile     []Expected     `yaml:"profile,omitempty" doc:"what was expected by settlement period, for bands that are shares of it"`
+	Attribution *Attribution   `yaml:"attribution,omitempty" doc:"who is credited where several providers had a citizen; left out: the first case that counts"`
 	Versions    []Version      `yaml:"versions" jsonschema:"minItems=1" doc:"dated sets of clauses, in the order of time; they must not overlap"`
 
 	// File is the name given to ParseTerms; Bytes and SHA256 are the text's length
@@ -115,10 +117,12 @@ type Clause struct {
 	Conditions Conditions `yaml:"conditions,omitempty" doc:"for which cases"`
 	PayOn      PayOn      `yaml:"pay_on,omitempty" doc:"which figure of an uncertain effect is paid: lower_limit (of its interval; if left out), point, or probability (the point, where an effect is probable enough)"`
 	// Probability and Above belong to pay_on probability.
-	Probability *Decimal `yaml:"probability,omitempty" doc:"of pay_on probability: the chance that the true improvement is above the key above must be at least this"`
-	Above       *Decimal `yaml:"above,omitempty" doc:"of pay_on probability: the improvement that is to be probable, in the outcome's unit; 0 if left out"`
-	Schedule    Schedule `yaml:"schedule" doc:"what the quantity is worth"`
-	Gate        *Gate    `yaml:"gate,omitempty" doc:"what must hold before an effect is paid"`
+	Probability *Decimal  `yaml:"probability,omitempty" doc:"of pay_on probability: the chance that the true improvement is above the key above must be at least this"`
+	Above       *Decimal  `yaml:"above,omitempty" doc:"of pay_on probability: the improvement that is to be probable, in the outcome's unit; 0 if left out"`
+	Schedule    Schedule  `yaml:"schedule" doc:"what the quantity is worth"`
+	Gate        *Gate     `yaml:"gate,omitempty" doc:"what must hold before an effect is paid"`
+	Negative    Negative  `yaml:"negative,omitempty" doc:"of an effect: counts, where a result that is worse than expected takes something off; left out: it pays nothing"`
+	Clawback    *Clawback `yaml:"clawback,omitempty" doc:"of a clause on cases: what is paid for a citizen is taken back when this is reached"`
 }
 
 // ParseTerms reads and checks one terms file; the name stands in messages. The
@@ -216,6 +220,17 @@ func (t *Terms) Check(k Known) error {
 // tell on which days they counted.
 func (t *Terms) checkOutcomes(units map[string]effect.Unit, dated []string) (faults strict.Gathered) {
 	t.eachClause(func(v, c int, clause *Clause) {
+		if b := clause.Clawback; b != nil {
+			at := fmt.Sprintf("versions[%d].clauses[%d].clawback.reached", v, c)
+			switch unit, ok := units[b.Reached]; {
+			case !ok:
+				faults.Add(t.doc, at, FaultOutcome, "the clawback of clause %s needs the outcome %q, which nobody observes%s",
+					clause.ID, b.Reached, strict.Suggest(b.Reached, slices.Sorted(maps.Keys(units))))
+			case unit != effect.UnitShare:
+				faults.Add(t.doc, at, FaultOutcome, "the clawback of clause %s asks who reached %q, but that outcome is measured in %s and is not reached",
+					clause.ID, b.Reached, unit)
+			}
+		}
 		path := fmt.Sprintf("versions[%d].clauses[%d].measure.", v, c)
 		for k, name := range clause.Measure.Outcomes() {
 			at := path + "reached"
@@ -303,6 +318,8 @@ func (c *checker) terms() {
 	for i := range t.Versions {
 		c.version(i)
 	}
+	c.checkUnless()
+	t.Attribution.check(c)
 }
 
 func (c *checker) version(i int) {
@@ -318,17 +335,20 @@ func (c *checker) version(i int) {
 		if slices.IndexFunc(v.Clauses, func(q Clause) bool { return q.ID == clause.ID }) < j {
 			c.fault(at+".id", "clause %q stands twice in the version", clause.ID)
 		}
-		if !isName(clause.ID) || clause.ID == capClause {
-			c.fault(at+".id", "%q is no clause id: use letters, digits, - and _, and not %q, which names the line of the limit", clause.ID, capClause)
+		if !isName(clause.ID) || slices.Contains(limitClauses(), clause.ID) {
+			c.fault(at+".id", "%q is no clause id: use letters, digits, - and _, and none of %s, which name the lines of limits", clause.ID, strings.Join(limitClauses(), ", "))
 		}
 		clause.Measure.check(c, at, clause)
 		clause.Schedule.check(c, at+".schedule", clause, v)
-		clause.Conditions.check(c, at+".conditions")
+		clause.Conditions.check(c, at+".conditions", clause)
+		clause.Clawback.check(c, at+".clawback", clause)
+		clause.checkNegative(c, at, v)
 	}
 	c.checkLists(v, path)
 	for j := range v.Limits {
-		v.Limits[j].check(c, fmt.Sprintf("%s.limits[%d]", path, j))
+		v.Limits[j].check(c, fmt.Sprintf("%s.limits[%d]", path, j), v)
 	}
+	v.checkFloors(c, path)
 }
 
 // isName says whether a text can stand in a line's id.
