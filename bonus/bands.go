@@ -109,6 +109,23 @@ func (b *Bands) check(c *checker, path string) {
 	}
 }
 
+// checkBandsAndLimits looks for limits on citizens' amounts where bands decide what
+// an amount is: a limit comes first.
+func (c *checker) checkBandsAndLimits(v *Version, path string) {
+	for i := range v.Limits {
+		l := &v.Limits[i]
+		if l.of() != OfAmount || !l.onEntries() {
+			continue
+		}
+		for j := range v.Clauses {
+			clause := &v.Clauses[j]
+			if s := &clause.Schedule; (s.Bands != nil || s.Penalty) && l.scope().about(clause.ID) {
+				c.fault(fmt.Sprintf("%s.limits[%d]", path, i), "the limit adds up a citizen's amounts, and those of clause %s are known only when bands and penalties are: limit the quantity, or name the clauses that it is about", clause.ID)
+			}
+		}
+	}
+}
+
 func (c *checker) profile() {
 	type key struct{ period, provider string }
 	seen := map[key]int{}

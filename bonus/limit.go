@@ -320,11 +320,13 @@ func (s *settler) ofLimit(k scope, x *entry) *big.Rat {
 	return price.Mul(price, x.quantity.rat())
 }
 
-// priceOf is the price of one for an entry, in kroner.
+// priceOf is the price of one for an entry, in kroner: with the index factor of the
+// day of the event, and the clause's share of it.
 func (s *settler) priceOf(x *entry) (*big.Rat, bool) {
-	c := s.cases
-	price, ok := s.clauseOf(*x).Schedule.price(s.terms[x.terms], level(&c.MatchScheme, code(&c.MatchScheme, x.at)), level(&c.MatchGroup, code(&c.MatchGroup, x.at)), level(&c.Package, code(&c.Package, x.at)))
-	return price.Rat(), ok
+	c, t, schedule := s.cases, s.terms[x.terms], &s.clauseOf(*x).Schedule
+	price, ok := schedule.price(t, level(&c.MatchScheme, code(&c.MatchScheme, x.at)), level(&c.MatchGroup, code(&c.MatchGroup, x.at)), level(&c.Package, code(&c.Package, x.at)))
+	price, _ = t.Indexation.price(price, s.factorOf(*x, s.period(t, x.on))) // that it fits was checked
+	return new(big.Rat).Mul(price.Rat(), schedule.share()), ok
 }
 
 // cut shrinks an entry to what the limits of its period leave of it; kept is false
@@ -754,14 +756,14 @@ func minus(a, b Ore) (Ore, error) {
 }
 
 // round gives the lines their amounts. Under StageTotal their exact sum is
-// rounded once; each line gets its own amount rounded down, and what is left
+// rounded once; each line gets its own amount rounded towards less, and what is left
 // over goes by units to the lines with the largest remainders, ties in the
 // order of the lines.
 func round(lines []*draft) error {
 	r := lines[0].terms.Rounding
 	how := fmt.Sprintf("rounded to %s, %s", r.Unit, r.Mode)
 	if r.Stage == StageTotal {
-		exact, down := new(big.Rat), Rounding{Unit: r.Unit, Mode: Down}
+		exact, down := new(big.Rat), Rounding{Unit: r.Unit, Mode: towardsLess}
 		rest := make(map[*draft]*big.Rat, len(lines))
 		var given []Ore
 		for _, d := range lines {

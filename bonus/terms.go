@@ -345,6 +345,7 @@ func (c *checker) version(i int) {
 		clause.checkNegative(c, at, v)
 	}
 	c.checkLists(v, path)
+	c.checkBandsAndLimits(v, path)
 	for j := range v.Limits {
 		v.Limits[j].check(c, fmt.Sprintf("%s.limits[%d]", path, j), v)
 	}
