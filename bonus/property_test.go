@@ -61,7 +61,7 @@ func drawWeeks(t *rapid.T, obs *effect.Observations) effect.Result {
 	r := effect.Result{
 		Outcome: "weeks_in_work", Unit: effect.UnitWeeks, Status: make([]effect.Status, n), Reason: make([]effect.Reason, n), Value: make([]float64, n),
 		ReachedOn: make([]effect.Date, n), WindowEnd: make([]effect.Date, n), Complete: make([]bool, n), Followed: make([]bool, n),
-		Dates: &effect.Dates{First: []int{0}},
+		Dates: effect.Dates{First: []int{0}},
 	}
 	for i := range n {
 		r.Status[i], r.Reason[i], r.ReachedOn[i] = effect.Pending, effect.ReasonPending, effect.NoDate
@@ -395,8 +395,8 @@ func scramble(t *rapid.T, f bonus.Facts) bonus.Facts {
 	}
 	for _, r := range slices.Backward(f.Observations.Results) {
 		r.Status, r.Reason, r.ReachedOn, r.Complete = pick(r.Status, order), pick(r.Reason, order), pick(r.ReachedOn, order), pick(r.Complete, order)
-		if old := r.Dates; old != nil {
-			r.Dates = &effect.Dates{First: []int{0}}
+		if old := r.Dates; old.Kept() {
+			r.Dates = effect.Dates{First: []int{0}}
 			for _, i := range order {
 				r.Dates.On = append(r.Dates.On, old.Of(i)...)
 				r.Dates.First = append(r.Dates.First, len(r.Dates.On))

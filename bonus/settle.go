@@ -179,7 +179,7 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 	units, dated := map[string]effect.Unit{}, []string{}
 	for _, r := range s.obs.Results {
 		units[r.Outcome] = r.Unit
-		if r.Dates != nil {
+		if r.Dates.Kept() {
 			dated = append(dated, r.Outcome)
 		}
 	}
