@@ -3,6 +3,7 @@ package bonus
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 
@@ -30,101 +31,167 @@ type entry struct {
 	version, clause int32
 	provider        int32 // who is credited: a code of the cases' providers
 	on              effect.Date
+	instalment      int16 // of the clause's instalments
+	band            int16 // of the clause's bands
 	quantity        fraction
 	by              int32       // the case whose outcome it is, also where another is credited
 	since           effect.Date // the day of the event, also where it is paid later
 	takenBack       bool        // by the clawback of the clause
+	paid            effect.Date // of what is taken back: the day on which it was paid
 }
 
-// compareEntries is the order in which a citizen's entries are judged: by day,
-// then by agreement, then by the day of referral, then by participation id, then by
-// clause.
+// clauseOf is the clause of an entry, in its version.
+func (s *settler) clauseOf(x entry) *Clause {
+	return &s.terms[x.terms].Versions[x.version].Clauses[x.clause]
+}
+
+// compareEntries is the order in which a citizen's entries are judged: that of
+// compareDays.
 func (s *settler) compareEntries(a, b entry) int {
-	c := s.cases
-	return cmp.Or(cmp.Compare(c.Person[a.at], c.Person[b.at]), s.compareDays(a, b))
+	if c := cmp.Compare(s.cases.Person[a.at], s.cases.Person[b.at]); c != 0 {
+		return c
+	}
+	return s.compareDays(a, b)
 }
 
-// compareDays is that order without the citizens.
+// compareDays is the order of the entries of a line: by day, then by agreement, then
+// by the day of referral, then by participation id, then by clause.
 func (s *settler) compareDays(a, b entry) int {
-	c := s.cases
-	return cmp.Or(
-		cmp.Compare(a.on, b.on), cmp.Compare(a.terms, b.terms),
-		cmp.Compare(c.Referral[a.at], c.Referral[b.at]), c.ID[a.at].Compare(c.ID[b.at]),
-		cmp.Compare(a.version, b.version), cmp.Compare(a.clause, b.clause),
-	)
+	if a.on != b.on {
+		return cmp.Compare(a.on, b.on)
+	}
+	if a.terms != b.terms {
+		return cmp.Compare(a.terms, b.terms)
+	}
+	if a.at != b.at {
+		if c := cmp.Compare(s.cases.Referral[a.at], s.cases.Referral[b.at]); c != 0 {
+			return c
+		}
+		return s.cases.ID[a.at].Compare(s.cases.ID[b.at])
+	}
+	return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.clause, b.clause))
 }
 
-// caseLines turns what the cases of each clause have reached into lines. Each
-// stage goes from entries to entries.
+// caseLines turns what the cases of each clause have reached into lines: first what
+// is known of events, then payments, each on its day.
 func (s *settler) caseLines() error {
 	s.unless()
 	entries, err := s.attributed()
 	if err != nil {
 		return err
 	}
-	entries = s.ofProviders(entries)
-	if entries, err = s.limitEntries(entries); err != nil {
-		return err
-	}
-	if entries, err = s.takeBack(entries); err != nil {
-		return err
+	for _, stage := range []func([]entry) ([]entry, error){
+		s.ofProviders,
+		s.eachOf(s.full, func(x *Schedule) bool { return x.Every != nil || x.Beyond != nil }),
+		s.limitQuantities,
+		s.eachOf(s.banded, func(x *Schedule) bool { return x.Bands != nil }),
+		s.due,
+		s.limitAmounts,
+		s.takeBack,
+	} {
+		if entries, err = stage(entries); err != nil {
+			return err
+		}
 	}
 	s.enterLines(entries)
+	s.notDue()
 	return nil
+}
+
+// eachOf is a stage for the entries of one clause at a time, by citizen and day, and
+// only where a schedule asks for it.
+func (s *settler) eachOf(stage func([]entry) ([]entry, error), asked func(*Schedule) bool) func([]entry) ([]entry, error) {
+	return func(entries []entry) ([]entry, error) {
+		any := false
+		for _, t := range s.terms {
+			t.eachClause(func(_, _ int, clause *Clause) { any = any || asked(&clause.Schedule) })
+		}
+		if !any {
+			return entries, nil
+		}
+		of := map[clauseKey][]entry{}
+		for _, x := range entries {
+			key := clauseKey{x.terms, s.clauseOf(x).ID}
+			of[key] = append(of[key], x)
+		}
+		out := entries[:0]
+		for _, key := range slices.SortedFunc(maps.Keys(of), func(a, b clauseKey) int {
+			return cmp.Or(cmp.Compare(a.terms, b.terms), cmp.Compare(a.id, b.id))
+		}) {
+			slices.SortFunc(of[key], s.compareEntries)
+			done, err := stage(of[key])
+			if err != nil {
+				return nil, err
+			}
+			delete(of, key)
+			out = append(out, done...)
+		}
+		return out, nil
+	}
+}
+
+// notDue marks the cases that count and are in no line.
+func (s *settler) notDue() {
+	for r, o := range s.origin {
+		if s.rows[r].Rule == RuleCounted && s.rows[r].Line == "" && o.version >= 0 {
+			if _, clause, _ := s.clauseAt(s.termsOf(o.at), o.version, o.clause); clause.Measure.OfCases() {
+				s.rows[r].Rule = RuleNotDue
+			}
+		}
+	}
 }
 
 // enterLines gathers entries into lines and prices them.
 func (s *settler) enterLines(entries []entry) {
 	type lineKey struct {
-		terms, version, clause, provider, scheme, group, pkg int32
-		start                                                effect.Date
-		takenBack                                            bool
+		terms, version, clause, provider, scheme, group, pkg, factor int32
+		band                                                         int16
+		takenBack                                                    bool
+		start                                                        effect.Date
 	}
-	type sum struct {
-		*draft
-		quantity *big.Rat
-	}
-	c, lines := s.cases, map[lineKey]sum{}
+	c, lines := s.cases, map[lineKey]*draft{}
 	for _, x := range entries {
 		t := s.terms[x.terms]
 		period := s.period(t, x.on)
-		k := lineKey{x.terms, x.version, x.clause, x.provider, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at), period.Start, x.takenBack}
+		k := lineKey{
+			x.terms, x.version, x.clause, x.provider, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at),
+			s.factorOf(&x), x.band, x.takenBack, period.Start,
+		}
 		line, ok := lines[k]
 		if !ok {
 			cell := s.cell(-1, k.scheme, k.group, k.provider, k.pkg)
-			line = sum{newDraft(t, int(k.version), int(k.clause), cell, period), new(big.Rat)}
+			line = newDraftAt(t, int(k.version), int(k.clause), cell, period, k.band, k.factor)
 			if k.takenBack {
 				line.takesBack(int(k.version))
 			}
 			lines[k] = line
 		}
-		line.Cases++
-		line.quantity.Add(line.quantity, x.quantity.rat())
 		line.entries = append(line.entries, x)
 		s.inLine(x, line.ID)
 	}
-	for k, line := range lines {
-		price, ok := line.clause.Schedule.price(line.terms, line.MatchScheme, line.MatchGroup, line.Package)
-		if !ok {
-			s.unpriced[unpriced{k.terms, k.version, k.clause, line.MatchScheme, line.MatchGroup, line.Package}] += line.Cases
-			continue
-		}
-		what, unit := line.clause.Measure.counts()
-		if k.takenBack {
-			what = "taken back for " + what
-		}
-		line.priced(line.quantity, price, what, unit)
-		s.drafts = append(s.drafts, line.draft)
+	for _, line := range lines {
+		s.priceEntries(line)
 	}
 }
 
+// factorOf is the index factor of an entry: that of the day on which it was paid,
+// also where it is taken back.
+func (s *settler) factorOf(x *entry) int32 {
+	t, on := s.terms[x.terms], x.on
+	if x.takenBack {
+		on = x.paid
+	}
+	return t.factorFor(s.cases.Referral[x.at], s.period(t, on))
+}
+
 // inLine notes in the row of a case that it counts, and in which line: the first of
-// several.
+// several. What is taken back has a row of its own for each line.
 func (s *settler) inLine(x entry, line string) {
 	if x.takenBack {
-		s.rows = append(s.rows, CaseLine{Participation: s.cases.ID[x.at].String(), Clause: s.clauseOf(x).ID + clawbackSuffix, Rule: RuleTakenBack, Line: line})
-		s.origin = append(s.origin, origin{x.at, x.version, x.clause})
-		s.unsorted = true
+		row := CaseLine{Participation: s.cases.ID[x.at].String(), Clause: s.clauseOf(x).ID + clawbackSuffix, Rule: RuleTakenBack, Line: line}
+		if s.rows[len(s.rows)-1] != row {
+			s.rows, s.origin, s.unsorted = append(s.rows, row), append(s.origin, origin{x.at, x.version, x.clause}), true
+		}
 		return
 	}
 	row := &s.rows[x.row]
@@ -133,21 +200,77 @@ func (s *settler) inLine(x entry, line string) {
 	}
 }
 
+// priceEntries gives a line its cases, its quantity and what that is worth.
+func (s *settler) priceEntries(d *draft) {
+	if s.seen == nil {
+		s.seen = make([]int32, s.cases.Len())
+	}
+	s.marks++
+	quantity, mark := newTally(), s.marks
+	slices.SortFunc(d.entries, func(a, b entry) int {
+		if c := s.compareDays(a, b); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(a.instalment, b.instalment), a.quantity.compare(b.quantity))
+	})
+	for _, x := range d.entries {
+		quantity.add(x.quantity)
+		if s.seen[x.at] != mark {
+			s.seen[x.at] = mark
+			d.Cases++
+		}
+	}
+	first := d.entries[0]
+	price, ok := d.clause.Schedule.price(d.terms, d.MatchScheme, d.MatchGroup, d.Package)
+	if !ok && !d.clause.Schedule.Bands.priced() {
+		s.unpriced[unpriced{first.terms, first.version, first.clause, d.MatchScheme, d.MatchGroup, d.Package}] += d.Cases
+		return
+	}
+	what, unit := s.counted(d.clause)
+	if first.takenBack {
+		what = "taken back for " + what
+	} else {
+		d.instalmentSteps(unit)
+		s.bandStep(d, bandKey{first.terms, first.version, first.clause, first.provider, d.period.Start})
+	}
+	d.priced(quantity.rat(), price, what, unit)
+	s.drafts = append(s.drafts, d)
+}
+
 // entryRows are the entries of a line, in the order of days and cases.
 func (s *settler) entryRows(d *draft) []Entry {
-	c := s.cases
-	slices.SortFunc(d.entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.on, b.on), c.ID[a.at].Compare(c.ID[b.at]), cmp.Compare(a.quantity.num*b.quantity.den, b.quantity.num*a.quantity.den))
-	})
 	out := make([]Entry, len(d.entries))
 	for i, x := range d.entries {
-		quantity := "1"
-		if x.quantity != whole(1) {
+		quantity, ok := s.texts[x.quantity]
+		if !ok {
 			quantity = exactText(x.quantity.rat())
+			s.texts[x.quantity] = quantity
 		}
-		out[i] = Entry{Line: d.ID, Participation: c.ID[x.at].String(), On: x.on, Quantity: quantity}
+		out[i] = Entry{Line: d.ID, Participation: s.cases.ID[x.at].String(), On: x.on, Quantity: quantity}
 	}
 	return out
+}
+
+// counted says what the quantity of a clause on cases is, and in which unit.
+func (s *settler) counted(clause *Clause) (what, unit string) {
+	m := &clause.Measure
+	what, unit = m.counts()
+	if m.Sum != "" {
+		r, _ := s.obs.Result(m.Sum)
+		unit = string(r.Unit)
+		what = fmt.Sprintf("%s of %s", unit, m.Sum)
+	}
+	if n := clause.Schedule.Beyond; n != nil {
+		what += fmt.Sprintf(", beyond the first %d of each citizen", *n)
+	}
+	if every := clause.Schedule.Every; every != nil {
+		what = fmt.Sprintf("payments, one for each full %d %s: %s", *every, unit, what)
+		unit = "payments"
+	}
+	if len(clause.Schedule.Instalments) > 0 {
+		what += ", in instalments"
+	}
+	return what, unit
 }
 
 // counts says what a quantity of the measure is, and in which unit.
@@ -161,18 +284,71 @@ func (m *Measure) counts() (what, unit string) {
 	return fmt.Sprintf("citizens who reached %s", m.outcomes()), "citizens"
 }
 
-// priced gives the line its quantity and what that is worth, exactly.
+// priced gives the line its quantity and what that is worth, exactly: quantity x
+// price x times. The price is that of one before indexation; a band with a price
+// of its own takes its place.
 func (d *draft) priced(quantity *big.Rat, price Ore, what, unit string) {
-	d.Quantity, d.UnitPrice = exactText(quantity), price
-	d.exact = new(big.Rat).Mul(quantity, price.Rat())
+	d.Quantity = exactText(quantity)
 	d.step(what, d.Quantity, unit, d.Section)
+	schedule, product := &d.clause.Schedule, "quantity x price"
+	if b := schedule.Bands; b != nil && b.Steps[d.band].Amount != nil {
+		price = *b.Steps[d.band].Amount
+	}
 	d.step("price of one", price.String(), "kr.", d.Section)
-	d.step("quantity x price", exactText(d.exact), "kr.", d.Section)
+	if d.factor != noFactor {
+		x := d.terms.Indexation
+		price, _ = x.price(price, d.factor) // that it fits was checked with the terms
+		f := x.Factors[d.factor]
+		d.step(fmt.Sprintf("price x %s, the factor in force from %s, rounded to %s, %s", f.Factor, f.From, x.Round.Unit, x.Round.Mode), price.String(), "kr.", x.Section)
+	}
+	for _, f := range d.factors() {
+		d.step(f.what, exactText(f.value), "", d.Section)
+		product += " x " + exactText(f.value)
+	}
+	times := d.times()
+	d.UnitPrice, d.Times = price, exactText(times)
+	d.exact = new(big.Rat).Mul(quantity, price.Rat())
+	d.exact.Mul(d.exact, times)
+	d.step(product, exactText(d.exact), "kr.", d.Section)
 	switch {
 	case d.Reason != "":
 	case quantity.Sign() == 0:
 		d.Reason = ReasonNotAbove
-	case price == 0:
+	case d.exact.Sign() == 0:
 		d.Reason = ReasonFree
 	}
+}
+
+// factors are what quantity x price is multiplied by, in order.
+func (d *draft) factors() (out []struct {
+	what  string
+	value *big.Rat
+},
+) {
+	add := func(what string, value *big.Rat) {
+		out = append(out, struct {
+			what  string
+			value *big.Rat
+		}{what, value})
+	}
+	s := &d.clause.Schedule
+	if s.Share != nil {
+		add("share of the price", s.share())
+	}
+	if b := s.Bands; b != nil && b.Steps[d.band].Times != nil {
+		add(fmt.Sprintf("factor of band %d", d.band+1), b.Steps[d.band].Times.Rat())
+	}
+	if s.Penalty {
+		add("a penalty is taken off", big.NewRat(-1, 1))
+	}
+	return out
+}
+
+// times is the product of the factors.
+func (d *draft) times() *big.Rat {
+	out := one()
+	for _, f := range d.factors() {
+		out.Mul(out, f.value)
+	}
+	return out
 }

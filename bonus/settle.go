@@ -97,7 +97,7 @@ type settler struct {
 	rows    []CaseLine
 	origin  []origin // parallel to rows
 	entries map[clauseKey][]entry
-	periods map[lengthAndDay]effect.Period
+	periods map[periodKey]effect.Period
 
 	// The cases of each person and the rows of each case, where attribution or a
 	// window asks; judged is how many rows there were then.
@@ -106,6 +106,12 @@ type settler struct {
 	unsorted                          bool           // rows were added at the end
 	cutShort                          map[int32]bool // terms that need cases which the cohort left out
 	carried                           []Balance
+
+	seen      []int32 // case -> the line in which it was counted last, of so many marks
+	marks     int32
+	texts     map[fraction]string
+	found     []piece                                     // what the case at hand has
+	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
 
 	drafts     []*draft
 	effects    []*effectLine // drafts of effects that wait for each other's figures
@@ -116,6 +122,12 @@ type settler struct {
 
 // origin is the case and the clause of a row; version is -1 where no clause applies.
 type origin struct{ at, version, clause int32 }
+
+// periodKey is a day under terms.
+type periodKey struct {
+	terms *Terms
+	on    effect.Date
+}
 
 // clauseKey is a clause in all its versions.
 type clauseKey struct {
@@ -129,6 +141,8 @@ type draft struct {
 	terms   *Terms
 	clause  *Clause
 	period  effect.Period
+	band    int16    // of the clause's bands
+	factor  int32    // of the indexation, or noFactor
 	exact   *big.Rat // kroner
 	entries []entry  // the cases behind it, of a clause on cases
 	steps   []Step
@@ -152,8 +166,8 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
 		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{}, cutShort: map[int32]bool{},
-		periods:    map[lengthAndDay]effect.Period{},
 		indicators: indicators(f.Indicators), evidence: firstEvidence(f.Evidence),
+		periods: map[periodKey]effect.Period{}, texts: map[fraction]string{},
 	}
 	var err error
 	if s.book, err = NewFigureBook(f.Figures); err != nil {
@@ -168,9 +182,12 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 			return nil, fmt.Errorf("%w: outcome %s does not have one row for each of the %d cases", ErrFacts, r.Outcome, n)
 		}
 	}
-	units := map[string]effect.Unit{}
+	units, dated := map[string]effect.Unit{}, []string{}
 	for _, r := range s.obs.Results {
 		units[r.Outcome] = r.Unit
+		if r.Dates != nil {
+			dated = append(dated, r.Outcome)
+		}
 	}
 	if found := (*Faults)(nil); errors.As(Together(s.terms), &found) {
 		s.faults = append(s.faults, found.List...)
@@ -192,7 +209,7 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 			offers[code] = t.offer(id)
 		}
 		s.offers = append(s.offers, offers)
-		s.faults = append(s.faults, t.checkOutcomes(units)...)
+		s.faults = append(s.faults, t.checkOutcomes(units, dated)...)
 	}
 	s.findGroups()
 	// Without the outcomes or with two terms for one agreement, what follows
@@ -248,7 +265,8 @@ const stopEvery = 1 << 16
 // candidates until it is known which of a citizen's cases was first.
 func (s *settler) judgeCases(ctx context.Context) error {
 	excluded, outside := map[effect.Reason]string{}, s.outsidePeriod()
-	s.rows, s.origin = make([]CaseLine, 0, s.cases.Len()), make([]origin, 0, s.cases.Len())
+	n := s.countRows()
+	s.rows, s.origin = make([]CaseLine, 0, n), make([]origin, 0, n)
 	for i := range int32(s.cases.Len()) {
 		if i%stopEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -272,12 +290,21 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			continue
 		}
 		before := len(s.rows)
+		var failed error
 		t.eachClause(func(v, c int, clause *Clause) {
 			rule, reason, event := clause.Measure.find(s, i)
-			if t.versionFor(s.cases.Referral[i], event) != v {
+			found, err := s.piecesIn(i, v, clause, rule, event)
+			if err != nil {
+				failed = err
+			}
+			if len(found) == 0 {
 				return
 			}
 			ofCases := clause.Measure.OfCases()
+			missed := ""
+			if ofCases {
+				found, missed = s.holding(clause, i, rule, found)
+			}
 			pkg := code(&s.cases.Package, i)
 			offer := s.offer(ti, pkg)
 			switch {
@@ -290,27 +317,46 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				rule = RulePackageNotEligible
 			case rule == RuleCounted && ofCases && outside[citizen{s.cases.Person[i], s.group[ti]}].before(s.cases, i):
 				rule = RuleEarlierCase
-			case ofCases && s.misses(clause, i, rule, event) != "":
-				rule = s.misses(clause, i, rule, event)
-			case ofCases && rule == RuleCounted && s.unproved(clause, i, event) != "":
-				rule = s.unproved(clause, i, event)
+			case missed != "":
+				rule = missed
 			case rule == RuleCounted && offer == nil:
 				s.undeclared[undeclared{ti, int32(v), int32(c), pkg}]++
 			case rule == RuleCounted && ofCases:
 				key := clauseKey{ti, clause.ID}
-				s.entries[key] = append(s.entries[key], entry{
-					row: int32(len(s.rows)), at: i, terms: ti, version: int32(v), clause: int32(c),
-					provider: code(&s.cases.Provider, i), on: event, quantity: whole(1),
-					by: i, since: event,
-				})
+				for _, p := range found {
+					s.entries[key] = append(s.entries[key], entry{
+						row: int32(len(s.rows)), at: i, terms: ti, version: int32(v), clause: int32(c),
+						provider: code(&s.cases.Provider, i), on: p.on, quantity: p.quantity,
+						by: i, since: p.on,
+					})
+				}
 			}
 			add(clause.ID, rule, v, c)
 		})
+		if failed != nil {
+			return failed
+		}
 		if len(s.rows) == before {
 			add("", RuleNoVersion, -1, -1)
 		}
 	}
 	return nil
+}
+
+// countRows is about how many rows the cases make, so that they need not grow.
+func (s *settler) countRows() (n int) {
+	clauses := make([]int, len(s.terms))
+	for k, t := range s.terms {
+		for i := range t.Versions {
+			clauses[k] = max(clauses[k], len(t.Versions[i].Clauses))
+		}
+	}
+	for i := range int32(s.cases.Len()) {
+		if ti := s.termsOf(i); ti >= 0 {
+			n += clauses[ti]
+		}
+	}
+	return n
 }
 
 // citizen is a person under the agreements that count together.
@@ -426,29 +472,28 @@ func (m *Measure) rule(r *effect.Result, i int32, asOf effect.Date) string {
 // period is the settlement period of a day. Naming a period costs more than
 // looking it up, and a settlement asks once for each case.
 func (s *settler) period(t *Terms, d effect.Date) effect.Period {
-	key := lengthAndDay{t.Periods, d}
-	p, ok := s.periods[key]
+	p, ok := s.periods[periodKey{t, d}]
 	if !ok {
 		p = t.Periods.Period(d)
-		s.periods[key] = p
+		s.periods[periodKey{t, d}] = p
 	}
 	return p
 }
 
-// lengthAndDay names a settlement period by its length and one of its days.
-type lengthAndDay struct {
-	length PeriodLength
-	day    effect.Date
+// newDraft makes a line of a clause without its quantity, with the index factor of
+// its period.
+func newDraft(t *Terms, v, c int, cell effect.Cell, period effect.Period) *draft {
+	return newDraftAt(t, v, c, cell, period, 0, t.Indexation.at(period.Start))
 }
 
-// newDraft makes a line of a clause without its quantity.
-func newDraft(t *Terms, v, c int, cell effect.Cell, period effect.Period) *draft {
+// newDraftAt is newDraft with a band and an index factor.
+func newDraftAt(t *Terms, v, c int, cell effect.Cell, period effect.Period, band int16, factor int32) *draft {
 	version, clause := &t.Versions[v], &t.Versions[v].Clauses[c]
-	d := &draft{terms: t, clause: clause, period: period, Line: Line{
+	d := &draft{terms: t, clause: clause, period: period, band: band, factor: factor, Line: Line{
 		Agreement: t.Agreement, Provider: cell.Provider, Period: period.Name,
 		Clause: clause.ID, Version: version.ValidFrom, Outcome: clause.Measure.outcomes(),
 		Municipality: cell.Municipality, MatchScheme: cell.MatchScheme, MatchGroup: cell.MatchGroup, Package: cell.Package,
-		Text: clause.Text, Section: clause.Section,
+		Text: clause.Text, Section: clause.Section, VAT: t.VAT.String(),
 	}}
 	d.complete(v)
 	return d
@@ -489,6 +534,12 @@ func (d *draft) complete(version int) {
 		if d.Municipality != "" {
 			parts = append(parts, d.Municipality)
 		}
+		if d.clause.Schedule.Bands != nil {
+			parts = append(parts, fmt.Sprintf("band-%d", d.band+1))
+		}
+		if d.factor != noFactor {
+			parts = append(parts, "index@"+d.terms.Indexation.Factors[d.factor].From.String())
+		}
 	}
 	escape := strings.NewReplacer("%", "%25", "/", "%2F")
 	for i := range parts {
@@ -514,6 +565,11 @@ func (s *settler) settlement() *Settlement {
 	if cohort.End <= cohort.Start {
 		cohort.Start, cohort.End = effect.NoDate, effect.NoDate
 	}
+	entries := 0
+	for _, d := range s.drafts {
+		entries += len(d.entries)
+	}
+	out.Entries = slices.Grow(out.Entries, entries)
 	for _, d := range s.drafts {
 		d.CohortFrom, d.CohortTo = cohort.Start, cohort.End
 		out.Lines = append(out.Lines, d.Line)
