@@ -607,11 +607,12 @@ func (a *account) floor(i int, l *Limit, provider string, now Ore) (Ore, error) 
 // ceiling brings the sum of all providers down to the most that is paid under the
 // agreement. What is left goes to those with a sum above 0 in proportion to it: each
 // gets its share rounded down to the unit of the rounding, and what is left over goes
-// by units to those with the largest remainders, ties by provider id.
+// by units to those with the largest remainders, ties by provider id. What one
+// provider owes in the period makes no room for another in it.
 func (a *account) ceiling(i int, l *Limit) error {
 	k := l.scope()
 	sums := map[string]Ore{}
-	var above, below []Ore
+	var above []Ore
 	for _, provider := range a.providers {
 		now, err := a.sum(k, provider)
 		if err != nil {
@@ -619,24 +620,14 @@ func (a *account) ceiling(i int, l *Limit) error {
 		}
 		if sums[provider] = now; now > 0 {
 			above = append(above, now)
-		} else {
-			below = append(below, now)
 		}
 	}
 	earned, err := sum(above...)
 	if err != nil {
 		return err
 	}
-	negative, err := sum(below...)
-	if err != nil {
-		return err
-	}
 	before := a.paid[a.paidTo(k, "")]
-	already, err := sum(before, negative)
-	if err != nil {
-		return err
-	}
-	left, err := minus(ore(l.Most), already)
+	left, err := minus(ore(l.Most), before)
 	if err != nil {
 		return err
 	}
