@@ -4,6 +4,7 @@ The data are made by hand and by rule, and written beside. DuckDB does the joins
 quantiles make the limits of Clopper and Pearson; cases are drawn by hashlib's SHA-256.
 """
 import csv, hashlib, json
+from datetime import date, timedelta
 from decimal import Decimal as D, ROUND_HALF_UP
 from fractions import Fraction as F
 from importlib.metadata import version
@@ -195,6 +196,49 @@ for n, seed, each, confidence in [(30, 2009, False, 0.95), (12, 7, True, 0.9), (
         lines.append([p or "", N, m, x, rate, low, high, kroner(amount), kroner(known),
                       "" if point is None else kroner(point), "" if top is None else kroner(top)])
     out["control"].append({"n": n, "seed": seed, "each": each, "confidence": confidence, "drawn": sorted(r[2] for r in drawn), "rows": lines})
+# Upkeep of an agreement from 2008-01-01 to 2012-01-01, with an option to 2013-01-01 that is to be taken by 2011-06-30: what was
+# bought, by year, as of a day. Notice 3 months, warnings from 0.8 on.
+def months_on(d, n):
+    y, m = divmod(d.year * 12 + d.month - 1 + n, 12)
+    for day in range(d.day, 0, -1):
+        try:
+            return date(y, m + 1, day)
+        except ValueError:
+            pass
+
+
+def stand(as_of, start, after, agreed, used):
+    """State and day of use, by walking through the days."""
+    used_up = None
+    if 0 < used < agreed and start <= as_of < after - timedelta(1):
+        pace, day = used / ((as_of - start).days + 1), start
+        while day < after and pace * ((day - start).days + 1) <= agreed:  # bought by the end of the day
+            day += timedelta(1)
+        used_up = day if day < after else None
+    if used >= agreed:
+        return "reached", used_up
+    if as_of >= after - timedelta(1):
+        return "short", used_up
+    return "near" if used >= agreed * F(4, 5) or used_up and used_up <= months_on(as_of, 3) else "open", used_up
+
+
+out["upkeep"] = []
+volumes, ceiling = {2008: F(1000000), 2009: F(2000000), 2012: F(500000)}, F(6000000)
+for as_of, bought in [
+    ("2008-01-01", {}), ("2008-03-31", {2008: "240000.50"}), ("2008-03-31", {2008: "400000"}), ("2008-10-31", {2008: "799999.99"}), ("2008-10-31", {2008: "800000"}),
+    ("2008-12-30", {2008: "999999.99"}), ("2008-12-31", {2008: "999999.99"}), ("2009-06-30", {2008: "1000000", 2009: "-5"}), ("2010-11-30", {2008: "2000000", 2009: "2500000", 2010: "1200000.25"}),
+    ("2011-03-29", {2008: "2000000", 2009: "2500000", 2010: "1500000"}), ("2011-03-30", {2010: "1"}), ("2011-06-30", {2007: "3", 2013: "5999996.99"}), ("2011-07-01", {}), ("2011-09-30", {}), ("2011-10-01", {}), ("2012-01-01", {}),
+]:
+    day, rows = date.fromisoformat(as_of), []
+    for year, agreed in volumes.items():
+        start, after = max(date(year, 1, 1), date(2008, 1, 1)), min(date(year + 1, 1, 1), date(2013, 1, 1))
+        used = F(bought.get(year, "0"))
+        rows.append(["volume", str(year), float(used / agreed), *stand(day, start, after, agreed, used)])
+    used = sum((F(x) for x in bought.values()), F(0))
+    rows.append(["ceiling", "", float(used / ceiling), *stand(day, date(2008, 1, 1), date(2012, 1, 1), ceiling, used)])
+    for what, of, by in [("option", "2013-01-01", date(2011, 6, 30)), ("end", "2012-01-01", date(2011, 12, 31))]:
+        rows.append([what, of, None, "passed" if day > by else "near" if months_on(day, 3) >= by else "open", None])
+    out["upkeep"].append({"as_of": as_of, "bought": {str(k): v for k, v in bought.items()}, "rows": [r[:4] + [r[4] and str(r[4])] for r in rows]})
 with open("reconcile.json", "w") as f:
     json.dump(out, f, indent=1)
     f.write("\n")
