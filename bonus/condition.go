@@ -177,6 +177,8 @@ func (c *checker) checkUnless() {
 			switch {
 			case !found:
 				c.fault(at, "the version has no clause %q%s", id, strict.Suggest(id, ids))
+			case id == clause.ID:
+				c.fault(at, "a clause cannot leave out who counts in itself")
 			case leadsTo(except, id, clause.ID):
 				c.fault(at, "clause %s leaves out who counts in %s, which leaves out who counts in %[1]s: one of the two must come first", clause.ID, id)
 			}
