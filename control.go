@@ -202,9 +202,9 @@ func Findings(t *ingest.Table, sample []PaidCase) (map[string]bool, error) {
 // With x errors among n of N paid cases the limits of the rate are those of Clopper
 // and Pearson (source: clopperpearson1934), two-sided, within what is possible in a
 // population of N of which x are known to be errors and n - x are known not to be:
-// from x/N to (N - n + x)/N. In kroner a rate is a part of all that was paid for the
-// cases, as if errors were as large as the mean case; known_dkk is what was paid for
-// the errors that were found.
+// from x/N to (N - n + x)/N. In kroner a rate r implies what was paid for the errors
+// that were found, and of what was paid for the cases that were not drawn the part
+// (r N - x)/(N - n), as if errors there were as large as the mean case.
 //
 // The total of a sample of each provider is weighted: its rate is the sum of N_h/N
 // x_h/n_h over the k providers, its limits the sums of N_h/N times the providers'
@@ -259,6 +259,7 @@ func ErrorRates(paid, sample []PaidCase, findings map[string]bool, c Control, co
 	for _, p := range sample {
 		for _, s := range []*stratum{of[contract{p.Agreement, p.Provider}], all} {
 			s.n++
+			s.drawn.Add(&s.drawn, p.Amount)
 			if !findings[p.Participation] {
 				s.errors++
 				s.known.Add(&s.known, p.Amount)
@@ -294,8 +295,8 @@ func ErrorRates(paid, sample []PaidCase, findings map[string]bool, c Control, co
 
 // stratum is a population of paid cases with what was drawn of it.
 type stratum struct {
-	paid, n, errors int64
-	amount, known   big.Rat
+	paid, n, errors      int64
+	amount, drawn, known big.Rat // of all, of the cases drawn, of the errors
 }
 
 // limits are the rate of errors and the limits of its interval.
@@ -308,10 +309,16 @@ func (s *stratum) limits(confidence float64) (rate, low, high float64) {
 	return effect.Round(x / n), effect.Round(max(low, x/all)), effect.Round(min(high, (all-n+x)/all))
 }
 
-// implied is a part of what was paid, by the rate as it is written.
+// implied is what a rate of errors, as it is written, implies in kroner.
 func (s *stratum) implied(rate float64) *big.Rat {
+	out := new(big.Rat).Set(&s.known)
+	if s.n == s.paid {
+		return out
+	}
 	r, _ := new(big.Rat).SetString(written(rate))
-	return r.Mul(r, &s.amount)
+	r.Mul(r, new(big.Rat).SetInt64(s.paid)).Sub(r, new(big.Rat).SetInt64(s.errors)).Quo(r, new(big.Rat).SetInt64(s.paid-s.n))
+	rest := new(big.Rat).Sub(&s.amount, &s.drawn)
+	return out.Add(out, r.Mul(r, rest))
 }
 
 func (s *stratum) row(confidence float64) ErrorRow {

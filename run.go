@@ -414,7 +414,7 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	if r.Providers, err = readRows[effect.ProviderRow](ctx, j.out, TableProviders); err != nil {
 		return nil, err
 	}
-	if r.Supplied, err = loadSupplied(ctx, j.out, j.data); err != nil {
+	if r.Supplied, err = loadSupplied(ctx, j.out, m.Results); err != nil {
 		return nil, err
 	}
 	if len(j.c.Crosswalk) > 0 {

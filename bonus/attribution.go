@@ -456,11 +456,6 @@ func (s *settler) sortRows() {
 	s.rows, s.origin = rows, from
 }
 
-// clauseOf is the clause of an entry.
-func (s *settler) clauseOf(x entry) *Clause {
-	return &s.terms[x.terms].Versions[x.version].Clauses[x.clause]
-}
-
 // attributionFaults are about facts that leave out what crediting needs.
 func (s *settler) attributionFaults() {
 	for ti, t := range s.terms {

@@ -48,9 +48,9 @@ type (
 
 // The names of the parts of bands.
 const (
-	BandsOfQuantity  BandsOf   = "quantity"
-	BandsOfCases     BandsOf   = "share_of_cases"
-	BandsOfProfile   BandsOf   = "share_of_profile"
+	OfQuantity       BandsOf   = "quantity"
+	OfShareOfCases   BandsOf   = "share_of_cases"
+	OfShareOfProfile BandsOf   = "share_of_profile"
 	Marginal         BandMode  = "marginal"
 	Slab             BandMode  = "slab"
 	BandsOfPeriod    BandsOver = "period"
@@ -60,7 +60,7 @@ const (
 
 // Names lists what boundaries are counted in.
 func (BandsOf) Names() []string {
-	return []string{string(BandsOfQuantity), string(BandsOfCases), string(BandsOfProfile)}
+	return []string{string(OfQuantity), string(OfShareOfCases), string(OfShareOfProfile)}
 }
 
 // Names lists the modes.
@@ -85,12 +85,12 @@ func (b *Bands) priced() bool {
 }
 
 func (b *Bands) check(c *checker, path string) {
-	if b.Of == BandsOfProfile && len(c.t.Profile) == 0 {
+	if b.Of == OfShareOfProfile && len(c.t.Profile) == 0 {
 		c.fault(path+".of", "the terms have no profile: say what was expected under profile")
 	}
 	for i := range b.Steps {
 		x, at := &b.Steps[i], fmt.Sprintf("%s.steps[%d]", path, i)
-		switch _, err := fractionOf(x.From.Rat()); {
+		switch _, err := newFraction(x.From.Rat()); {
 		case err != nil || x.From.Rat().Sign() < 0:
 			c.fault(at+".from", "%s is no boundary", x.From)
 		case i == 0 && x.From.Rat().Sign() != 0:
@@ -105,23 +105,6 @@ func (b *Bands) check(c *checker, path string) {
 			c.fault(at+".amount", "the price %s is negative", x.Amount)
 		case x.Times != nil && x.Times.Rat().Sign() < 0:
 			c.fault(at+".times", "%s is negative", x.Times)
-		}
-	}
-}
-
-// checkBandsAndLimits looks for limits on citizens' amounts where bands decide what
-// an amount is: a limit comes first.
-func (c *checker) checkBandsAndLimits(v *Version, path string) {
-	for i := range v.Limits {
-		l := &v.Limits[i]
-		if l.of() != OfAmount || !l.onEntries() {
-			continue
-		}
-		for j := range v.Clauses {
-			clause := &v.Clauses[j]
-			if s := &clause.Schedule; (s.Bands != nil || s.Penalty) && l.scope().about(clause.ID) {
-				c.fault(fmt.Sprintf("%s.limits[%d]", path, i), "the limit adds up a citizen's amounts, and those of clause %s are known only when bands and penalties are: limit the quantity, or name the clauses that it is about", clause.ID)
-			}
 		}
 	}
 }
@@ -185,20 +168,22 @@ type bandKey struct {
 	start                            effect.Date
 }
 
-// banded gives each entry its band. Entries that lie across a boundary are divided.
+// banded gives each entry of a clause its band. Entries that lie across a boundary
+// are divided.
 func (s *settler) banded(entries []entry) ([]entry, error) {
-	about := func(x *Schedule) bool { return x.Bands != nil }
-	byProvider := func(a, b entry) int {
+	has := false
+	for _, x := range entries {
+		has = has || s.clauseOf(x).Schedule.Bands != nil
+	}
+	if !has {
+		return entries, nil
+	}
+	slices.SortFunc(entries, func(a, b entry) int {
 		if c := cmp.Compare(a.provider, b.provider); c != 0 {
 			return c
 		}
 		return s.compareDays(a, b)
-	}
-	return s.inClauses(entries, about, byProvider, s.intoBands)
-}
-
-// intoBands is banded for one clause, whose entries are by provider and day.
-func (s *settler) intoBands(entries []entry) ([]entry, error) {
+	})
 	out := make([]entry, 0, len(entries))
 	bounds := map[bandKey][]fraction{}
 	sums := map[effect.Date]fraction{} // what came before, by the day it is counted from
@@ -310,7 +295,7 @@ func (s *settler) bounds(k bandKey, period effect.Period) ([]fraction, error) {
 	out := make([]fraction, len(b.Steps))
 	for i, x := range b.Steps {
 		var err error
-		if out[i], err = fractionOf(new(big.Rat).Mul(x.From.Rat(), base)); err != nil {
+		if out[i], err = newFraction(new(big.Rat).Mul(x.From.Rat(), base)); err != nil {
 			return nil, err
 		}
 	}
@@ -323,9 +308,9 @@ func (s *settler) bandBase(k bandKey, period effect.Period) *big.Rat {
 	t, clause, _ := s.clauseAt(k.terms, k.version, k.clause)
 	b := clause.Schedule.Bands
 	switch b.Of {
-	case BandsOfCases:
+	case OfShareOfCases:
 		return new(big.Rat).SetInt64(s.referred(k, b.since(t, period), period.End))
-	case BandsOfProfile:
+	case OfShareOfProfile:
 		sum, _ := t.expected(s.cases.Provider.Levels[k.provider], b.since(t, period), period)
 		return sum
 	}
@@ -378,9 +363,9 @@ func (s *settler) bandStep(d *draft, k bandKey) {
 	x := b.Steps[d.band]
 	what := fmt.Sprintf("band %d of %d, %s", d.band+1, len(b.Steps), b.Mode)
 	if base := s.bandBase(k, d.period); base != nil && len(d.clause.Schedule.Instalments) == 0 {
-		if b.Of != BandsOfQuantity {
+		if b.Of != OfQuantity {
 			what += fmt.Sprintf(": from %s of the %s", x.From, exactText(base))
-			if b.Of == BandsOfCases {
+			if b.Of == OfShareOfCases {
 				what += " citizens referred"
 			} else {
 				what += " of the profile"

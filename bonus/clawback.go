@@ -54,15 +54,15 @@ func (s *settler) takeBack(entries []entry) ([]entry, error) {
 		case b.Within != nil && on > x.since.Add(*b.Within):
 			continue
 		}
-		share, err := fractionOf(b.Share.Rat())
+		share, err := newFraction(b.Share.Rat())
 		if err == nil {
 			x.quantity, err = x.quantity.times(share)
 		}
 		if err != nil {
 			return nil, err
 		}
-		x.quantity.num = -x.quantity.num
-		x.on, x.paid, x.takenBack = max(on, x.on), x.on, true
+		x.quantity = x.quantity.neg()
+		x.paid, x.on, x.takenBack = x.on, max(on, x.on), true
 		entries = append(entries, x)
 	}
 	return entries, nil

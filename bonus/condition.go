@@ -177,6 +177,8 @@ func (c *checker) checkUnless() {
 			switch {
 			case !found:
 				c.fault(at, "the version has no clause %q%s", id, strict.Suggest(id, ids))
+			case id == clause.ID:
+				c.fault(at, "a clause cannot leave out who counts in itself")
 			case leadsTo(except, id, clause.ID):
 				c.fault(at, "clause %s leaves out who counts in %s, which leaves out who counts in %[1]s: one of the two must come first", clause.ID, id)
 			}
@@ -274,6 +276,39 @@ func (s *settler) misses(clause *Clause, i int32, rule string, on effect.Date) s
 		}
 	}
 	return ""
+}
+
+// holding leaves of what a case has of a clause what its conditions hold for; where
+// that is nothing, it says by which rule.
+func (s *settler) holding(clause *Clause, i int32, rule string, found []piece) ([]piece, string) {
+	if rule != RuleCounted {
+		return found, s.misses(clause, i, rule, effect.NoDate)
+	}
+	kept, first := found[:0], ""
+	for _, p := range found {
+		missed := s.misses(clause, i, rule, p.on)
+		if missed == "" {
+			missed = s.unproved(clause, i, p.on)
+		}
+		if missed == "" {
+			kept = append(kept, p)
+		} else if first == "" {
+			first = missed
+		}
+	}
+	if len(kept) > 0 {
+		first = ""
+	}
+	return kept, first
+}
+
+// byDay says whether the single days of a sum must be told apart, rather than
+// gathered by settlement period: where a condition or a credit asks of each, or a
+// limit adds up several clauses in the order of days.
+func (t *Terms) byDay(clause *Clause) bool {
+	c := &clause.Conditions
+	return t.EveryCase() || c.Latest != nil || c.Weeks != nil || c.Evidence != nil ||
+		slices.ContainsFunc(t.scopes(true), func(k scope) bool { return k.about(clause.ID) && (k.per != PerPerson || k.clauses != clause.ID) })
 }
 
 // unproved is the rule by which a case does not count because no document shows
@@ -410,7 +445,7 @@ func (s *settler) figureHolds(t *Terms, f *FigureLimit, provider string, period 
 }
 
 // ofProviders leaves the entries of providers that meet the conditions on them.
-func (s *settler) ofProviders(entries []entry) []entry {
+func (s *settler) ofProviders(entries []entry) ([]entry, error) {
 	type key struct {
 		terms, version, clause, municipality, provider int32
 		start                                          effect.Date
@@ -436,7 +471,7 @@ func (s *settler) ofProviders(entries []entry) []entry {
 			s.rows[x.row].Rule = rule
 		}
 		return rule != ""
-	})
+	}), nil
 }
 
 // effectsOfProviders takes the payment from effects of providers that do not meet the

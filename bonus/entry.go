@@ -3,6 +3,7 @@ package bonus
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 
@@ -32,16 +33,20 @@ type entry struct {
 	on              effect.Date
 	instalment      int16 // of the clause's instalments
 	band            int16 // of the clause's bands
-	takenBack       bool  // by the clawback of the clause
 	quantity        fraction
 	by              int32       // the case whose outcome it is, also where another is credited
 	since           effect.Date // the day of the event, also where it is paid later
-	paid            effect.Date // of what is taken back, the day of payment
+	takenBack       bool        // by the clawback of the clause
+	paid            effect.Date // of what is taken back: the day on which it was paid
 }
 
-// compareEntries is the order in which a citizen's entries are judged: by day,
-// then by agreement, then by the day of referral, then by participation id, then by
-// clause.
+// clauseOf is the clause of an entry, in its version.
+func (s *settler) clauseOf(x entry) *Clause {
+	return &s.terms[x.terms].Versions[x.version].Clauses[x.clause]
+}
+
+// compareEntries is the order in which a citizen's entries are judged: that of
+// compareDays.
 func (s *settler) compareEntries(a, b entry) int {
 	if c := cmp.Compare(s.cases.Person[a.at], s.cases.Person[b.at]); c != 0 {
 		return c
@@ -49,33 +54,41 @@ func (s *settler) compareEntries(a, b entry) int {
 	return s.compareDays(a, b)
 }
 
-// compareDays is that order without the citizens, and that of the entries of a line.
+// compareDays is the order of the entries of a line: by day, then by agreement, then
+// by the day of referral, then by participation id, then by clause.
 func (s *settler) compareDays(a, b entry) int {
-	if c := cmp.Compare(a.on, b.on); c != 0 {
-		return c
+	if a.on != b.on {
+		return cmp.Compare(a.on, b.on)
 	}
-	if c := cmp.Compare(a.terms, b.terms); c != 0 {
-		return c
+	if a.terms != b.terms {
+		return cmp.Compare(a.terms, b.terms)
 	}
-	if c := cmp.Compare(s.cases.Referral[a.at], s.cases.Referral[b.at]); c != 0 {
-		return c
-	}
-	if c := s.cases.ID[a.at].Compare(s.cases.ID[b.at]); c != 0 {
-		return c
+	if a.at != b.at {
+		if c := cmp.Compare(s.cases.Referral[a.at], s.cases.Referral[b.at]); c != 0 {
+			return c
+		}
+		return s.cases.ID[a.at].Compare(s.cases.ID[b.at])
 	}
 	return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.clause, b.clause))
 }
 
-// caseLines turns what the cases of each clause have reached into lines. Each
-// stage goes from entries to entries.
+// caseLines turns what the cases of each clause have reached into lines: first what
+// is known of events, then payments, each on its day.
 func (s *settler) caseLines() error {
 	s.unless()
 	entries, err := s.attributed()
 	if err != nil {
 		return err
 	}
-	entries = s.ofProviders(entries)
-	for _, stage := range []func([]entry) ([]entry, error){s.full, s.limitEntries, s.banded, s.due, s.takeBack} {
+	for _, stage := range []func([]entry) ([]entry, error){
+		s.ofProviders,
+		s.eachOf(s.full, func(x *Schedule) bool { return x.Every != nil || x.Beyond != nil }),
+		s.limitQuantities,
+		s.eachOf(s.banded, func(x *Schedule) bool { return x.Bands != nil }),
+		s.due,
+		s.limitAmounts,
+		s.takeBack,
+	} {
 		if entries, err = stage(entries); err != nil {
 			return err
 		}
@@ -83,6 +96,38 @@ func (s *settler) caseLines() error {
 	s.enterLines(entries)
 	s.notDue()
 	return nil
+}
+
+// eachOf is a stage for the entries of one clause at a time, by citizen and day, and
+// only where a schedule asks for it.
+func (s *settler) eachOf(stage func([]entry) ([]entry, error), asked func(*Schedule) bool) func([]entry) ([]entry, error) {
+	return func(entries []entry) ([]entry, error) {
+		any := false
+		for _, t := range s.terms {
+			t.eachClause(func(_, _ int, clause *Clause) { any = any || asked(&clause.Schedule) })
+		}
+		if !any {
+			return entries, nil
+		}
+		of := map[clauseKey][]entry{}
+		for _, x := range entries {
+			key := clauseKey{x.terms, s.clauseOf(x).ID}
+			of[key] = append(of[key], x)
+		}
+		out := entries[:0]
+		for _, key := range slices.SortedFunc(maps.Keys(of), func(a, b clauseKey) int {
+			return cmp.Or(cmp.Compare(a.terms, b.terms), cmp.Compare(a.id, b.id))
+		}) {
+			slices.SortFunc(of[key], s.compareEntries)
+			done, err := stage(of[key])
+			if err != nil {
+				return nil, err
+			}
+			delete(of, key)
+			out = append(out, done...)
+		}
+		return out, nil
+	}
 }
 
 // notDue marks the cases that count and are in no line.
@@ -96,40 +141,7 @@ func (s *settler) notDue() {
 	}
 }
 
-// inClauses sorts entries by clause, in all its versions, and gives each of those
-// that a stage is about to it, clause by clause; the others stay as they are.
-func (s *settler) inClauses(entries []entry, about func(*Schedule) bool, order func(a, b entry) int, stage func([]entry) ([]entry, error)) ([]entry, error) {
-	ids := map[clauseKey]bool{} // clauses that some version is about
-	for ti, t := range s.terms {
-		t.eachClause(func(_, _ int, clause *Clause) {
-			if about(&clause.Schedule) {
-				ids[clauseKey{int32(ti), clause.ID}] = true
-			}
-		})
-	}
-	if len(ids) == 0 {
-		return entries, nil
-	}
-	out, picked := entries[:0], map[clauseKey][]entry{}
-	for _, x := range entries {
-		if key := (clauseKey{x.terms, s.clauseOf(x).ID}); ids[key] {
-			picked[key] = append(picked[key], x)
-		} else {
-			out = append(out, x)
-		}
-	}
-	for _, list := range picked { // lines sort what they are made of
-		slices.SortFunc(list, order)
-		done, err := stage(list)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, done...)
-	}
-	return out, nil
-}
-
-// enterLines gathers entries of one clause into lines and prices them.
+// enterLines gathers entries into lines and prices them.
 func (s *settler) enterLines(entries []entry) {
 	type lineKey struct {
 		terms, version, clause, provider, scheme, group, pkg, factor int32
@@ -143,7 +155,7 @@ func (s *settler) enterLines(entries []entry) {
 		period := s.period(t, x.on)
 		k := lineKey{
 			x.terms, x.version, x.clause, x.provider, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at),
-			s.factorOf(x, period), x.band, x.takenBack, period.Start,
+			s.factorOf(&x), x.band, x.takenBack, period.Start,
 		}
 		line, ok := lines[k]
 		if !ok {
@@ -162,13 +174,24 @@ func (s *settler) enterLines(entries []entry) {
 	}
 }
 
+// factorOf is the index factor of an entry: that of the day on which it was paid,
+// also where it is taken back.
+func (s *settler) factorOf(x *entry) int32 {
+	t, on := s.terms[x.terms], x.on
+	if x.takenBack {
+		on = x.paid
+	}
+	return t.factorFor(s.cases.Referral[x.at], s.period(t, on))
+}
+
 // inLine notes in the row of a case that it counts, and in which line: the first of
-// several.
+// several. What is taken back has a row of its own for each line.
 func (s *settler) inLine(x entry, line string) {
 	if x.takenBack {
-		s.rows = append(s.rows, CaseLine{Participation: s.cases.ID[x.at].String(), Clause: s.clauseOf(x).ID + clawbackSuffix, Rule: RuleTakenBack, Line: line})
-		s.origin = append(s.origin, origin{x.at, x.version, x.clause})
-		s.unsorted = true
+		row := CaseLine{Participation: s.cases.ID[x.at].String(), Clause: s.clauseOf(x).ID + clawbackSuffix, Rule: RuleTakenBack, Line: line}
+		if s.rows[len(s.rows)-1] != row {
+			s.rows, s.origin, s.unsorted = append(s.rows, row), append(s.origin, origin{x.at, x.version, x.clause}), true
+		}
 		return
 	}
 	row := &s.rows[x.row]
@@ -206,9 +229,10 @@ func (s *settler) priceEntries(d *draft) {
 	what, unit := s.counted(d.clause)
 	if first.takenBack {
 		what = "taken back for " + what
+	} else {
+		d.instalmentSteps(unit)
+		s.bandStep(d, bandKey{first.terms, first.version, first.clause, first.provider, d.period.Start})
 	}
-	d.instalmentSteps(unit)
-	s.bandStep(d, bandKey{first.terms, first.version, first.clause, first.provider, d.period.Start})
 	d.priced(quantity.rat(), price, what, unit)
 	s.drafts = append(s.drafts, d)
 }

@@ -16,8 +16,8 @@ type fraction struct{ num, den int64 }
 // whole is a number of things.
 func whole(n int64) fraction { return fraction{n, 1} }
 
-// fractionOf is an exact number as a fraction; the error wraps [ErrOverflow].
-func fractionOf(r *big.Rat) (fraction, error) {
+// newFraction is a number that must fit.
+func newFraction(r *big.Rat) (fraction, error) {
 	if n := r.Num(); !n.IsInt64() || n.Int64() == math.MinInt64 || !r.Denom().IsInt64() {
 		return fraction{}, fmt.Errorf("%w: a quantity of %s for one case", ErrOverflow, exactText(r))
 	}
@@ -26,9 +26,6 @@ func fractionOf(r *big.Rat) (fraction, error) {
 
 // rat is the fraction, exactly.
 func (f fraction) rat() *big.Rat { return big.NewRat(f.num, f.den) }
-
-// sign is -1, 0 or 1.
-func (f fraction) sign() int { return cmp.Compare(f.num, 0) }
 
 // neg is -f.
 func (f fraction) neg() fraction { return fraction{-f.num, f.den} }

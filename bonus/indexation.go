@@ -46,17 +46,10 @@ func (x *Indexation) at(day effect.Date) int32 {
 	return best
 }
 
-// factorOf is the factor of an entry in a settlement period. What is taken back has
-// that of its payment.
-func (s *settler) factorOf(x entry, period effect.Period) int32 {
-	t := s.terms[x.terms]
-	switch {
-	case t.Indexation == nil:
-		return noFactor
-	case t.Indexation.By == ByReferral:
-		return t.Indexation.at(s.cases.Referral[x.at])
-	case x.takenBack:
-		return t.Indexation.at(s.period(t, x.paid).Start)
+// factorFor is the factor of a case referred on one day, for a settlement period.
+func (t *Terms) factorFor(referral effect.Date, period effect.Period) int32 {
+	if t.Indexation != nil && t.Indexation.By == ByReferral {
+		return t.Indexation.at(referral)
 	}
 	return t.Indexation.at(period.Start)
 }

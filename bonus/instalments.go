@@ -26,7 +26,7 @@ func checkInstalments(c *checker, path string, list []Instalment) {
 	for i := range list {
 		x, at := &list[i], fmt.Sprintf("%s.instalments[%d]", path, i)
 		var err error
-		if x.share, err = fractionOf(x.Share.Rat()); err != nil || x.share.num <= 0 {
+		if x.share, err = newFraction(x.Share.Rat()); err != nil || x.share.num <= 0 {
 			c.fault(at+".share", "%s is no share of a payment: it lies above 0 and is at most 1", x.Share)
 		}
 		if i > 0 && (x.After.MaxDays() <= list[i-1].After.MaxDays()) {
@@ -41,14 +41,8 @@ func checkInstalments(c *checker, path string, list []Instalment) {
 
 // full leaves of each citizen's units those beyond the first so many, and of these
 // the full payments: the entry that completes one has it, and what is over counts
-// on.
+// on. The entries are of one clause, by citizen and day.
 func (s *settler) full(entries []entry) ([]entry, error) {
-	about := func(x *Schedule) bool { return x.Beyond != nil || x.Every != nil }
-	return s.inClauses(entries, about, s.compareEntries, s.fullPayments)
-}
-
-// fullPayments is full for one clause, whose entries are by citizen and day.
-func (s *settler) fullPayments(entries []entry) ([]entry, error) {
 	kept, person := entries[:0], int32(-1)
 	var units, over fraction // so far, and of those beyond what no payment was made for
 	for _, x := range entries {

@@ -66,9 +66,9 @@ const (
 	OverPeriod    LimitOver = "period"
 	OverYear      LimitOver = "year"
 	OverAgreement LimitOver = "agreement"
-	OfAmount      LimitOf   = "amount"
-	OfQuantity    LimitOf   = "quantity"
-	OfCases       LimitOf   = "cases"
+	LimitAmount   LimitOf   = "amount"
+	LimitQuantity LimitOf   = "quantity"
+	LimitCases    LimitOf   = "cases"
 )
 
 // Names lists whose payments can be limited.
@@ -83,7 +83,7 @@ func (LimitOver) Names() []string {
 
 // Names lists what can be limited.
 func (LimitOf) Names() []string {
-	return []string{string(OfAmount), string(OfQuantity), string(OfCases)}
+	return []string{string(LimitAmount), string(LimitQuantity), string(LimitCases)}
 }
 
 // What stands for a clause in the lines that limits make.
@@ -98,16 +98,16 @@ const (
 func limitClauses() []string { return []string{capClause, floorClause, carriedClause, smallClause} }
 
 // onEntries says whether the limit works on entries rather than on amounts.
-func (l *Limit) onEntries() bool { return l.Per == PerPerson || l.of() != OfAmount }
+func (l *Limit) onEntries() bool { return l.Per == PerPerson || l.of() != LimitAmount }
 
-func (l *Limit) of() LimitOf { return cmp.Or(l.Of, OfAmount) }
+func (l *Limit) of() LimitOf { return cmp.Or(l.Of, LimitAmount) }
 
 func (l *Limit) check(c *checker, path string, v *Version) {
 	if l.Most == nil && l.Least == nil && l.UnpaidUnder == nil {
 		c.fault(path, "no limit is given: add most, least or unpaid_under, or leave the entry out")
 	}
 	kroner := func(key string, d *Decimal) {
-		if d == nil || l.of() != OfAmount {
+		if d == nil || l.of() != LimitAmount {
 			return
 		}
 		amount, err := ParseOre(d.String())
@@ -123,16 +123,16 @@ func (l *Limit) check(c *checker, path string, v *Version) {
 	kroner("most", l.Most)
 	kroner("least", l.Least)
 	kroner("unpaid_under", l.UnpaidUnder)
-	if l.of() != OfAmount && l.Most != nil {
+	if l.of() != LimitAmount && l.Most != nil {
 		switch r := l.Most.Rat(); {
 		case r.Sign() < 0:
 			c.fault(path+".most", "the limit %s is negative", l.Most)
-		case l.of() == OfCases && !r.IsInt():
+		case l.of() == LimitCases && !r.IsInt():
 			c.fault(path+".most", "%s is no number of cases", l.Most)
 		}
 	}
 	for key, given := range map[string]bool{"least": l.Least != nil, "unpaid_under": l.UnpaidUnder != nil} {
-		if given && (l.Per != PerProvider || l.Over != OverPeriod || l.of() != OfAmount) {
+		if given && (l.Per != PerProvider || l.Over != OverPeriod || l.of() != LimitAmount) {
 			c.fault(path+"."+key, "%s is about the amount of a provider in a settlement period: it needs per: provider and over: period", key)
 		}
 	}
@@ -235,14 +235,24 @@ func (t *Terms) scopes(onEntries bool) (out []scope) {
 	return out
 }
 
-// limitEntries applies the limits that work on entries, in the order of days.
-func (s *settler) limitEntries(entries []entry) ([]entry, error) {
-	limited := slices.ContainsFunc(s.terms, func(t *Terms) bool { return len(t.scopes(true)) > 0 })
+// limitQuantities applies the limits of quantities and cases, to what is paid for.
+func (s *settler) limitQuantities(entries []entry) ([]entry, error) {
+	return s.limitEntries(entries, func(k scope) bool { return k.of != LimitAmount })
+}
+
+// limitAmounts applies the limits of amounts per person, to payments on their days.
+func (s *settler) limitAmounts(entries []entry) ([]entry, error) {
+	return s.limitEntries(entries, func(k scope) bool { return k.of == LimitAmount })
+}
+
+// limitEntries applies limits that work on entries, in the order of days.
+func (s *settler) limitEntries(entries []entry, which func(scope) bool) ([]entry, error) {
+	limited := slices.ContainsFunc(s.terms, func(t *Terms) bool { return slices.ContainsFunc(t.scopes(true), which) })
 	if !limited {
 		return entries, nil
 	}
 	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.terms, b.terms), s.compareDays(a, b), cmp.Compare(a.quantity.num, b.quantity.num))
+		return cmp.Or(cmp.Compare(a.terms, b.terms), s.compareDays(a, b), cmp.Compare(a.band, b.band), cmp.Compare(a.instalment, b.instalment))
 	})
 	var out []entry
 	for from, to := 0, 0; from < len(entries); from = to {
@@ -250,9 +260,9 @@ func (s *settler) limitEntries(entries []entry) ([]entry, error) {
 		}
 		t := s.terms[entries[from].terms]
 		used := usage{quantity: map[usedBy]*big.Rat{}, cases: map[usedBy]map[int32]bool{}}
-		scopes := t.scopes(true)
+		scopes := slices.DeleteFunc(t.scopes(true), func(k scope) bool { return !which(k) })
 		for _, x := range entries[from:to] {
-			kept, err := s.cut(&x, &used)
+			kept, err := s.cut(&x, &used, which)
 			if err != nil {
 				return nil, err
 			}
@@ -298,7 +308,7 @@ func (s *settler) usedBy(k scope, x *entry) usedBy {
 // use adds an entry to what is used up.
 func (s *settler) use(used *usage, k scope, x *entry) {
 	by := s.usedBy(k, x)
-	if k.of == OfCases {
+	if k.of == LimitCases {
 		if used.cases[by] == nil {
 			used.cases[by] = map[int32]bool{}
 		}
@@ -313,35 +323,40 @@ func (s *settler) use(used *usage, k scope, x *entry) {
 
 // ofLimit is how much an entry uses of a limit of quantities or amounts.
 func (s *settler) ofLimit(k scope, x *entry) *big.Rat {
-	if k.of == OfQuantity {
+	if k.of == LimitQuantity {
 		return x.quantity.rat()
 	}
-	price, _ := s.priceOf(x) // an entry without a price becomes a fault when lines are made
-	return price.Mul(price, x.quantity.rat())
+	return new(big.Rat).Mul(s.worth(x), x.quantity.rat())
 }
 
-// priceOf is the price of one for an entry, in kroner: with the index factor of the
-// day of the event, and the clause's share of it.
-func (s *settler) priceOf(x *entry) (*big.Rat, bool) {
-	c, t, schedule := s.cases, s.terms[x.terms], &s.clauseOf(*x).Schedule
-	price, ok := schedule.price(t, level(&c.MatchScheme, code(&c.MatchScheme, x.at)), level(&c.MatchGroup, code(&c.MatchGroup, x.at)), level(&c.Package, code(&c.Package, x.at)))
-	price, _ = t.Indexation.price(price, s.factorOf(*x, s.period(t, x.on))) // that it fits was checked
-	return new(big.Rat).Mul(price.Rat(), schedule.share()), ok
+// worth is what one of an entry's quantity is paid, in kroner. An entry without a
+// price, which is a fault when lines are made, is worth nothing.
+func (s *settler) worth(x *entry) *big.Rat {
+	c, t, clause := s.cases, s.terms[x.terms], s.clauseOf(*x)
+	price, _ := clause.Schedule.price(t, level(&c.MatchScheme, code(&c.MatchScheme, x.at)), level(&c.MatchGroup, code(&c.MatchGroup, x.at)), level(&c.Package, code(&c.Package, x.at)))
+	if b := clause.Schedule.Bands; b != nil && b.Steps[x.band].Amount != nil {
+		price = *b.Steps[x.band].Amount
+	}
+	if factor := s.factorOf(x); factor != noFactor {
+		price, _ = t.Indexation.price(price, factor) // that it fits was checked with the terms
+	}
+	d := draft{clause: clause, band: x.band}
+	return d.times().Mul(d.times(), price.Rat())
 }
 
 // cut shrinks an entry to what the limits of its period leave of it; kept is false
 // where that is nothing.
-func (s *settler) cut(x *entry, used *usage) (kept bool, err error) {
+func (s *settler) cut(x *entry, used *usage, which func(scope) bool) (kept bool, err error) {
 	t := s.terms[x.terms]
 	limits := t.Versions[t.limitsFor(s.period(t, x.on))].Limits
 	for i := range limits {
 		l := &limits[i]
 		k := l.scope()
-		if !l.onEntries() || l.Most == nil || !k.about(s.clauseOf(*x).ID) {
+		if !l.onEntries() || !which(k) || l.Most == nil || !k.about(s.clauseOf(*x).ID) {
 			continue
 		}
 		by := s.usedBy(k, x)
-		if k.of == OfCases {
+		if k.of == LimitCases {
 			if cases := used.cases[by]; !cases[x.at] && big.NewRat(int64(len(cases)), 1).Cmp(l.Most.Rat()) >= 0 {
 				return false, nil
 			}
@@ -359,7 +374,7 @@ func (s *settler) cut(x *entry, used *usage) (kept bool, err error) {
 			return false, nil
 		}
 		share := left.Quo(left, asked)
-		if x.quantity, err = fractionOf(share.Mul(share, x.quantity.rat())); err != nil {
+		if x.quantity, err = newFraction(share.Mul(share, x.quantity.rat())); err != nil {
 			return false, err
 		}
 	}
@@ -592,11 +607,12 @@ func (a *account) floor(i int, l *Limit, provider string, now Ore) (Ore, error) 
 // ceiling brings the sum of all providers down to the most that is paid under the
 // agreement. What is left goes to those with a sum above 0 in proportion to it: each
 // gets its share rounded down to the unit of the rounding, and what is left over goes
-// by units to those with the largest remainders, ties by provider id.
+// by units to those with the largest remainders, ties by provider id. What one
+// provider owes in the period makes no room for another in it.
 func (a *account) ceiling(i int, l *Limit) error {
 	k := l.scope()
 	sums := map[string]Ore{}
-	var above, below []Ore
+	var above []Ore
 	for _, provider := range a.providers {
 		now, err := a.sum(k, provider)
 		if err != nil {
@@ -604,24 +620,14 @@ func (a *account) ceiling(i int, l *Limit) error {
 		}
 		if sums[provider] = now; now > 0 {
 			above = append(above, now)
-		} else {
-			below = append(below, now)
 		}
 	}
 	earned, err := sum(above...)
 	if err != nil {
 		return err
 	}
-	negative, err := sum(below...)
-	if err != nil {
-		return err
-	}
 	before := a.paid[a.paidTo(k, "")]
-	already, err := sum(before, negative)
-	if err != nil {
-		return err
-	}
-	left, err := minus(ore(l.Most), already)
+	left, err := minus(ore(l.Most), before)
 	if err != nil {
 		return err
 	}

@@ -295,7 +295,7 @@ func requireParts(t *rapid.T, terms *bonus.Terms, facts bonus.Facts, s *bonus.Se
 		require.Zero(t, q.Cmp(big.NewRat(int64(n), 1)), "case %s has %s for %d", id, q, n)
 		byProvider[obs.Cases.Provider.At(at[id])] += n
 	}
-	if b := schedule.Bands; b != nil && b.Of == bonus.BandsOfQuantity && b.Over == bonus.BandsOfYear && b.Mode == bonus.Marginal {
+	if b := schedule.Bands; b != nil && b.Of == bonus.OfQuantity && b.Over == bonus.BandsOfYear && b.Mode == bonus.Marginal {
 		// All is of one year: each band has what lies between its boundaries.
 		got := map[string]*big.Rat{}
 		for _, l := range s.Lines {

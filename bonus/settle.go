@@ -27,6 +27,10 @@ type Facts struct {
 	Indicators   []watch.Row // needed by conditions on indicators only
 	Figures      []Figure    // needed by clauses that look at figures only
 	Evidence     []Evidence  // needed by conditions on evidence only
+	// Purchases are needed by upkeep only, and PurchasesFrom says what tells them;
+	// "" where nothing does, and then what is settled stands in for them.
+	Purchases     []Purchase
+	PurchasesFrom PurchaseSource
 	// Acceptance is what was decided on the diagnostics before the effects were
 	// seen; nil where nobody was asked.
 	Acceptance *Acceptance
@@ -77,7 +81,10 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err := s.amounts(); err != nil {
 		return nil, err
 	}
-	return s.settlement(), nil
+	out := s.settlement()
+	rows, warnings, err := s.upkeep(out.Lines)
+	out.Upkeep, out.Warnings = rows, append(out.Warnings, warnings...)
+	return out, err
 }
 
 // settler holds a settlement while it is made.
@@ -97,13 +104,7 @@ type settler struct {
 	rows    []CaseLine
 	origin  []origin // parallel to rows
 	entries map[clauseKey][]entry
-	periods map[lengthAndDay]effect.Period
-
-	seen      []int32 // case -> the line in which it was counted last, of so many marks
-	marks     int32
-	texts     map[fraction]string
-	found     []piece                                     // what the case at hand has
-	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
+	periods map[periodKey]effect.Period
 
 	// The cases of each person and the rows of each case, where attribution or a
 	// window asks; judged is how many rows there were then.
@@ -112,6 +113,12 @@ type settler struct {
 	unsorted                          bool           // rows were added at the end
 	cutShort                          map[int32]bool // terms that need cases which the cohort left out
 	carried                           []Balance
+
+	seen      []int32 // case -> the line in which it was counted last, of so many marks
+	marks     int32
+	texts     map[fraction]string
+	found     []piece                                     // what the case at hand has
+	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
 
 	drafts     []*draft
 	effects    []*effectLine // drafts of effects that wait for each other's figures
@@ -122,6 +129,12 @@ type settler struct {
 
 // origin is the case and the clause of a row; version is -1 where no clause applies.
 type origin struct{ at, version, clause int32 }
+
+// periodKey is a day under terms.
+type periodKey struct {
+	terms *Terms
+	on    effect.Date
+}
 
 // clauseKey is a clause in all its versions.
 type clauseKey struct {
@@ -160,8 +173,8 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
 		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{}, cutShort: map[int32]bool{},
-		periods: map[lengthAndDay]effect.Period{}, texts: map[fraction]string{},
 		indicators: indicators(f.Indicators), evidence: firstEvidence(f.Evidence),
+		periods: map[periodKey]effect.Period{}, texts: map[fraction]string{},
 	}
 	var err error
 	if s.book, err = NewFigureBook(f.Figures); err != nil {
@@ -294,8 +307,11 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			if len(found) == 0 {
 				return
 			}
-			event = found[0].on
 			ofCases := clause.Measure.OfCases()
+			missed := ""
+			if ofCases {
+				found, missed = s.holding(clause, i, rule, found)
+			}
 			pkg := code(&s.cases.Package, i)
 			offer := s.offer(ti, pkg)
 			switch {
@@ -308,10 +324,8 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				rule = RulePackageNotEligible
 			case rule == RuleCounted && ofCases && outside[citizen{s.cases.Person[i], s.group[ti]}].before(s.cases, i):
 				rule = RuleEarlierCase
-			case ofCases && s.misses(clause, i, rule, event) != "":
-				rule = s.misses(clause, i, rule, event)
-			case ofCases && rule == RuleCounted && s.unproved(clause, i, event) != "":
-				rule = s.unproved(clause, i, event)
+			case missed != "":
+				rule = missed
 			case rule == RuleCounted && offer == nil:
 				s.undeclared[undeclared{ti, int32(v), int32(c), pkg}]++
 			case rule == RuleCounted && ofCases:
@@ -465,19 +479,12 @@ func (m *Measure) rule(r *effect.Result, i int32, asOf effect.Date) string {
 // period is the settlement period of a day. Naming a period costs more than
 // looking it up, and a settlement asks once for each case.
 func (s *settler) period(t *Terms, d effect.Date) effect.Period {
-	key := lengthAndDay{t.Periods, d}
-	p, ok := s.periods[key]
+	p, ok := s.periods[periodKey{t, d}]
 	if !ok {
 		p = t.Periods.Period(d)
-		s.periods[key] = p
+		s.periods[periodKey{t, d}] = p
 	}
 	return p
-}
-
-// lengthAndDay names a settlement period by its length and one of its days.
-type lengthAndDay struct {
-	length PeriodLength
-	day    effect.Date
 }
 
 // newDraft makes a line of a clause without its quantity, with the index factor of

@@ -46,10 +46,8 @@ type piece struct {
 }
 
 // piecesIn are the parts of what a case has of a clause that belong to a version;
-// where the case does not count it is one part without a quantity, in the version
-// that is in force as of the event. Single weeks that miss the conditions on the
-// case are left out, and where all do, it does not count. The parts are valid until
-// the next call.
+// where the case does not count it is one part without a day, in the version that
+// is in force as of the event. They are valid until the next call.
 func (s *settler) piecesIn(i int32, version int, clause *Clause, rule string, event effect.Date) ([]piece, error) {
 	m, t, referral := &clause.Measure, s.terms[s.termsOf(i)], s.cases.Referral[i]
 	out := s.found[:0]
@@ -65,17 +63,13 @@ func (s *settler) piecesIn(i int32, version int, clause *Clause, rule string, ev
 		if t.versionFor(referral, event) != version {
 			return nil, nil
 		}
-		q, err := fractionOf(figure(r.Value[i]))
+		q, err := newFraction(figure(r.Value[i]))
 		s.found = append(out, piece{event, q})
 		return s.found, err
 	}
-	end, mine, all := effect.NoDate, false, true
+	end, mine, byDay := effect.NoDate, false, t.byDay(clause)
 	for _, on := range r.Dates.Of(int(i)) {
-		if s.misses(clause, i, rule, on) != "" {
-			continue
-		}
-		all = false
-		if on >= end {
+		if on >= end || byDay {
 			end = s.period(t, on).End
 			if mine = t.versionFor(referral, on) == version; mine {
 				out = append(out, piece{on, whole(0)})
@@ -85,9 +79,6 @@ func (s *settler) piecesIn(i int32, version int, clause *Clause, rule string, ev
 			last := &out[len(out)-1]
 			last.on, last.quantity.num = on, last.quantity.num+1
 		}
-	}
-	if all && t.versionFor(referral, event) == version {
-		out = append(out, piece{event, whole(0)})
 	}
 	s.found = out
 	return out, nil

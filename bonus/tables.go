@@ -6,7 +6,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-// Settlement is what the terms pay on the facts, as six tables in a fixed
+// Settlement is what the terms pay on the facts, as seven tables in a fixed
 // order. [Settlement.Explain] and [Settlement.ExplainCase] need nothing else,
 // so a settlement read back from its files explains itself.
 type Settlement struct {
@@ -20,6 +20,8 @@ type Settlement struct {
 	// and provider; none that owes nothing. It is nil where no limit carries anything
 	// forward.
 	Carried []Balance
+	// Upkeep is by agreement, of those whose terms have the key upkeep.
+	Upkeep []UpkeepRow
 	// Warnings say what a reader should know first; they are not an error.
 	Warnings []Warning
 }

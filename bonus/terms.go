@@ -32,11 +32,13 @@ type Terms struct {
 	Periods     PeriodLength   `yaml:"periods" doc:"length of a settlement period"`
 	AppliesBy   AppliesBy      `yaml:"applies_by" doc:"what chooses the version in force: referral (the day the citizen was referred) or period (the first day of the settlement period)"`
 	Rounding    Rounding       `yaml:"rounding" doc:"the one rounding of amounts"`
+	Attribution *Attribution   `yaml:"attribution,omitempty" doc:"who is credited where several providers had a citizen; left out: the first case that counts"`
 	Indexation  *Indexation    `yaml:"indexation,omitempty" doc:"factors on all prices, by date"`
 	VAT         *VAT           `yaml:"vat,omitempty" doc:"how value added tax stands to the amounts; it changes none of them"`
 	Profile     []Expected     `yaml:"profile,omitempty" doc:"what was expected by settlement period, for bands that are shares of it"`
-	Attribution *Attribution   `yaml:"attribution,omitempty" doc:"who is credited where several providers had a citizen; left out: the first case that counts"`
 	Versions    []Version      `yaml:"versions" jsonschema:"minItems=1" doc:"dated sets of clauses, in the order of time; they must not overlap"`
+
+	Upkeep *Upkeep `yaml:"upkeep,omitempty" doc:"what to keep an eye on while the agreement runs: purchase volume, ceiling, options, end; left out: nothing"`
 
 	// File is the name given to ParseTerms; Bytes and SHA256 are the text's length
 	// and hash.
@@ -320,6 +322,9 @@ func (c *checker) terms() {
 	}
 	c.checkUnless()
 	t.Attribution.check(c)
+	if t.Upkeep != nil {
+		t.Upkeep.check(c, "upkeep")
+	}
 }
 
 func (c *checker) version(i int) {
@@ -345,7 +350,6 @@ func (c *checker) version(i int) {
 		clause.checkNegative(c, at, v)
 	}
 	c.checkLists(v, path)
-	c.checkBandsAndLimits(v, path)
 	for j := range v.Limits {
 		v.Limits[j].check(c, fmt.Sprintf("%s.limits[%d]", path, j), v)
 	}
