@@ -31,6 +31,7 @@ type Terms struct {
 	Periods     PeriodLength   `yaml:"periods" doc:"length of a settlement period"`
 	AppliesBy   AppliesBy      `yaml:"applies_by" doc:"what chooses the version in force: referral (the day the citizen was referred) or period (the first day of the settlement period)"`
 	Rounding    Rounding       `yaml:"rounding" doc:"the one rounding of amounts"`
+	Settlement  *Booking       `yaml:"settlement,omitempty" doc:"when what is settled is booked, paid, corrected and closed, and who accepts it; without it nothing is booked"`
 	Versions    []Version      `yaml:"versions" jsonschema:"minItems=1" doc:"dated sets of clauses, in the order of time; they must not overlap"`
 
 	// File is the name given to ParseTerms; Bytes and SHA256 are the text's length
@@ -249,6 +250,9 @@ func (c *checker) terms() {
 		if slices.IndexFunc(t.Packages, func(q OfferPackage) bool { return q.ID == p.ID }) < i {
 			c.fault(fmt.Sprintf("packages[%d].id", i), "package %q is declared twice", p.ID)
 		}
+	}
+	if t.Settlement != nil && t.Starts < t.Ends {
+		t.Settlement.check(c)
 	}
 	for i := range t.Versions {
 		c.version(i)
