@@ -39,7 +39,7 @@ func TestDataDictionary(t *testing.T) {
 		{"the step benchmark", []string{"benchmark", "diagnostics", "comparison", "spending", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators", "ranking"}},
 		{"the step benchmark, where the run file has before_after", []string{"before_after"}},
 		{"the step benchmark, where before_after asks for synthetic", []string{"synthetic", "synthetic_gaps", "synthetic_donors", "synthetic_placebos"}},
-		{"the step settle", []string{"settlement", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
+		{"the step settle", []string{"settlement", "settlement_entries", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
 		{blindedRun, []string{"gate_preview"}},
 	} {
 		for _, name := range s.tables {

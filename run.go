@@ -35,7 +35,7 @@ func resultsOf(s Step, blinded bool) []string {
 	case StepBenchmark:
 		return append([]string{TableBenchmark, TableDiagnostics, TableComparison, TableSpending, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableRanking}, beforeAfterTables()...)
 	default:
-		return []string{TableSettlement, TableSteps, TableGate, TableCounted, TableCaseLines}
+		return []string{TableSettlement, TableEntries, TableSteps, TableGate, TableCounted, TableCaseLines}
 	}
 }
 
@@ -273,8 +273,10 @@ func (j *job) tables(s Step) []*ingest.Table {
 
 func settlementTables(s *bonus.Settlement) []*ingest.Table {
 	return []*ingest.Table{
-		rowTable(TableSettlement, s.Lines), rowTable(TableSteps, s.Steps), rowTable(TableGate, s.Gate),
-		rowTable(TableCounted, s.Counts), caseLineTable(s.Cases),
+		rowTable(TableSettlement, s.Lines),
+		caseTable(TableEntries, s.Entries, func(e bonus.Entry) string { return e.Participation }),
+		rowTable(TableSteps, s.Steps), rowTable(TableGate, s.Gate), rowTable(TableCounted, s.Counts),
+		caseTable(TableCaseLines, s.Cases, func(c bonus.CaseLine) string { return c.Participation }),
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
@@ -54,6 +53,7 @@ const (
 	TableGate        = "settlement_gate"
 	TableCounted     = "settlement_counts"
 	TableCaseLines   = "settlement_cases"
+	TableEntries     = "settlement_entries"
 	TableGatePreview = "gate_preview" // of a blinded run, in place of the settlement
 )
 
@@ -356,7 +356,7 @@ func readObservations(study effect.Study, cases, covariates, outcomes, signals, 
 		c.Covariates = append(c.Covariates, v)
 	}
 	c.Placebo = p.readPlacebo(study.Placebo)
-	obs := &effect.Observations{AsOf: study.AsOf, Cases: c}
+	obs := &effect.Observations{AsOf: study.AsOf, Period: study.Cohort.Period, Cases: c}
 	if attrition != nil {
 		if obs.Attrition, err = ingest.ToRows[effect.Attrition](attrition); err != nil {
 			return nil, err
@@ -543,17 +543,17 @@ func rowTable[T any](name string, rows []T) *ingest.Table {
 	return t
 }
 
-// caseLineTable is what became of each case, with its id in the form that the
+// caseTable is a table of rows about cases, with their ids in the form that the
 // table of cases has.
-func caseLineTable(lines []bonus.CaseLine) *ingest.Table {
-	t := rowTable(TableCaseLines, lines)
+func caseTable[T any](name string, rows []T, participation func(T) string) *ingest.Table {
+	t := rowTable(name, rows)
 	id := t.Column("participation_id")
-	*id = idColumn(id.Name, id.Doc, len(lines), func(i int) effect.ID { return effect.TextID(lines[i].Participation) })
+	*id = idColumn(id.Name, id.Doc, len(rows), func(i int) effect.ID { return effect.TextID(participation(rows[i])) })
 	return t
 }
 
-// readCaseLines is the inverse of caseLineTable.
-func readCaseLines(t *ingest.Table) ([]bonus.CaseLine, error) {
+// readCaseTable is the inverse of caseTable.
+func readCaseTable[T any](t *ingest.Table) ([]T, error) {
 	if id := t.Column("participation_id"); id != nil && id.Ints != nil {
 		texts := make([]string, len(id.Ints))
 		for i, n := range id.Ints {
@@ -561,5 +561,5 @@ func readCaseLines(t *ingest.Table) ([]bonus.CaseLine, error) {
 		}
 		*id = ingest.Column{Name: id.Name, Texts: texts}
 	}
-	return ingest.ToRows[bonus.CaseLine](t)
+	return ingest.ToRows[T](t)
 }

@@ -43,11 +43,17 @@ func ReadSettlement(ctx context.Context, folder string) (*bonus.Settlement, erro
 	if s.Counts, err = readRows[bonus.Count](ctx, folder, TableCounted); err != nil {
 		return nil, err
 	}
-	t, err := readTable(ctx, folder, TableCaseLines)
+	t, err := readTable(ctx, folder, TableEntries)
 	if err != nil {
 		return nil, err
 	}
-	s.Cases, err = readCaseLines(t)
+	if s.Entries, err = readCaseTable[bonus.Entry](t); err != nil {
+		return nil, err
+	}
+	if t, err = readTable(ctx, folder, TableCaseLines); err != nil {
+		return nil, err
+	}
+	s.Cases, err = readCaseTable[bonus.CaseLine](t)
 	return s, err
 }
 

@@ -58,7 +58,9 @@ func (b *Booking) Deadlines(p effect.Period, bookedOn effect.Date) Deadlines {
 // still be open to objections on the day of its final closing.
 func (b *Booking) check(c *checker) {
 	const path = "settlement"
-	for p := c.t.Periods.Period(c.t.Starts); p.Start < c.t.Ends; p = c.t.Periods.Period(p.End) {
+	for on := c.t.Starts; on < c.t.Ends; {
+		p := c.t.Periods.Period(on)
+		on = p.End
 		last := p.End - 1
 		d := b.Deadlines(p, last.Add(b.PayWithin))
 		if d.Final < d.ObjectionUntil {

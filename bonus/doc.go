@@ -11,8 +11,11 @@
 // as float bits. Nothing is paid on a guess: what is missing or ambiguous is an
 // error, [*Faults], that lists everything at once.
 //
-// Where a new part goes: a thing to count in measure.go (and a file of its own
-// that makes the lines, as reached.go and effects.go), what it is worth in
+// A clause on cases goes through entries (entry.go): what each case has, who is
+// credited, what the limits leave of it; entries then gather into lines. A clause
+// on figures makes its lines at once (effects.go).
+//
+// Where a new part goes: a thing to count in measure.go, what it is worth in
 // schedule.go, for which cases in condition.go, when an uncertain figure may be
 // paid in gate.go, the most that is paid in limit.go, dates in calendar.go. A
 // closed list of names is the Names method of its type.

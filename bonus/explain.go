@@ -73,7 +73,7 @@ func (s *Settlement) Explain(line string) (Explanation, error) {
 func (e Explanation) String() string {
 	var b strings.Builder
 	l := e.Line
-	fmt.Fprintf(&b, "%s\n%s kr. to %s for %s (%s)\n", l.ID, l.Amount, l.Provider, l.Period, l.Standing)
+	fmt.Fprintf(&b, "%s\n%s %s to %s for %s (%s)\n", l.ID, l.Amount, l.Currency.Unit(), l.Provider, l.Period, l.Standing)
 	if l.Reason != "" {
 		fmt.Fprintf(&b, "Nothing is paid: %s\n", reasonText(l.Reason))
 	}
@@ -114,9 +114,9 @@ func (e Explanation) String() string {
 		total := new(big.Rat)
 		for _, p := range e.Period {
 			total.Add(total, p.Amount.Rat())
-			row(p.Amount.String()+" kr.", p.ID)
+			row(p.Amount.String()+" "+l.Currency.Unit(), p.ID)
 		}
-		row(total.FloatString(2)+" kr.", "sum")
+		row(total.FloatString(2)+" "+l.Currency.Unit(), "sum")
 	})
 	return b.String()
 }
@@ -211,6 +211,7 @@ func ruleText(rule string) string {
 		RulePending:            "the window is still open",
 		RuleNotFollowed:        "the registers do not reach the day, or do not know the citizen, so that being in none of the states cannot be told",
 		RuleEarlierCase:        "only a citizen's first case under the agreement is paid on, and an earlier one lies outside the period that is measured",
+		RuleNotStarted:         "the course never began",
 		RuleLeft:               "the citizen died or emigrated before the window was over",
 		RuleExcluded:           "the case is not measured (" + detail + ")",
 		RulePackageNotEligible: "the clause does not pay for the case's package",

@@ -10,33 +10,61 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-// Limits are the most that is paid. Those in force for a settlement period are
-// those of the latest version that began by its first day. A version that gives
-// no limit lifts that of the one before, so that the lines of a period are sealed
-// only where this version is, also where nothing is taken off.
+// Limit is the most that is paid, or the least. Those in force for a settlement
+// period are those of the latest version that began by its first day. A version
+// that gives no limit lifts that of the one before, so that the lines of a period
+// are sealed only where this version is, also where nothing is taken off.
 //
-// A new limit is a field here, its rules in check, and a line of its own in cap.
-type Limits struct {
-	Section string `yaml:"section" doc:"section of the source that limits what is paid"`
-	Period  *Ore   `yaml:"period,omitempty" doc:"the most a provider is paid under the agreement in a settlement period, in kroner"`
+// A new limit is a name of Per, Over or Of, its rules in check, and a line of its
+// own in cap.
+type Limit struct {
+	Section string    `yaml:"section" doc:"section of the source that limits what is paid"`
+	Per     LimitPer  `yaml:"per" doc:"whose payments are limited: provider"`
+	Over    LimitOver `yaml:"over" doc:"over which time: period (a settlement period)"`
+	Most    *Decimal  `yaml:"most,omitempty" doc:"the most that is paid, in kroner"`
 }
+
+// LimitPer says whose payments a limit adds up, LimitOver over which time.
+type (
+	LimitPer  string
+	LimitOver string
+)
+
+// Whose payments, and over which time.
+const (
+	PerProvider LimitPer  = "provider"
+	OverPeriod  LimitOver = "period"
+)
+
+// Names lists whose payments can be limited.
+func (LimitPer) Names() []string { return []string{string(PerProvider)} }
+
+// Names lists the times over which payments can be limited.
+func (LimitOver) Names() []string { return []string{string(OverPeriod)} }
 
 // capClause stands for a clause in the lines that a limit makes.
 const capClause = "cap"
 
-func (l *Limits) check(c *checker, path string) {
-	if l.Period == nil {
-		if l.Section != "" {
-			c.fault(path, "no limit is given: add period, or leave limits out")
-		}
+func (l *Limit) check(c *checker, path string) {
+	if l.Most == nil {
+		c.fault(path, "no limit is given: add most, or leave the entry out")
 		return
 	}
-	if *l.Period < 0 {
-		c.fault(path+".period", "the limit %s is negative", *l.Period)
+	most, err := ParseOre(l.Most.String())
+	switch unit := c.t.Rounding.Unit; {
+	case err != nil:
+		c.fault(path+".most", "%s", err)
+	case most < 0:
+		c.fault(path+".most", "the limit %s is negative", most)
+	case int64(most)%unit.size() != 0:
+		c.fault(path+".most", "the limit %s is not a whole %s, to which amounts are rounded", most, unit)
 	}
-	if unit := c.t.Rounding.Unit; int64(*l.Period)%unit.size() != 0 {
-		c.fault(path+".period", "the limit %s is not a whole %s, to which amounts are rounded", *l.Period, unit)
-	}
+}
+
+// most is a limit of amounts, in øre.
+func (l *Limit) most() Ore {
+	most, _ := ParseOre(l.Most.String()) // check has read it
+	return most
 }
 
 // amounts rounds the lines of each provider and settlement period and applies
@@ -109,7 +137,7 @@ func round(lines []*draft) error {
 		for i := range int64(total-already) / r.Unit.size() {
 			byRest[i].Amount += Ore(r.Unit.size())
 		}
-		how = fmt.Sprintf("share of the total %s kr., %s", total, how)
+		how = fmt.Sprintf("share of the total %s %s, %s", total, lines[0].Currency.Unit(), how)
 	}
 	for _, d := range lines {
 		if r.Stage == StageLine {
@@ -127,8 +155,8 @@ func round(lines []*draft) error {
 	return nil
 }
 
-// cap adds a line that brings the sum of the lines down to the limit of a
-// version, where it is above, and returns the sum that is left.
+// cap adds a line for each limit of a version that the sum of the lines is above,
+// bringing it down to the limit, and returns the sum that is left.
 func (s *settler) cap(lines []*draft, at int) (Ore, error) {
 	var amounts []Ore
 	for _, d := range lines {
@@ -140,19 +168,23 @@ func (s *settler) cap(lines []*draft, at int) (Ore, error) {
 	}
 	first := lines[0]
 	version := &first.terms.Versions[at]
-	limits := &version.Limits
-	if limits.Period == nil || total <= *limits.Period {
-		return total, nil
+	for i := range version.Limits {
+		limit := &version.Limits[i]
+		most := limit.most()
+		if total <= most {
+			continue
+		}
+		d := &draft{terms: first.terms, period: first.period, Line: Line{
+			Agreement: first.Agreement, Provider: first.Provider, Period: first.Period, Clause: capClause,
+			Version: version.ValidFrom, Amount: most - total, Section: limit.Section,
+			Text: "The most that a provider is paid in a settlement period",
+		}}
+		d.complete(at)
+		d.step(fmt.Sprintf("sum of %s", count(int64(len(lines)), "line")), total.String(), "kr.", "")
+		d.step("the most that is paid in a period", most.String(), "kr.", limit.Section)
+		d.step("taken off", d.Amount.String(), "kr.", limit.Section)
+		s.drafts = append(s.drafts, d)
+		total = most
 	}
-	d := &draft{terms: first.terms, period: first.period, Line: Line{
-		Agreement: first.Agreement, Provider: first.Provider, Period: first.Period, Clause: capClause,
-		Version: version.ValidFrom, Amount: *limits.Period - total, Section: limits.Section,
-		Text: "The most that a provider is paid in a settlement period",
-	}}
-	d.complete(at)
-	d.step(fmt.Sprintf("sum of %s", count(int64(len(lines)), "line")), total.String(), "kr.", "")
-	d.step("the most that is paid in a period", limits.Period.String(), "kr.", limits.Section)
-	d.step("taken off", d.Amount.String(), "kr.", limits.Section)
-	s.drafts = append(s.drafts, d)
-	return *limits.Period, nil
+	return total, nil
 }

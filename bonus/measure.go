@@ -2,21 +2,32 @@ package bonus
 
 import (
 	"cmp"
+	"fmt"
 	"math/big"
+	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/profile"
 )
 
-// Measure says what a clause counts. Exactly one of Reached and Effect is given.
+// Measure says what a clause counts. Exactly one of Referred, Started, Reached
+// and Effect is given. The first three count cases, and make entries; an effect
+// is one figure of many cases.
 //
-// A new measure is a field here, its rules in check, a file that turns facts
-// into drafts of lines (as reached.go and effects.go do) and a call of it in
-// Settle.
+// A new measure of cases is a field here, its rules in check and what it finds in
+// find. One of figures is a field here, its rules in check, a file that turns
+// facts into drafts of lines (as effects.go does) and a call of it in Settle.
 type Measure struct {
+	// Referred and Started count citizens by the day of referral, and by the day on
+	// which the course began.
+	Referred bool `yaml:"referred,omitempty" doc:"true: count the citizens who were referred, on the day of the referral"`
+	Started  bool `yaml:"started,omitempty" doc:"true: count the citizens who started, on the first day of the course"`
 	// Reached counts citizens who reached an outcome: each once per agreement
 	// and clause, on the first day reached, whether or not the window is over.
 	Reached string `yaml:"reached,omitempty" doc:"count the citizens who reached this outcome, each once per agreement"`
+	// Or are outcomes that count like Reached: what is reached first counts.
+	Or []string `yaml:"or,omitempty" doc:"of a reached outcome: others that count as well; the first that is reached counts"`
 	// Effect counts what would not have happened without the provider: the
 	// difference of a benchmark row times the cases it is about.
 	Effect string `yaml:"effect,omitempty" doc:"count what was achieved in this outcome beyond what similar citizens achieve: extra citizens, or extra days for an outcome in days"`
@@ -31,13 +42,88 @@ type Measure struct {
 	Confidence *Decimal `yaml:"confidence,omitempty" doc:"of an effect: the confidence of its interval, above 0 and under 1; 0.95 if left out. The run file must have the same"`
 }
 
-// Outcome is the outcome that the measure is about.
+// Outcome is the outcome that the measure is about, the first of several; "" for
+// a measure that needs none.
 func (m *Measure) Outcome() string { return m.Reached + m.Effect }
 
-func (m *Measure) check(c *checker, path string, clause *Clause) {
+// Outcomes are all outcomes that the measure needs.
+func (m *Measure) Outcomes() []string {
+	if m.Outcome() == "" {
+		return nil
+	}
+	return append([]string{m.Outcome()}, m.Or...)
+}
+
+// outcomes names the outcomes of the measure in a sentence.
+func (m *Measure) outcomes() string { return strings.Join(m.Outcomes(), " or ") }
+
+// OfCases says whether the measure counts cases one by one, rather than being a
+// figure of many.
+func (m *Measure) OfCases() bool { return m.Effect == "" }
+
+// find is what a case has of the measure: the rule that its outcomes alone give
+// it, and the day on which it counts.
+func (m *Measure) find(s *settler, i int32) (rule string, reason effect.Reason, on effect.Date) {
+	asOf := s.obs.AsOf
 	switch {
-	case (m.Reached == "") == (m.Effect == ""):
-		c.fault(path+".measure", "give one of reached and effect")
+	case m.Referred || m.Started:
+		on, rule = s.cases.Referral[i], RuleCounted
+		if m.Started {
+			if on = effect.NoDate; s.cases.Start != nil {
+				on = s.cases.Start[i]
+			}
+			if rule = RuleNotStarted; on != effect.NoDate {
+				rule = RuleCounted
+			}
+		}
+		if why := s.cohortReason(i); why != effect.NoReason {
+			return RuleExcluded, why, asOf
+		}
+		if rule == RuleCounted && on > asOf {
+			rule = RulePending
+		}
+	default:
+		for k, name := range m.Outcomes() {
+			r, _ := s.obs.Result(name)
+			if other := m.rule(r, i, asOf); k == 0 || better(other, r.ReachedOn[i], rule, on) {
+				rule, reason, on = other, r.Reason[i], r.ReachedOn[i]
+			}
+		}
+	}
+	if rule != RuleCounted || m.Effect != "" {
+		on = asOf
+	}
+	return rule, reason, on
+}
+
+// better says whether what one outcome says of a case comes before what another
+// says: reached before not, the earlier day before the later, and an outcome that
+// can still be reached before one that cannot.
+func better(rule string, on effect.Date, other string, than effect.Date) bool {
+	rank := func(rule string) int {
+		return slices.Index([]string{RuleCounted, RulePending, RuleNotFollowed, RuleNotReached, RuleLeft, RuleExcluded}, rule)
+	}
+	return cmp.Or(cmp.Compare(rank(rule), rank(other)), cmp.Compare(on, than)) < 0
+}
+
+func (m *Measure) check(c *checker, path string, clause *Clause) {
+	given := 0
+	for _, is := range []bool{m.Referred, m.Started, m.Reached != "", m.Effect != ""} {
+		if is {
+			given++
+		}
+	}
+	if len(m.Or) > 0 && m.Reached == "" {
+		c.fault(path+".measure.or", "or belongs to a reached outcome")
+	}
+	for i, name := range m.Or {
+		if slices.Contains(m.Outcomes()[:i+1], name) {
+			c.fault(fmt.Sprintf("%s.measure.or[%d]", path, i), "%s stands twice", name)
+		}
+	}
+	switch {
+	case given != 1:
+		c.fault(path+".measure", "give one of referred, started, reached and effect")
 	case m.Effect != "":
 		if m.Part == "" {
 			c.fault(path+".measure", "an effect needs part: provider or total")
@@ -66,10 +152,10 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 			c.fault(path+".measure", "part, method, better and confidence belong to an effect")
 		}
 		if clause.PayOn != "" || clause.Probability != nil || clause.Above != nil {
-			c.fault(path+".pay_on", "pay_on belongs to an effect: a reached outcome is counted, not estimated")
+			c.fault(path+".pay_on", "pay_on belongs to an effect: cases are counted, not estimated")
 		}
 		if clause.Gate != nil {
-			c.fault(path+".gate", "a gate belongs to an effect: a reached outcome is counted, not estimated")
+			c.fault(path+".gate", "a gate belongs to an effect: cases are counted, not estimated")
 		}
 	}
 }

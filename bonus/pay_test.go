@@ -70,7 +70,7 @@ func TestWithoutEffectSimulated(t *testing.T) {
 		{"pay_on: lower_limit", "pay_on: probability\n        probability: 0.8\n        above: 0.01"},
 		{"pay_on: lower_limit", "pay_on: probability\n        probability: 0.8", "method: regression", "method: regression, better: low"},
 	} {
-		terms := readTerms(t, append(edits, "    limits: {period: 500000.00, section: \"9\"}\n", "")...)
+		terms := readTerms(t, append(edits, "    limits: [{section: \"9\", per: provider, over: period, most: 500000.00}]\n", "")...)
 		obs := observe(cell200(nil)...)
 		var paid, total, squares float64
 		var s *bonus.Settlement
@@ -120,7 +120,7 @@ func TestPayOnProbability(t *testing.T) {
 		{"probability: 0.1", "worse", "0 = 0.00 unlikely"},
 		{"probability: 0.9", "no error", "0 = 0.00 no_figure"},
 	} {
-		edits := []string{"pay_on: lower_limit", "pay_on: probability\n        " + test.keys, "    limits: {period: 500000.00, section: \"9\"}\n", ""}
+		edits := []string{"pay_on: lower_limit", "pay_on: probability\n        " + test.keys, "    limits: [{section: \"9\", per: provider, over: period, most: 500000.00}]\n", ""}
 		b := measured(func(b *effect.BenchmarkRow) {
 			switch test.row {
 			case "less":

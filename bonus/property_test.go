@@ -60,18 +60,20 @@ func drawTerms(t *rapid.T, minN int) *bonus.Terms {
 		Mode:  bonus.RoundingMode(rapid.SampledFrom(bonus.RoundingMode("").Names()).Draw(t, "mode")),
 		Stage: bonus.RoundingStage(rapid.SampledFrom(bonus.RoundingStage("").Names()).Draw(t, "stage")),
 	}
-	limit := bonus.Ore(rapid.Int64Range(0, 100_000).Draw(t, "limit") * 100)
-	terms.Versions[0].Limits.Period = &limit
-	setMinN(terms, minN)
+	terms.Versions[0].Limits[0].Most = decimal(t, fmt.Sprint(rapid.Int64Range(0, 100_000).Draw(t, "limit")))
+	setMinN(t, terms, minN)
 	return terms
 }
 
-func setMinN(terms *bonus.Terms, n int) {
-	var d bonus.Decimal
-	if err := d.UnmarshalText([]byte(fmt.Sprint(n))); err != nil {
-		panic(err)
-	}
-	terms.Versions[0].Clauses[1].Gate.Require["n"] = d
+func setMinN(t tester, terms *bonus.Terms, n int) {
+	terms.Versions[0].Clauses[1].Gate.Require["n"] = *decimal(t, fmt.Sprint(n))
+}
+
+// limit is the most that a provider is paid in a period.
+func limit(t tester, terms *bonus.Terms) bonus.Ore {
+	most, err := bonus.ParseOre(terms.Versions[0].Limits[0].Most.String())
+	require.NoError(t, err)
+	return most
 }
 
 func TestSettlementAddsUp(t *testing.T) {
@@ -87,12 +89,21 @@ func TestSettlementAddsUp(t *testing.T) {
 			require.Equal(t, c.Rule == bonus.RuleCounted, c.Line != "")
 			inLine[c.Line]++
 		}
+		entered := map[string]*big.Rat{}
+		for _, e := range s.Entries {
+			q, ok := new(big.Rat).SetString(e.Quantity)
+			require.True(t, ok)
+			if entered[e.Line] == nil {
+				entered[e.Line] = new(big.Rat)
+			}
+			entered[e.Line].Add(entered[e.Line], q)
+		}
 		for _, l := range s.Lines {
 			k := key{l.Provider, l.Period}
 			paid[k] += l.Amount
 			if l.Clause == "cap" {
 				require.Negative(t, int64(l.Amount))
-				require.Equal(t, *terms.Versions[0].Limits.Period, paid[k], "the limit is reached exactly, and its line comes last")
+				require.Equal(t, limit(t, terms), paid[k], "the limit is reached exactly, and its line comes last")
 				continue
 			}
 			require.Equal(t, inLine[l.ID], l.Cases)
@@ -100,6 +111,11 @@ func TestSettlementAddsUp(t *testing.T) {
 			require.Equal(t, l.Amount == 0, l.Reason != "", l.Reason)
 			q, ok := new(big.Rat).SetString(l.Quantity)
 			require.True(t, ok)
+			if l.Municipality == "" {
+				require.Zero(t, q.Cmp(entered[l.ID]), "the entries sum to the quantity")
+			} else {
+				require.Nil(t, entered[l.ID], "an effect is about all cases together")
+			}
 			q.Mul(q, l.UnitPrice.Rat())
 			if terms.Rounding.Stage == bonus.StageLine {
 				want, err := terms.Rounding.Round(q)
@@ -113,7 +129,7 @@ func TestSettlementAddsUp(t *testing.T) {
 			uncut[k] += l.Amount
 		}
 		for k, total := range paid {
-			require.LessOrEqual(t, total, *terms.Versions[0].Limits.Period)
+			require.LessOrEqual(t, total, limit(t, terms))
 			if terms.Rounding.Stage == bonus.StageTotal {
 				want, err := terms.Rounding.Round(exact[k])
 				require.NoError(t, err)
@@ -207,7 +223,7 @@ func TestHigherMinimumNeverPaysMore(t *testing.T) {
 		facts, terms := world(t), drawTerms(t, 0)
 		before := bonus.Ore(1 << 62)
 		for n := range 12 {
-			setMinN(terms, n)
+			setMinN(t, terms, n)
 			var total bonus.Ore
 			for _, l := range settle(t, terms, facts).Lines {
 				total += l.Amount

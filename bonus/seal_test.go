@@ -84,7 +84,7 @@ func TestSealHoldsOneVersion(t *testing.T) {
 		"price":          {"amount: 5000.00", "amount: 5000.01"},
 		"threshold":      {"n: 30", "n: 29"},
 		"another gate":   {"dated_covariates: 1}", "dated_covariates: 1, balance: 0.1}"},
-		"limit":          {"period: 500000.00", "period: 600000.00"},
+		"limit":          {"most: 500000.00", "most: 600000.00"},
 		"package":        {"name: Company placement, job_oriented: true", "name: Company placement, job_oriented: false", "            - {match_group: 1, package: P2, amount: 6000}\n", "", "            - {match_group: 1, package: P2, amount: \"20000.00\"}\n", ""},
 		"what is paid":   {"pay_on: lower_limit", "pay_on: point"},
 		"rounding":       {"mode: half_up", "mode: down"},
@@ -234,7 +234,7 @@ func TestUnsealedLimits(t *testing.T) {
 		noSeal      = "the version valid from 2010-01-01 has no seal"
 		underNoSeal = bonus.StandingRetrospective + ": the limits of the period are those of a version that is not sealed: " + noSeal
 	)
-	for name, limits := range map[string]string{"lifted": "", "raised": "    limits: {period: 900000.00, section: \"9\"}\n"} {
+	for name, limits := range map[string]string{"lifted": "", "raised": "    limits: [{section: \"9\", per: provider, over: period, most: 900000.00}]\n"} {
 		require.Equal(t, map[string]string{
 			"north 2009H2 sustained-job@2008-01-01": sealedFirst,
 			"north 2010H1 sustained-job@2008-01-01": underNoSeal,
@@ -251,7 +251,7 @@ func TestUnsealedLimits(t *testing.T) {
 		"south 2010H1 cap@2010-01-01":           bonus.StandingRetrospective + ": " + noSeal,
 		"north 2010H2 sustained-job@2010-01-01": bonus.StandingRetrospective + ": " + noSeal,
 		"north 2010H2 cap@2010-01-01":           bonus.StandingRetrospective + ": " + noSeal,
-	}, standing(readTerms(t, second, second+"    limits: {period: 100.00, section: \"9\"}\n"), 0))
+	}, standing(readTerms(t, second, second+"    limits: [{section: \"9\", per: provider, over: period, most: 100.00}]\n"), 0))
 	// Both sealed: all lines keep the seal of their own version.
 	require.Equal(t, map[string]string{
 		"north 2009H2 sustained-job@2008-01-01": sealedFirst,

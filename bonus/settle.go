@@ -33,12 +33,12 @@ type Facts struct {
 // Settle works out what each terms file pays on the facts. Terms must be about
 // different agreements; cases of other agreements are left alone.
 //
-// A reached outcome is paid in the settlement period it was reached in, an
+// What cases have started or reached is paid in the settlement period it was reached in, an
 // effect in the one that as_of lies in. Every case of an agreement gets a
 // [CaseLine] for each clause of its version, with the first rule that holds of:
 // outside_agreement, no_provider, no_version_in_force, excluded,
 // package_not_eligible, not_reached, pending,
-// left, not_followed, earlier_case, indicator, already_paid, counted.
+// left, not_started, not_followed, earlier_case, indicator, already_paid, counted.
 //
 // Where a gate asks for Holm, the family is every figure with a verdict that an
 // effect line of the settlement rests on, of all terms, whether or not its own
@@ -57,7 +57,7 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err := s.judgeCases(ctx); err != nil {
 		return nil, err
 	}
-	s.reachedLines()
+	s.caseLines()
 	if err := s.effectLines(ctx); err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ type settler struct {
 
 	rows    []CaseLine
 	origin  []origin // parallel to rows
-	reached map[clauseKey][]candidate
+	entries map[clauseKey][]entry
 	periods map[effect.Date]effect.Period // of the terms at hand
 
 	drafts     []*draft
@@ -104,22 +104,17 @@ type clauseKey struct {
 	id    string
 }
 
-// candidate is a case that counts unless the same citizen has an earlier one.
-type candidate struct {
-	row, at int32
-	on      effect.Date
-}
-
 // draft is a line before it is rounded.
 type draft struct {
 	Line
-	terms  *Terms
-	clause *Clause
-	period effect.Period
-	exact  *big.Rat // kroner
-	steps  []Step
-	notes  []Step // beside the sum: they stand after the steps
-	gate   []GateRow
+	terms   *Terms
+	clause  *Clause
+	period  effect.Period
+	exact   *big.Rat // kroner
+	entries []entry  // the cases behind it, of a clause on cases
+	steps   []Step
+	notes   []Step // beside the sum: they stand after the steps
+	gate    []GateRow
 }
 
 // step adds a step to the line.
@@ -133,7 +128,7 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 	}
 	s := &settler{
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
-		terms: slices.Clone(terms), reached: map[clauseKey][]candidate{},
+		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
 		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{},
 		indicators: indicators(f.Indicators),
 	}
@@ -155,6 +150,9 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		if i > 0 && s.terms[i-1].Agreement == t.Agreement {
 			s.faults.Add(t.doc, "agreement", FaultAgreement, "agreement %q has terms in %s too", t.Agreement, s.terms[i-1].File)
 			continue
+		}
+		if first := s.terms[0]; t.Currency != first.Currency {
+			s.faults.Add(t.doc, "currency", FaultCurrency, "the terms are in %s, and %s, which is settled with them, in %s: amounts of two currencies do not add up; settle them apart", t.Currency, first.File, first.Currency)
 		}
 		if code := s.cases.Agreement.Code(t.Agreement); code >= 0 {
 			s.of[code] = int32(i)
@@ -247,34 +245,33 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			return clause.Conditions.over(s.indicators, place{s.cases.Municipality.At(int(i)), s.cases.Provider.At(int(i))})
 		}
 		t.eachClause(func(v, c int, clause *Clause) {
-			r, _ := s.obs.Result(clause.Measure.Outcome())
-			rule := clause.Measure.rule(r, i, s.obs.AsOf)
-			event := s.obs.AsOf
-			if rule == RuleCounted && clause.Measure.Reached != "" {
-				event = r.ReachedOn[i]
-			}
+			rule, reason, event := clause.Measure.find(s, i)
 			if t.versionFor(s.cases.Referral[i], event) != v {
 				return
 			}
+			ofCases := clause.Measure.OfCases()
 			pkg := code(&s.cases.Package, i)
 			offer := s.offer(ti, pkg)
 			switch {
 			case rule == RuleExcluded:
-				if rule = excluded[r.Reason[i]]; rule == "" {
-					rule = strings.TrimSuffix(RuleExcluded+":"+r.Reason[i].String(), ":")
-					excluded[r.Reason[i]] = rule
+				if rule = excluded[reason]; rule == "" {
+					rule = strings.TrimSuffix(RuleExcluded+":"+reason.String(), ":")
+					excluded[reason] = rule
 				}
 			case offer != nil && !clause.Conditions.allow(offer):
 				rule = RulePackageNotEligible
-			case rule == RuleCounted && clause.Measure.Reached != "" && outside[citizen{s.cases.Person[i], ti}].before(s.cases, i):
+			case rule == RuleCounted && ofCases && outside[citizen{s.cases.Person[i], ti}].before(s.cases, i):
 				rule = RuleEarlierCase
-			case rule == RuleCounted && clause.Measure.Reached != "" && over(clause) != "":
+			case rule == RuleCounted && ofCases && over(clause) != "":
 				rule = RuleIndicator + ":" + over(clause)
 			case rule == RuleCounted && offer == nil:
 				s.undeclared[undeclared{ti, int32(v), int32(c), pkg}]++
-			case rule == RuleCounted && clause.Measure.Reached != "":
+			case rule == RuleCounted && ofCases:
 				key := clauseKey{ti, clause.ID}
-				s.reached[key] = append(s.reached[key], candidate{int32(len(s.rows)), i, event})
+				s.entries[key] = append(s.entries[key], entry{
+					row: int32(len(s.rows)), at: i, terms: ti, version: int32(v), clause: int32(c),
+					provider: code(&s.cases.Provider, i), on: event, quantity: whole(1),
+				})
 			}
 			add(clause.ID, rule, v, c)
 		})
@@ -300,18 +297,27 @@ func (e earlier) before(c *effect.Cases, i int32) bool {
 	return e.ok && cmp.Or(cmp.Compare(c.Referral[e.at], c.Referral[i]), c.ID[e.at].Compare(c.ID[i])) < 0
 }
 
+// cohortReason is why a case is not of the cohort, whatever the outcome;
+// NoReason where it is.
+func (s *settler) cohortReason(i int32) effect.Reason {
+	if len(s.obs.Results) > 0 {
+		switch why := s.obs.Results[0].Reason[i]; why {
+		case effect.ReasonOutsidePeriod, effect.ReasonNotFirst, effect.ReasonNotLast:
+			return why
+		}
+	}
+	return effect.NoReason
+}
+
 // outsidePeriod finds the citizens with cases under an agreement that lie
 // outside the cohort's period. Only a citizen's first case under the agreement is
 // paid on, whichever period it belongs to, so that settlements of two periods
 // cannot both pay.
 func (s *settler) outsidePeriod() map[citizen]earlier {
 	out := map[citizen]earlier{}
-	if len(s.obs.Results) == 0 {
-		return out
-	}
 	for i := range int32(s.cases.Len()) {
 		ti := s.termsOf(i)
-		if ti < 0 || s.obs.Results[0].Reason[i] != effect.ReasonOutsidePeriod || !s.terms[ti].covers(s.cases.Referral[i]) {
+		if ti < 0 || s.cohortReason(i) != effect.ReasonOutsidePeriod || !s.terms[ti].covers(s.cases.Referral[i]) {
 			continue
 		}
 		key := citizen{s.cases.Person[i], ti}
@@ -402,7 +408,7 @@ func newDraft(t *Terms, v, c int, cell effect.Cell, period effect.Period) *draft
 	version, clause := &t.Versions[v], &t.Versions[v].Clauses[c]
 	d := &draft{terms: t, clause: clause, period: period, Line: Line{
 		Agreement: t.Agreement, Provider: cell.Provider, Period: period.Name,
-		Clause: clause.ID, Version: version.ValidFrom, Outcome: clause.Measure.Outcome(),
+		Clause: clause.ID, Version: version.ValidFrom, Outcome: clause.Measure.outcomes(),
 		Municipality: cell.Municipality, MatchScheme: cell.MatchScheme, MatchGroup: cell.MatchGroup, Package: cell.Package,
 		Text: clause.Text, Section: clause.Section,
 	}}
@@ -434,7 +440,7 @@ func (d *draft) standUnder(version int) {
 // complete fills in what every line of a version has, and the line's id.
 func (d *draft) complete(version int) {
 	d.stand(version)
-	d.TermsSHA256 = d.terms.SHA256
+	d.TermsSHA256, d.Currency = d.terms.SHA256, d.terms.Currency
 	d.Source = fmt.Sprintf("%s, %s", d.terms.Source.Document, d.terms.Source.Dated)
 	parts := []string{d.Agreement, d.Provider, d.Period, d.Clause}
 	if d.clause != nil {
@@ -463,10 +469,19 @@ func (s *settler) settlement() *Settlement {
 			cmp.Compare(a.Municipality, b.Municipality))
 	})
 	out := &Settlement{Cases: s.rows}
+	cohort := s.obs.Period
+	if cohort.End <= cohort.Start {
+		cohort.Start, cohort.End = effect.NoDate, effect.NoDate
+	}
 	for _, d := range s.drafts {
+		d.CohortFrom, d.CohortTo = cohort.Start, cohort.End
 		out.Lines = append(out.Lines, d.Line)
+		out.Entries = append(out.Entries, s.entryRows(d)...)
 		for i, step := range slices.Concat(d.steps, d.notes) {
 			step.Line, step.No = d.ID, int64(i+1)
+			if step.Unit == unitKroner {
+				step.Unit = d.Currency.Unit()
+			}
 			out.Steps = append(out.Steps, step)
 		}
 		for _, row := range d.gate {

@@ -232,7 +232,7 @@ func TestVersionInForce(t *testing.T) {
 
 func TestPeriodLimit(t *testing.T) {
 	// 15000 + 6000 = 21000; the limit of 20000.50 takes 999.50 off.
-	s := settle(t, readTerms(t, "limits: {period: 500000.00, section: \"9\"}", "limits: {period: 20000.50, section: 9}"), bonus.Facts{Observations: observe(
+	s := settle(t, readTerms(t, "limits: [{section: \"9\", per: provider, over: period, most: 500000.00}]", "limits: [{section: \"9\", per: provider, over: period, most: 20000.50}]"), bonus.Facts{Observations: observe(
 		row{id: "1", job: "2008-03-01"}, row{id: "2", job: "2008-03-01"}, row{id: "3", job: "2008-03-01"},
 		row{id: "4", job: "2008-03-01", pkg: "P2"}, row{id: "5", job: "2008-08-01", pkg: "P2"},
 	)})
@@ -354,7 +354,7 @@ func TestEffect(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := measured(test.row)
-			s := settle(t, readTerms(t, append(test.terms, "    limits: {period: 500000.00, section: \"9\"}\n", "")...), bonus.Facts{
+			s := settle(t, readTerms(t, append(test.terms, "    limits: [{section: \"9\", per: provider, over: period, most: 500000.00}]\n", "")...), bonus.Facts{
 				Observations: observe(cell200(nil)...), Benchmark: []effect.BenchmarkRow{b}, Diagnostics: diagnosed(b, test.values),
 			})
 			require.Equal(t, []string{line + test.want}, paid(s))
@@ -520,7 +520,7 @@ func TestExplain(t *testing.T) {
 		}
 	})
 	rows = append(rows, row{id: "301", status: effect.Pending}, row{id: "302", referral: "2007-01-01"}, row{id: "303", group: "4", job: "2008-07-01", pkg: "P1"})
-	s := settle(t, readTerms(t, "period: 500000.00", "period: 90000.00"), bonus.Facts{
+	s := settle(t, readTerms(t, "most: 500000.00", "most: 90000.00"), bonus.Facts{
 		Observations: observe(rows...), Benchmark: []effect.BenchmarkRow{b}, Diagnostics: diagnosed(b, nil),
 	})
 	var out strings.Builder
@@ -611,4 +611,21 @@ func TestStopped(t *testing.T) {
 	require.True(t, l.Stopped(bonus.ReasonRefusal))
 	require.False(t, l.Stopped(bonus.ReasonNotRated))
 	require.False(t, (&bonus.Line{}).Stopped(bonus.ReasonGate))
+}
+
+func TestCurrencies(t *testing.T) {
+	facts := bonus.Facts{Observations: observe(row{id: "1", job: "2008-03-01"}, row{id: "2", agreement: "A-2", job: "2008-03-01"})}
+	pounds := readTerms(t, "currency: DKK", "currency: GBP")
+	s := settle(t, pounds, facts)
+	require.Equal(t, bonus.GBP, s.Lines[0].Currency)
+	for _, step := range s.Steps {
+		require.NotEqual(t, "kr.", step.Unit)
+	}
+	e, err := s.Explain(s.Lines[0].ID)
+	require.NoError(t, err)
+	require.Contains(t, e.String(), "5000.00 GBP to north")
+	require.NotContains(t, e.String(), "kr.")
+
+	_, err = bonus.Settle(context.Background(), []*bonus.Terms{pounds, readTerms(t, "agreement: A-1", "agreement: A-2")}, facts)
+	require.ErrorContains(t, err, "amounts of two currencies do not add up")
 }

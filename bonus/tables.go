@@ -6,15 +6,16 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-// Settlement is what the terms pay on the facts, as five tables in a fixed
+// Settlement is what the terms pay on the facts, as six tables in a fixed
 // order. [Settlement.Explain] and [Settlement.ExplainCase] need nothing else,
 // so a settlement read back from its files explains itself.
 type Settlement struct {
-	Lines  []Line     // by agreement, provider and period; a limit's line comes last in its period
-	Steps  []Step     // in the order of the lines
-	Gate   []GateRow  // in the order of the lines
-	Counts []Count    // by agreement, clause, cell and rule
-	Cases  []CaseLine // in the order of the cases, then of the clauses
+	Lines   []Line     // by agreement, provider and period; a limit's line comes last in its period
+	Entries []Entry    // in the order of the lines, then of days and cases
+	Steps   []Step     // in the order of the lines
+	Gate    []GateRow  // in the order of the lines
+	Counts  []Count    // by agreement, clause, cell and rule
+	Cases   []CaseLine // in the order of the cases, then of the clauses
 	// Warnings say what a reader should know first; they are not an error.
 	Warnings []Warning
 }
@@ -27,6 +28,8 @@ type Line struct {
 	Agreement    string      `col:"agreement_id" doc:"agreement"`
 	Provider     string      `col:"provider_id" doc:"provider who is paid"`
 	Period       string      `col:"period" doc:"settlement period"`
+	CohortFrom   effect.Date `col:"cohort_from" doc:"first day of the referrals that were measured"`
+	CohortTo     effect.Date `col:"cohort_to" doc:"first day after them"`
 	Clause       string      `col:"clause" doc:"clause of the terms; cap for what the limit takes off"`
 	Version      effect.Date `col:"version" doc:"first day of the version of the terms that applies"`
 	Outcome      string      `col:"outcome" doc:"outcome that is paid for"`
@@ -38,6 +41,7 @@ type Line struct {
 	Quantity     string      `col:"quantity" doc:"how many are paid for, exactly"`
 	UnitPrice    Ore         `col:"unit_price_ore" doc:"price of one, in ore"`
 	Amount       Ore         `col:"amount_ore" doc:"what is paid, in ore"`
+	Currency     Currency    `col:"currency" doc:"what amounts are in; an ore is a hundredth of it"`
 	Reason       string      `col:"reason" doc:"why nothing is paid (codes separated by semicolons), empty where something is"`
 	Standing     string      `col:"standing" doc:"whether the line is booked and its terms sealed"`
 	StandingWhy  string      `col:"standing_why" doc:"when and by which role the terms were sealed, or why they, or those with the limits of the period, are not"`
@@ -127,6 +131,7 @@ const (
 	RuleNotReached         = "not_reached"
 	RulePending            = "pending"
 	RuleLeft               = "left"
+	RuleNotStarted         = "not_started"  // the course has no first day
 	RuleNotFollowed        = "not_followed" // reached by being in none of the states, which the registers cannot vouch for
 	RuleEarlierCase        = "earlier_case" // the citizen's first case under the agreement lies outside the period that is measured
 	RuleExcluded           = "excluded"

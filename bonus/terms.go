@@ -17,13 +17,13 @@ import (
 // A version is a dated set of clauses. A clause is put together from parts that
 // know nothing of each other: a [Measure] counts something, [Conditions] say
 // for which cases, a [Schedule] turns the quantity into money, and a [Gate]
-// decides whether an uncertain figure may be paid on. [Limits] and [Rounding]
+// decides whether an uncertain figure may be paid on. Each [Limit] and [Rounding]
 // then apply to the lines.
 type Terms struct {
 	Agreement   string         `yaml:"agreement" doc:"agreement_id of the cases that the terms are about"`
 	Title       string         `yaml:"title" doc:"what people call the agreement"`
 	Source      Source         `yaml:"source" doc:"where the terms come from"`
-	Currency    Currency       `yaml:"currency" doc:"what amounts are in; they are written in kroner with at most two decimals"`
+	Currency    Currency       `yaml:"currency" doc:"what amounts are in; they are written with at most two decimals"`
 	MatchScheme string         `yaml:"match_scheme" doc:"the numbering that match groups in these terms belong to, unless a price names another"`
 	Starts      effect.Date    `yaml:"starts" doc:"first day on which a referral is under the agreement"`
 	Ends        effect.Date    `yaml:"ends" doc:"first day on which it no longer is"`
@@ -52,14 +52,39 @@ type Source struct {
 	Dated    effect.Date `yaml:"dated" doc:"its date"`
 }
 
-// Currency is what amounts are in.
+// Currency is what amounts are in, by its code in ISO 4217. All have hundredths,
+// which are called øre here whatever they are called at home. Terms that are
+// settled together have one currency: nothing here changes one into another.
 type Currency string
 
-// DKK is the only currency that terms may have.
-const DKK Currency = "DKK"
+// The currencies that terms may have.
+const (
+	DKK Currency = "DKK"
+	SEK Currency = "SEK"
+	NOK Currency = "NOK"
+	EUR Currency = "EUR"
+	GBP Currency = "GBP"
+	USD Currency = "USD"
+	AUD Currency = "AUD"
+)
 
 // Names lists the currencies.
-func (Currency) Names() []string { return []string{string(DKK)} }
+func (Currency) Names() []string {
+	return []string{string(DKK), string(SEK), string(NOK), string(EUR), string(GBP), string(USD), string(AUD)}
+}
+
+// Unit is how the currency stands after an amount: kr. for Danish kroner, else
+// the code.
+func (c Currency) Unit() string {
+	if c == DKK || c == "" {
+		return unitKroner
+	}
+	return string(c)
+}
+
+// unitKroner is the unit of steps in money while lines are made; see
+// [settler.settlement], which puts that of the terms in its place.
+const unitKroner = "kr."
 
 // OfferPackage is a kind of offer that the agreement buys.
 type OfferPackage struct {
@@ -73,7 +98,7 @@ type Version struct {
 	ValidFrom effect.Date  `yaml:"valid_from" doc:"first day in force"`
 	ValidTo   *effect.Date `yaml:"valid_to,omitempty" doc:"first day no longer in force; left out while it is"`
 	Clauses   []Clause     `yaml:"clauses" jsonschema:"minItems=1" doc:"what is paid for"`
-	Limits    Limits       `yaml:"limits,omitempty" doc:"the most that is paid"`
+	Limits    []Limit      `yaml:"limits,omitempty" doc:"the most that is paid"`
 }
 
 // Clause is one thing that is paid for. The same id in two versions is the same
@@ -147,8 +172,10 @@ func (t *Terms) Check(k Known) error {
 	faults := t.checkOutcomes(k.Outcomes)
 	t.eachClause(func(v, c int, clause *Clause) {
 		m, path := &clause.Measure, fmt.Sprintf("versions[%d].clauses[%d].measure", v, c)
-		if slices.Contains(k.DescribedOutcomes, m.Outcome()) {
-			faults.Add(t.doc, path, FaultOutcome, "clause %s pays on the outcome %q, which is for description only: it is asked of those alone who first got what the treatment is to give; pay on another", clause.ID, m.Outcome())
+		for _, name := range m.Outcomes() {
+			if slices.Contains(k.DescribedOutcomes, name) {
+				faults.Add(t.doc, path, FaultOutcome, "clause %s pays on the outcome %q, which is for description only: it is asked of those alone who first got what the treatment is to give; pay on another", clause.ID, name)
+			}
 		}
 		if m.Effect == "" {
 			return
@@ -183,20 +210,24 @@ func (t *Terms) Check(k Known) error {
 // checkOutcomes looks for the outcomes that the clauses need.
 func (t *Terms) checkOutcomes(units map[string]effect.Unit) (faults strict.Gathered) {
 	t.eachClause(func(v, c int, clause *Clause) {
-		key := "reached"
-		if clause.Measure.Effect != "" {
-			key = "effect"
-		}
-		path := fmt.Sprintf("versions[%d].clauses[%d].measure.%s", v, c, key)
-		name := clause.Measure.Outcome()
-		unit, ok := units[name]
-		switch {
-		case !ok:
-			faults.Add(t.doc, path, FaultOutcome, "clause %s needs the outcome %q, which nobody observes%s",
-				clause.ID, name, strict.Suggest(name, slices.Sorted(maps.Keys(units))))
-		case clause.Measure.Reached != "" && unit != effect.UnitShare:
-			faults.Add(t.doc, path, FaultOutcome, "clause %s counts who reached %q, but that outcome is measured in %s and is not reached",
-				clause.ID, name, unit)
+		path := fmt.Sprintf("versions[%d].clauses[%d].measure.", v, c)
+		for k, name := range clause.Measure.Outcomes() {
+			at := path + "reached"
+			switch {
+			case clause.Measure.Effect != "":
+				at = path + "effect"
+			case k > 0:
+				at = fmt.Sprintf("%sor[%d]", path, k-1)
+			}
+			unit, ok := units[name]
+			switch {
+			case !ok:
+				faults.Add(t.doc, at, FaultOutcome, "clause %s needs the outcome %q, which nobody observes%s",
+					clause.ID, name, strict.Suggest(name, slices.Sorted(maps.Keys(units))))
+			case clause.Measure.Reached != "" && unit != effect.UnitShare:
+				faults.Add(t.doc, at, FaultOutcome, "clause %s counts who reached %q, but that outcome is measured in %s and is not reached",
+					clause.ID, name, unit)
+			}
 		}
 	})
 	return faults
@@ -279,7 +310,9 @@ func (c *checker) version(i int) {
 		clause.Schedule.check(c, at+".schedule", clause)
 		clause.Conditions.check(c, at+".conditions")
 	}
-	v.Limits.check(c, path+".limits")
+	for j := range v.Limits {
+		v.Limits[j].check(c, fmt.Sprintf("%s.limits[%d]", path, j))
+	}
 }
 
 // isName says whether a text can stand in a line's id.

@@ -198,6 +198,7 @@ const (
 // Observations are cases with what became of them, as of a day.
 type Observations struct {
 	AsOf    Date
+	Period  Period // of the referrals that are measured
 	Cases   *Cases
 	Results []Result // in the order the outcomes were declared
 	// Controls are people on benefit without an offer, observed like the cases; nil

@@ -437,7 +437,7 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 	if weeks := o.study.Placebo; weeks > 0 {
 		cases.Placebo = &Placebo{Weeks: weeks, Value: make([]float64, n), Covariates: blank(columns, n)}
 	}
-	out := &Observations{AsOf: o.study.AsOf, Cases: &cases}
+	out := &Observations{AsOf: o.study.AsOf, Period: o.study.Cohort.Period, Cases: &cases}
 	for _, outcome := range o.study.Outcomes {
 		out.Results = append(out.Results, Result{
 			Outcome: outcome.Name, Unit: outcome.Measure.Unit(), Absence: outcome.Measure.Absence(),

@@ -20,7 +20,6 @@ import (
 // Settled is a settlement and what is known of how it was made. It is only read.
 type Settled struct {
 	Settlement *bonus.Settlement
-	Entries    []bonus.Entry   // the cases behind its lines
 	Carried    []bonus.Balance // what limits carry to the next settlement
 	Terms      []*bonus.Terms  // what it was settled by, with their seals
 	AsOf       effect.Date
@@ -122,7 +121,7 @@ func (l *Ledger) plans(ctx context.Context, s *Settled, period string, on effect
 func (p *planner) make() error {
 	t, s := p.terms, p.settled
 	p.plan.Booking = Booking{
-		Agreement: t.Agreement, Period: p.period.Name, PeriodEnd: p.period.End - 1, AsOf: s.AsOf, CohortFrom: s.From, CohortTo: s.To, BookedOn: p.on,
+		Agreement: t.Agreement, Currency: string(t.Currency), Period: p.period.Name, PeriodEnd: p.period.End - 1, AsOf: s.AsOf, CohortFrom: s.From, CohortTo: s.To, BookedOn: p.on,
 		TermsSHA256: t.SHA256, RunFile: s.RunFile, Manifest: s.Manifest, Inputs: s.Inputs,
 	}
 	if t.Settlement == nil {
@@ -243,8 +242,8 @@ func (p *planner) current() ([]*current, error) {
 		byKey[key], byLine[line.ID] = true, c
 		out = append(out, c)
 	}
-	for i := range p.settled.Entries {
-		e := &p.settled.Entries[i]
+	for i := range p.settled.Settlement.Entries {
+		e := &p.settled.Settlement.Entries[i]
 		if c := byLine[e.Line]; c != nil {
 			c.entries = append(c.entries, e)
 		}
@@ -755,7 +754,7 @@ func newContent() *content {
 				part = name != "booking"
 			case tableBookings:
 				part = slices.Contains([]string{
-					"agreement_id", "period", "period_end", "cohort_from", "cohort_to", "settlement", "terms_sha256", "corrections", "payment_due", "final", "limitation",
+					"agreement_id", "currency", "period", "period_end", "cohort_from", "cohort_to", "settlement", "terms_sha256", "corrections", "payment_due", "final", "limitation",
 				}, name)
 			}
 			c.known[t] = append(c.known[t], part)

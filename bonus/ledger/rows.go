@@ -10,6 +10,7 @@ import (
 type Booking struct {
 	Row           int64       `col:"row" doc:"number of the row in the ledger"`
 	Agreement     string      `col:"agreement_id" doc:"agreement"`
+	Currency      string      `col:"currency" doc:"what amounts are in; an ore is a hundredth of it"`
 	Period        string      `col:"period" doc:"settlement period that is closed"`
 	PeriodEnd     effect.Date `col:"period_end" doc:"last day of the period"`
 	AsOf          effect.Date `col:"as_of" doc:"last day that counted in the settlement"`

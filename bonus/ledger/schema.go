@@ -66,7 +66,7 @@ const (
 )
 
 var tables = [...]table{
-	{"bookings", `agreement_id:TEXT period:TEXT period_end:TEXT as_of:TEXT cohort_from:TEXT cohort_to:TEXT booked_on:TEXT
+	{"bookings", `agreement_id:TEXT currency:TEXT period:TEXT period_end:TEXT as_of:TEXT cohort_from:TEXT cohort_to:TEXT booked_on:TEXT
 		prepared_by:TEXT prepared_role:TEXT accepted_by:TEXT accepted_role:TEXT accepted:TEXT content:TEXT settlement:TEXT
 		terms_sha256:TEXT run_file:TEXT manifest:TEXT inputs:TEXT corrections:TEXT
 		payment_due:TEXT objections_until:TEXT final:TEXT limitation:TEXT`},
