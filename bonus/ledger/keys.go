@@ -12,12 +12,12 @@ import (
 // caseKeys is the table that says which case has which key.
 type caseKeys struct {
 	of    map[string]string // participation -> key
-	alive map[string]bool   // keys whose case is known
+	alive map[string]string // key -> participation, where it was not erased
 }
 
 // caseKeys reads the keys, as far as there are any.
 func (l *Ledger) caseKeys(ctx context.Context) (*caseKeys, error) {
-	out := &caseKeys{of: map[string]string{}, alive: map[string]bool{}}
+	out := &caseKeys{of: map[string]string{}, alive: map[string]string{}}
 	rows, err := l.conn.QueryContext(ctx, "SELECT participation, case_key FROM case_keys")
 	if err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func (l *Ledger) caseKeys(ctx context.Context) (*caseKeys, error) {
 		if err := rows.Scan(&participation, &key); err != nil {
 			return nil, err
 		}
-		out.of[participation], out.alive[key] = key, true
+		out.of[participation], out.alive[key] = key, participation
 	}
 	return out, rows.Err()
 }
@@ -69,7 +69,7 @@ func (l *Ledger) assign(ctx context.Context, keys *caseKeys, plan *Plan) error {
 		for i, participation := range part {
 			secret := random[secretBytes*i : secretBytes*(i+1)]
 			key := keyOf(secret, participation)
-			keys.of[participation], keys.alive[key] = key, true
+			keys.of[participation], keys.alive[key] = key, participation
 			args = append(args, participation, secret, key)
 		}
 		if _, err := l.conn.ExecContext(ctx, "INSERT INTO case_keys (participation, secret, case_key) VALUES "+repeat("(?, ?, ?)", len(part)), args...); err != nil {

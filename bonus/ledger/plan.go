@@ -53,7 +53,7 @@ type PlannedLine struct {
 // PlannedCase is a case before it has a key.
 type PlannedCase struct {
 	Case
-	Participation string // "" where the case is not in the settlement
+	Participation string // "" where it was erased
 }
 
 // planner works out what is to be booked under one agreement.
@@ -563,7 +563,7 @@ func (p *planner) caseDifferences(entries []*bonus.Entry, was *booked) (out []Pl
 	}
 	erased := map[like][]caseDay{}
 	for c := range left {
-		if !p.keys.alive[c.key] {
+		if p.keys.alive[c.key] == "" {
 			k := like{c.on, before[c]}
 			erased[k] = append(erased[k], c)
 		}
@@ -581,7 +581,7 @@ func (p *planner) caseDifferences(entries []*bonus.Entry, was *booked) (out []Pl
 		out = append(out, PlannedCase{Case{On: c.on, Before: "0", Now: sums[c]}, c.participation})
 	}
 	for c := range left {
-		out = append(out, PlannedCase{Case: Case{Case: c.key, On: c.on, Before: before[c], Now: "0"}})
+		out = append(out, PlannedCase{Case: Case{Case: c.key, On: c.on, Before: before[c], Now: "0"}, Participation: p.keys.alive[c.key]})
 	}
 	sortCases(out)
 	return out, nil
@@ -787,4 +787,25 @@ func accepted(contents []string) string {
 		h.Write([]byte(c))
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// CasesOf tells the cases behind a line of a plan that are not as they were booked
+// before, one text for each: the case, or its key where it was erased; the day; and
+// its quantity before and now.
+func (p *Plan) CasesOf(l *PlannedLine) (out []string) {
+	for _, c := range l.Cases {
+		who := "case " + c.Participation
+		if c.Participation == "" {
+			who = "case with the key " + c.Case.Case
+		}
+		what := fmt.Sprintf("%s, now %s", c.Before, c.Now)
+		switch "0" {
+		case c.Before:
+			what = "added with " + c.Now
+		case c.Now:
+			what = "taken back, " + c.Before
+		}
+		out = append(out, fmt.Sprintf("%s on %s: %s", who, c.On, what))
+	}
+	return out
 }

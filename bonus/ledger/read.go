@@ -97,19 +97,15 @@ func (l *Ledger) Lines(ctx context.Context, q Query) (out []BookedLine, err erro
 
 // Cases lists the cases behind the lines that the query asks for.
 func (l *Ledger) Cases(ctx context.Context, q Query) (out []BookedCase, err error) {
-	who := map[string]string{}
-	return out, l.each(ctx, &q, func(b *Booking, end int64) error {
-		if len(who) == 0 {
-			keys, err := l.caseKeys(ctx)
-			if err != nil {
+	var keys *caseKeys
+	return out, l.each(ctx, &q, func(b *Booking, end int64) (err error) {
+		if keys == nil {
+			if keys, err = l.caseKeys(ctx); err != nil {
 				return err
-			}
-			for participation, key := range keys.of {
-				who[key] = participation
 			}
 		}
 		of := map[int64]Line{}
-		err := eachRow(ctx, l, tableLines, b.Row, end, func(line *Line) error {
+		err = eachRow(ctx, l, tableLines, b.Row, end, func(line *Line) error {
 			if q.line(b, line) {
 				of[line.Row] = *line
 			}
@@ -120,7 +116,7 @@ func (l *Ledger) Cases(ctx context.Context, q Query) (out []BookedCase, err erro
 		}
 		return eachRow(ctx, l, tableCases, b.Row, end, func(c *Case) error {
 			if line, ok := of[c.Line]; ok {
-				out = append(out, BookedCase{b.Agreement, b.Period, line.Kind, line.Line, *c, who[c.Case]})
+				out = append(out, BookedCase{b.Agreement, b.Period, line.Kind, line.Line, *c, keys.alive[c.Case]})
 			}
 			return nil
 		})
