@@ -34,7 +34,7 @@ func (r *Receipt) Same() bool {
 // The error joins a [*Refusal] for every reason why it cannot be booked, which are
 // recorded too, or wraps [ErrBusy], bonus.ErrFacts or bonus.ErrOverflow.
 func (l *Ledger) Propose(ctx context.Context, s *Settled, period string, by Person) (*Receipt, error) {
-	return l.attempt(ctx, s, period, by, func(w *writer, r *Receipt) error {
+	return l.attempt(ctx, s, period, by, func(w *writer, r *Receipt, _ *caseKeys) error {
 		return l.runs(w, s, r, RunProposed, by)
 	})
 }
@@ -46,12 +46,8 @@ func (l *Ledger) Propose(ctx context.Context, s *Settled, period string, by Pers
 //
 // The error is as that of [Ledger.Propose].
 func (l *Ledger) Book(ctx context.Context, s *Settled, period, hash string, by Person) (*Receipt, error) {
-	return l.attempt(ctx, s, period, by, func(w *writer, r *Receipt) error {
+	return l.attempt(ctx, s, period, by, func(w *writer, r *Receipt, keys *caseKeys) error {
 		prepared, err := l.proposal(ctx, s, r, strings.ToLower(hash), by)
-		if err != nil {
-			return err
-		}
-		keys, err := l.caseKeys(ctx)
 		if err != nil {
 			return err
 		}
@@ -99,14 +95,15 @@ func (s *Settled) run(agreement, period, outcome string, by Person) *Run {
 
 // attempt plans a booking and does the rest, in one transaction; a refusal is
 // recorded in another.
-func (l *Ledger) attempt(ctx context.Context, s *Settled, period string, by Person, do func(*writer, *Receipt) error) (*Receipt, error) {
+func (l *Ledger) attempt(ctx context.Context, s *Settled, period string, by Person, do func(*writer, *Receipt, *caseKeys) error) (*Receipt, error) {
 	r := &Receipt{}
 	var err error
 	if by.Name == "" || by.Role == "" || by.On == effect.NoDate {
 		err = &Refusal{Code: RefusedPerson, Period: period, Why: "a name, a role or a day is missing", Cure: "say who does it, in which role, on which day"}
 	} else {
 		r.Head, err = l.transact(ctx, func(w *writer) error {
-			if r.Plans, err = l.plans(ctx, s, period, by.On); err != nil {
+			var keys *caseKeys
+			if r.Plans, keys, err = l.plans(ctx, s, period, by.On); err != nil {
 				return err
 			}
 			if r.Same() {
@@ -119,7 +116,7 @@ func (l *Ledger) attempt(ctx context.Context, s *Settled, period string, by Pers
 				}
 			}
 			r.Hash = accepted(contents)
-			return do(w, r)
+			return do(w, r, keys)
 		})
 	}
 	if err == nil {

@@ -50,14 +50,13 @@ func (l *Ledger) assign(ctx context.Context, keys *caseKeys, plan *Plan) error {
 	var fresh []string
 	for i := range plan.Lines {
 		for _, c := range plan.Lines[i].Cases {
-			if c.Case.Case == "" {
-				if _, ok := keys.of[c.Participation]; !ok {
-					keys.of[c.Participation] = ""
-					fresh = append(fresh, c.Participation)
-				}
+			if c.Case.Case == "" && keys.of[c.Participation] == "" {
+				fresh = append(fresh, c.Participation)
 			}
 		}
 	}
+	slices.Sort(fresh) // the order of the table, whose pages are then written once
+	fresh = slices.Compact(fresh)
 	const many = 500
 	for from := 0; from < len(fresh); from += many {
 		part := fresh[from:min(from+many, len(fresh))]
@@ -69,7 +68,7 @@ func (l *Ledger) assign(ctx context.Context, keys *caseKeys, plan *Plan) error {
 		for i, participation := range part {
 			secret := random[secretBytes*i : secretBytes*(i+1)]
 			key := keyOf(secret, participation)
-			keys.of[participation], keys.alive[key] = key, participation
+			keys.of[participation] = key
 			args = append(args, participation, secret, key)
 		}
 		if _, err := l.conn.ExecContext(ctx, "INSERT INTO case_keys (participation, secret, case_key) VALUES "+repeat("(?, ?, ?)", len(part)), args...); err != nil {

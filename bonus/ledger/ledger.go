@@ -107,7 +107,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	}
 	for _, pragma := range []string{
 		fmt.Sprintf("busy_timeout = %d", o.Wait.Milliseconds()),
-		"synchronous = EXTRA", "secure_delete = ON", "trusted_schema = OFF", "temp_store = MEMORY",
+		"synchronous = EXTRA", "secure_delete = ON", "trusted_schema = OFF", "temp_store = MEMORY", "cache_size = -32768",
 	} {
 		if _, err := l.conn.ExecContext(ctx, "PRAGMA "+pragma); err != nil {
 			return notLedger(err)

@@ -406,7 +406,9 @@ func TestRefusals(t *testing.T) {
 		},
 		"repriced": {
 			booked: []string{"2008H1"}, asOf: "2008-12-31", period: "2008H2", on: "2009-01-02", code: ledger.RefusedRepriced, why: "reads otherwise in terms.yaml now",
-			change: func(s *ledger.Settled) { s.Terms = []*bonus.Terms{seal(t, readTerms(t, "amount: 100}", "amount: 90}"))} },
+			change: func(s *ledger.Settled) {
+				s.Terms = []*bonus.Terms{seal(t, readTerms(t, "amount: 100}", "amount: 90}"))}
+			},
 		},
 		"narrower cohort": {
 			booked: []string{"2008H1"}, asOf: "2008-12-31", period: "2008H2", on: "2009-01-02", code: ledger.RefusedCohort, why: "would seem to have vanished",

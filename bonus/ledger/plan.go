@@ -83,16 +83,16 @@ func (p *planner) refuse(code, cure, format string, args ...any) {
 
 // plans works out what is to be booked for a settlement period, by agreement. The
 // error joins a [*Refusal] for every fault.
-func (l *Ledger) plans(ctx context.Context, s *Settled, period string, on effect.Date) ([]*Plan, error) {
+func (l *Ledger) plans(ctx context.Context, s *Settled, period string, on effect.Date) ([]*Plan, *caseKeys, error) {
 	at, err := effect.ParsePeriod(period)
 	if err != nil {
-		return nil, &Refusal{Code: RefusedNoPeriod, Period: period, Why: err.Error(), Cure: "name a settlement period of the terms"}
+		return nil, nil, &Refusal{Code: RefusedNoPeriod, Period: period, Why: err.Error(), Cure: "name a settlement period of the terms"}
 	}
 	terms := slices.Clone(s.Terms)
 	slices.SortFunc(terms, func(a, b *bonus.Terms) int { return cmp.Compare(a.Agreement, b.Agreement) })
 	keys, err := l.caseKeys(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var out []*Plan
 	var refused []error
@@ -102,18 +102,18 @@ func (l *Ledger) plans(ctx context.Context, s *Settled, period string, on effect
 		}
 		p := &planner{settled: s, terms: t, period: at, on: on, keys: keys, plan: &Plan{}, periods: map[string]effect.Period{}}
 		if p.state, err = l.stateOf(ctx, t.Agreement); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := p.make(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out = append(out, p.plan)
 		refused = append(refused, p.refused...)
 	}
 	if len(out) == 0 {
-		return nil, &Refusal{Code: RefusedNoPeriod, Period: period, Why: fmt.Sprintf("%s is no settlement period of the terms at hand", period), Cure: "name a period of the length that the terms have under periods"}
+		return nil, nil, &Refusal{Code: RefusedNoPeriod, Period: period, Why: fmt.Sprintf("%s is no settlement period of the terms at hand", period), Cure: "name a period of the length that the terms have under periods"}
 	}
-	return out, errors.Join(refused...)
+	return out, keys, errors.Join(refused...)
 }
 
 // make fills in the plan, or what keeps it from being booked. The error is of a
@@ -219,8 +219,8 @@ func cohortOf(key string) string {
 // the settlement puts into a later period is decided there.
 func (p *planner) current() ([]*current, error) {
 	var out []*current
-	byKey, byLine := map[string]bool{}, map[string]*current{}
 	lines := p.settled.Settlement.Lines
+	byLine := make(map[string]*current, len(lines))
 	for i := range lines {
 		line := &lines[i]
 		if line.Agreement != p.terms.Agreement {
@@ -235,11 +235,8 @@ func (p *planner) current() ([]*current, error) {
 			byLine[line.ID] = nil
 			continue
 		}
-		if byKey[key] {
-			return nil, fmt.Errorf("%w: two lines of the settlement are known by %s", bonus.ErrFacts, key)
-		}
 		c := &current{line: line, key: key}
-		byKey[key], byLine[line.ID] = true, c
+		byLine[line.ID] = c
 		out = append(out, c)
 	}
 	for i := range p.settled.Settlement.Entries {
@@ -249,6 +246,11 @@ func (p *planner) current() ([]*current, error) {
 		}
 	}
 	slices.SortFunc(out, func(a, b *current) int { return cmp.Compare(a.key, b.key) })
+	for i := 1; i < len(out); i++ {
+		if out[i-1].key == out[i].key {
+			return nil, fmt.Errorf("%w: two lines of the settlement are known by %s", bonus.ErrFacts, out[i].key)
+		}
+	}
 	return out, nil
 }
 
@@ -406,9 +408,8 @@ func (p *planner) checkCohort() {
 
 // differences makes the lines: what is new, and what differs from what was booked.
 func (p *planner) differences(lines []*current) error {
-	now := make(map[string]*current, len(lines))
+	p.plan.Lines = make([]PlannedLine, 0, len(lines))
 	for _, c := range lines {
-		now[c.key] = c
 		if err := p.difference(c.key, c); err != nil {
 			return err
 		}
@@ -417,8 +418,9 @@ func (p *planner) differences(lines []*current) error {
 	// as_of, and those of another cohort are no concern of this settlement.
 	effects := p.terms.Periods.Period(p.settled.AsOf).Start == p.period.Start
 	for _, key := range p.state.order {
+		_, there := slices.BinarySearchFunc(lines, key, func(c *current, key string) int { return cmp.Compare(c.key, key) })
 		from := cohortOf(key)
-		if now[key] != nil || from != "" && (!effects || from != p.settled.From.String()) {
+		if there || from != "" && (!effects || from != p.settled.From.String()) {
 			continue
 		}
 		if err := p.difference(key, nil); err != nil {
@@ -514,10 +516,6 @@ func (p *planner) deadlines(at effect.Period) bonus.Deadlines {
 // booked. A case whose key was erased is taken for one of the settlement that has
 // no key, and the same day and quantity.
 func (p *planner) caseDifferences(entries []*bonus.Entry, was *booked) (out []PlannedCase, err error) {
-	type caseOn struct {
-		participation string
-		on            effect.Date
-	}
 	left := map[caseDay]bool{} // booked cases that the settlement has not been seen to have
 	var before map[caseDay]string
 	if was != nil && was.by != nil {
@@ -526,35 +524,27 @@ func (p *planner) caseDifferences(entries []*bonus.Entry, was *booked) (out []Pl
 			left[c] = true
 		}
 	}
-	sums := map[caseOn]string{}
-	var order []caseOn
-	for _, e := range entries {
-		c := caseOn{e.Participation, e.On}
-		old, twice := sums[c]
-		if sums[c], err = plus(old, e.Quantity); err != nil {
-			return nil, fmt.Errorf("%w: a case of line %s: %w", bonus.ErrFacts, e.Line, err)
-		}
-		if !twice {
-			order = append(order, c)
-		}
-	}
-	slices.SortFunc(order, func(a, b caseOn) int {
-		return cmp.Or(cmp.Compare(a.on, b.on), cmp.Compare(a.participation, b.participation))
+	slices.SortFunc(entries, func(a, b *bonus.Entry) int {
+		return cmp.Or(cmp.Compare(a.On, b.On), cmp.Compare(a.Participation, b.Participation))
 	})
-	var unknown []caseOn
-	for _, c := range order {
-		q := sums[c]
-		key, known := p.keys.of[c.participation]
-		if !known {
-			if q != "0" {
+	var unknown []PlannedCase
+	for i := 0; i < len(entries); {
+		c := PlannedCase{Case{On: entries[i].On, Before: "0"}, entries[i].Participation}
+		for ; i < len(entries) && entries[i].On == c.On && entries[i].Participation == c.Participation; i++ {
+			if c.Now, err = plus(c.Now, entries[i].Quantity); err != nil {
+				return nil, fmt.Errorf("%w: a case of line %s: %w", bonus.ErrFacts, entries[i].Line, err)
+			}
+		}
+		if c.Case.Case = p.keys.of[c.Participation]; c.Case.Case == "" {
+			if c.Now != "0" {
 				unknown = append(unknown, c)
 			}
 			continue
 		}
-		day := caseDay{key, c.on}
+		day := caseDay{c.Case.Case, c.On}
 		delete(left, day)
-		if old := cmp.Or(before[day], "0"); old != q {
-			out = append(out, PlannedCase{Case{Case: key, On: c.on, Before: old, Now: q}, c.participation})
+		if c.Before = cmp.Or(before[day], "0"); c.Before != c.Now {
+			out = append(out, c)
 		}
 	}
 	type like struct {
@@ -572,13 +562,13 @@ func (p *planner) caseDifferences(entries []*bonus.Entry, was *booked) (out []Pl
 		slices.SortFunc(of, func(a, b caseDay) int { return cmp.Compare(a.key, b.key) })
 	}
 	for _, c := range unknown {
-		k := like{c.on, sums[c]}
+		k := like{c.On, c.Now}
 		if of := erased[k]; len(of) > 0 {
 			delete(left, of[0])
 			erased[k] = of[1:]
 			continue
 		}
-		out = append(out, PlannedCase{Case{On: c.on, Before: "0", Now: sums[c]}, c.participation})
+		out = append(out, c)
 	}
 	for c := range left {
 		out = append(out, PlannedCase{Case: Case{Case: c.key, On: c.on, Before: before[c], Now: "0"}, Participation: p.keys.alive[c.key]})

@@ -26,7 +26,7 @@ func first() []string {
 		`CREATE TABLE case_keys (
   participation TEXT NOT NULL PRIMARY KEY,
   secret BLOB NOT NULL,
-  case_key TEXT NOT NULL UNIQUE
+  case_key TEXT NOT NULL
 ) STRICT, WITHOUT ROWID`,
 		`CREATE TRIGGER case_keys_no_update BEFORE UPDATE ON case_keys BEGIN SELECT RAISE(ABORT, 'a key stays with its case'); END`,
 	}, chainedTables()...)
