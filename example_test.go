@@ -50,7 +50,7 @@ func Example() {
 	//   A price for each citizen in work at 26 weeks beyond what similar citizens achieve with others in the city
 	//   section 8.4 of Framework agreement 2008, annex 4 (invented), 2007-11-15; version in force from 2008-01-01
 	//   sealed on 2007-12-14 by the head of finance
-	//   terms sha256 8ad71926599795fe245e48e337ac055f2ad2edc06b3a005036950a4907a7a154
+	//   terms sha256 33fe8925d10fa61bebcef8f0ccf4f2cdd3ff5c6db3b2ed6614a382e5e01eb894
 	//
 	// Cases of match group 5 (match5_2004), package P2 in 751, over all periods
 	//   117  counted                  the case counts

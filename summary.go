@@ -296,12 +296,15 @@ func (r *Result) writeSettlement(b *strings.Builder) {
 			stopped[k]++
 		}
 	}
-	total := bonus.Ore(0)
+	total, unit := bonus.Ore(0), bonus.DKK.Unit()
 	for _, k := range order {
 		total += sum[k]
 	}
+	if len(order) > 0 {
+		unit = r.Settlement.Lines[0].Currency.Unit() // one currency in a settlement
+	}
 	w := columns(b)
-	fmt.Fprintf(w, "  agreement\tprovider\tperiod\tlines\tstopped by the gate\tkr.\n")
+	fmt.Fprintf(w, "  agreement\tprovider\tperiod\tlines\tstopped by the gate\t%s\n", unit)
 	for i, k := range order {
 		if i == maxSummaryCells {
 			fmt.Fprintf(w, "  and %d more in settlement.parquet\n", len(order)-i)
@@ -313,7 +316,7 @@ func (r *Result) writeSettlement(b *strings.Builder) {
 	if total == 0 {
 		fmt.Fprintf(b, "  Nothing is paid.\n")
 	} else {
-		fmt.Fprintf(b, "  In total %s kr.\n", grouped(total.String()))
+		fmt.Fprintf(b, "  In total %s %s\n", grouped(total.String()), unit)
 	}
 	for _, warning := range r.Settlement.Warnings {
 		fmt.Fprintf(b, "  %s: %s (%s)\n", warning.Agreement, warning.Text, warning.Code)

@@ -73,7 +73,7 @@ func (s *Settlement) Explain(line string) (Explanation, error) {
 func (e Explanation) String() string {
 	var b strings.Builder
 	l := e.Line
-	fmt.Fprintf(&b, "%s\n%s kr. to %s for %s (%s)\n", l.ID, l.Amount, l.Provider, l.Period, l.Standing)
+	fmt.Fprintf(&b, "%s\n%s %s to %s for %s (%s)\n", l.ID, l.Amount, l.Currency.Unit(), l.Provider, l.Period, l.Standing)
 	if l.Reason != "" {
 		fmt.Fprintf(&b, "Nothing is paid: %s\n", reasonText(l.Reason))
 	}
@@ -114,9 +114,9 @@ func (e Explanation) String() string {
 		total := new(big.Rat)
 		for _, p := range e.Period {
 			total.Add(total, p.Amount.Rat())
-			row(p.Amount.String()+" kr.", p.ID)
+			row(p.Amount.String()+" "+l.Currency.Unit(), p.ID)
 		}
-		row(total.FloatString(2)+" kr.", "sum")
+		row(total.FloatString(2)+" "+l.Currency.Unit(), "sum")
 	})
 	return b.String()
 }

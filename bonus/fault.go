@@ -29,6 +29,7 @@ const (
 // The kinds of faults that [Settle] finds.
 const (
 	FaultAgreement   FaultCode = "agreement_twice"    // two terms files for one agreement
+	FaultCurrency    FaultCode = "currency_mix"       // terms of two currencies are settled together
 	FaultOutcome     FaultCode = "outcome_missing"    // a clause needs an outcome that nobody observed, or that is for description only
 	FaultFigure      FaultCode = "figure_missing"     // a clause needs an effect that nobody computed
 	FaultStale       FaultCode = "figure_stale"       // an effect is about other cases than those observed

@@ -137,7 +137,7 @@ func round(lines []*draft) error {
 		for i := range int64(total-already) / r.Unit.size() {
 			byRest[i].Amount += Ore(r.Unit.size())
 		}
-		how = fmt.Sprintf("share of the total %s kr., %s", total, how)
+		how = fmt.Sprintf("share of the total %s %s, %s", total, lines[0].Currency.Unit(), how)
 	}
 	for _, d := range lines {
 		if r.Stage == StageLine {

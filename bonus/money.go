@@ -24,7 +24,7 @@ type Ore int64
 // in 5000, 796.5 or -0.05. It has no thousands separator and no exponent.
 func ParseOre(s string) (Ore, error) {
 	if !plain(s, 2) {
-		return 0, fmt.Errorf("%w: %q is not an amount in kroner such as 5000.00, with at most two decimals", ErrMoney, s)
+		return 0, fmt.Errorf("%w: %q is not an amount such as 5000.00, with at most two decimals", ErrMoney, s)
 	}
 	r, _ := new(big.Rat).SetString(s)
 	return toOre(r)
@@ -43,7 +43,7 @@ func plain(s string, decimals int) bool {
 func toOre(kroner *big.Rat) (Ore, error) {
 	r := new(big.Rat).Mul(kroner, big.NewRat(100, 1))
 	if !r.IsInt() || !r.Num().IsInt64() {
-		return 0, fmt.Errorf("%w: %s kr. does not fit", ErrOverflow, exactText(kroner))
+		return 0, fmt.Errorf("%w: %s does not fit", ErrOverflow, exactText(kroner))
 	}
 	return Ore(r.Num().Int64()), nil
 }

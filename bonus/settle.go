@@ -151,6 +151,9 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 			s.faults.Add(t.doc, "agreement", FaultAgreement, "agreement %q has terms in %s too", t.Agreement, s.terms[i-1].File)
 			continue
 		}
+		if first := s.terms[0]; t.Currency != first.Currency {
+			s.faults.Add(t.doc, "currency", FaultCurrency, "the terms are in %s, and %s, which is settled with them, in %s: amounts of two currencies do not add up; settle them apart", t.Currency, first.File, first.Currency)
+		}
 		if code := s.cases.Agreement.Code(t.Agreement); code >= 0 {
 			s.of[code] = int32(i)
 		}
@@ -437,7 +440,7 @@ func (d *draft) standUnder(version int) {
 // complete fills in what every line of a version has, and the line's id.
 func (d *draft) complete(version int) {
 	d.stand(version)
-	d.TermsSHA256 = d.terms.SHA256
+	d.TermsSHA256, d.Currency = d.terms.SHA256, d.terms.Currency
 	d.Source = fmt.Sprintf("%s, %s", d.terms.Source.Document, d.terms.Source.Dated)
 	parts := []string{d.Agreement, d.Provider, d.Period, d.Clause}
 	if d.clause != nil {
@@ -476,6 +479,9 @@ func (s *settler) settlement() *Settlement {
 		out.Entries = append(out.Entries, s.entryRows(d)...)
 		for i, step := range slices.Concat(d.steps, d.notes) {
 			step.Line, step.No = d.ID, int64(i+1)
+			if step.Unit == unitKroner {
+				step.Unit = d.Currency.Unit()
+			}
 			out.Steps = append(out.Steps, step)
 		}
 		for _, row := range d.gate {

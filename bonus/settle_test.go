@@ -612,3 +612,20 @@ func TestStopped(t *testing.T) {
 	require.False(t, l.Stopped(bonus.ReasonNotRated))
 	require.False(t, (&bonus.Line{}).Stopped(bonus.ReasonGate))
 }
+
+func TestCurrencies(t *testing.T) {
+	facts := bonus.Facts{Observations: observe(row{id: "1", job: "2008-03-01"}, row{id: "2", agreement: "A-2", job: "2008-03-01"})}
+	pounds := readTerms(t, "currency: DKK", "currency: GBP")
+	s := settle(t, pounds, facts)
+	require.Equal(t, bonus.GBP, s.Lines[0].Currency)
+	for _, step := range s.Steps {
+		require.NotEqual(t, "kr.", step.Unit)
+	}
+	e, err := s.Explain(s.Lines[0].ID)
+	require.NoError(t, err)
+	require.Contains(t, e.String(), "5000.00 GBP to north")
+	require.NotContains(t, e.String(), "kr.")
+
+	_, err = bonus.Settle(context.Background(), []*bonus.Terms{pounds, readTerms(t, "agreement: A-1", "agreement: A-2")}, facts)
+	require.ErrorContains(t, err, "amounts of two currencies do not add up")
+}

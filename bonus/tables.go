@@ -41,6 +41,7 @@ type Line struct {
 	Quantity     string      `col:"quantity" doc:"how many are paid for, exactly"`
 	UnitPrice    Ore         `col:"unit_price_ore" doc:"price of one, in ore"`
 	Amount       Ore         `col:"amount_ore" doc:"what is paid, in ore"`
+	Currency     Currency    `col:"currency" doc:"what amounts are in; an ore is a hundredth of it"`
 	Reason       string      `col:"reason" doc:"why nothing is paid (codes separated by semicolons), empty where something is"`
 	Standing     string      `col:"standing" doc:"whether the line is booked and its terms sealed"`
 	StandingWhy  string      `col:"standing_why" doc:"when and by which role the terms were sealed, or why they, or those with the limits of the period, are not"`

@@ -23,7 +23,7 @@ type Terms struct {
 	Agreement   string         `yaml:"agreement" doc:"agreement_id of the cases that the terms are about"`
 	Title       string         `yaml:"title" doc:"what people call the agreement"`
 	Source      Source         `yaml:"source" doc:"where the terms come from"`
-	Currency    Currency       `yaml:"currency" doc:"what amounts are in; they are written in kroner with at most two decimals"`
+	Currency    Currency       `yaml:"currency" doc:"what amounts are in; they are written with at most two decimals"`
 	MatchScheme string         `yaml:"match_scheme" doc:"the numbering that match groups in these terms belong to, unless a price names another"`
 	Starts      effect.Date    `yaml:"starts" doc:"first day on which a referral is under the agreement"`
 	Ends        effect.Date    `yaml:"ends" doc:"first day on which it no longer is"`
@@ -51,14 +51,39 @@ type Source struct {
 	Dated    effect.Date `yaml:"dated" doc:"its date"`
 }
 
-// Currency is what amounts are in.
+// Currency is what amounts are in, by its code in ISO 4217. All have hundredths,
+// which are called øre here whatever they are called at home. Terms that are
+// settled together have one currency: nothing here changes one into another.
 type Currency string
 
-// DKK is the only currency that terms may have.
-const DKK Currency = "DKK"
+// The currencies that terms may have.
+const (
+	DKK Currency = "DKK"
+	SEK Currency = "SEK"
+	NOK Currency = "NOK"
+	EUR Currency = "EUR"
+	GBP Currency = "GBP"
+	USD Currency = "USD"
+	AUD Currency = "AUD"
+)
 
 // Names lists the currencies.
-func (Currency) Names() []string { return []string{string(DKK)} }
+func (Currency) Names() []string {
+	return []string{string(DKK), string(SEK), string(NOK), string(EUR), string(GBP), string(USD), string(AUD)}
+}
+
+// Unit is how the currency stands after an amount: kr. for Danish kroner, else
+// the code.
+func (c Currency) Unit() string {
+	if c == DKK || c == "" {
+		return unitKroner
+	}
+	return string(c)
+}
+
+// unitKroner is the unit of steps in money while lines are made; see
+// [settler.settlement], which puts that of the terms in its place.
+const unitKroner = "kr."
 
 // OfferPackage is a kind of offer that the agreement buys.
 type OfferPackage struct {
