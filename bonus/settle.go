@@ -25,6 +25,8 @@ type Facts struct {
 	Benchmark    []effect.BenchmarkRow // needed by effect clauses only
 	Diagnostics  []effect.Diagnostic
 	Indicators   []watch.Row // needed by conditions on indicators only
+	Figures      []Figure    // needed by clauses that look at figures only
+	Evidence     []Evidence  // needed by conditions on evidence only
 	// Acceptance is what was decided on the diagnostics before the effects were
 	// seen; nil where nobody was asked.
 	Acceptance *Acceptance
