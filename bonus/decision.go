@@ -2,17 +2,17 @@ package bonus
 
 import "github.com/jobeffekt/jobeffekt/effect"
 
-// Decision is what a clause decides without paying: that a provider is dropped,
+// Decide is what a clause decides without paying: that a provider is dropped,
 // warned, or whatever its terms say. It is met where everything that is asked for
 // holds of the provider's score, at so many settlement periods in a row.
-type Decision struct {
-	Then         string         `yaml:"then" doc:"what is decided, as dropped or warned"`
-	Lowest       bool           `yaml:"lowest,omitempty" doc:"true: the score is the lowest of the rated providers' (all of them where several are equal), or has the lowest rating where the score has ratings"`
-	Unrated      Unrated        `yaml:"unrated,omitempty" doc:"counts: a provider that is not rated counts as the lowest, and its score is looked at all the same; if left out, nothing is decided on it"`
-	Under        *Decimal       `yaml:"under,omitempty" doc:"the score is under this"`
-	UnderBestBy  *Distance      `yaml:"under_best_by,omitempty" doc:"the score lies more than this under the highest of the rated providers'"`
-	Consecutive  *int           `yaml:"consecutive,omitempty" doc:"in so many settlement periods in a row; 1 if left out"`
-	Confidence   *Decimal       `yaml:"confidence,omitempty" doc:"confidence of the interval printed beside the decision; 0.95 if left out"`
+type Decide struct {
+	Then        string    `yaml:"then" doc:"what is decided, as dropped or warned"`
+	Lowest      bool      `yaml:"lowest,omitempty" doc:"true: the score is the lowest of the rated providers' (all of them where several are equal), or has the lowest rating where the score has ratings"`
+	Unrated     Unrated   `yaml:"unrated,omitempty" doc:"counts: a provider that is not rated counts as the lowest, and its score is looked at all the same; if left out, nothing is decided on it"`
+	Under       *Decimal  `yaml:"under,omitempty" doc:"the score is under this"`
+	UnderBestBy *Distance `yaml:"under_best_by,omitempty" doc:"the score lies more than this under the highest of the rated providers'"`
+	Consecutive *int      `yaml:"consecutive,omitempty" doc:"in so many settlement periods in a row; 1 if left out"`
+	Confidence  *Decimal  `yaml:"confidence,omitempty" doc:"confidence of the interval printed beside the decision; 0.95 if left out"`
 }
 
 // Distance is how far a score lies under another: in points of the score or in

@@ -112,6 +112,11 @@ func (s *settler) enterLines(entries []entry) {
 		}
 	}
 	for k, line := range lines {
+		if what, unit := line.clause.Measure.counts(); line.clause.Schedule.Pool != nil {
+			s.intoPool(line.draft, line.quantity, what, unit)
+			s.drafts = append(s.drafts, line.draft)
+			continue
+		}
 		price, ok := line.clause.Schedule.price(line.terms, line.MatchScheme, line.MatchGroup, line.Package)
 		if !ok {
 			at := entries[0].terms

@@ -11,7 +11,10 @@ import (
 // A new schedule is a field here, its rules in check, and its arithmetic beside
 // price.
 type Schedule struct {
-	UnitPrices []UnitPrice `yaml:"unit_prices" jsonschema:"minItems=1" doc:"price of one by match group and package"`
+	UnitPrices []UnitPrice `yaml:"unit_prices,omitempty" jsonschema:"minItems=1" doc:"price of one by match group and package"`
+	// Exchange and Pool stand in place of prices.
+	Exchange *Exchange `yaml:"exchange,omitempty" doc:"in place of prices, for a score: a straight line from the score to a share of an amount"`
+	Pool     *Pool     `yaml:"pool,omitempty" doc:"in place of prices: an amount that is divided among the providers in proportion to what the clause measures"`
 }
 
 // UnitPrice is the price of one for a match group and package. Nothing stands

@@ -55,14 +55,14 @@ type ScorePart struct {
 	Part    Part     `yaml:"part,omitempty" doc:"of an effect or ratio: provider or total"`
 	Method  string   `yaml:"method,omitempty" doc:"of an effect or ratio: the method of estimation"`
 	// MatchGroup and Package narrow the cases of results.
-	MatchGroup string    `yaml:"match_group,omitempty" doc:"of results: only cases of this match group, in the scheme of the terms"`
-	Package    string    `yaml:"package,omitempty" doc:"of results: only cases of this package"`
-	Above      *Operand  `yaml:"above,omitempty" doc:"only what the value is above this counts: a number, or the name of a figure"`
-	Scales     []Scale   `yaml:"scales,omitempty" doc:"scales that give points for the value; the one that gives most counts"`
-	Round      *RoundTo  `yaml:"round,omitempty" doc:"rounding of the part; none if left out"`
-	Weight     *Operand  `yaml:"weight,omitempty" doc:"a number, or the name of a figure; 1 if left out"`
-	MinN       *int      `yaml:"min_n,omitempty" doc:"under so many cases, or so small an n of the figure, the part is missing"`
-	Domain     string    `yaml:"domain,omitempty" doc:"name of the domain that the part belongs to"`
+	MatchGroup string   `yaml:"match_group,omitempty" doc:"of results: only cases of this match group, in the scheme of the terms"`
+	Package    string   `yaml:"package,omitempty" doc:"of results: only cases of this package"`
+	Above      *Operand `yaml:"above,omitempty" doc:"only what the value is above this counts: a number, or the name of a figure"`
+	Scales     []Scale  `yaml:"scales,omitempty" doc:"scales that give points for the value; the one that gives most counts"`
+	Round      *RoundTo `yaml:"round,omitempty" doc:"rounding of the part; none if left out"`
+	Weight     *Operand `yaml:"weight,omitempty" doc:"a number, or the name of a figure; 1 if left out"`
+	MinN       *int     `yaml:"min_n,omitempty" doc:"under so many cases, or so small an n of the figure, the part is missing"`
+	Domain     string   `yaml:"domain,omitempty" doc:"name of the domain that the part belongs to"`
 }
 
 // ScoreDomain is a group of parts that weighs as one.

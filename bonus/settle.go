@@ -56,6 +56,9 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.newScorers(); err != nil {
+		return nil, err
+	}
 	if err := s.judgeCases(ctx); err != nil {
 		return nil, err
 	}
@@ -64,6 +67,8 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 		return nil, err
 	}
 	s.watchEffects()
+	s.scores()
+	s.dividePools()
 	s.countedFaults()
 	if err := s.faults.Err(); err != nil {
 		return nil, err
@@ -90,11 +95,17 @@ type settler struct {
 	entries map[clauseKey][]entry
 	periods map[effect.Date]effect.Period // of the terms at hand
 
-	drafts     []*draft
-	effects    []*effectLine // drafts of effects that wait for each other's figures
-	undeclared map[undeclared]int64
-	unpriced   map[unpriced]int64
-	faults     strict.Gathered
+	book    *FigureBook
+	scorers map[scoreClause]*scorer
+	pools   map[poolKey][]*draft
+
+	drafts        []*draft
+	decided       []Decided
+	decisionSteps []Step
+	effects       []*effectLine // drafts of effects that wait for each other's figures
+	undeclared    map[undeclared]int64
+	unpriced      map[unpriced]int64
+	faults        strict.Gathered
 }
 
 // origin is the case and the clause of a row; version is -1 where no clause applies.
@@ -113,6 +124,7 @@ type draft struct {
 	clause  *Clause
 	period  effect.Period
 	exact   *big.Rat // kroner
+	weight  *big.Rat // of its share in a pool
 	entries []entry  // the cases behind it, of a clause on cases
 	steps   []Step
 	notes   []Step // beside the sum: they stand after the steps
@@ -132,11 +144,15 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
 		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{},
-		indicators: indicators(f.Indicators),
+		indicators: indicators(f.Indicators), pools: map[poolKey][]*draft{},
 	}
 	slices.SortStableFunc(s.terms, func(a, b *Terms) int {
 		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.File, b.File))
 	})
+	var err error
+	if s.book, err = NewFigureBook(f.Figures); err != nil {
+		return nil, err
+	}
 	n := s.cases.Len()
 	for _, r := range s.obs.Results {
 		if len(r.Status) != n || len(r.Reason) != n || len(r.ReachedOn) != n || len(r.Complete) != n || r.Absence && len(r.Followed) != n {
@@ -242,11 +258,19 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			add("", RuleNoProvider, -1, -1)
 			continue
 		}
-		before := len(s.rows)
+		before, known := len(s.rows), false
 		over := func(clause *Clause) string {
 			return clause.Conditions.over(s.indicators, place{s.cases.Municipality.At(int(i)), s.cases.Provider.At(int(i))})
 		}
 		t.eachClause(func(v, c int, clause *Clause) {
+			if clause.Measure.Score != nil {
+				rule, ok := s.scorers[scoreClause{ti, int32(v), int32(c)}].judge(i)
+				if ok {
+					add(clause.ID, rule, v, c)
+				}
+				known = known || !clause.Measure.Score.ofCases()
+				return
+			}
 			rule, reason, event := clause.Measure.find(s, i)
 			if t.versionFor(s.cases.Referral[i], event) != v {
 				return
@@ -277,7 +301,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			}
 			add(clause.ID, rule, v, c)
 		})
-		if len(s.rows) == before {
+		if len(s.rows) == before && !known {
 			add("", RuleNoVersion, -1, -1)
 		}
 	}
@@ -447,6 +471,8 @@ func (d *draft) complete(version int) {
 	parts := []string{d.Agreement, d.Provider, d.Period, d.Clause}
 	if d.clause != nil {
 		parts[3] += "@" + d.Version.String()
+	}
+	if d.clause != nil && d.clause.Measure.Score == nil {
 		parts = append(parts, d.MatchScheme, d.MatchGroup, cmp.Or(d.Package, allPackages))
 		if d.Municipality != "" {
 			parts = append(parts, d.Municipality)
@@ -491,6 +517,7 @@ func (s *settler) settlement() *Settlement {
 			out.Gate = append(out.Gate, row)
 		}
 	}
+	out.Decisions, out.Steps = s.decided, append(out.Steps, s.decisionSteps...)
 	out.Counts = s.counts()
 	out.Warnings = s.warnings(out.Counts)
 	return out

@@ -6,16 +6,19 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-// Settlement is what the terms pay on the facts, as six tables in a fixed
+// Settlement is what the terms pay on the facts, as seven tables in a fixed
 // order. [Settlement.Explain] and [Settlement.ExplainCase] need nothing else,
 // so a settlement read back from its files explains itself.
 type Settlement struct {
-	Lines   []Line     // by agreement, provider and period; a limit's line comes last in its period
-	Entries []Entry    // in the order of the lines, then of days and cases
-	Steps   []Step     // in the order of the lines
-	Gate    []GateRow  // in the order of the lines
-	Counts  []Count    // by agreement, clause, cell and rule
-	Cases   []CaseLine // in the order of the cases, then of the clauses
+	Lines   []Line    // by agreement, provider and period; a limit's line comes last in its period
+	Entries []Entry   // in the order of the lines, then of days and cases
+	Steps   []Step    // in the order of the lines, then of the decisions
+	Gate    []GateRow // in the order of the lines
+	Counts  []Count   // by agreement, clause, cell and rule
+	// Decisions are about providers, and pay nothing: by agreement, clause, period
+	// and provider.
+	Decisions []Decided
+	Cases     []CaseLine // in the order of the cases, then of the clauses
 	// Warnings say what a reader should know first; they are not an error.
 	Warnings []Warning
 }
@@ -63,7 +66,9 @@ const (
 	ReasonUnlikely    = "unlikely"     // the chance of a true difference is under what the terms ask for
 	ReasonNotAbove    = "not_above_0"  // the figure paid on is not above 0
 	ReasonRounded     = "rounds_to_0"  // what is paid rounds to nothing
-	ReasonFree        = "price_is_0"   // the price of one is nothing
+	ReasonFree        = "price_is_0"   // the price of one, or the pool, is nothing
+	ReasonAllZero     = "all_zero"     // nothing that shares in a pool or an exchange is above 0
+	ReasonEven        = "even"         // an exchange gives back exactly what it took
 )
 
 // Gated says whether the gate, a missing acceptance or an indicator keeps the
