@@ -20,6 +20,10 @@ func Schema() ([]byte, error) {
 			return &jsonschema.Schema{Type: "string", Format: "date"}
 		case reflect.TypeFor[Ore]():
 			return strict.Text(`^[0-9]+(\.[0-9]{1,2})?$`)
+		case reflect.TypeFor[Operand]():
+			return strict.Text(fmt.Sprintf(`^(-?[0-9]+(\.[0-9]{1,%d})?|[A-Za-z][A-Za-z0-9_-]*)$`, maxDecimals))
+		case reflect.TypeFor[Slope]():
+			return strict.Text(fmt.Sprintf(`^(-?[0-9]+(\.[0-9]{1,%d})?|%s)$`, maxDecimals, BudgetNeutral))
 		case reflect.TypeFor[Decimal]():
 			return strict.Text(fmt.Sprintf(`^[0-9]+(\.[0-9]{1,%d})?$`, maxDecimals))
 		}
