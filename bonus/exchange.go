@@ -74,9 +74,6 @@ func (e *Exchange) check(c *checker, path string) {
 	}
 }
 
-// one is 1.
-func one() *big.Rat { return big.NewRat(1, 1) }
-
 // exchange gives the lines of the rated providers of a period their amounts.
 func (x *scorer) exchange(k int, rows []*scored, drafts []*draft) {
 	e, section := x.clause.Schedule.Exchange, x.clause.Section

@@ -9,34 +9,32 @@ import (
 )
 
 // checkPay looks at what a clause pays or decides.
-func (clause *Clause) checkPay(c *checker, path string) {
+func (clause *Clause) checkPay(c *checker, path string, version *Version) {
 	s, score := &clause.Schedule, clause.Measure.Score != nil
-	given := 0
-	for _, is := range []bool{len(s.UnitPrices) > 0, s.Exchange != nil, s.Pool != nil} {
-		if is {
-			given++
-		}
-	}
 	at := path + ".schedule"
+	paid := len(s.UnitPrices) > 0 || s.PriceList != "" || s.Share != nil || s.Bands != nil || s.Penalty
 	switch {
-	case clause.Decision != nil && given > 0:
+	case clause.Decision != nil && (paid || s.Exchange != nil || s.Pool != nil || s.Every != nil || len(s.Instalments) > 0):
 		c.fault(path+".decision", "a clause pays by a schedule or decides without paying: give one of the two")
 	case clause.Decision != nil && !score:
 		c.fault(path+".decision", "a decision is about a score: give the clause measure: {score: ...}")
 	case clause.Decision != nil:
 		clause.Decision.check(c, path+".decision", clause)
-	case given == 0:
-		c.fault(path, "give a schedule, or a decision that pays nothing")
-	case given > 1:
-		c.fault(at, "give one of unit_prices, exchange and pool")
+	case s.Exchange == nil && s.Pool == nil:
+		s.check(c, at, clause, version)
+	case s.Exchange != nil && s.Pool != nil || paid:
+		c.fault(at, "an exchange and a pool stand in place of prices, shares of them, bands and penalties, and of each other: give one")
 	case s.Exchange != nil && !score:
 		c.fault(at+".exchange", "an exchange is of a score: give the clause measure: {score: ...}")
 	case s.Exchange != nil:
 		s.Exchange.check(c, at+".exchange")
-	case s.Pool != nil:
-		s.Pool.check(c, at+".pool")
+		fallthrough
+	default:
+		if s.Pool != nil {
+			s.Pool.check(c, at+".pool")
+		}
+		s.checkStages(c, at, clause)
 	}
-	s.check(c, at, clause)
 }
 
 // reaches says whether an outcome of the measure is counted where it is reached.

@@ -127,7 +127,7 @@ type scorer struct {
 	from    []effect.Date   // by period: first day of the cases that count in it
 
 	results [][]*effect.Result // by part
-	tallies map[tallyKey]*tally
+	tallies map[tallyKey]*caseTally
 	first   map[int32]effect.Date // by provider: first referral under the agreement
 	lineOf  map[tallyKey]string   // by provider and period
 	missing map[missingFigure][]string
@@ -139,8 +139,8 @@ type tallyKey struct {
 	period   int
 }
 
-// tally counts a provider's cases in a period.
-type tally struct {
+// caseTally counts a provider's cases in a period.
+type caseTally struct {
 	n     int64
 	parts []partTally
 }
@@ -154,7 +154,7 @@ func newScorer(s *settler, at scoreClause, periods []effect.Period) *scorer {
 	t, clause, path := s.clauseAt(at.terms, at.version, at.index)
 	x := &scorer{
 		settler: s, at: at, t: t, clause: clause, score: clause.Measure.Score, path: path + ".measure.score",
-		tallies: map[tallyKey]*tally{}, first: map[int32]effect.Date{}, lineOf: map[tallyKey]string{}, missing: map[missingFigure][]string{},
+		tallies: map[tallyKey]*caseTally{}, first: map[int32]effect.Date{}, lineOf: map[tallyKey]string{}, missing: map[missingFigure][]string{},
 	}
 	for _, p := range periods {
 		if t.scoreVersion(p) != int(at.version) {
@@ -266,7 +266,7 @@ func (x *scorer) judge(i int32) (rule string, ok bool) {
 	for k := x.firstPeriod(day); k < len(x.periods) && x.from[k] <= day; k++ {
 		key := tallyKey{provider, k}
 		if x.tallies[key] == nil {
-			x.tallies[key] = &tally{parts: make([]partTally, len(x.score.Parts))}
+			x.tallies[key] = &caseTally{parts: make([]partTally, len(x.score.Parts))}
 		}
 		x.tallies[key].add(x, i, k)
 		rule, mine = RuleCounted, true
@@ -284,7 +284,7 @@ func (x *scorer) firstPeriod(day effect.Date) int {
 }
 
 // add counts a case in a period.
-func (t *tally) add(x *scorer, i int32, k int) {
+func (t *caseTally) add(x *scorer, i int32, k int) {
 	t.n++
 	for p := range x.score.Parts {
 		part := &x.score.Parts[p]
@@ -317,7 +317,7 @@ func (x *scorer) all(k int) []*scored {
 			if !x.given(provider, x.periods[k]) {
 				continue
 			}
-			t = &tally{parts: make([]partTally, len(x.score.Parts))}
+			t = &caseTally{parts: make([]partTally, len(x.score.Parts))}
 		}
 		out = append(out, x.one(k, provider, codes[provider], t))
 	}
@@ -375,7 +375,7 @@ type scoring struct {
 	*scorer
 	*scored
 	period effect.Period
-	tally  *tally
+	tally  *caseTally
 	bad    bool // a fault was found, so that no value is made up
 }
 
@@ -423,7 +423,7 @@ func (x *scoring) fault(path, format string, args ...any) {
 }
 
 // one is the score of one provider in one period.
-func (x *scorer) one(k int, provider string, code int32, t *tally) *scored {
+func (x *scorer) one(k int, provider string, code int32, t *caseTally) *scored {
 	out := &scored{provider: provider, n: -1}
 	sc := &scoring{scorer: x, scored: out, period: x.periods[k], tally: t}
 	if f, ok := x.book.For(ScoreFigure(x.clause.ID), provider, sc.period); ok && f.Value != "" {
