@@ -14,7 +14,7 @@ func (clause *Clause) checkPay(c *checker, path string, version *Version) {
 	at := path + ".schedule"
 	paid := len(s.UnitPrices) > 0 || s.PriceList != "" || s.Share != nil || s.Bands != nil || s.Penalty
 	switch {
-	case clause.Decision != nil && (paid || s.Exchange != nil || s.Pool != nil || s.Every != nil || len(s.Instalments) > 0):
+	case clause.Decision != nil && (paid || s.Threshold != nil || s.Exchange != nil || s.Pool != nil || s.Every != nil || len(s.Instalments) > 0):
 		c.fault(path+".decision", "a clause pays by a schedule or decides without paying: give one of the two")
 	case clause.Decision != nil && !score:
 		c.fault(path+".decision", "a decision is about a score: give the clause measure: {score: ...}")

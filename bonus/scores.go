@@ -796,6 +796,9 @@ func (x *scorer) lines(k int, rows []*scored) {
 			d.Reason = ReasonNotRated
 		case len(row.reasons) > 0:
 			d.notPaid(strings.Join(row.reasons, "; "))
+		case schedule.Threshold != nil && row.value.Cmp(schedule.Threshold.AtLeast.Rat()) < 0:
+			d.step("of which at least "+schedule.Threshold.AtLeast.String()+" is asked for", d.Quantity, "score", d.Section)
+			d.notPaid(ReasonUnder)
 		case schedule.Pool != nil:
 			x.intoPool(d, row.value, "score", "score")
 		case schedule.Exchange == nil:
