@@ -747,6 +747,7 @@ func (x *scoring) rate(provider int32) {
 	m, section := x.score, x.clause.Section
 	if m.MinN != nil {
 		switch {
+		case x.scored.value == nil: // there is no score, or a fault says why
 		case x.n < 0:
 			x.fault(x.path+".min_n", "the score has no n, and at least %d is asked for", *m.MinN)
 		case x.n < int64(*m.MinN):
