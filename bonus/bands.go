@@ -179,7 +179,10 @@ func (s *settler) banded(entries []entry) ([]entry, error) {
 		return entries, nil
 	}
 	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.provider, b.provider), s.compareDays(a, b))
+		if c := cmp.Compare(a.provider, b.provider); c != 0 {
+			return c
+		}
+		return s.compareDays(a, b)
 	})
 	out := make([]entry, 0, len(entries))
 	bounds := map[bandKey][]fraction{}

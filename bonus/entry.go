@@ -44,14 +44,22 @@ func (s *settler) clauseOf(x entry) *Clause {
 // compareEntries is the order in which a citizen's entries of a clause are judged:
 // by day, then by the day of referral, then by participation id.
 func (s *settler) compareEntries(a, b entry) int {
-	return cmp.Or(cmp.Compare(s.cases.Person[a.at], s.cases.Person[b.at]), s.compareDays(a, b))
+	if c := cmp.Compare(s.cases.Person[a.at], s.cases.Person[b.at]); c != 0 {
+		return c
+	}
+	return s.compareDays(a, b)
 }
 
 // compareDays is the order of the entries of a line: by day, then by the day of
 // referral, then by participation id.
 func (s *settler) compareDays(a, b entry) int {
-	c := s.cases
-	return cmp.Or(cmp.Compare(a.on, b.on), cmp.Compare(c.Referral[a.at], c.Referral[b.at]), c.ID[a.at].Compare(c.ID[b.at]))
+	if c := cmp.Compare(a.on, b.on); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(s.cases.Referral[a.at], s.cases.Referral[b.at]); c != 0 {
+		return c
+	}
+	return s.cases.ID[a.at].Compare(s.cases.ID[b.at])
 }
 
 // caseLines turns what the cases of each clause have reached into lines.
@@ -141,7 +149,10 @@ func (s *settler) priceEntries(d *draft) {
 	s.marks++
 	quantity, mark := newTally(), s.marks
 	slices.SortFunc(d.entries, func(a, b entry) int {
-		return cmp.Or(s.compareDays(a, b), cmp.Compare(a.instalment, b.instalment), a.quantity.compare(b.quantity))
+		if c := s.compareDays(a, b); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(a.instalment, b.instalment), a.quantity.compare(b.quantity))
 	})
 	for _, x := range d.entries {
 		quantity.add(x.quantity)
@@ -174,9 +185,10 @@ func (s *settler) priceEntries(d *draft) {
 func (s *settler) entryRows(d *draft) []Entry {
 	out := make([]Entry, len(d.entries))
 	for i, x := range d.entries {
-		quantity := "1"
-		if x.quantity != whole(1) {
+		quantity, ok := s.texts[x.quantity]
+		if !ok {
 			quantity = exactText(x.quantity.rat())
+			s.texts[x.quantity] = quantity
 		}
 		out[i] = Entry{Line: d.ID, Participation: s.cases.ID[x.at].String(), On: x.on, Quantity: quantity}
 	}
@@ -191,6 +203,9 @@ func (s *settler) counted(clause *Clause) (what, unit string) {
 		r, _ := s.obs.Result(m.Sum)
 		unit = string(r.Unit)
 		what = fmt.Sprintf("%s of %s", unit, m.Sum)
+	}
+	if n := clause.Schedule.Beyond; n != nil {
+		what += fmt.Sprintf(", beyond the first %d of each citizen", *n)
 	}
 	if every := clause.Schedule.Every; every != nil {
 		what = fmt.Sprintf("payments, one for each full %d %s: %s", *every, unit, what)

@@ -7,8 +7,8 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-// maxEvery bounds how many units make a payment.
-const maxEvery = 10_000
+// maxUnits bounds how many units are left out, and how many make a payment.
+const maxUnits = 100_000
 
 // Instalment is a part of each payment, on a day after the event: the same day so
 // many calendar months on, or the last of that month (31 August and 3 months is 30
@@ -17,13 +17,16 @@ type Instalment struct {
 	Share   Decimal     `yaml:"share" doc:"part of each payment, above 0"`
 	After   effect.Span `yaml:"after" doc:"time from the event, as in 3 months; 0 days for at once"`
 	Section string      `yaml:"section,omitempty" doc:"section of the source; that of the clause if left out"`
+
+	share fraction
 }
 
 func checkInstalments(c *checker, path string, list []Instalment) {
 	total := new(big.Rat)
-	for i, x := range list {
-		at := fmt.Sprintf("%s.instalments[%d]", path, i)
-		if _, err := newFraction(x.Share.Rat()); err != nil || x.Share.Rat().Sign() <= 0 {
+	for i := range list {
+		x, at := &list[i], fmt.Sprintf("%s.instalments[%d]", path, i)
+		var err error
+		if x.share, err = newFraction(x.Share.Rat()); err != nil || x.share.num <= 0 {
 			c.fault(at+".share", "%s is no share of a payment: it lies above 0 and is at most 1", x.Share)
 		}
 		if i > 0 && (x.After.MaxDays() <= list[i-1].After.MaxDays()) {
@@ -36,35 +39,54 @@ func checkInstalments(c *checker, path string, list []Instalment) {
 	}
 }
 
-// full leaves of each citizen's units the full payments of a clause: the entry
-// that completes one has it, and what is over counts on. The entries are of one
-// clause, by citizen and day.
+// full leaves of each citizen's units those beyond the first so many, and of these
+// the full payments: the entry that completes one has it, and what is over counts
+// on. The entries are of one clause, by citizen and day.
 func (s *settler) full(entries []entry) ([]entry, error) {
-	kept, over, person := entries[:0], whole(0), int32(-1)
+	kept, person := entries[:0], int32(-1)
+	var units, over fraction // so far, and of those beyond what no payment was made for
 	for _, x := range entries {
-		every := s.clauseOf(x).Schedule.Every
+		schedule := &s.clauseOf(x).Schedule
 		if p := s.cases.Person[x.at]; p != person {
-			person, over = p, whole(0)
+			person, units, over = p, whole(0), whole(0)
 		}
-		if every == nil {
+		all, err := units.plus(x.quantity)
+		if err != nil {
+			return nil, err
+		}
+		if schedule.Beyond != nil {
+			if x.quantity, err = all.beyond(*schedule.Beyond, units); err != nil {
+				return nil, err
+			}
+		}
+		units = all
+		if schedule.Every != nil {
+			if over, err = over.plus(x.quantity); err != nil {
+				return nil, err
+			}
+			n := over.floor() / int64(*schedule.Every)
+			if over, err = over.plus(whole(-n * int64(*schedule.Every))); err != nil {
+				return nil, err
+			}
+			x.quantity = whole(n)
+		}
+		if x.quantity.num > 0 {
 			kept = append(kept, x)
-			continue
 		}
-		var err error
-		if over, err = over.plus(x.quantity); err != nil {
-			return nil, err
-		}
-		n := over.num / over.den / int64(*every)
-		if n <= 0 {
-			continue
-		}
-		if over, err = over.plus(whole(-n * int64(*every))); err != nil {
-			return nil, err
-		}
-		x.quantity = whole(n)
-		kept = append(kept, x)
 	}
 	return kept, nil
+}
+
+// beyond is how much of f lies above n, of what was not there before.
+func (f fraction) beyond(n int, before fraction) (fraction, error) {
+	from := before
+	if whole(int64(n)).compare(from) > 0 {
+		from = whole(int64(n))
+	}
+	if f.compare(from) <= 0 {
+		return whole(0), nil
+	}
+	return f.plus(from.neg())
 }
 
 // due turns each payment into its instalments that are due by as_of, each on its
@@ -77,7 +99,7 @@ func (s *settler) due(entries []entry) ([]entry, error) {
 	if !later {
 		return entries, nil
 	}
-	out := make([]entry, 0, len(entries))
+	out := make([]entry, 0, 2*len(entries))
 	for _, x := range entries {
 		list := s.clauseOf(x).Schedule.Instalments
 		if len(list) == 0 {
@@ -88,11 +110,8 @@ func (s *settler) due(entries []entry) ([]entry, error) {
 			if on > s.obs.AsOf {
 				continue
 			}
-			share, err := newFraction(list[k].Share.Rat())
-			if err == nil {
-				part.quantity, err = x.quantity.times(share)
-			}
-			if err != nil {
+			var err error
+			if part.quantity, err = x.quantity.times(list[k].share); err != nil {
 				return nil, err
 			}
 			part.on, part.instalment = on, int16(k)

@@ -14,15 +14,16 @@ import (
 //
 //   - unit_prices or price_list: the price of one, by match group and package
 //   - share: the part of that price that the clause pays
-//   - every: one payment for each full so many of a citizen's units
+//   - beyond: of a citizen's units, only those after the first so many
+//   - every: one payment for each full so many of these
 //   - bands: a price, or a factor on it, by how many there are
 //   - instalments: parts of a payment on later days
 //   - penalty: the amount is taken off
 //   - threshold: what the figure of an effect or a score must be at least
 //   - exchange or pool, in place of a price: see there
 //
-// A line is worth quantity x price x times: every and instalments are in the
-// quantity, indexation in the price, and share, the band and the sign in times.
+// A line is worth quantity x price x times: beyond, every and instalments are in
+// the quantity, indexation in the price, and share, the band and the sign in times.
 //
 // A new part is a field here, its rules in check, and its arithmetic in a file of
 // its own: a stage from entries to entries (as every and instalments), or a place
@@ -32,6 +33,7 @@ type Schedule struct {
 	// PriceList is the id of a price list of the version, in place of UnitPrices.
 	PriceList   string       `yaml:"price_list,omitempty" doc:"in place of unit_prices: the id of a price list of the version, of which several clauses take shares"`
 	Share       *Decimal     `yaml:"share,omitempty" doc:"the part of the price that the clause pays, above 0 and at most 1; 1 if left out"`
+	Beyond      *int         `yaml:"beyond,omitempty" doc:"of a citizen's units, only those after the first so many, counted on over the periods"`
 	Every       *int         `yaml:"every,omitempty" doc:"one payment for each full so many of a citizen's units, counted on over the periods: 4 pays for each full four weeks"`
 	Bands       *Bands       `yaml:"bands,omitempty" doc:"a price, or a factor on the price, by how many the provider has"`
 	Instalments []Instalment `yaml:"instalments,omitempty" doc:"parts of each payment, on days after the event; their shares sum to 1"`
@@ -93,8 +95,7 @@ func both(a, b [3]string) (out [3]string, ok bool) {
 	return out, true
 }
 
-// price finds the price of one: that of the band, if it has one, or else the most
-// specific that fits.
+// price finds the price of one: the most specific that fits.
 func (s *Schedule) price(t *Terms, scheme, group, offer string) (Ore, bool) {
 	best, found := -1, [3]string{}
 	for i := range s.prices {
@@ -163,12 +164,16 @@ func (s *Schedule) checkStages(c *checker, path string, clause *Clause) {
 		s.Threshold.check(c, path+".threshold", clause)
 	}
 	ofCases := clause.Measure.OfCases()
-	if s.Every != nil {
-		switch {
-		case *s.Every < 1 || *s.Every > maxEvery:
-			c.fault(path+".every", "a payment is for each full 1 to %d units", maxEvery)
-		case !ofCases:
-			c.fault(path+".every", "every belongs to what citizens reach one by one, not to a figure of many")
+	for _, x := range []struct {
+		key   string
+		value *int
+	}{{"beyond", s.Beyond}, {"every", s.Every}} {
+		switch at := path + "." + x.key; {
+		case x.value == nil:
+		case *x.value < 1 || *x.value > maxUnits:
+			c.fault(at, "give a whole number of units from 1 to %d", maxUnits)
+		case clause.Measure.Sum == "":
+			c.fault(at, "%s belongs to a sum, of which a citizen has many units", x.key)
 		}
 	}
 	if len(s.Instalments) > 0 {

@@ -27,6 +27,10 @@ type Facts struct {
 	Indicators   []watch.Row // needed by conditions on indicators only
 	Figures      []Figure    // needed by clauses that look at figures only
 	Evidence     []Evidence  // needed by conditions on evidence only
+	// Purchases are needed by upkeep only, and PurchasesFrom says what tells them;
+	// "" where nothing does, and then what is settled stands in for them.
+	Purchases     []Purchase
+	PurchasesFrom PurchaseSource
 	// Acceptance is what was decided on the diagnostics before the effects were
 	// seen; nil where nobody was asked.
 	Acceptance *Acceptance
@@ -78,7 +82,10 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err := s.amounts(); err != nil {
 		return nil, err
 	}
-	return s.settlement(), nil
+	out := s.settlement()
+	rows, warnings, err := s.upkeep(out.Lines)
+	out.Upkeep, out.Warnings = rows, append(out.Warnings, warnings...)
+	return out, err
 }
 
 // settler holds a settlement while it is made.
@@ -99,6 +106,7 @@ type settler struct {
 
 	seen      []int32 // case -> the line in which it was counted last, of so many marks
 	marks     int32
+	texts     map[fraction]string
 	found     []piece                                     // what the case at hand has
 	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
 
@@ -159,7 +167,7 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
 		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{},
-		indicators: indicators(f.Indicators), pools: map[poolKey][]*draft{}, periods: map[periodKey]effect.Period{},
+		indicators: indicators(f.Indicators), pools: map[poolKey][]*draft{}, periods: map[periodKey]effect.Period{}, texts: map[fraction]string{},
 	}
 	slices.SortStableFunc(s.terms, func(a, b *Terms) int {
 		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.File, b.File))
@@ -253,7 +261,8 @@ const stopEvery = 1 << 16
 // candidates until it is known which of a citizen's cases was first.
 func (s *settler) judgeCases(ctx context.Context) error {
 	excluded, outside := map[effect.Reason]string{}, s.outsidePeriod()
-	s.rows, s.origin = make([]CaseLine, 0, s.cases.Len()), make([]origin, 0, s.cases.Len())
+	n := s.countRows()
+	s.rows, s.origin = make([]CaseLine, 0, n), make([]origin, 0, n)
 	for i := range int32(s.cases.Len()) {
 		if i%stopEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -334,6 +343,22 @@ func (s *settler) judgeCases(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// countRows is about how many rows the cases make, so that they need not grow.
+func (s *settler) countRows() (n int) {
+	clauses := make([]int, len(s.terms))
+	for k, t := range s.terms {
+		for i := range t.Versions {
+			clauses[k] = max(clauses[k], len(t.Versions[i].Clauses))
+		}
+	}
+	for i := range int32(s.cases.Len()) {
+		if ti := s.termsOf(i); ti >= 0 {
+			n += clauses[ti]
+		}
+	}
+	return n
 }
 
 // citizen is a person under an agreement.
@@ -541,6 +566,11 @@ func (s *settler) settlement() *Settlement {
 	if cohort.End <= cohort.Start {
 		cohort.Start, cohort.End = effect.NoDate, effect.NoDate
 	}
+	entries := 0
+	for _, d := range s.drafts {
+		entries += len(d.entries)
+	}
+	out.Entries = slices.Grow(out.Entries, entries)
 	for _, d := range s.drafts {
 		d.CohortFrom, d.CohortTo = cohort.Start, cohort.End
 		out.Lines = append(out.Lines, d.Line)

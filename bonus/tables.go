@@ -10,15 +10,17 @@ import (
 // order. [Settlement.Explain] and [Settlement.ExplainCase] need nothing else,
 // so a settlement read back from its files explains itself.
 type Settlement struct {
-	Lines   []Line    // by agreement, provider and period; a limit's line comes last in its period
-	Entries []Entry   // in the order of the lines, then of days and cases
-	Steps   []Step    // in the order of the lines, then of the decisions
-	Gate    []GateRow // in the order of the lines
-	Counts  []Count   // by agreement, clause, cell and rule
+	Lines   []Line     // by agreement, provider and period; a limit's line comes last in its period
+	Entries []Entry    // in the order of the lines, then of days and cases
+	Steps   []Step     // in the order of the lines, then of the decisions
+	Gate    []GateRow  // in the order of the lines
+	Counts  []Count    // by agreement, clause, cell and rule
+	Cases   []CaseLine // in the order of the cases, then of the clauses
 	// Decisions are about providers, and pay nothing: by agreement, clause, period
 	// and provider.
 	Decisions []Decided
-	Cases     []CaseLine // in the order of the cases, then of the clauses
+	// Upkeep is by agreement, of those whose terms have the key upkeep.
+	Upkeep []UpkeepRow
 	// Warnings say what a reader should know first; they are not an error.
 	Warnings []Warning
 }
