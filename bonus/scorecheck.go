@@ -62,12 +62,7 @@ func (m *Score) check(c *checker, path string, clause *Clause) {
 	if c.t.AppliesBy != ByPeriod && len(c.t.Versions) > 1 {
 		c.fault(path, "a score is about a settlement period, whose cases can have been referred under several versions: with more than one version, terms with a score need applies_by: period")
 	}
-	if clause.PayOn != "" || clause.Probability != nil || clause.Above != nil {
-		c.fault(path, "pay_on belongs to an effect")
-	}
-	if clause.Gate != nil {
-		c.fault(path, "a gate belongs to an effect")
-	}
+	m.checkGate(c, path, clause)
 	if cs := m.Cases; cs != nil {
 		if cs.Months != nil && (*cs.Months < 1 || *cs.Months > 120) {
 			c.fault(path+".cases.months", "%d is no number of months from 1 to 120", *cs.Months)
@@ -195,8 +190,11 @@ func (p *ScorePart) check(c *checker, path string, m *Score) {
 	if p.Package != "" && c.t.offer(p.Package) == nil {
 		c.fault(path+".package", "package %q is not declared under packages", p.Package)
 	}
-	if !p.estimated() && (p.Part != "" || p.Method != "") {
+	switch {
+	case !p.estimated() && (p.Part != "" || p.Method != ""):
 		c.fault(path, "part and method belong to an effect or a ratio")
+	case p.estimated() && (p.Part == "" || p.Method == ""):
+		c.fault(path, "an effect or a ratio needs part (provider or total) and the method of estimation")
 	}
 	if p.MinN != nil && *p.MinN < 0 {
 		c.fault(path+".min_n", "%d is negative", *p.MinN)

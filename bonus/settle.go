@@ -63,6 +63,9 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err := s.newScorers(); err != nil {
 		return nil, err
 	}
+	if err := s.newEstimates(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.judgeCases(ctx); err != nil {
 		return nil, err
 	}
@@ -110,9 +113,10 @@ type settler struct {
 	found     []piece                                     // what the case at hand has
 	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
 
-	book    *FigureBook
-	scorers map[scoreClause]*scorer
-	pools   map[poolKey][]*draft
+	book      *FigureBook
+	scorers   map[scoreClause]*scorer
+	estimates *estimates // for scores
+	pools     map[poolKey][]*draft
 
 	drafts        []*draft
 	decided       []Decided
