@@ -34,6 +34,7 @@ type Terms struct {
 	Indexation  *Indexation    `yaml:"indexation,omitempty" doc:"factors on all prices, by date"`
 	VAT         *VAT           `yaml:"vat,omitempty" doc:"how value added tax stands to the amounts; it changes none of them"`
 	Profile     []Expected     `yaml:"profile,omitempty" doc:"what was expected by settlement period, for bands that are shares of it"`
+	Settlement  *Booking       `yaml:"settlement,omitempty" doc:"when what is settled is booked, paid, corrected and closed, and who accepts it; without it nothing is booked"`
 	Versions    []Version      `yaml:"versions" jsonschema:"minItems=1" doc:"dated sets of clauses, in the order of time; they must not overlap"`
 
 	Upkeep *Upkeep `yaml:"upkeep,omitempty" doc:"what to keep an eye on while the agreement runs: purchase volume, ceiling, options, end; left out: nothing"`
@@ -299,6 +300,9 @@ func (c *checker) terms() {
 	t.Indexation.check(c)
 	t.VAT.check(c)
 	c.profile()
+	if t.Settlement != nil && t.Starts < t.Ends {
+		t.Settlement.check(c)
+	}
 	for i := range t.Versions {
 		c.version(i)
 	}
