@@ -806,6 +806,8 @@ func (x *scorer) lines(k int, rows []*scored) {
 		case !row.rated():
 			d.step("not rated: "+cmp.Or(row.unrated, "there is no score"), "0", "kr.", d.Section)
 			d.Reason = ReasonNotRated
+		case len(x.settler.lacks(x.t, x.clause, place{"", row.provider}, x.periods[k])) > 0:
+			d.notPaid(strings.Join(x.settler.lacks(x.t, x.clause, place{"", row.provider}, x.periods[k]), "; "))
 		case schedule.Threshold != nil && row.value.Cmp(schedule.Threshold.AtLeast.Rat()) < 0:
 			d.step("of which at least "+schedule.Threshold.AtLeast.String()+" is asked for", d.Quantity, "score", d.Section)
 			d.notPaid(ReasonUnder)
