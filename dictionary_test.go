@@ -27,6 +27,10 @@ func TestDataDictionary(t *testing.T) {
 	supplied.Data = withTables(t, supplied.Data, rows[ingest.Figure](t, ingest.Figures), rows[ingest.Proof](t, ingest.Evidence))
 	_, err = jobeffekt.RunStep(context.Background(), supplied, jobeffekt.StepMeasure)
 	require.NoError(t, err)
+	decided := job(t, "    limits: [", decidingClause)
+	_, err = jobeffekt.Run(context.Background(), decided)
+	require.NoError(t, err)
+	const deciding = "the step settle, where the terms decide something without paying"
 	const handedIn = "the step measure, where the dataset has such input"
 	weeks := job(t, "outcomes:\n", "outcomes:\n  - {name: weeks_in_work, kind: weeks_in, states: [ordinary_employment], within: 52 weeks, dated: true}\n")
 	_, err = jobeffekt.RunStep(context.Background(), weeks, jobeffekt.StepMeasure)
@@ -50,6 +54,7 @@ func TestDataDictionary(t *testing.T) {
 		{"the step benchmark, where the run file has before_after", []string{"before_after"}},
 		{"the step benchmark, where before_after asks for synthetic", []string{"synthetic", "synthetic_gaps", "synthetic_donors", "synthetic_placebos"}},
 		{"the step settle", []string{"settlement", "settlement_entries", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
+		{deciding, []string{"settlement_decisions"}},
 		{"the step settle, where a limit carries something forward", []string{"settlement_carried"}},
 		{blindedRun, []string{"gate_preview"}},
 	} {
@@ -58,6 +63,8 @@ func TestDataDictionary(t *testing.T) {
 			switch {
 			case s.step == blindedRun:
 				folder = blinded.ResultsFolder()
+			case s.step == deciding:
+				folder = decided.ResultsFolder()
 			case s.step == handedIn:
 				folder = supplied.ResultsFolder()
 			case name == jobeffekt.TableDates:

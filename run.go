@@ -35,14 +35,14 @@ func resultsOf(s Step, blinded bool) []string {
 	case StepBenchmark:
 		return append([]string{TableBenchmark, TableDiagnostics, TableComparison, TableSpending, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableRanking}, beforeAfterTables()...)
 	default:
-		return []string{TableSettlement, TableEntries, TableSteps, TableGate, TableCounted, TableCaseLines, TableCarried}
+		return []string{TableSettlement, TableEntries, TableSteps, TableGate, TableCounted, TableCaseLines, TableCarried, TableDecisions}
 	}
 }
 
 // onRequest says whether a table is written only where the run file asks for it, or
 // the dataset has what it is made of.
 func onRequest(table string) bool {
-	return table == TableDates || table == TableCarried || table == TableFigures || table == TableEvidence || table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
+	return table == TableDecisions || table == TableCarried || table == TableDates || table == TableFigures || table == TableEvidence || table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
 }
 
 // allTables lists the tables that any run writes.
@@ -285,6 +285,9 @@ func settlementTables(s *bonus.Settlement) []*ingest.Table {
 	}
 	if s.Carried != nil {
 		tables = append(tables, rowTable(TableCarried, s.Carried))
+	}
+	if len(s.Decisions) > 0 {
+		tables = append(tables, rowTable(TableDecisions, s.Decisions))
 	}
 	return tables
 }

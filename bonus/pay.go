@@ -19,6 +19,11 @@ type effectLine struct {
 	row      *effect.BenchmarkRow
 	measured map[effect.DiagnosticName]*effect.Diagnostic
 	price    Ore
+
+	why    []string // why it may not be paid on
+	paid   *big.Rat // the figure that is paid, as an improvement
+	chance *big.Rat
+	pooled *pooled // of all lines that stand in for each other
 }
 
 // payEffects judges the figures and gives the lines their quantities.
@@ -29,7 +34,11 @@ func (s *settler) payEffects() {
 		if !ok {
 			p = math.NaN()
 		}
-		x.pay(p, s.facts.Acceptance)
+		x.judge(p, s.facts.Acceptance)
+	}
+	poolEffects(s.effects)
+	for _, x := range s.effects {
+		x.pay(s)
 		s.drafts = append(s.drafts, x.draft)
 	}
 }
@@ -56,10 +65,10 @@ func (s *settler) holm() map[figureKey]float64 {
 	return out
 }
 
-// pay judges a figure and gives the line its quantity.
-func (x *effectLine) pay(adjusted float64, acceptance *Acceptance) {
+// judge says whether a figure may be paid on, and which it is.
+func (x *effectLine) judge(adjusted float64, acceptance *Acceptance) {
 	d, row, clause := x.draft, x.row, x.clause
-	var shut, reasons []string
+	var shut []string
 	d.gate, shut = clause.Gate.judge(x.measured)
 	if clause.Gate.Multiplicity == Holm {
 		g := holmRow(adjusted, row.Confidence)
@@ -73,37 +82,57 @@ func (x *effectLine) pay(adjusted float64, acceptance *Acceptance) {
 		g := acceptance.row(by.Role)
 		d.gate, unaccepted = append(d.gate, g), !g.Accepted
 	}
-	limit, cautious, gain := row.Low, "lower limit of the difference", "extra "
-	low := clause.Measure.Better == Low
-	// A negative effect counts by the limit that is nearest to none at all.
-	worse := clause.Negative == NegativeCounts && clause.PayOn == LowerLimit && (!low && row.High < 0 || low && row.Low > 0)
-	if low != worse {
-		limit, cautious = row.High, "upper limit of the difference"
+	limit, _, _, _ := x.cautious()
+	x.paid = figure(limit)
+	if clause.PayOn == Point || clause.PayOn == Probability {
+		x.paid = figure(row.Difference)
 	}
+	if clause.Measure.Better == Low && x.paid != nil {
+		x.paid.Neg(x.paid)
+	}
+	x.chance = figure(clause.chance(row))
+	switch {
+	case row.Refusal != "":
+		x.why = append(x.why, ReasonRefusal+":"+row.Refusal)
+	case row.Verdict == effect.NotRated:
+		x.why = append(x.why, ReasonNotRated)
+	case x.paid == nil || row.NCompared < 0 || clause.PayOn == Probability && x.chance == nil:
+		x.why = append(x.why, ReasonNoFigure)
+	}
+	if len(shut) > 0 {
+		x.why = append(x.why, ReasonGate+":"+strings.Join(shut, ","))
+	}
+	if unaccepted {
+		x.why = append(x.why, ReasonNotAccepted)
+	}
+}
+
+// cautious is the limit of the interval towards no improvement, and what it and an
+// improvement are called; worse says that it is a negative effect that counts.
+func (x *effectLine) cautious() (limit float64, name, gain string, worse bool) {
+	low, row := x.clause.Measure.Better == Low, x.row
+	limit, name, gain = row.Low, "lower limit of the difference", "extra "
 	if low {
 		gain = "fewer "
 	}
-	paid, name := figure(limit), cautious
+	// A negative effect counts by the limit that is nearest to none at all.
+	worse = x.clause.Negative == NegativeCounts && x.clause.PayOn == LowerLimit && (!low && row.High < 0 || low && row.Low > 0)
+	if low != worse {
+		limit, name = row.High, "upper limit of the difference"
+	}
+	return limit, name, gain, worse
+}
+
+// pay gives a line that was judged its quantity and what that is worth.
+func (x *effectLine) pay(s *settler) {
+	d, row, clause, reasons := x.draft, x.row, x.clause, x.why
+	limit, cautious, gain, worse := x.cautious()
+	name := cautious
 	if clause.PayOn == Point || clause.PayOn == Probability {
-		paid, name = figure(row.Difference), "difference"
+		name = "difference"
 	}
-	if clause.Measure.Better == Low && paid != nil {
-		paid, name = paid.Neg(paid), "-("+name+")"
-	}
-	chance := figure(clause.chance(row))
-	switch {
-	case row.Refusal != "":
-		reasons = append(reasons, ReasonRefusal+":"+row.Refusal)
-	case row.Verdict == effect.NotRated:
-		reasons = append(reasons, ReasonNotRated)
-	case paid == nil || row.NCompared < 0 || clause.PayOn == Probability && chance == nil:
-		reasons = append(reasons, ReasonNoFigure)
-	}
-	if len(shut) > 0 {
-		reasons = append(reasons, ReasonGate+":"+strings.Join(shut, ","))
-	}
-	if unaccepted {
-		reasons = append(reasons, ReasonNotAccepted)
+	if clause.Measure.Better == Low && x.paid != nil {
+		name = "-(" + name + ")"
 	}
 	unit := "citizens"
 	if row.Unit != effect.UnitShare {
@@ -124,11 +153,18 @@ func (x *effectLine) pay(adjusted float64, acceptance *Acceptance) {
 	}
 	if clause.PayOn == Probability {
 		d.step(fmt.Sprintf("probability that the true improvement is above %s, where %s is asked for", clause.above(), clause.Probability), text(clause.chance(row)), "share", d.Section)
-		if len(reasons) == 0 && chance.Cmp(clause.Probability.Rat()) < 0 {
+		if len(reasons) == 0 && x.chance.Cmp(clause.Probability.Rat()) < 0 {
 			reasons = append(reasons, ReasonUnlikely)
 		}
 	}
 	d.step("cases that have comparators", fmt.Sprint(row.NCompared), "citizens", d.Section)
+	together := false
+	if len(reasons) == 0 {
+		var pays bool
+		if pays, together = x.threshold(); !pays {
+			reasons = append(reasons, ReasonUnder)
+		}
+	}
 	quantity := new(big.Rat)
 	d.Reason = strings.Join(reasons, "; ")
 	if d.Reason != "" {
@@ -137,15 +173,19 @@ func (x *effectLine) pay(adjusted float64, acceptance *Acceptance) {
 	} else {
 		clip := " (not under 0)"
 		switch {
-		case clause.Negative == NegativeCounts && clause.PayOn == Point:
+		case together, clause.Negative == NegativeCounts && clause.PayOn == Point:
 			clip = ""
 		case clause.Negative == NegativeCounts:
 			clip = " (0 where the interval holds 0)"
 		}
-		if paid.Sign() > 0 || worse || clip == "" {
-			quantity.Mul(paid, new(big.Rat).SetInt64(row.NCompared))
+		if x.paid.Sign() > 0 || worse || clip == "" {
+			quantity.Mul(x.paid, new(big.Rat).SetInt64(row.NCompared))
 		}
 		what += " = " + name + clip + " x cases that have comparators"
+	}
+	if clause.Schedule.Pool != nil {
+		s.intoPool(d, quantity, what, unit)
+		return
 	}
 	d.priced(quantity, x.price, what, unit)
 	d.withoutEffect(row)

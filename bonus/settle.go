@@ -63,6 +63,12 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.newScorers(); err != nil {
+		return nil, err
+	}
+	if err := s.newEstimates(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.judgeCases(ctx); err != nil {
 		return nil, err
 	}
@@ -73,6 +79,8 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 		return nil, err
 	}
 	s.effectsOfProviders()
+	s.scores()
+	s.dividePools()
 	s.countedFaults()
 	s.attributionFaults()
 	if err := s.faults.Err(); err != nil {
@@ -98,7 +106,6 @@ type settler struct {
 	facts  Facts
 
 	indicators map[place]map[watch.Indicator]*watch.Row
-	book       *FigureBook
 	evidence   map[evidenceKey]effect.Date
 
 	rows    []CaseLine
@@ -120,11 +127,18 @@ type settler struct {
 	found     []piece                                     // what the case at hand has
 	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
 
-	drafts     []*draft
-	effects    []*effectLine // drafts of effects that wait for each other's figures
-	undeclared map[undeclared]int64
-	unpriced   map[unpriced]int64
-	faults     strict.Gathered
+	book      *FigureBook
+	scorers   map[scoreClause]*scorer
+	estimates *estimates // for scores
+	pools     map[poolKey][]*draft
+
+	drafts        []*draft
+	decided       []Decided
+	decisionSteps []Step
+	effects       []*effectLine // drafts of effects that wait for each other's figures
+	undeclared    map[undeclared]int64
+	unpriced      map[unpriced]int64
+	faults        strict.Gathered
 }
 
 // origin is the case and the clause of a row; version is -1 where no clause applies.
@@ -151,6 +165,7 @@ type draft struct {
 	band    int16    // of the clause's bands
 	factor  int32    // of the indexation, or noFactor
 	exact   *big.Rat // kroner
+	weight  *big.Rat // of its share in a pool
 	entries []entry  // the cases behind it, of a clause on cases
 	steps   []Step
 	notes   []Step // beside the sum: they stand after the steps
@@ -172,7 +187,7 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 	s := &settler{
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
-		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{}, cutShort: map[int32]bool{},
+		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{}, pools: map[poolKey][]*draft{}, cutShort: map[int32]bool{},
 		indicators: indicators(f.Indicators), evidence: firstEvidence(f.Evidence),
 		periods: map[periodKey]effect.Period{}, texts: map[fraction]string{},
 	}
@@ -296,9 +311,17 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			add("", RuleNoProvider, -1, -1)
 			continue
 		}
-		before := len(s.rows)
+		before, known := len(s.rows), false
 		var failed error
 		t.eachClause(func(v, c int, clause *Clause) {
+			if clause.Measure.Score != nil {
+				rule, ok := s.scorers[scoreClause{ti, int32(v), int32(c)}].judge(i)
+				if ok {
+					add(clause.ID, rule, v, c)
+				}
+				known = known || !clause.Measure.Score.ofCases()
+				return
+			}
 			rule, reason, event := clause.Measure.find(s, i)
 			found, err := s.piecesIn(i, v, clause, rule, event)
 			if err != nil {
@@ -343,7 +366,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 		if failed != nil {
 			return failed
 		}
-		if len(s.rows) == before {
+		if len(s.rows) == before && !known {
 			add("", RuleNoVersion, -1, -1)
 		}
 	}
@@ -537,6 +560,8 @@ func (d *draft) complete(version int) {
 		parts[3] = d.limit
 	} else {
 		parts[3] += "@" + d.Version.String()
+	}
+	if d.clause != nil && d.clause.Measure.Score == nil {
 		parts = append(parts, d.MatchScheme, d.MatchGroup, cmp.Or(d.Package, allPackages))
 		if d.Municipality != "" {
 			parts = append(parts, d.Municipality)
@@ -593,6 +618,7 @@ func (s *settler) settlement() *Settlement {
 			out.Gate = append(out.Gate, row)
 		}
 	}
+	out.Decisions, out.Steps = s.decided, append(out.Steps, s.decisionSteps...)
 	out.Counts = s.counts()
 	out.Warnings = s.warnings(out.Counts)
 	return out

@@ -12,10 +12,13 @@ import (
 type Settlement struct {
 	Lines   []Line     // by agreement, provider and period; a limit's line comes last in its period
 	Entries []Entry    // in the order of the lines, then of days and cases
-	Steps   []Step     // in the order of the lines
+	Steps   []Step     // in the order of the lines, then of the decisions
 	Gate    []GateRow  // in the order of the lines
 	Counts  []Count    // by agreement, clause, cell and rule
 	Cases   []CaseLine // in the order of the cases, then of the clauses
+	// Decisions are about providers, and pay nothing: by agreement, clause, period
+	// and provider.
+	Decisions []Decided
 	// Carried is what providers owe after the last settlement period, by agreement
 	// and provider; none that owes nothing. It is nil where no limit carries anything
 	// forward.
@@ -73,7 +76,10 @@ const (
 	ReasonUnlikely    = "unlikely"        // the chance of a true difference is under what the terms ask for
 	ReasonNotAbove    = "not_above_0"     // the figure paid on is not above 0
 	ReasonRounded     = "rounds_to_0"     // what is paid rounds to nothing
-	ReasonFree        = "price_is_0"      // the price of one is nothing
+	ReasonFree        = "price_is_0"      // the price of one, or the pool, is nothing
+	ReasonUnder       = "under_threshold" // the figure is under what it must be at least
+	ReasonAllZero     = "all_zero"        // nothing that shares in a pool or an exchange is above 0
+	ReasonEven        = "even"            // an exchange gives back exactly what it took
 )
 
 // Gated says whether the gate, a missing acceptance, an indicator or a figure about
@@ -113,13 +119,6 @@ type GateRow struct {
 	State      GateState             `col:"state" doc:"PASS, FAIL, NOT_EVALUATED or NOT_APPLICABLE"`
 	Accepted   bool                  `col:"accepted" doc:"whether the state lets the line be paid"`
 	Reason     string                `col:"reason" doc:"why it was not evaluated, does not apply, or was not accepted"`
-}
-
-// Balance is what a provider owes under an agreement and limits carry forward.
-type Balance struct {
-	Agreement string `col:"agreement_id" doc:"agreement"`
-	Provider  string `col:"provider_id" doc:"provider"`
-	Amount    Ore    `col:"amount_ore" doc:"what is carried into the next settlement period, in ore; negative: the provider owes it"`
 }
 
 // Count is how many cases of a cell ended by a rule: the attrition table of the

@@ -36,6 +36,7 @@ type Terms struct {
 	Indexation  *Indexation    `yaml:"indexation,omitempty" doc:"factors on all prices, by date"`
 	VAT         *VAT           `yaml:"vat,omitempty" doc:"how value added tax stands to the amounts; it changes none of them"`
 	Profile     []Expected     `yaml:"profile,omitempty" doc:"what was expected by settlement period, for bands that are shares of it"`
+	Settlement  *Booking       `yaml:"settlement,omitempty" doc:"when what is settled is booked, paid, corrected and closed, and who accepts it; without it nothing is booked"`
 	Versions    []Version      `yaml:"versions" jsonschema:"minItems=1" doc:"dated sets of clauses, in the order of time; they must not overlap"`
 
 	Upkeep *Upkeep `yaml:"upkeep,omitempty" doc:"what to keep an eye on while the agreement runs: purchase volume, ceiling, options, end; left out: nothing"`
@@ -121,7 +122,8 @@ type Clause struct {
 	// Probability and Above belong to pay_on probability.
 	Probability *Decimal  `yaml:"probability,omitempty" doc:"of pay_on probability: the chance that the true improvement is above the key above must be at least this"`
 	Above       *Decimal  `yaml:"above,omitempty" doc:"of pay_on probability: the improvement that is to be probable, in the outcome's unit; 0 if left out"`
-	Schedule    Schedule  `yaml:"schedule" doc:"what the quantity is worth"`
+	Schedule    Schedule  `yaml:"schedule,omitempty" doc:"what the quantity is worth; a clause has this or a decision"`
+	Decision    *Decide   `yaml:"decision,omitempty" doc:"of a score, in place of schedule: what is decided without paying"`
 	Gate        *Gate     `yaml:"gate,omitempty" doc:"what must hold before an effect is paid"`
 	Negative    Negative  `yaml:"negative,omitempty" doc:"of an effect: counts, where a result that is worse than expected takes something off; left out: it pays nothing"`
 	Clawback    *Clawback `yaml:"clawback,omitempty" doc:"of a clause on cases: what is paid for a citizen is taken back when this is reached"`
@@ -188,22 +190,16 @@ func (t *Terms) Check(k Known) error {
 				faults.Add(t.doc, path, FaultOutcome, "clause %s pays on the outcome %q, which is for description only: it is asked of those alone who first got what the treatment is to give; pay on another", clause.ID, name)
 			}
 		}
+		if m.Score != nil {
+			t.checkEstimates(&faults, k, clause, path)
+		}
 		if m.Effect == "" {
 			return
 		}
 		if m.Better != Low && slices.Contains(k.Low, m.Effect) {
 			faults.Add(t.doc, path+".better", FaultContradiction, "clause %s would pay for more of %q, of which less is better in the run file: say better: low, or let the outcome have better: high there", clause.ID, m.Effect)
 		}
-		switch {
-		case slices.Contains(k.Methods, m.Method):
-		case slices.Contains(k.Describe, m.Method):
-			faults.Add(t.doc, path+".method", FaultFigure, "clause %s pays on the method %q, which is for description only; pay on another", clause.ID, m.Method)
-		default:
-			faults.Add(t.doc, path+".method", FaultFigure, "clause %s pays on the method %q, by which nothing is estimated%s", clause.ID, m.Method, strict.Suggest(m.Method, k.Methods))
-		}
-		if effect.Part(m.Part) == effect.Total && !k.Peers {
-			faults.Add(t.doc, path+".part", FaultFigure, "clause %s pays on the total difference, which needs peer municipalities", clause.ID)
-		}
+		t.checkMethod(&faults, k, clause, m.Method, m.Part, path)
 		if k.Confidence != 0 && !m.hasConfidence(k.Confidence) {
 			faults.Add(t.doc, path+".confidence", FaultFigure, "clause %s pays on intervals with confidence %s, and the run file has %s: let compare.confidence be %s",
 				clause.ID, m.Confidence, text(k.Confidence), m.Confidence)
@@ -237,6 +233,8 @@ func (t *Terms) checkOutcomes(units map[string]effect.Unit, dated []string) (fau
 		for k, name := range clause.Measure.Outcomes() {
 			at := path + "reached"
 			switch {
+			case clause.Measure.Score != nil:
+				at = path + clause.Measure.Score.place(name)
 			case clause.Measure.Effect != "":
 				at = path + "effect"
 			case clause.Measure.Sum != "":
@@ -255,7 +253,7 @@ func (t *Terms) checkOutcomes(units map[string]effect.Unit, dated []string) (fau
 			case clause.Measure.Sum != "" && needsDates(unit) && !slices.Contains(dated, name):
 				faults.Add(t.doc, at, FaultOutcome, "clause %s pays for the single %s of %q as they come, and their days are not kept: let the outcome have dated: true in the run file",
 					clause.ID, unit, name)
-			case clause.Measure.Reached != "" && unit != effect.UnitShare:
+			case clause.Measure.reaches(name) && unit != effect.UnitShare:
 				faults.Add(t.doc, at, FaultOutcome, "clause %s counts who reached %q, but that outcome is measured in %s and is not reached",
 					clause.ID, name, unit)
 			}
@@ -317,6 +315,9 @@ func (c *checker) terms() {
 	t.Indexation.check(c)
 	t.VAT.check(c)
 	c.profile()
+	if t.Settlement != nil && t.Starts < t.Ends {
+		t.Settlement.check(c)
+	}
 	for i := range t.Versions {
 		c.version(i)
 	}
@@ -344,7 +345,7 @@ func (c *checker) version(i int) {
 			c.fault(at+".id", "%q is no clause id: use letters, digits, - and _, and none of %s, which name the lines of limits", clause.ID, strings.Join(limitClauses(), ", "))
 		}
 		clause.Measure.check(c, at, clause)
-		clause.Schedule.check(c, at+".schedule", clause, v)
+		clause.checkPay(c, at, v)
 		clause.Conditions.check(c, at+".conditions", clause)
 		clause.Clawback.check(c, at+".clawback", clause)
 		clause.checkNegative(c, at, v)
