@@ -148,7 +148,22 @@ func (w *why) outcome(r *effect.Result, c *Clause) string {
 	case on != effect.NoDate:
 		return fmt.Sprintf("%s was reached on %s, and %s", r.Outcome, on, strings.Replace(window, "its window, whose last day is", "the last day of its window was", 1))
 	}
-	return fmt.Sprintf("%s had to be reached within %s%s", r.Outcome, window, value)
+	return fmt.Sprintf("%s had to be reached within %s%s%s", r.Outcome, window, value, w.firstJob())
+}
+
+// firstJob tells the first run of work after the referral, where it was looked
+// for.
+func (w *why) firstJob() string {
+	g, i := w.f.Observations.Signals, w.at
+	switch {
+	case g == nil || !g.InCohort[i]:
+		return ""
+	case g.RunStart[i] == effect.NoDate:
+		return "; no unsupported work began in the year after the referral"
+	case g.RunEnd[i] == effect.NoDate:
+		return fmt.Sprintf("; the first run of unsupported work after the referral began on %s and still went on, after %s", g.RunStart[i], count(int64(g.RunDays[i]), "day"))
+	}
+	return fmt.Sprintf("; the first run of unsupported work after the referral went from %s to %s, %s", g.RunStart[i], g.RunEnd[i]-1, count(int64(g.RunDays[i]), "day"))
 }
 
 // excluded says why a case is not measured.
@@ -255,4 +270,14 @@ func (w *why) indicators(c *Clause, names string) string {
 func floor(share *big.Rat, n int64) string {
 	x := new(big.Rat).Mul(share, big.NewRat(n, 1))
 	return new(big.Int).Quo(x.Num(), x.Denom()).String()
+}
+
+// About says whether one of the clauses is about an outcome.
+func (e CaseExplanation) About(outcome string, terms []*Terms) (about bool) {
+	for _, t := range terms {
+		t.eachClause(func(_, _ int, c *Clause) {
+			about = about || slices.Contains(c.Measure.Outcomes(), outcome) && slices.ContainsFunc(e.Clauses, func(x CaseLine) bool { return x.Clause == c.ID })
+		})
+	}
+	return about
 }

@@ -56,12 +56,7 @@ would bring, and what the limits leave.`,
 			case byCase:
 				return explainCase(cmd.Context(), out, s, args[0], args[1])
 			}
-			e, err := s.Explain(args[1])
-			if err != nil {
-				return err
-			}
-			fmt.Fprint(out, e)
-			return nil
+			return explainLine(cmd.Context(), out, s, args[0], args[1])
 		},
 	}
 	c.Flags().BoolVar(&byCase, "case", false, "explain a participation instead of a line")
@@ -75,12 +70,32 @@ func explainCase(ctx context.Context, out io.Writer, s *bonus.Settlement, folder
 		return err
 	}
 	b, err := jobeffekt.ReadBackground(ctx, folder)
-	if err == nil {
-		e = e.Why(b.Terms, b.Facts)
+	if err != nil {
+		fmt.Fprintf(out, "%sWhat would have made it count cannot be told: %s\n", e, err)
+		return nil
+	}
+	fmt.Fprint(out, e.Why(b.Terms, b.Facts))
+	for _, o := range b.Facts.Observations.Results {
+		if text := b.OutcomeText(o.Outcome); text != "" && e.About(o.Outcome, b.Terms) {
+			fmt.Fprintf(out, "  %s: %s\n", o.Outcome, text)
+		}
+	}
+	return nil
+}
+
+func explainLine(ctx context.Context, out io.Writer, s *bonus.Settlement, folder, line string) error {
+	e, err := s.Explain(line)
+	if err != nil {
+		return err
+	}
+	b, err := jobeffekt.ReadBackground(ctx, folder)
+	if err != nil {
+		fmt.Fprintf(out, "%sWhat lies behind an effect cannot be told: %s\n", e, err)
+		return nil
+	}
+	if e, err = b.ExplainLine(s, line); err != nil {
+		return err
 	}
 	fmt.Fprint(out, e)
-	if err != nil {
-		fmt.Fprintf(out, "What would have made it count cannot be told: %s\n", err)
-	}
 	return nil
 }
