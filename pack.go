@@ -188,6 +188,12 @@ func ofProvider(s *bonus.Settlement, provider string, c *effect.Cases) *bonus.Se
 	for _, l := range own.Lines {
 		lines[l.ID] = true
 	}
+	for _, d := range s.Decisions {
+		if d.Provider == provider {
+			d.Best = "" // another provider, or this one
+			own.Decisions = append(own.Decisions, d)
+		}
+	}
 	own.Entries = keep(s.Entries, func(e bonus.Entry) bool { return lines[e.Line] })
 	own.Steps = keep(s.Steps, func(x bonus.Step) bool { return lines[x.Line] })
 	own.Gate = keep(s.Gate, func(g bonus.GateRow) bool { return lines[g.Line] })

@@ -59,6 +59,8 @@ type auditor struct {
 	steps   map[string][]Step
 	entries map[string][]Entry
 	gate    map[string][]GateRow
+	effects []*effectLine
+	judged  []*again // parallel to effects
 }
 
 // again is a line that was worked out again.
@@ -88,6 +90,7 @@ func (a *auditor) audit() []Audited {
 		}
 		groups[k] = append(groups[k], x)
 	}
+	a.payAgain()
 	for _, k := range order {
 		a.close(groups[k])
 	}
@@ -132,6 +135,10 @@ func (a *auditor) line(l *Line, out *Audited) *again {
 	case c == nil:
 		a.last(x)
 		return x
+	case c.Measure.Score != nil || c.Schedule.Pool != nil:
+		x.clause = c
+		a.sumEntries(x)
+		a.last(x)
 	case len(a.entries[l.ID]) > 0:
 		out.From = FromEntries
 		if d := a.rebuild(l, t, c); d != nil {
@@ -144,7 +151,7 @@ func (a *auditor) line(l *Line, out *Audited) *again {
 		out.From = FromFigures
 		if d := a.rebuild(l, t, c); d != nil {
 			x.draft = d
-			a.payAgain(x)
+			a.judgeAgain(x)
 		} else {
 			x.differ("its name does not fit its clause, cell and period")
 		}
@@ -186,31 +193,42 @@ func (a *auditor) rebuild(l *Line, t *Terms, c *Clause) *draft {
 
 // priceAgain gives a line of cases its quantity and price.
 func (a *auditor) priceAgain(x *again) {
-	quantity, cases := new(big.Rat), map[string]bool{}
-	period := x.draft.period
-	for _, e := range a.entries[x.line.ID] {
-		q, ok := new(big.Rat).SetString(e.Quantity)
-		switch {
-		case !ok:
-			x.differ("an entry has a quantity that is no number")
-			return
-		case !period.Contains(e.On):
-			x.differ("an entry counts on %s, outside the settlement period", e.On)
-		}
-		cases[e.Participation] = true
-		quantity.Add(quantity, q)
-	}
+	quantity, cases := a.sumEntries(x)
 	price, ok := x.clause.Schedule.price(x.draft.terms, x.line.MatchScheme, x.line.MatchGroup, x.line.Package)
 	if !ok && !x.clause.Schedule.Bands.priced() {
 		x.differ("the terms have no price for it")
 		return
 	}
 	x.priced(quantity, price, "", "")
-	x.Cases = int64(len(cases))
+	x.Cases = cases
 }
 
-// payAgain judges an effect again.
-func (a *auditor) payAgain(x *again) {
+// sumEntries adds up the entries of a line, each of which must count in its
+// settlement period, and counts its cases.
+func (a *auditor) sumEntries(x *again) (quantity *big.Rat, n int64) {
+	quantity = new(big.Rat)
+	cases := map[string]bool{}
+	period, err := effect.ParsePeriod(x.line.Period)
+	for _, e := range a.entries[x.line.ID] {
+		q, ok := new(big.Rat).SetString(e.Quantity)
+		switch {
+		case !ok:
+			x.differ("an entry has a quantity that is no number")
+			continue
+		case err != nil || !period.Contains(e.On):
+			x.differ("an entry counts on %s, outside the settlement period", e.On)
+		}
+		cases[e.Participation] = true
+		quantity.Add(quantity, q)
+	}
+	if len(cases) > 0 {
+		x.same("the quantity", x.line.Quantity, exactText(quantity))
+	}
+	return quantity, int64(len(cases))
+}
+
+// judgeAgain judges the figure of an effect again.
+func (a *auditor) judgeAgain(x *again) {
 	l, t := x.line, x.draft.terms
 	row := rowOf(l, x.clause, a.f)
 	if row == nil {
@@ -248,13 +266,25 @@ func (a *auditor) payAgain(x *again) {
 			acceptance = &Acceptance{Decisions: []Decision{{Role: x.clause.Gate.Acceptance.Role, Decision: Accepted}}}
 		}
 	}
-	e.pay(adjusted, acceptance)
+	e.judge(adjusted, acceptance)
 	a.sameGate(x)
-	// What else keeps it from being paid was decided outside the figure.
-	if more := strings.TrimPrefix(strings.TrimPrefix(l.Reason, x.Reason), "; "); more != "" && strings.HasPrefix(l.Reason, x.Reason) && more != ReasonRounded && x.Reason != l.Reason {
-		x.Reason, x.Quantity, x.exact = l.Reason, "0", new(big.Rat)
+	a.effects, a.judged = append(a.effects, e), append(a.judged, x)
+}
+
+// payAgain gives the effects their quantities. Lines that stand in for each other
+// are all of one provider.
+func (a *auditor) payAgain() {
+	poolEffects(a.effects)
+	for i, e := range a.effects {
+		x := a.judged[i]
+		e.pay(nil) // which only a pool would need
+		x.Cases = e.row.N
+		// What else keeps it from being paid was decided outside the figure.
+		stands := x.line.Reason
+		if more := strings.TrimPrefix(strings.TrimPrefix(stands, x.Reason), "; "); strings.HasPrefix(stands, x.Reason) && more != "" && more != ReasonRounded {
+			x.Reason, x.Quantity, x.exact = stands, "0", new(big.Rat)
+		}
 	}
-	x.Cases = row.N
 }
 
 // sameGate compares the gate with what stands.
@@ -317,7 +347,9 @@ func (a *auditor) close(group []*again) {
 		}
 		x.same("the amount", x.line.Amount.String(), x.Amount.String())
 		if x.out.From != FromSteps {
-			x.same("the quantity", x.line.Quantity, x.Quantity)
+			if x.out.From == FromFigures {
+				x.same("the quantity", x.line.Quantity, x.Quantity)
+			}
 			x.same("the price of one", x.line.UnitPrice.String(), x.UnitPrice.String())
 			x.same("the factor", x.line.Times, x.Times)
 			x.same("the number of cases", fmt.Sprint(x.line.Cases), fmt.Sprint(x.Cases))
