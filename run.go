@@ -35,14 +35,14 @@ func resultsOf(s Step, blinded bool) []string {
 	case StepBenchmark:
 		return append([]string{TableBenchmark, TableDiagnostics, TableComparison, TableSpending, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableRanking}, beforeAfterTables()...)
 	default:
-		return []string{TableSettlement, TableEntries, TableSteps, TableGate, TableCounted, TableCaseLines, TableDecisions}
+		return []string{TableSettlement, TableEntries, TableSteps, TableGate, TableCounted, TableCaseLines, TableDecisions, TableCarried}
 	}
 }
 
 // onRequest says whether a table is written only where the run file asks for it, or
 // the dataset has what it is made of.
 func onRequest(table string) bool {
-	return table == TableDecisions || table == TableDates || table == TableFigures || table == TableEvidence || table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
+	return table == TableCarried || table == TableDecisions || table == TableDates || table == TableFigures || table == TableEvidence || table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
 }
 
 // allTables lists the tables that any run writes.
@@ -285,6 +285,9 @@ func settlementTables(s *bonus.Settlement) []*ingest.Table {
 	}
 	if len(s.Decisions) > 0 {
 		t = append(t, rowTable(TableDecisions, s.Decisions))
+	}
+	if s.Carried != nil {
+		t = append(t, rowTable(TableCarried, s.Carried))
 	}
 	return t
 }

@@ -57,8 +57,9 @@ const (
 	TableCounted     = "settlement_counts"
 	TableCaseLines   = "settlement_cases"
 	TableEntries     = "settlement_entries"
+	TableCarried     = "settlement_carried"   // only where a limit carries something forward
 	TableDecisions   = "settlement_decisions" // only where the terms decide something without paying
-	TableGatePreview = "gate_preview" // of a blinded run, in place of the settlement
+	TableGatePreview = "gate_preview"         // of a blinded run, in place of the settlement
 )
 
 // ErrTables is wrapped by errors about step tables that do not fit together.

@@ -108,12 +108,29 @@ func (x *effectLine) judge(adjusted float64, acceptance *Acceptance) {
 }
 
 // cautious is the limit of the interval towards no improvement, and what it and an
-// improvement are called.
+// improvement are called. Where a negative effect counts and the whole interval is
+// worse than none, it is the other limit, which is nearest to none at all.
 func (x *effectLine) cautious() (limit float64, name, gain string) {
-	if x.clause.Measure.Better == Low {
-		return x.row.High, "upper limit of the difference", "fewer "
+	low := x.clause.Measure.Better == Low
+	if gain = "extra "; low {
+		gain = "fewer "
 	}
-	return x.row.Low, "lower limit of the difference", "extra "
+	if low != x.worse() {
+		return x.row.High, "upper limit of the difference", gain
+	}
+	return x.row.Low, "lower limit of the difference", gain
+}
+
+// worse says whether the whole interval lies on the wrong side of 0, where that
+// counts.
+func (x *effectLine) worse() bool {
+	if x.clause.Negative != NegativeCounts || x.clause.PayOn != LowerLimit {
+		return false
+	}
+	if x.clause.Measure.Better == Low {
+		return x.row.Low > 0
+	}
+	return x.row.High < 0
 }
 
 // pay gives a line that was judged its quantity and what that is worth.
@@ -164,14 +181,17 @@ func (x *effectLine) pay(s *settler) {
 		d.step("not paid: "+d.Reason, "0", unit, d.Section)
 		what = "paid for"
 	} else {
-		floor := " (not under 0)"
-		if together {
-			floor = ""
+		clip, counts := " (not under 0)", x.paid.Sign() > 0
+		switch {
+		case together, clause.Negative == NegativeCounts && clause.PayOn == Point:
+			clip, counts = "", true
+		case clause.Negative == NegativeCounts:
+			clip, counts = " (0 where the interval holds 0)", counts || x.worse()
 		}
-		if together || x.paid.Sign() > 0 {
+		if counts {
 			quantity.Mul(x.paid, new(big.Rat).SetInt64(row.NCompared))
 		}
-		what += " = " + name + floor + " x cases that have comparators"
+		what += " = " + name + clip + " x cases that have comparators"
 	}
 	if clause.Schedule.Pool != nil {
 		s.intoPool(d, quantity, what, unit)
@@ -207,7 +227,8 @@ func (d *draft) withoutEffect(row *effect.BenchmarkRow) {
 //	E (T - c)+      = (v + c^2)/(v - 1) g(c) - c S(c)
 //	E T [T >= k]    = (v + k^2)/(v - 1) g(k)
 //
-// On the point that is about 0.4 standard errors. The gate, Holm, the limit and
+// On the point that is about 0.4 standard errors. Where negative results count, what
+// is paid and what is taken off have the same mean, and the mean is 0. The gate, Holm, the limit and
 // rounding are left out: they can only make both less, but for rounding. Both
 // are NaN without a standard error or the probability that is asked for, and the mean also unless v > 1, where it has
 // no finite value.
@@ -230,6 +251,9 @@ func (c *Clause) WithoutEffect(f effect.Figures) (chance, mean float64) {
 	chance = tail(from, v)
 	if !(v > 1) {
 		return chance, math.NaN()
+	}
+	if c.Negative == NegativeCounts {
+		return chance, 0
 	}
 	scale := 1.0 // its limit, where v is too large to tell
 	if v < manyDF {
