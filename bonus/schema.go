@@ -18,6 +18,10 @@ func Schema() ([]byte, error) {
 		switch t {
 		case reflect.TypeFor[effect.Date]():
 			return &jsonschema.Schema{Type: "string", Format: "date"}
+		case reflect.TypeFor[effect.Span]():
+			return strict.Text(`^[0-9]+ (day|week|month|year)s?$`)
+		case reflect.TypeFor[effect.Period]():
+			return strict.Text(`^[0-9]{4}(H[12]|Q[1-4]|-(0[1-9]|1[0-2]))?$`)
 		case reflect.TypeFor[Ore]():
 			return strict.Text(`^[0-9]+(\.[0-9]{1,2})?$`)
 		case reflect.TypeFor[Decimal]():

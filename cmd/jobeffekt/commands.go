@@ -15,6 +15,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/bonus/spec"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/world"
 )
@@ -40,7 +41,8 @@ Start with:  jobeffekt demo`,
 		newStep(log, jobeffekt.StepEstimate, "Choose peers and estimate every cell, from the tables of measure"),
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
-		newBeforeAfter(), newPeers(), newSeal(), newAccept(), newExplain(), newVerify(), newSynth(log), newSchema(), newDream(log), newRank(), newLedger(),
+		newSeal(), newAccept(), newExplain(), newVerify(), newLedger(), newReconcile(),
+		newPeers(), newBeforeAfter(), newRank(), newDream(log), newSynth(log), newSchema(),
 	)
 	for _, c := range root.Commands() {
 		usage(c)
@@ -164,28 +166,6 @@ func newStep(log *slog.Logger, s jobeffekt.Step, short string) *cobra.Command {
 	})
 }
 
-func newCheck() *cobra.Command {
-	var f runFlags
-	c := &cobra.Command{
-		Use:   "check jobeffekt.yaml",
-		Short: "Validate the run file, the terms and the dataset's columns; compute nothing",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := f.load(args[0])
-			if err != nil {
-				return err
-			}
-			if err := jobeffekt.Check(cmd.Context(), config); err != nil {
-				return err
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), "The run file, the terms and the dataset's columns are in order.")
-			return nil
-		},
-	}
-	f.add(c, true, false)
-	return c
-}
-
 func newSeal() *cobra.Command {
 	var name, role, on, version string
 	var show bool
@@ -287,49 +267,6 @@ only in a run whose run file names the folder under accepted.`,
 	return c
 }
 
-func newExplain() *cobra.Command {
-	var byCase bool
-	c := &cobra.Command{
-		Use:   "explain FOLDER [LINE | --case PARTICIPATION]",
-		Short: "Say where a line of a settlement comes from, or why a case counted or not",
-		Long: `Without a line, the lines of the settlement are listed. With one, it is followed
-down to counts, clause and section. With --case, a participation's fate under each
-clause is told.`,
-		Args: cobra.RangeArgs(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := jobeffekt.ReadSettlement(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			out := cmd.OutOrStdout()
-			switch {
-			case len(args) == 1 && byCase:
-				return usageError{errors.New("--case needs a participation id after the folder")}
-			case len(args) == 1:
-				for _, l := range s.Lines {
-					fmt.Fprintf(out, "%14s  %s\n", l.Amount, l.ID)
-				}
-				return nil
-			case byCase:
-				e, err := s.ExplainCase(args[1])
-				if err != nil {
-					return err
-				}
-				fmt.Fprint(out, e)
-				return nil
-			}
-			e, err := s.Explain(args[1])
-			if err != nil {
-				return err
-			}
-			fmt.Fprint(out, e)
-			return nil
-		},
-	}
-	c.Flags().BoolVar(&byCase, "case", false, "explain a participation instead of a line")
-	return c
-}
-
 func newVerify() *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify FOLDER",
@@ -398,16 +335,12 @@ and everything about providers is invented.`,
 
 func newSchema() *cobra.Command {
 	return &cobra.Command{
-		Use:       "schema run|terms",
-		Short:     "Print the JSON Schema of run files or terms, for editors",
+		Use:       "schema run|terms|spec",
+		Short:     "Print the JSON Schema of run files, terms or their specs, for editors",
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: []string{"run", "terms"},
+		ValidArgs: []string{"run", "terms", "spec"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			schema := jobeffekt.ConfigSchema
-			if args[0] == "terms" {
-				schema = bonus.Schema
-			}
-			b, err := schema()
+			b, err := map[string]func() ([]byte, error){"run": jobeffekt.ConfigSchema, "terms": bonus.Schema, "spec": spec.Schema}[args[0]]()
 			if err != nil {
 				return err
 			}
