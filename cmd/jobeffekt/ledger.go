@@ -64,8 +64,7 @@ func (p *person) given() (ledger.Person, error) {
 // booking are the flags of whatever books.
 type booking struct {
 	person
-	ledger, period, accept string
-	agreements             []string
+	ledger, period, accept, agreement string
 }
 
 // book proposes what a results folder holds, or books it where a hash is accepted.
@@ -78,17 +77,12 @@ func (b *booking) book(ctx context.Context, out io.Writer, folder string) error 
 	if err != nil {
 		return err
 	}
-	if len(b.agreements) > 0 {
-		var kept []*bonus.Terms
-		for _, t := range s.Terms {
-			if slices.Contains(b.agreements, t.Agreement) {
-				kept = append(kept, t)
-			}
+	if b.agreement != "" {
+		at := slices.IndexFunc(s.Terms, func(t *bonus.Terms) bool { return t.Agreement == b.agreement })
+		if at < 0 {
+			return usageError{fmt.Errorf("--agreement: the settlement has no terms of %s", b.agreement)}
 		}
-		if len(kept) < len(b.agreements) {
-			return usageError{errors.New("--agreement: the settlement has no terms of it")}
-		}
-		s.Terms = kept
+		s.Terms = s.Terms[at : at+1]
 	}
 	l, err := jobeffekt.OpenLedger(ctx, b.ledger, true)
 	if err != nil {
@@ -182,7 +176,7 @@ func newLedgerBook(what string) *cobra.Command {
 	}
 	c.Flags().StringVar(&b.ledger, "ledger", "", "file of the ledger; it is made where it is not there")
 	c.Flags().StringVar(&b.period, "period", "", "settlement period, as in 2010H1")
-	c.Flags().StringSliceVar(&b.agreements, "agreement", nil, "only these agreements; all of the settlement if left out")
+	c.Flags().StringVar(&b.agreement, "agreement", "", "only this agreement; all of the settlement at once if left out")
 	if what == "book" {
 		c.Flags().StringVar(&b.accept, "accept", "", "hash of what was proposed")
 	}
@@ -198,7 +192,7 @@ func (a *afterRun) add(c *cobra.Command, books bool) {
 	if books {
 		c.Flags().StringVar(&a.period, "book", "", "settlement period to propose for booking, or to book with --accept")
 		c.Flags().StringVar(&a.accept, "accept", "", "with --book: hash that somebody else has proposed and that is accepted")
-		c.Flags().StringSliceVar(&a.agreements, "agreement", nil, "with --book: only these agreements")
+		c.Flags().StringVar(&a.agreement, "agreement", "", "with --book: only this agreement")
 		a.person.add(c, "runs it, or accepts")
 	}
 }
@@ -210,7 +204,7 @@ func (a *afterRun) check(blinded bool) error {
 		return usageError{errors.New("--ledger: a blinded run settles nothing that could be recorded")}
 	case a.period != "" && a.ledger == "":
 		return usageError{errors.New("--book needs --ledger, the file to book in")}
-	case a.period == "" && (a.accept != "" || len(a.agreements) > 0):
+	case a.period == "" && (a.accept != "" || a.agreement != ""):
 		return usageError{errors.New("--accept and --agreement belong to --book")}
 	case a.period != "":
 		_, err := a.given()
