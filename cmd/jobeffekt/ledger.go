@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -272,7 +274,21 @@ func show[T any](cmd *cobra.Command, p *printing, name, path string, rows func(c
 	if err != nil {
 		return err
 	}
+	if p.out == "" {
+		shorten(t)
+	}
 	return p.write(cmd, t)
+}
+
+// shorten shows hashes by their first digits.
+func shorten(t *ingest.Table) {
+	for _, c := range t.Columns {
+		for i, s := range c.Texts {
+			if b, err := hex.DecodeString(s); err == nil && len(b) == sha256.Size {
+				c.Texts[i] = s[:12]
+			}
+		}
+	}
 }
 
 func newLedgerShow() *cobra.Command {
@@ -313,8 +329,9 @@ func newLedgerRuns() *cobra.Command {
 		Long: `Lists the runs in the order of time. nth counts the runs on the same inputs for the
 period; blocked how many of its lines a gate kept from being paid; opened how many lines
 were blocked in an earlier run on the same inputs and are not in this one: running again
-until a gate passes shows here. exits counts the cases that a booking took back after
-the day on which they were to be paid.`,
+until a gate passes shows here. exits counts the cases that a booking took back: by a
+correction after the day on which they were to be paid, or by the terms. Hashes are
+shown by their first digits; --out writes them whole.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if blocked {
