@@ -57,6 +57,7 @@ const (
 	TableCounted     = "settlement_counts"
 	TableCaseLines   = "settlement_cases"
 	TableEntries     = "settlement_entries"
+	TableDecisions   = "settlement_decisions" // only where the terms decide something without paying
 	TableGatePreview = "gate_preview" // of a blinded run, in place of the settlement
 )
 
