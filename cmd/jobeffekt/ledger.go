@@ -116,9 +116,13 @@ func receipt(out io.Writer, r *ledger.Receipt, s *ledger.Settled) {
 			fmt.Fprintf(out, "%s, %s: booked already, nothing new; this was run %d on these inputs.\n", b.Agreement, b.Period, run.Nth)
 			continue
 		}
-		fmt.Fprintf(out, "%s, %s: %s on %s\n", b.Agreement, b.Period, run.Outcome, run.On)
+		fmt.Fprintf(out, "%s, %s: %s on %s, in %s\n", b.Agreement, b.Period, run.Outcome, run.On, b.Currency)
 		for _, l := range p.Lines {
-			fmt.Fprintf(out, "  %-10s %14s  %s\n", l.Kind, l.Amount, l.Line.Line)
+			fmt.Fprintf(out, "  %-10s %14s  %s", l.Kind, l.Amount, l.Line.Line)
+			if l.Kind == ledger.KindBooked && l.Reason != "" {
+				fmt.Fprintf(out, "  (%s)", l.Reason)
+			}
+			fmt.Fprintln(out)
 			if l.Kind == ledger.KindBooked {
 				continue
 			}
