@@ -58,7 +58,8 @@ const (
 	TableCaseLines   = "settlement_cases"
 	TableEntries     = "settlement_entries"
 	TableDecisions   = "settlement_decisions" // only where the terms decide something without paying
-	TableGatePreview = "gate_preview" // of a blinded run, in place of the settlement
+	TableCarried     = "settlement_carried"   // only where a limit carries something forward
+	TableGatePreview = "gate_preview"         // of a blinded run, in place of the settlement
 )
 
 // ErrTables is wrapped by errors about step tables that do not fit together.
