@@ -75,7 +75,7 @@ func (b *booking) book(ctx context.Context, out io.Writer, folder string) error 
 	if err != nil {
 		return err
 	}
-	s, err := jobeffekt.ReadSettled(ctx, folder)
+	s, err := jobeffekt.ReadForLedger(ctx, folder)
 	if err != nil {
 		return err
 	}
@@ -228,7 +228,7 @@ func (a *afterRun) do(ctx context.Context, out io.Writer, folder string) error {
 		fmt.Fprintln(out)
 		return a.book(ctx, out, folder)
 	}
-	s, err := jobeffekt.ReadSettled(ctx, folder)
+	s, err := jobeffekt.ReadForLedger(ctx, folder)
 	if err != nil {
 		return err
 	}
