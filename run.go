@@ -284,7 +284,7 @@ func settlementTables(s *bonus.Settlement) []*ingest.Table {
 		caseTable(TableCaseLines, s.Cases, func(c bonus.CaseLine) string { return c.Participation }),
 	}
 	if s.Carried != nil {
-		t = append(t, rowTable(TableCarried, s.Carried))
+		tables = append(tables, rowTable(TableCarried, s.Carried))
 	}
 	if len(s.Decisions) > 0 {
 		tables = append(tables, rowTable(TableDecisions, s.Decisions))
