@@ -23,10 +23,12 @@ func TestDataDictionary(t *testing.T) {
 	_, err = jobeffekt.RunStep(context.Background(), moved, jobeffekt.StepMeasure)
 	require.NoError(t, err)
 	supplied := job(t)
-	supplied.Data = withTables(t, supplied.Data, rows[ingest.Figure](t, ingest.Figures), rows[ingest.Proof](t, ingest.Evidence))
-	_, err = jobeffekt.RunStep(context.Background(), supplied, jobeffekt.StepMeasure)
+	withUpkeep(t, supplied)
+	supplied.Data = withTables(t, supplied.Data, rows[ingest.Figure](t, ingest.Figures), rows[ingest.Proof](t, ingest.Evidence), rows[ingest.Survey](t, ingest.Satisfaction))
+	_, err = jobeffekt.Run(context.Background(), supplied)
 	require.NoError(t, err)
-	const handedIn = "the step measure, where the dataset has such input"
+	const handedIn, asked = "the step measure, where the dataset has such input", "the step settle, where the terms have the key"
+	const beside = "the step settle, where the dataset has satisfaction, inspections or experience"
 	const blindedRun = "a blinded run, in place of the settlement"
 	blinded := job(t)
 	blinded.Blinded = true
@@ -46,6 +48,8 @@ func TestDataDictionary(t *testing.T) {
 		{"the step benchmark, where the run file has before_after", []string{"before_after"}},
 		{"the step benchmark, where before_after asks for synthetic", []string{"synthetic", "synthetic_gaps", "synthetic_donors", "synthetic_placebos"}},
 		{"the step settle", []string{"settlement", "settlement_entries", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
+		{asked, []string{"upkeep"}},
+		{beside, []string{"follow_up"}},
 		{blindedRun, []string{"gate_preview"}},
 	} {
 		for _, name := range s.tables {
@@ -53,7 +57,7 @@ func TestDataDictionary(t *testing.T) {
 			switch {
 			case s.step == blindedRun:
 				folder = blinded.ResultsFolder()
-			case s.step == handedIn:
+			case s.step == handedIn, s.step == asked, s.step == beside:
 				folder = supplied.ResultsFolder()
 			case name == jobeffekt.TableCrosswalk:
 				folder = moved.ResultsFolder()

@@ -45,6 +45,7 @@ type Result struct {
 	Estimated
 	Benchmarked
 	Settlement *bonus.Settlement // nil where no terms were given, and in a blinded run
+	FollowUp   []FollowUpRow     // beside the settlement, where the dataset has what it tells
 
 	// Blinded says that the effects were taken out. Gates are then those of the
 	// settlement, as far as they can be judged without the effects.
@@ -90,7 +91,10 @@ func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonu
 		if err != nil {
 			return nil, err
 		}
-		if r.Settlement, err = Settle(ctx, terms, r.Measured, r.Benchmarked, acceptance); err != nil {
+		if r.Settlement, err = Settle(ctx, ds, terms, r.Measured, r.Benchmarked, acceptance); err != nil {
+			return nil, err
+		}
+		if r.FollowUp, err = c.followUp(ctx, ds, terms, &r.Measured, &r.Benchmarked, r.Settlement); err != nil {
 			return nil, err
 		}
 	}
@@ -312,11 +316,16 @@ func peerStrata(ctx context.Context, ds *ingest.Dataset, c *Config) ([]effect.St
 	return c.mergeStrata(out), nil
 }
 
-// Settle works out what the terms pay. The acceptance is nil where nobody was
-// asked to accept the diagnostics.
-func Settle(ctx context.Context, terms []*bonus.Terms, m Measured, b Benchmarked, acceptance *bonus.Acceptance) (*bonus.Settlement, error) {
+// Settle works out what the terms pay. The dataset gives what was bought, where the
+// terms ask for it. The acceptance is nil where nobody was asked to accept the
+// diagnostics.
+func Settle(ctx context.Context, ds *ingest.Dataset, terms []*bonus.Terms, m Measured, b Benchmarked, acceptance *bonus.Acceptance) (*bonus.Settlement, error) {
+	bought, from, err := purchases(ctx, ds, terms, m.Observations.AsOf)
+	if err != nil {
+		return nil, err
+	}
 	return bonus.Settle(ctx, terms, bonus.Facts{
 		Observations: m.Observations, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics, Indicators: b.Indicators,
-		Figures: m.Figures, Evidence: m.Evidence, Acceptance: acceptance,
+		Figures: m.Figures, Evidence: m.Evidence, Purchases: bought, PurchasesFrom: from, Acceptance: acceptance,
 	})
 }

@@ -56,6 +56,8 @@ const (
 	TableCounted     = "settlement_counts"
 	TableCaseLines   = "settlement_cases"
 	TableEntries     = "settlement_entries"
+	TableUpkeep      = "upkeep"       // only where terms ask for it
+	TableFollowUp    = "follow_up"    // only where the dataset has such input
 	TableGatePreview = "gate_preview" // of a blinded run, in place of the settlement
 )
 
