@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
@@ -242,8 +243,11 @@ func purchases(ctx context.Context, ds *ingest.Dataset, terms []*bonus.Terms, as
 	switch {
 	case ds.Has(ingest.Invoices):
 		for _, t := range terms {
-			if t.Upkeep != nil && cmp.Or(t.Currency, bonus.DKK) != bonus.DKK {
-				return nil, "", fmt.Errorf("%w: the terms of agreement %s are in %s, and table %s is in kroner, so that its upkeep cannot be told; leave the table or the key upkeep out", ErrConfig, t.Agreement, t.Currency, ingest.Invoices)
+			if t.Upkeep == nil {
+				continue
+			}
+			if err := inKroner(t.Agreement, t.Currency); err != nil {
+				return nil, "", fmt.Errorf("upkeep: %w", err)
 			}
 		}
 		rows, err := ingest.Rows[ingest.Invoice](ctx, ds)
@@ -268,4 +272,37 @@ func purchases(ctx context.Context, ds *ingest.Dataset, terms []*bonus.Terms, as
 		return out, bonus.FromPrices, err
 	}
 	return nil, "", nil
+}
+
+// writeFollowUp shows the latest that participants and inspectors say of each
+// provider beside what was earned.
+func (r *Result) writeFollowUp(b *strings.Builder) {
+	var latest []FollowUpRow
+	for i, row := range r.FollowUp {
+		if i+1 == len(r.FollowUp) || r.FollowUp[i+1].Agreement != row.Agreement || r.FollowUp[i+1].Provider != row.Provider {
+			latest = append(latest, row)
+		}
+	}
+	if len(latest) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nWhat participants and inspectors say, at the end of the latest period\n")
+	w := columns(b)
+	fmt.Fprintf(w, "  agreement\tprovider\tperiod\tsatisfaction\tanswers\tresponse rate\tasked about\tinspected\tgrade\tearned\n")
+	for i, row := range latest {
+		if i == maxSummaryCells {
+			fmt.Fprintf(w, "  and %d more in %s.parquet\n", len(latest)-i, TableFollowUp)
+			break
+		}
+		satisfaction, answers, rate := "-", "-", "-"
+		if row.Survey != "" {
+			satisfaction, answers = strconv.FormatFloat(row.Satisfaction, 'f', 2, 64), thousands(int64(row.Answers))
+		}
+		if !math.IsNaN(row.ResponseRate) {
+			rate = strconv.FormatFloat(100*row.ResponseRate, 'f', 0, 64) + " %"
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Agreement, row.Provider, row.Period, satisfaction, answers, rate,
+			cmp.Or(row.Survey, "-"), cmp.Or(row.InspectedOn.String(), "-"), cmp.Or(oneLine(row.Grade), "-"), grouped(row.Settled.String()))
+	}
+	w.Flush()
 }

@@ -106,6 +106,8 @@ func TestFollowUp(t *testing.T) {
 	require.Positive(t, n)
 	require.Equal(t, n, last.Higher+last.NoDifference+last.Lower+last.NotRated)
 
+	require.Regexp(t, `A-751 +L751-1 +2010H1 +4\.50 +30 +- +2009H1 +2009-03-01 +A; C +19,500\.00`, r.Summary())
+
 	// Upkeep by what was invoiced by as_of.
 	states := map[string]string{}
 	for _, u := range r.Settlement.Upkeep {
@@ -120,9 +122,9 @@ func TestFollowUp(t *testing.T) {
 	_, err = jobeffekt.RunStep(ctx, c, jobeffekt.StepSettle)
 	require.NoError(t, err)
 	require.Equal(t, want, results(t, c))
-	read, err := jobeffekt.ReadSettlement(ctx, c.ResultsFolder())
+	again, err := jobeffekt.ReadSettlement(ctx, c.ResultsFolder())
 	require.NoError(t, err)
-	require.Len(t, read.Upkeep, 3)
+	require.Len(t, again.Upkeep, 3)
 
 	// The settlement's books.
 	s, err := jobeffekt.OpenSettlement(ctx, c.Path)
@@ -137,6 +139,18 @@ func TestFollowUp(t *testing.T) {
 	require.Equal(t, []any{"150000.5", int64(1), "invoiced_less"}, []any{found.Rows[k].Invoiced, found.Rows[k].Invoices, found.Rows[k].InvoicedState})
 	require.Equal(t, "several_periods", found.Documents[0].Problem)
 
+	withUpkeep(t, c)
+	_, err = jobeffekt.OpenSettlement(ctx, c.ResultsFolder())
+	require.ErrorContains(t, err, "terms.yaml has changed since the settlement was made")
+	c.Out = "elsewhere"
+	_, err = jobeffekt.OpenSettlement(ctx, c.ResultsFolder())
+	require.ErrorIs(t, err, jobeffekt.ErrManifest)
+
+	// The terms as they were, without the key twice.
+	path := filepath.Join(filepath.Dir(c.Path), "terms.yaml")
+	text := string(read(t, path))
+	at := strings.LastIndex(text, "upkeep:\n")
+	require.NoError(t, os.WriteFile(path, []byte(text[:strings.Index(text, "upkeep:\n")]+text[at:]), 0o600))
 	c.Blinded, c.Out = true, "blinded"
 	blind, err := jobeffekt.Run(ctx, c)
 	require.NoError(t, err)

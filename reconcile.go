@@ -118,13 +118,17 @@ const (
 // documents of a table together are the sum of the rows and of those that have no
 // place there. Rows are by agreement, provider and period, documents by table and
 // id; the result does not depend on the order of what is given. Amounts and periods
-// that are none are errors that wrap [effect.ErrDesign].
+// that are none, and terms that are not in kroner, as invoices and payments are, are
+// errors that wrap [effect.ErrDesign].
 func Reconcile(b Books) (*Reconciliation, error) {
 	r := &reconciler{
 		terms: map[string]*bonus.Terms{}, referrals: map[contract][]effect.Date{}, cases: map[string]bool{}, earned: map[contract]bool{},
 		lines: map[reconciledKey]*reconciled{},
 	}
 	for _, t := range b.Terms {
+		if err := inKroner(t.Agreement, t.Currency); err != nil {
+			return nil, err
+		}
 		r.terms[t.Agreement] = t
 	}
 	r.count(b.Cases)
@@ -158,6 +162,14 @@ func Reconcile(b Books) (*Reconciliation, error) {
 		out.Documents = append(out.Documents, r.problems(&docs[i], first)...)
 	}
 	return out, nil
+}
+
+// inKroner says whether an agreement is settled in the currency of the tables.
+func inKroner(agreement string, c bonus.Currency) error {
+	if cmp.Or(c, bonus.DKK) != bonus.DKK {
+		return fmt.Errorf("%w: agreement %s is settled in %s, and invoices and payments are in kroner; reconcile it apart, by other means", effect.ErrDesign, agreement, c)
+	}
+	return nil
 }
 
 // contract is a provider under an agreement.
@@ -390,8 +402,12 @@ func OpenSettlement(ctx context.Context, path string) (*Settlements, error) {
 		return nil, err
 	}
 	for _, made := range append([]Source{m.RunFile}, m.Terms...) {
-		if err := unchanged(folder, made); err != nil {
-			return nil, err
+		now, err := hashFile(filepath.Join(folder, filepath.FromSlash(made.Path)), made.Path)
+		if err != nil {
+			return nil, fmt.Errorf("%w: what it was made of: %w", ErrManifest, err)
+		}
+		if now != made {
+			return nil, fmt.Errorf("%w: %s has changed since the settlement was made; settle again, or bring back what it was", ErrManifest, made.Path)
 		}
 	}
 	if s.config, err = LoadConfig(filepath.Join(folder, filepath.FromSlash(m.RunFile.Path))); err != nil {
@@ -430,10 +446,10 @@ func (s *Settlements) Books(ctx context.Context, invoices, payments string) (*Bo
 	}
 	b := &Books{Terms: s.Terms, Cases: s.Cases, Settled: SettledLines(s.Settlement.Lines)}
 	var rejects []ingest.Reject
-	if b.Invoices, err = documents[ingest.Invoice](ctx, ds, ingest.Invoices, invoices, s.config.IngestOptions(), &rejects); err != nil {
-		return nil, rejects, err
-	}
-	if b.Payments, err = documents[ingest.Payment](ctx, ds, ingest.Payments, payments, s.config.IngestOptions(), &rejects); err != nil {
+	var bad, also error
+	b.Invoices, bad = documents[ingest.Invoice](ctx, ds, ingest.Invoices, invoices, s.config.IngestOptions(), &rejects)
+	b.Payments, also = documents[ingest.Payment](ctx, ds, ingest.Payments, payments, s.config.IngestOptions(), &rejects)
+	if err := errors.Join(bad, also); err != nil {
 		return nil, rejects, err
 	}
 	if b.Invoices == nil && b.Payments == nil {

@@ -142,6 +142,10 @@ func TestReconcile(t *testing.T) {
 		_, err = jobeffekt.Reconcile(b)
 		require.ErrorIs(t, err, effect.ErrDesign)
 	}
+	foreign := b
+	foreign.Settled, foreign.Terms = nil, []*bonus.Terms{{Agreement: "A-1", Periods: bonus.HalfYear, Currency: bonus.SEK}}
+	_, err = jobeffekt.Reconcile(foreign)
+	require.ErrorContains(t, err, "settled in SEK")
 	b.Settled = nil
 	for _, amount := range []string{"1/3", "1e3", "x", ""} {
 		b.Invoices = []ingest.Invoice{{ID: "1", Agreement: "A-1", Provider: "north", Period: "2008H1", Amount: amount}}

@@ -10,6 +10,9 @@ import (
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
+// maxRejectsShown is how many bad rows are named one by one.
+const maxRejectsShown = 20
+
 // newReconcile sets a settlement beside invoices, payments and the evidence.
 func newReconcile() *cobra.Command {
 	var p printing
@@ -61,15 +64,19 @@ kroner, for each provider and in all.`,
 			}
 			if !sampling {
 				books, rejects, err := s.Books(cmd.Context(), invoices, payments)
+				for i, r := range rejects {
+					if i == maxRejectsShown {
+						fmt.Fprintf(cmd.ErrOrStderr(), "and %d bad rows more\n", len(rejects)-i)
+						break
+					}
+					fmt.Fprintf(cmd.ErrOrStderr(), "Left out as a bad row: row %d of %s, column %s: %s\n", r.Row, r.Table, r.Column, r.Cause)
+				}
 				if err != nil {
 					return err
 				}
 				r, err := jobeffekt.Reconcile(*books)
 				if err != nil {
 					return err
-				}
-				if len(rejects) > 0 {
-					fmt.Fprintf(cmd.ErrOrStderr(), "Left out as bad rows: %d. The first is row %d of %s, column %s: %s.\n", len(rejects), rejects[0].Row, rejects[0].Table, rejects[0].Column, rejects[0].Cause)
 				}
 				if documents {
 					return writeRows(cmd, &p, "documents", r.Documents)
