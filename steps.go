@@ -320,12 +320,19 @@ func peerStrata(ctx context.Context, ds *ingest.Dataset, c *Config) ([]effect.St
 // terms ask for it. The acceptance is nil where nobody was asked to accept the
 // diagnostics.
 func Settle(ctx context.Context, ds *ingest.Dataset, terms []*bonus.Terms, m Measured, b Benchmarked, acceptance *bonus.Acceptance) (*bonus.Settlement, error) {
-	bought, from, err := purchases(ctx, ds, terms, m.Observations.AsOf)
-	if err != nil {
+	facts := settled(m, b, acceptance)
+	var err error
+	if facts.Purchases, facts.PurchasesFrom, err = purchases(ctx, ds, terms, m.Observations.AsOf); err != nil {
 		return nil, err
 	}
-	return bonus.Settle(ctx, terms, bonus.Facts{
+	return bonus.Settle(ctx, terms, facts)
+}
+
+// settled are the facts that a settlement is made of, but for what was bought, on
+// which no payment depends.
+func settled(m Measured, b Benchmarked, acceptance *bonus.Acceptance) bonus.Facts {
+	return bonus.Facts{
 		Observations: m.Observations, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics, Indicators: b.Indicators,
-		Figures: m.Figures, Evidence: m.Evidence, Purchases: bought, PurchasesFrom: from, Acceptance: acceptance,
-	})
+		Figures: m.Figures, Evidence: m.Evidence, Acceptance: acceptance,
+	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect/profile"
 )
 
-// Measure says what a clause counts. Exactly one of Referred, Started, Reached
-// and Effect is given. The first three count cases, and make entries; an effect
+// Measure says what a clause counts. Exactly one of Referred, Started, Reached,
+// Sum and Effect is given. The first four count cases, and make entries; an effect
 // is one figure of many cases.
 //
 // A new measure of cases is a field here, its rules in check and what it finds in
@@ -28,6 +28,10 @@ type Measure struct {
 	Reached string `yaml:"reached,omitempty" doc:"count the citizens who reached this outcome, each once per agreement"`
 	// Or are outcomes that count like Reached: what is reached first counts.
 	Or []string `yaml:"or,omitempty" doc:"of a reached outcome: others that count as well; the first that is reached counts"`
+	// Sum adds up what the outcome counts. Single weeks count as they come, in the
+	// settlement period of their last day; any other sum counts once, on the last
+	// day of its window, when that is complete.
+	Sum string `yaml:"sum,omitempty" doc:"add up what this outcome counts: days, hours, kroner, or weeks as they come"`
 	// Effect counts what would not have happened without the provider: the
 	// difference of a benchmark row times the cases it is about.
 	Effect string `yaml:"effect,omitempty" doc:"count what was achieved in this outcome beyond what similar citizens achieve: extra citizens, or extra days for an outcome in days"`
@@ -44,7 +48,7 @@ type Measure struct {
 
 // Outcome is the outcome that the measure is about, the first of several; "" for
 // a measure that needs none.
-func (m *Measure) Outcome() string { return m.Reached + m.Effect }
+func (m *Measure) Outcome() string { return m.Reached + m.Sum + m.Effect }
 
 // Outcomes are all outcomes that the measure needs.
 func (m *Measure) Outcomes() []string {
@@ -82,6 +86,8 @@ func (m *Measure) find(s *settler, i int32) (rule string, reason effect.Reason, 
 		if rule == RuleCounted && on > asOf {
 			rule = RulePending
 		}
+	case m.Sum != "":
+		return m.findSum(s, i)
 	default:
 		for k, name := range m.Outcomes() {
 			r, _ := s.obs.Result(name)
@@ -108,7 +114,7 @@ func better(rule string, on effect.Date, other string, than effect.Date) bool {
 
 func (m *Measure) check(c *checker, path string, clause *Clause) {
 	given := 0
-	for _, is := range []bool{m.Referred, m.Started, m.Reached != "", m.Effect != ""} {
+	for _, is := range []bool{m.Referred, m.Started, m.Reached != "", m.Sum != "", m.Effect != ""} {
 		if is {
 			given++
 		}
@@ -123,7 +129,7 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 	}
 	switch {
 	case given != 1:
-		c.fault(path+".measure", "give one of referred, started, reached and effect")
+		c.fault(path+".measure", "give one of referred, started, reached, sum and effect")
 	case m.Effect != "":
 		if m.Part == "" {
 			c.fault(path+".measure", "an effect needs part: provider or total")

@@ -135,13 +135,13 @@ func (x *effectLine) pay(adjusted float64, acceptance *Acceptance) {
 		what += " = " + name + " (not under 0) x cases that have comparators"
 	}
 	d.priced(quantity, x.price, what, unit)
-	d.withoutEffect(row, x.price)
+	d.withoutEffect(row)
 }
 
 // withoutEffect notes what the line would pay a provider without any effect.
-func (d *draft) withoutEffect(row *effect.BenchmarkRow, price Ore) {
+func (d *draft) withoutEffect(row *effect.BenchmarkRow) {
 	chance, amount := d.clause.WithoutEffect(row.Figures)
-	kroner, _ := price.Rat().Float64()
+	kroner, _ := new(big.Rat).Mul(d.UnitPrice.Rat(), d.times()).Float64()
 	amount = effect.Round(amount * float64(row.NCompared) * kroner)
 	d.notes = append(d.notes,
 		Step{What: "if the provider had no effect: chance of being paid all the same, before gate and limit", Value: text(effect.Round(chance)), Unit: "share", Section: "pay_on"},

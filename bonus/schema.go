@@ -19,7 +19,9 @@ func Schema() ([]byte, error) {
 		case reflect.TypeFor[effect.Date]():
 			return &jsonschema.Schema{Type: "string", Format: "date"}
 		case reflect.TypeFor[effect.Span]():
-			return &jsonschema.Schema{Type: "string", Pattern: `^[0-9]+ (day|week|month|year)s?$`}
+			return strict.Text(`^[0-9]+ (day|week|month|year)s?$`)
+		case reflect.TypeFor[effect.Period]():
+			return strict.Text(`^[0-9]{4}(H[12]|Q[1-4]|-(0[1-9]|1[0-2]))?$`)
 		case reflect.TypeFor[Ore]():
 			return strict.Text(`^[0-9]+(\.[0-9]{1,2})?$`)
 		case reflect.TypeFor[Decimal]():

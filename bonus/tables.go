@@ -26,7 +26,7 @@ type Settlement struct {
 // for one match group and package (and, for an effect, one municipality), or
 // what a limit takes off. Lines sum to what is paid.
 type Line struct {
-	ID           string      `col:"line" doc:"agreement/provider/period/clause@version/match scheme/match group/package, and the municipality for an effect"`
+	ID           string      `col:"line" doc:"agreement/provider/period/clause@version/match scheme/match group/package, the municipality for an effect, the band where the clause has bands, and the day of the index factor where one is in force"`
 	Agreement    string      `col:"agreement_id" doc:"agreement"`
 	Provider     string      `col:"provider_id" doc:"provider who is paid"`
 	Period       string      `col:"period" doc:"settlement period"`
@@ -41,7 +41,9 @@ type Line struct {
 	Package      string      `col:"package_id" doc:"offer package; empty where an effect is about all packages together"`
 	Cases        int64       `col:"cases" doc:"cases that count in the line"`
 	Quantity     string      `col:"quantity" doc:"how many are paid for, exactly"`
-	UnitPrice    Ore         `col:"unit_price_ore" doc:"price of one, in ore"`
+	UnitPrice    Ore         `col:"unit_price_ore" doc:"price of one, in ore, with the index factor in force"`
+	Times        string      `col:"times" doc:"what quantity x price is multiplied by, exactly: the clause's share of the price, the factor of its band, and -1 for a penalty"`
+	VAT          string      `col:"vat" doc:"how value added tax stands to the amount: exempt, excluded or included, and its rate; empty where the terms do not say"`
 	Amount       Ore         `col:"amount_ore" doc:"what is paid, in ore"`
 	Currency     Currency    `col:"currency" doc:"what amounts are in; an ore is a hundredth of it"`
 	Reason       string      `col:"reason" doc:"why nothing is paid (codes separated by semicolons), empty where something is"`
@@ -134,6 +136,7 @@ const (
 	RulePending            = "pending"
 	RuleLeft               = "left"
 	RuleNotStarted         = "not_started"  // the course has no first day
+	RuleNotDue             = "not_due"      // counted, but nothing is due by as_of: no full payment yet, or the first instalment lies ahead
 	RuleNotFollowed        = "not_followed" // reached by being in none of the states, which the registers cannot vouch for
 	RuleEarlierCase        = "earlier_case" // the citizen's first case under the agreement lies outside the period that is measured
 	RuleExcluded           = "excluded"

@@ -109,6 +109,11 @@ func (c *checker) expect(x *Scenario, path string) {
 			}
 		}
 	}
+	for i, r := range x.Given.Evidence {
+		if !known[r.Case] {
+			c.fault(fmt.Sprintf("%s.evidence[%d].case", strings.TrimSuffix(path, "expect")+"given", i), "no case %q is given", r.Case)
+		}
+	}
 	for i, r := range e.Rules {
 		if !known[r.Case] {
 			c.fault(fmt.Sprintf("%s.rules[%d].case", path, i), "no case %q is given", r.Case)

@@ -253,49 +253,6 @@ only in a run whose run file names the folder under accepted.`,
 	return c
 }
 
-func newExplain() *cobra.Command {
-	var byCase bool
-	c := &cobra.Command{
-		Use:   "explain FOLDER [LINE | --case PARTICIPATION]",
-		Short: "Say where a line of a settlement comes from, or why a case counted or not",
-		Long: `Without a line, the lines of the settlement are listed. With one, it is followed
-down to counts, clause and section. With --case, a participation's fate under each
-clause is told.`,
-		Args: cobra.RangeArgs(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := jobeffekt.ReadSettlement(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			out := cmd.OutOrStdout()
-			switch {
-			case len(args) == 1 && byCase:
-				return usageError{errors.New("--case needs a participation id after the folder")}
-			case len(args) == 1:
-				for _, l := range s.Lines {
-					fmt.Fprintf(out, "%14s  %s\n", l.Amount, l.ID)
-				}
-				return nil
-			case byCase:
-				e, err := s.ExplainCase(args[1])
-				if err != nil {
-					return err
-				}
-				fmt.Fprint(out, e)
-				return nil
-			}
-			e, err := s.Explain(args[1])
-			if err != nil {
-				return err
-			}
-			fmt.Fprint(out, e)
-			return nil
-		},
-	}
-	c.Flags().BoolVar(&byCase, "case", false, "explain a participation instead of a line")
-	return c
-}
-
 func newVerify() *cobra.Command {
 	return &cobra.Command{
 		Use:   "verify FOLDER",
