@@ -29,6 +29,10 @@ func TestDataDictionary(t *testing.T) {
 	require.NoError(t, err)
 	const handedIn, asked = "the step measure, where the dataset has such input", "the step settle, where the terms have the key"
 	const beside = "the step settle, where the dataset has satisfaction, inspections or experience"
+	decided := job(t, "    limits: [", decidingClause)
+	_, err = jobeffekt.Run(context.Background(), decided)
+	require.NoError(t, err)
+	const deciding = "the step settle, where the terms decide something without paying"
 	const blindedRun = "a blinded run, in place of the settlement"
 	blinded := job(t)
 	blinded.Blinded = true
@@ -48,6 +52,7 @@ func TestDataDictionary(t *testing.T) {
 		{"the step benchmark, where the run file has before_after", []string{"before_after"}},
 		{"the step benchmark, where before_after asks for synthetic", []string{"synthetic", "synthetic_gaps", "synthetic_donors", "synthetic_placebos"}},
 		{"the step settle", []string{"settlement", "settlement_entries", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
+		{deciding, []string{"settlement_decisions"}},
 		{asked, []string{"upkeep"}},
 		{beside, []string{"follow_up"}},
 		{blindedRun, []string{"gate_preview"}},
@@ -57,6 +62,8 @@ func TestDataDictionary(t *testing.T) {
 			switch {
 			case s.step == blindedRun:
 				folder = blinded.ResultsFolder()
+			case s.step == deciding:
+				folder = decided.ResultsFolder()
 			case s.step == handedIn, s.step == asked, s.step == beside:
 				folder = supplied.ResultsFolder()
 			case name == jobeffekt.TableCrosswalk:

@@ -141,7 +141,7 @@ func TestFollowUp(t *testing.T) {
 
 	withUpkeep(t, c)
 	_, err = jobeffekt.OpenSettlement(ctx, c.ResultsFolder())
-	require.ErrorContains(t, err, "terms.yaml has changed since the settlement was made")
+	require.ErrorContains(t, err, "terms.yaml is not as it was when this was settled")
 	c.Out = "elsewhere"
 	_, err = jobeffekt.OpenSettlement(ctx, c.ResultsFolder())
 	require.ErrorIs(t, err, jobeffekt.ErrManifest)

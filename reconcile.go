@@ -393,32 +393,17 @@ func OpenSettlement(ctx context.Context, path string) (*Settlements, error) {
 		}
 		folder = c.ResultsFolder()
 	}
+	settled, err := ReadSettled(ctx, folder)
+	if err != nil {
+		return nil, err
+	}
 	m, err := ReadManifest(folder)
 	if err != nil {
 		return nil, err
 	}
-	s := &Settlements{Folder: folder, data: filepath.Join(folder, filepath.FromSlash(m.Data))}
-	if s.Settlement, err = ReadSettlement(ctx, folder); err != nil {
-		return nil, err
-	}
-	for _, made := range append([]Source{m.RunFile}, m.Terms...) {
-		now, err := hashFile(filepath.Join(folder, filepath.FromSlash(made.Path)), made.Path)
-		if err != nil {
-			return nil, fmt.Errorf("%w: what it was made of: %w", ErrManifest, err)
-		}
-		if now != made {
-			return nil, fmt.Errorf("%w: %s has changed since the settlement was made; settle again, or bring back what it was", ErrManifest, made.Path)
-		}
-	}
+	s := &Settlements{Folder: folder, Settlement: settled.Settlement, Terms: settled.Terms, data: filepath.Join(folder, filepath.FromSlash(m.Data))}
 	if s.config, err = LoadConfig(filepath.Join(folder, filepath.FromSlash(m.RunFile.Path))); err != nil {
 		return nil, err
-	}
-	for _, t := range m.Terms {
-		terms, err := ReadTerms(filepath.Join(folder, filepath.FromSlash(t.Path)))
-		if err != nil {
-			return nil, err
-		}
-		s.Terms = append(s.Terms, terms)
 	}
 	k := slices.IndexFunc(m.Results, func(r Source) bool { return r.Path == TableCases+".parquet" })
 	if err := unchanged(folder, m.Results[k]); err != nil {

@@ -57,9 +57,10 @@ const (
 	TableCounted     = "settlement_counts"
 	TableCaseLines   = "settlement_cases"
 	TableEntries     = "settlement_entries"
-	TableUpkeep      = "upkeep"       // only where terms ask for it
-	TableFollowUp    = "follow_up"    // only where the dataset has such input
-	TableGatePreview = "gate_preview" // of a blinded run, in place of the settlement
+	TableUpkeep      = "upkeep"               // only where terms ask for it
+	TableFollowUp    = "follow_up"            // only where the dataset has such input
+	TableDecisions   = "settlement_decisions" // only where the terms decide something without paying
+	TableGatePreview = "gate_preview"         // of a blinded run, in place of the settlement
 )
 
 // ErrTables is wrapped by errors about step tables that do not fit together.

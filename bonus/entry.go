@@ -161,6 +161,13 @@ func (s *settler) priceEntries(d *draft) {
 			d.Cases++
 		}
 	}
+	if d.clause.Schedule.Pool != nil {
+		what, unit := s.counted(d.clause)
+		d.instalmentSteps(unit)
+		s.intoPool(d, quantity.rat(), what, unit)
+		s.drafts = append(s.drafts, d)
+		return
+	}
 	first := d.entries[0]
 	price, ok := d.clause.Schedule.price(d.terms, d.MatchScheme, d.MatchGroup, d.Package)
 	if !ok && !d.clause.Schedule.Bands.priced() {

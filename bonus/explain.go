@@ -186,6 +186,9 @@ func reasonText(reason string) string {
 			ReasonNotAbove:    "the figure to pay on is not above 0",
 			ReasonRounded:     "the amount rounds to 0",
 			ReasonFree:        "the price is 0",
+			ReasonUnder:       "the figure is under what it must be at least",
+			ReasonAllZero:     "nothing that shares in it is above 0",
+			ReasonEven:        "the exchange gives back exactly what it took",
 		}[code])
 	}
 	return strings.Join(out, "; ")

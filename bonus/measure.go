@@ -44,6 +44,8 @@ type Measure struct {
 	// filled in for an effect, and nil for a reached outcome. A narrower interval
 	// pays more, so it is part of the terms, and no figure with another is paid on.
 	Confidence *Decimal `yaml:"confidence,omitempty" doc:"of an effect: the confidence of its interval, above 0 and under 1; 0.95 if left out. The run file must have the same"`
+	// Score is one number for a provider and a settlement period.
+	Score *Score `yaml:"score,omitempty" doc:"one number for each provider and settlement period, made of figures, counts of reached outcomes and effects"`
 }
 
 // Outcome is the outcome that the measure is about, the first of several; "" for
@@ -52,6 +54,9 @@ func (m *Measure) Outcome() string { return m.Reached + m.Sum + m.Effect }
 
 // Outcomes are all outcomes that the measure needs.
 func (m *Measure) Outcomes() []string {
+	if m.Score != nil {
+		return m.Score.outcomes()
+	}
 	if m.Outcome() == "" {
 		return nil
 	}
@@ -63,7 +68,7 @@ func (m *Measure) outcomes() string { return strings.Join(m.Outcomes(), " or ") 
 
 // OfCases says whether the measure counts cases one by one, rather than being a
 // figure of many.
-func (m *Measure) OfCases() bool { return m.Effect == "" }
+func (m *Measure) OfCases() bool { return m.Effect == "" && m.Score == nil }
 
 // find is what a case has of the measure: the rule that its outcomes alone give
 // it, and the day on which it counts.
@@ -114,7 +119,7 @@ func better(rule string, on effect.Date, other string, than effect.Date) bool {
 
 func (m *Measure) check(c *checker, path string, clause *Clause) {
 	given := 0
-	for _, is := range []bool{m.Referred, m.Started, m.Reached != "", m.Sum != "", m.Effect != ""} {
+	for _, is := range []bool{m.Referred, m.Started, m.Reached != "", m.Sum != "", m.Effect != "", m.Score != nil} {
 		if is {
 			given++
 		}
@@ -129,7 +134,7 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 	}
 	switch {
 	case given != 1:
-		c.fault(path+".measure", "give one of referred, started, reached, sum and effect")
+		c.fault(path+".measure", "give one of referred, started, reached, sum, effect and score")
 	case m.Effect != "":
 		if m.Part == "" {
 			c.fault(path+".measure", "an effect needs part: provider or total")
@@ -153,6 +158,8 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 			clause.Gate.check(c, path+".gate", m.Part)
 		}
 		clause.checkProbability(c, path)
+	case m.Score != nil:
+		m.Score.check(c, path+".measure.score", clause)
 	default:
 		if m.Part != "" || m.Method != "" || m.Better != "" || m.Confidence != nil {
 			c.fault(path+".measure", "part, method, better and confidence belong to an effect")

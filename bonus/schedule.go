@@ -19,6 +19,8 @@ import (
 //   - bands: a price, or a factor on it, by how many there are
 //   - instalments: parts of a payment on later days
 //   - penalty: the amount is taken off
+//   - threshold: what the figure of an effect or a score must be at least
+//   - exchange or pool, in place of a price: see there
 //
 // A line is worth quantity x price x times: beyond, every and instalments are in
 // the quantity, indexation in the price, and share, the band and the sign in times.
@@ -36,6 +38,11 @@ type Schedule struct {
 	Bands       *Bands       `yaml:"bands,omitempty" doc:"a price, or a factor on the price, by how many the provider has"`
 	Instalments []Instalment `yaml:"instalments,omitempty" doc:"parts of each payment, on days after the event; their shares sum to 1"`
 	Penalty     bool         `yaml:"penalty,omitempty" doc:"true: the amount is taken off"`
+	// Threshold keeps a line from being paid whose figure is too small.
+	Threshold *Threshold `yaml:"threshold,omitempty" doc:"of an effect or a score: what the figure must be at least to be paid at all"`
+	// Exchange and Pool stand in place of prices.
+	Exchange *Exchange `yaml:"exchange,omitempty" doc:"in place of prices, for a score: a straight line from the score to a share of an amount"`
+	Pool     *Pool     `yaml:"pool,omitempty" doc:"in place of prices: an amount that is divided among the providers in proportion to what the clause measures"`
 
 	prices []UnitPrice // those given, or those of the list
 }
@@ -141,6 +148,21 @@ func (s *Schedule) check(c *checker, path string, clause *Clause, version *Versi
 	if s.Share != nil && (s.share().Sign() <= 0 || s.share().Cmp(one()) > 0) {
 		c.fault(path+".share", "%s is no share of a price: it lies above 0 and is at most 1", s.Share)
 	}
+	s.checkStages(c, path, clause)
+	if s.Bands != nil {
+		s.Bands.check(c, path+".bands")
+		if !clause.Measure.OfCases() {
+			c.fault(path+".bands", "bands belong to what citizens reach one by one, not to a figure of many")
+		}
+	}
+	c.t.Indexation.checkPrices(c, path, s)
+}
+
+// checkStages looks at the parts that come before prices.
+func (s *Schedule) checkStages(c *checker, path string, clause *Clause) {
+	if s.Threshold != nil {
+		s.Threshold.check(c, path+".threshold", clause)
+	}
 	ofCases := clause.Measure.OfCases()
 	for _, x := range []struct {
 		key   string
@@ -160,13 +182,6 @@ func (s *Schedule) check(c *checker, path string, clause *Clause, version *Versi
 			c.fault(path+".instalments", "instalments belong to what citizens reach one by one: a figure of many has no day")
 		}
 	}
-	if s.Bands != nil {
-		s.Bands.check(c, path+".bands")
-		if !ofCases {
-			c.fault(path+".bands", "bands belong to what citizens reach one by one, not to a figure of many")
-		}
-	}
-	c.t.Indexation.checkPrices(c, path, s)
 }
 
 // checkPrices looks at a list of prices.

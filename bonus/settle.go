@@ -60,6 +60,9 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.newScorers(); err != nil {
+		return nil, err
+	}
 	if err := s.judgeCases(ctx); err != nil {
 		return nil, err
 	}
@@ -70,6 +73,8 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 		return nil, err
 	}
 	s.watchEffects()
+	s.scores()
+	s.dividePools()
 	s.countedFaults()
 	if err := s.faults.Err(); err != nil {
 		return nil, err
@@ -105,11 +110,17 @@ type settler struct {
 	found     []piece                                     // what the case at hand has
 	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
 
-	drafts     []*draft
-	effects    []*effectLine // drafts of effects that wait for each other's figures
-	undeclared map[undeclared]int64
-	unpriced   map[unpriced]int64
-	faults     strict.Gathered
+	book    *FigureBook
+	scorers map[scoreClause]*scorer
+	pools   map[poolKey][]*draft
+
+	drafts        []*draft
+	decided       []Decided
+	decisionSteps []Step
+	effects       []*effectLine // drafts of effects that wait for each other's figures
+	undeclared    map[undeclared]int64
+	unpriced      map[unpriced]int64
+	faults        strict.Gathered
 }
 
 // origin is the case and the clause of a row; version is -1 where no clause applies.
@@ -136,6 +147,7 @@ type draft struct {
 	band    int16    // of the clause's bands
 	factor  int32    // of the indexation, or noFactor
 	exact   *big.Rat // kroner
+	weight  *big.Rat // of its share in a pool
 	entries []entry  // the cases behind it, of a clause on cases
 	steps   []Step
 	notes   []Step // beside the sum: they stand after the steps
@@ -155,11 +167,15 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
 		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{},
-		indicators: indicators(f.Indicators), periods: map[periodKey]effect.Period{}, texts: map[fraction]string{},
+		indicators: indicators(f.Indicators), pools: map[poolKey][]*draft{}, periods: map[periodKey]effect.Period{}, texts: map[fraction]string{},
 	}
 	slices.SortStableFunc(s.terms, func(a, b *Terms) int {
 		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.File, b.File))
 	})
+	var err error
+	if s.book, err = NewFigureBook(f.Figures); err != nil {
+		return nil, err
+	}
 	n := s.cases.Len()
 	for _, r := range s.obs.Results {
 		if len(r.Status) != n || len(r.Reason) != n || len(r.ReachedOn) != n || len(r.Complete) != n || r.Absence && len(r.Followed) != n {
@@ -269,12 +285,20 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			add("", RuleNoProvider, -1, -1)
 			continue
 		}
-		before := len(s.rows)
+		before, known := len(s.rows), false
 		var failed error
 		over := func(clause *Clause) string {
 			return clause.Conditions.over(s.indicators, place{s.cases.Municipality.At(int(i)), s.cases.Provider.At(int(i))})
 		}
 		t.eachClause(func(v, c int, clause *Clause) {
+			if clause.Measure.Score != nil {
+				rule, ok := s.scorers[scoreClause{ti, int32(v), int32(c)}].judge(i)
+				if ok {
+					add(clause.ID, rule, v, c)
+				}
+				known = known || !clause.Measure.Score.ofCases()
+				return
+			}
 			rule, reason, event := clause.Measure.find(s, i)
 			found, err := s.piecesIn(i, v, clause, rule, event)
 			if err != nil {
@@ -314,7 +338,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 		if failed != nil {
 			return failed
 		}
-		if len(s.rows) == before {
+		if len(s.rows) == before && !known {
 			add("", RuleNoVersion, -1, -1)
 		}
 	}
@@ -506,6 +530,8 @@ func (d *draft) complete(version int) {
 	parts := []string{d.Agreement, d.Provider, d.Period, d.Clause}
 	if d.clause != nil {
 		parts[3] += "@" + d.Version.String()
+	}
+	if d.clause != nil && d.clause.Measure.Score == nil {
 		parts = append(parts, d.MatchScheme, d.MatchGroup, cmp.Or(d.Package, allPackages))
 		if d.Municipality != "" {
 			parts = append(parts, d.Municipality)
@@ -561,6 +587,7 @@ func (s *settler) settlement() *Settlement {
 			out.Gate = append(out.Gate, row)
 		}
 	}
+	out.Decisions, out.Steps = s.decided, append(out.Steps, s.decisionSteps...)
 	out.Counts = s.counts()
 	out.Warnings = s.warnings(out.Counts)
 	return out

@@ -12,10 +12,13 @@ import (
 type Settlement struct {
 	Lines   []Line     // by agreement, provider and period; a limit's line comes last in its period
 	Entries []Entry    // in the order of the lines, then of days and cases
-	Steps   []Step     // in the order of the lines
+	Steps   []Step     // in the order of the lines, then of the decisions
 	Gate    []GateRow  // in the order of the lines
 	Counts  []Count    // by agreement, clause, cell and rule
 	Cases   []CaseLine // in the order of the cases, then of the clauses
+	// Decisions are about providers, and pay nothing: by agreement, clause, period
+	// and provider.
+	Decisions []Decided
 	// Upkeep is by agreement, of those whose terms have the key upkeep.
 	Upkeep []UpkeepRow
 	// Warnings say what a reader should know first; they are not an error.
@@ -58,16 +61,19 @@ type Line struct {
 // The reasons for which a line pays nothing. ReasonRefusal and ReasonGate are
 // followed by a colon and what refused, or the diagnostics that did not pass.
 const (
-	ReasonRefusal     = "refusal"      // the method had no figure to give
-	ReasonNotRated    = "not_rated"    // the figure may not be told apart from chance: too few cases
-	ReasonNoFigure    = "no_figure"    // the figure to be paid on is not a number
-	ReasonGate        = "gate"         // required diagnostics did not pass
-	ReasonIndicator   = "indicator"    // followed by a colon and the indicators of gaming above their limits, or not evaluated
-	ReasonNotAccepted = "not_accepted" // the diagnostics were not accepted before the effects were seen
-	ReasonUnlikely    = "unlikely"     // the chance of a true difference is under what the terms ask for
-	ReasonNotAbove    = "not_above_0"  // the figure paid on is not above 0
-	ReasonRounded     = "rounds_to_0"  // what is paid rounds to nothing
-	ReasonFree        = "price_is_0"   // the price of one is nothing
+	ReasonRefusal     = "refusal"         // the method had no figure to give
+	ReasonNotRated    = "not_rated"       // the figure may not be told apart from chance: too few cases
+	ReasonNoFigure    = "no_figure"       // the figure to be paid on is not a number
+	ReasonGate        = "gate"            // required diagnostics did not pass
+	ReasonIndicator   = "indicator"       // followed by a colon and the indicators of gaming above their limits, or not evaluated
+	ReasonNotAccepted = "not_accepted"    // the diagnostics were not accepted before the effects were seen
+	ReasonUnlikely    = "unlikely"        // the chance of a true difference is under what the terms ask for
+	ReasonNotAbove    = "not_above_0"     // the figure paid on is not above 0
+	ReasonRounded     = "rounds_to_0"     // what is paid rounds to nothing
+	ReasonFree        = "price_is_0"      // the price of one, or the pool, is nothing
+	ReasonUnder       = "under_threshold" // the figure is under what it must be at least
+	ReasonAllZero     = "all_zero"        // nothing that shares in a pool or an exchange is above 0
+	ReasonEven        = "even"            // an exchange gives back exactly what it took
 )
 
 // Gated says whether the gate, a missing acceptance or an indicator keeps the

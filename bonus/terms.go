@@ -34,6 +34,7 @@ type Terms struct {
 	Indexation  *Indexation    `yaml:"indexation,omitempty" doc:"factors on all prices, by date"`
 	VAT         *VAT           `yaml:"vat,omitempty" doc:"how value added tax stands to the amounts; it changes none of them"`
 	Profile     []Expected     `yaml:"profile,omitempty" doc:"what was expected by settlement period, for bands that are shares of it"`
+	Settlement  *Booking       `yaml:"settlement,omitempty" doc:"when what is settled is booked, paid, corrected and closed, and who accepts it; without it nothing is booked"`
 	Versions    []Version      `yaml:"versions" jsonschema:"minItems=1" doc:"dated sets of clauses, in the order of time; they must not overlap"`
 
 	Upkeep *Upkeep `yaml:"upkeep,omitempty" doc:"what to keep an eye on while the agreement runs: purchase volume, ceiling, options, end; left out: nothing"`
@@ -119,7 +120,8 @@ type Clause struct {
 	// Probability and Above belong to pay_on probability.
 	Probability *Decimal `yaml:"probability,omitempty" doc:"of pay_on probability: the chance that the true improvement is above the key above must be at least this"`
 	Above       *Decimal `yaml:"above,omitempty" doc:"of pay_on probability: the improvement that is to be probable, in the outcome's unit; 0 if left out"`
-	Schedule    Schedule `yaml:"schedule" doc:"what the quantity is worth"`
+	Schedule    Schedule `yaml:"schedule,omitempty" doc:"what the quantity is worth; a clause has this or a decision"`
+	Decision    *Decide  `yaml:"decision,omitempty" doc:"of a score, in place of schedule: what is decided without paying"`
 	Gate        *Gate    `yaml:"gate,omitempty" doc:"what must hold before an effect is paid"`
 }
 
@@ -222,6 +224,8 @@ func (t *Terms) checkOutcomes(units map[string]effect.Unit, dated []string) (fau
 		for k, name := range clause.Measure.Outcomes() {
 			at := path + "reached"
 			switch {
+			case clause.Measure.Score != nil:
+				at = path + clause.Measure.Score.place(name)
 			case clause.Measure.Effect != "":
 				at = path + "effect"
 			case clause.Measure.Sum != "":
@@ -240,7 +244,7 @@ func (t *Terms) checkOutcomes(units map[string]effect.Unit, dated []string) (fau
 			case clause.Measure.Sum != "" && needsDates(unit) && !slices.Contains(dated, name):
 				faults.Add(t.doc, at, FaultOutcome, "clause %s pays for the single %s of %q as they come, and their days are not kept: let the outcome have dated: true in the run file",
 					clause.ID, unit, name)
-			case clause.Measure.Reached != "" && unit != effect.UnitShare:
+			case clause.Measure.reaches(name) && unit != effect.UnitShare:
 				faults.Add(t.doc, at, FaultOutcome, "clause %s counts who reached %q, but that outcome is measured in %s and is not reached",
 					clause.ID, name, unit)
 			}
@@ -302,6 +306,9 @@ func (c *checker) terms() {
 	t.Indexation.check(c)
 	t.VAT.check(c)
 	c.profile()
+	if t.Settlement != nil && t.Starts < t.Ends {
+		t.Settlement.check(c)
+	}
 	for i := range t.Versions {
 		c.version(i)
 	}
@@ -327,7 +334,7 @@ func (c *checker) version(i int) {
 			c.fault(at+".id", "%q is no clause id: use letters, digits, - and _, and not %q, which names the line of the limit", clause.ID, capClause)
 		}
 		clause.Measure.check(c, at, clause)
-		clause.Schedule.check(c, at+".schedule", clause, v)
+		clause.checkPay(c, at, v)
 		clause.Conditions.check(c, at+".conditions")
 	}
 	c.checkLists(v, path)

@@ -70,7 +70,7 @@ func (Diagnostics) Names() []string { return []string{string(AllPass), string(No
 // Figure is a [bonus.Figure].
 type Figure struct {
 	Figure   string         `yaml:"figure" doc:"name of the figure, as satisfaction"`
-	Provider string         `yaml:"provider,omitempty" doc:"provider; that of the key case if left out"`
+	Provider string         `yaml:"provider,omitempty" doc:"provider; that of the key case if left out; none for a figure of all providers"`
 	Period   string         `yaml:"period" doc:"period or day that it is of"`
 	N        *int           `yaml:"n,omitempty" doc:"persons or cases behind it; unknown if left out"`
 	Value    *bonus.Decimal `yaml:"value,omitempty" doc:"the number; there is none if left out"`
@@ -129,6 +129,9 @@ func (s *Spec) facts(x *Scenario, terms []*bonus.Terms) (bonus.Facts, []*bonus.T
 	}
 	for _, g := range x.Given.Figures {
 		figure := bonus.Figure{Name: g.Figure, Provider: cmp.Or(g.Provider, base.Provider), Period: g.Period, N: -1}
+		if g.Provider == None {
+			figure.Provider = "" // of all providers
+		}
 		if g.N != nil {
 			figure.N = int64(*g.N)
 		}

@@ -41,24 +41,31 @@ Start with:  jobeffekt demo`,
 		newStep(log, jobeffekt.StepEstimate, "Choose peers and estimate every cell, from the tables of measure"),
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
-		newBeforeAfter(), newPeers(), newSeal(), newAccept(), newExplain(), newVerify(), newSynth(log), newSchema(), newDream(log), newRank(), newReconcile(),
+		newSeal(), newAccept(), newExplain(), newVerify(), newLedger(), newReconcile(),
+		newPeers(), newBeforeAfter(), newRank(), newDream(log), newSynth(log), newSchema(),
 	)
 	for _, c := range root.Commands() {
-		args := c.Args
-		c.Args = func(cmd *cobra.Command, a []string) error {
-			if err := args(cmd, a); err != nil {
-				return usageError{fmt.Errorf("%w\nusage: %s", err, cmd.UseLine())}
-			}
-			return nil
-		}
+		usage(c)
 	}
 	return root
+}
+
+// usage makes wrong arguments of a command errors of the command line.
+func usage(c *cobra.Command) {
+	args := c.Args
+	c.Args = func(cmd *cobra.Command, a []string) error {
+		if err := args(cmd, a); err != nil {
+			return usageError{fmt.Errorf("%w\nusage: %s", err, cmd.UseLine())}
+		}
+		return nil
+	}
 }
 
 // runFlags are the flags of every command that reads a run file.
 type runFlags struct {
 	asOf, data, out     string
 	failOnGate, blinded bool
+	after               afterRun
 }
 
 func (f *runFlags) add(c *cobra.Command, dated, settles bool) {
@@ -124,16 +131,23 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 			if err != nil {
 				return err
 			}
+			if err := f.after.check(config.Blinded); err != nil {
+				return err
+			}
 			began := time.Now()
 			r, err := do(cmd.Context(), config)
 			if err != nil {
 				return err
 			}
 			log.Info(name+" done", "took", time.Since(began).Round(time.Millisecond), "participations", r.Observations.Cases.Len(), "rejected", len(r.Rejects))
-			return f.finish(cmd, r, config)
+			gated := f.finish(cmd, r, config)
+			return errors.Join(f.after.do(cmd.Context(), cmd.OutOrStdout(), config.ResultsFolder()), gated)
 		},
 	}
 	f.add(c, dated, settles)
+	if settles {
+		f.after.add(c, !blinds)
+	}
 	if blinds {
 		c.Flags().BoolVar(&f.blinded, "blinded", false, "write no effects, only what a payment depends on")
 	}
