@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/bonus/ledger"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
@@ -28,6 +29,19 @@ func SettledLines(lines []bonus.Line) []Settled {
 	out := make([]Settled, len(lines))
 	for i, l := range lines {
 		out[i] = Settled{l.Agreement, l.Provider, l.Period, l.Amount}
+	}
+	return out
+}
+
+// BookedAccounts are what a ledger has booked as what was earned: for each booking of
+// one of the agreements what is to be paid less what is claimed back, with the
+// corrections of earlier periods in the period that they were booked with.
+func BookedAccounts(accounts []ledger.BookedAccount, agreements ...string) []Settled {
+	var out []Settled
+	for _, a := range accounts {
+		if slices.Contains(agreements, a.Agreement) {
+			out = append(out, Settled{a.Agreement, a.Provider, a.Period, a.Pay - a.Claimed})
+		}
 	}
 	return out
 }
@@ -59,17 +73,18 @@ type ReconciledRow struct {
 	Period    string `col:"period" doc:"settlement period"`
 	Referrals int64  `col:"n_referrals" doc:"participations referred in the period, of the cohort or not"`
 	Starts    int64  `col:"n_starts" doc:"courses that began in the period"`
-	Settled   string `col:"settled_dkk" doc:"what was earned by the settlement or the ledger, in kroner, an exact decimal"`
+	Settled   string `col:"settled_dkk" doc:"what was earned by the settlement, or is to be paid by the ledger, in kroner, an exact decimal"`
+	VAT       string `col:"vat_dkk" doc:"value added tax that comes on top of it, where the terms say so, rounded to the ore; invoices and payments are taken to be with it"`
 
 	Invoices         int64  `col:"n_invoices" doc:"invoices for the period, credit notes among them"`
 	WithoutReferrals int64  `col:"n_invoices_without_referrals" doc:"those whose own period has no referral; results are often invoiced after the referrals, so that this alone is no fault"`
 	Invoiced         string `col:"invoiced_dkk" doc:"what was invoiced, in kroner, an exact decimal; null without a table of invoices"`
-	InvoicedMore     string `col:"invoiced_less_settled_dkk" doc:"invoiced - settled"`
+	InvoicedMore     string `col:"invoiced_difference_dkk" doc:"invoiced - (settled + vat)"`
 	InvoicedState    string `col:"invoiced_state" doc:"agrees, invoiced_more, invoiced_less, not_invoiced, or nothing_settled (invoiced, though nothing was earned); null without a table of invoices"`
 
 	Payments  int64  `col:"n_payments" doc:"payments for the period, what was paid back among them"`
 	Paid      string `col:"paid_dkk" doc:"what was paid, in kroner, an exact decimal; null without a table of payments"`
-	PaidMore  string `col:"paid_less_settled_dkk" doc:"paid - settled"`
+	PaidMore  string `col:"paid_difference_dkk" doc:"paid - (settled + vat)"`
 	PaidState string `col:"paid_state" doc:"agrees, overpaid, underpaid, not_paid, or nothing_settled (paid, though nothing was earned); null without a table of payments"`
 }
 
@@ -338,21 +353,33 @@ func (r *reconciler) rows(invoices, payments bool) []ReconciledRow {
 	var out []ReconciledRow
 	for _, k := range keys {
 		l := r.lines[k]
+		vat := onTop(r.terms[k.agreement], &l.settled)
+		due := new(big.Rat).Add(&l.settled, vat)
 		row := ReconciledRow{
-			Agreement: k.agreement, Provider: k.provider, Period: l.period.Name, Referrals: l.referrals, Starts: l.starts, Settled: decimal(&l.settled),
+			Agreement: k.agreement, Provider: k.provider, Period: l.period.Name, Referrals: l.referrals, Starts: l.starts, Settled: decimal(&l.settled), VAT: decimal(vat),
 			Invoices: l.invoices, WithoutReferrals: l.withoutReferrals, Payments: l.payments,
 		}
 		if invoices {
-			row.Invoiced, row.InvoicedMore = decimal(&l.invoiced), decimal(new(big.Rat).Sub(&l.invoiced, &l.settled))
-			row.InvoicedState = compared(&l.settled, &l.invoiced, l.invoices, StateInvoicedMore, StateInvoicedLess, StateNotInvoiced)
+			row.Invoiced, row.InvoicedMore = decimal(&l.invoiced), decimal(new(big.Rat).Sub(&l.invoiced, due))
+			row.InvoicedState = compared(due, &l.invoiced, l.invoices, StateInvoicedMore, StateInvoicedLess, StateNotInvoiced)
 		}
 		if payments {
-			row.Paid, row.PaidMore = decimal(&l.paid), decimal(new(big.Rat).Sub(&l.paid, &l.settled))
-			row.PaidState = compared(&l.settled, &l.paid, l.payments, StateOverpaid, StateUnderpaid, StateNotPaid)
+			row.Paid, row.PaidMore = decimal(&l.paid), decimal(new(big.Rat).Sub(&l.paid, due))
+			row.PaidState = compared(due, &l.paid, l.payments, StateOverpaid, StateUnderpaid, StateNotPaid)
 		}
 		out = append(out, row)
 	}
 	return out
+}
+
+// onTop is the value added tax that comes on top of an amount, rounded to the øre, a
+// half away from zero.
+func onTop(t *bonus.Terms, amount *big.Rat) *big.Rat {
+	if t.VAT == nil || t.VAT.Treatment != bonus.VATExcluded {
+		return new(big.Rat)
+	}
+	vat, _ := new(big.Rat).SetString(new(big.Rat).Mul(amount, t.VAT.Rate.Rat()).FloatString(2))
+	return vat
 }
 
 // compared says how the sum of n documents compares with what was earned.

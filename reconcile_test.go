@@ -18,6 +18,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/bonus/ledger"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
@@ -50,7 +51,11 @@ func dateOf(t *testing.T, s string) effect.Date {
 // booksOf are the data of testdata/reference/reconcile.py.
 func booksOf(t *testing.T) jobeffekt.Books {
 	t.Helper()
-	b := jobeffekt.Books{Terms: []*bonus.Terms{{Agreement: "A-1", Periods: bonus.HalfYear}, {Agreement: "A-2", Periods: bonus.Month}}, Cases: &effect.Cases{}}
+	quarter := &bonus.Decimal{}
+	require.NoError(t, quarter.UnmarshalText([]byte("0.25")))
+	b := jobeffekt.Books{Terms: []*bonus.Terms{
+		{Agreement: "A-1", Periods: bonus.HalfYear}, {Agreement: "A-2", Periods: bonus.Month, VAT: &bonus.VAT{Treatment: bonus.VATExcluded, Rate: quarter}},
+	}, Cases: &effect.Cases{}}
 	var agreements, providers []string
 	for _, r := range csvOf(t, "cases") {
 		b.Cases.ID = append(b.Cases.ID, effect.TextID(r["participation_id"]))
@@ -103,7 +108,7 @@ func TestReconcile(t *testing.T) {
 	var got []string
 	for _, x := range r.Rows {
 		got = append(got, fmt.Sprint(
-			x.Agreement, x.Provider, x.Period, float64(x.Referrals), float64(x.Starts), x.Settled, float64(x.Invoices), float64(x.WithoutReferrals), x.Invoiced, x.InvoicedMore, x.InvoicedState,
+			x.Agreement, x.Provider, x.Period, float64(x.Referrals), float64(x.Starts), x.Settled, x.VAT, float64(x.Invoices), float64(x.WithoutReferrals), x.Invoiced, x.InvoicedMore, x.InvoicedState,
 			float64(x.Payments), x.Paid, x.PaidMore, x.PaidState,
 		))
 	}
@@ -152,6 +157,15 @@ func TestReconcile(t *testing.T) {
 		_, err = jobeffekt.Reconcile(b)
 		require.ErrorIs(t, err, effect.ErrDesign)
 	}
+}
+
+// What a ledger has booked stands in for the settlement.
+func TestReconcileBooked(t *testing.T) {
+	account := func(agreement, period string, pay, claimed bonus.Ore) ledger.BookedAccount {
+		return ledger.BookedAccount{Agreement: agreement, Period: period, Account: ledger.Account{Provider: "north", Pay: pay, Claimed: claimed, Carried: -5}}
+	}
+	got := jobeffekt.BookedAccounts([]ledger.BookedAccount{account("A-1", "2008H1", 100, 0), account("A-1", "2008H2", 0, 30), account("A-9", "2008H1", 7, 0)}, "A-1", "A-2")
+	require.Equal(t, []jobeffekt.Settled{{Agreement: "A-1", Provider: "north", Period: "2008H1", Amount: 100}, {Agreement: "A-1", Provider: "north", Period: "2008H2", Amount: -30}}, got)
 }
 
 // Nothing is lost: rows and documents without a place make the sum of a table.
