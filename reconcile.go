@@ -138,7 +138,7 @@ const (
 func Reconcile(b Books) (*Reconciliation, error) {
 	r := &reconciler{
 		terms: map[string]*bonus.Terms{}, referrals: map[contract][]effect.Date{}, cases: map[string]bool{}, earned: map[contract]bool{},
-		lines: map[reconciledKey]*reconciled{},
+		lines: map[reconciledKey]*reconciled{}, periods: map[periodDay]effect.Period{},
 	}
 	for _, t := range b.Terms {
 		if err := inKroner(t.Agreement, t.Currency); err != nil {
@@ -214,15 +214,26 @@ type document struct {
 
 type reconciler struct {
 	terms     map[string]*bonus.Terms
-	referrals map[contract][]effect.Date // ascending
+	referrals map[contract][]effect.Date // days with one, ascending
 	cases     map[string]bool            // agreements of cases
 	earned    map[contract]bool          // providers with a line, be it of 0
 	lines     map[reconciledKey]*reconciled
+	periods   map[periodDay]effect.Period
+}
+
+type periodDay struct {
+	terms *bonus.Terms
+	day   effect.Date
 }
 
 // line is the row of a settlement period that a day lies in.
 func (r *reconciler) line(c contract, t *bonus.Terms, day effect.Date) *reconciled {
-	p := t.Periods.Period(day)
+	d := periodDay{t, day}
+	p, ok := r.periods[d]
+	if !ok { // naming a period costs more than looking it up
+		p = t.Periods.Period(day)
+		r.periods[d] = p
+	}
 	k := reconciledKey{c, p.Start}
 	if r.lines[k] == nil {
 		r.lines[k] = &reconciled{period: p}
@@ -232,22 +243,49 @@ func (r *reconciler) line(c contract, t *bonus.Terms, day effect.Date) *reconcil
 
 // count counts who was referred, and whose courses began.
 func (r *reconciler) count(c *effect.Cases) {
+	type codes struct{ agreement, provider int32 }
+	type days struct{ referral, start map[effect.Date]int64 }
+	seen := map[codes]days{}
 	for i := range c.Len() {
-		k := contract{c.Agreement.At(i), c.Provider.At(i)}
-		r.cases[k.agreement] = true
-		t := r.terms[k.agreement]
-		if t == nil || k.provider == "" {
+		k := codes{codeAt(&c.Agreement, i), codeAt(&c.Provider, i)}
+		d, ok := seen[k]
+		if !ok {
+			d = days{map[effect.Date]int64{}, map[effect.Date]int64{}}
+			seen[k] = d
+		}
+		d.referral[c.Referral[i]]++
+		if len(c.Start) > 0 && c.Start[i] != effect.NoDate {
+			d.start[c.Start[i]]++
+		}
+	}
+	for k, d := range seen { // counts are whole numbers, so that the order does not matter
+		if k.agreement < 0 {
 			continue
 		}
-		r.referrals[k] = append(r.referrals[k], c.Referral[i])
-		r.line(k, t, c.Referral[i]).referrals++
-		if len(c.Start) > 0 && c.Start[i] != effect.NoDate {
-			r.line(k, t, c.Start[i]).starts++
+		agreement := c.Agreement.Levels[k.agreement]
+		r.cases[agreement] = true
+		t := r.terms[agreement]
+		if t == nil || k.provider < 0 || c.Provider.Levels[k.provider] == "" {
+			continue
 		}
+		of := contract{agreement, c.Provider.Levels[k.provider]}
+		for day, n := range d.referral {
+			r.line(of, t, day).referrals += n
+			r.referrals[of] = append(r.referrals[of], day)
+		}
+		for day, n := range d.start {
+			r.line(of, t, day).starts += n
+		}
+		slices.Sort(r.referrals[of])
 	}
-	for _, days := range r.referrals {
-		slices.Sort(days)
+}
+
+// codeAt is a row's code in a factor, -1 where the factor has no rows.
+func codeAt(f *effect.Factor, i int) int32 {
+	if len(f.Codes) == 0 {
+		return -1
 	}
+	return f.Codes[i]
 }
 
 // settled finds the place of what was earned.
@@ -296,18 +334,17 @@ func (r *reconciler) place(d *document) (err error) {
 	}
 	d.line.invoices++
 	d.line.invoiced.Add(&d.line.invoiced, d.amount)
-	if r.referred(k, d.period.Start, d.period.End) == 0 {
+	if !r.referred(k, d.period.Start, d.period.End) {
 		d.line.withoutReferrals++
 	}
 	return nil
 }
 
-// referred counts the referrals from a day on and before another.
-func (r *reconciler) referred(k contract, from, to effect.Date) int {
+// referred says whether somebody was referred from a day on and before another.
+func (r *reconciler) referred(k contract, from, to effect.Date) bool {
 	days := r.referrals[k]
-	a, _ := slices.BinarySearch(days, from)
-	b, _ := slices.BinarySearch(days, to)
-	return b - a
+	at, _ := slices.BinarySearch(days, from)
+	return at < len(days) && days[at] < to
 }
 
 // problems are the rows of what is wrong with a document; first remembers the first

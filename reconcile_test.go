@@ -398,3 +398,25 @@ func TestFindings(t *testing.T) {
 	_, err = jobeffekt.Findings(&ingest.Table{}, sample)
 	require.ErrorContains(t, err, "participation_id and ok")
 }
+
+// A million referrals, and a hundred thousand invoices and payments.
+func BenchmarkReconcile(b *testing.B) {
+	const n, docs = 1_000_000, 100_000
+	books := jobeffekt.Books{Terms: []*bonus.Terms{{Agreement: "A", Periods: bonus.Month}}, Cases: &effect.Cases{}}
+	agreement, provider := make([]string, n), make([]string, n)
+	for i := range n {
+		agreement[i], provider[i] = "A", fmt.Sprint("provider", i%50)
+		books.Cases.ID = append(books.Cases.ID, effect.NumberID(int64(i)))
+		books.Cases.Referral = append(books.Cases.Referral, effect.NewDate(2005, 1, 1)+effect.Date(i%1400))
+	}
+	books.Cases.Agreement, books.Cases.Provider = effect.NewFactor(agreement), effect.NewFactor(provider)
+	for i := range docs {
+		period := fmt.Sprintf("%d-%02d", 2005+i%4, 1+i%12)
+		books.Invoices = append(books.Invoices, ingest.Invoice{ID: fmt.Sprint(i), Agreement: "A", Provider: provider[i], Period: period, Amount: fmt.Sprint(i)})
+		books.Payments = append(books.Payments, ingest.Payment{ID: fmt.Sprint(i), Agreement: "A", Provider: provider[i], Period: period, Amount: fmt.Sprint(i)})
+	}
+	for b.Loop() {
+		_, err := jobeffekt.Reconcile(books)
+		require.NoError(b, err)
+	}
+}
