@@ -267,9 +267,9 @@ func paidMargin(l *Line, c *Clause, row *effect.BenchmarkRow) Margin {
 	return m
 }
 
-// ceilings are what the limits of a provider's settlement periods leave. A limit
-// over a longer time, or of something other than a provider's amounts, has its
-// place here.
+// ceilings are what the limits of a provider's amounts leave in its settlement
+// periods. What is limited for persons and for all providers together is in no one's
+// hands alone.
 func (e *ProviderExplanation) ceilings(terms []*Terms) {
 	for _, t := range terms {
 		seen := map[string]bool{}
@@ -293,18 +293,25 @@ func (e *ProviderExplanation) ceilings(terms []*Terms) {
 	}
 }
 
-// headroom is what one limit leaves.
+// headroom is what one limit leaves, by the end of a settlement period.
 func (e *ProviderExplanation) headroom(t *Terms, limit *Limit, period effect.Period) (Headroom, bool) {
-	if limit.Most == nil || limit.Per != PerProvider || limit.Over != OverPeriod {
+	if limit.Most == nil || limit.Per != PerProvider || limit.onEntries() {
 		return Headroom{}, false
 	}
-	h := Headroom{Agreement: t.Agreement, Section: limit.Section, Period: period.Name, Limit: limit.most()}
+	k := limit.scope()
+	h := Headroom{Agreement: t.Agreement, Section: limit.Section, Period: period.Name, Limit: ore(limit.Most)}
 	for _, l := range e.Lines {
-		if l.Agreement != t.Agreement || l.Period != period.Name {
+		of, err := effect.ParsePeriod(l.Period)
+		if err != nil || l.Agreement != t.Agreement || of.Start > period.Start || k.stretch(of) != k.stretch(period) {
+			continue
+		}
+		mine := l.Clause == capClause && l.Section == limit.Section
+		switch {
+		case slices.Contains(limitClauses(), l.Clause) && !mine && k.clauses != "", !slices.Contains(limitClauses(), l.Clause) && !k.about(l.Clause):
 			continue
 		}
 		h.Paid += l.Amount
-		if l.Clause == capClause && l.Section == limit.Section {
+		if mine && of == period {
 			h.TakenOff += l.Amount
 		}
 	}

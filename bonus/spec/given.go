@@ -23,6 +23,7 @@ type Given struct {
 	Figures    []Figure    `yaml:"figures,omitempty" doc:"numbers about providers that the settlement does not work out itself"`
 	Evidence   []Evidence  `yaml:"evidence,omitempty" doc:"documents that were received"`
 	Indicators []Indicator `yaml:"indicators,omitempty" doc:"indicators of gaming"`
+	Opening    []Balance   `yaml:"opening,omitempty" doc:"what providers owed before the first settlement period"`
 	Acceptance []Answered  `yaml:"acceptance,omitempty" doc:"what was decided on the diagnostics before the effects were seen"`
 	Seals      []Seal      `yaml:"seals,omitempty" doc:"when versions of the terms were sealed; none is if left out"`
 }
@@ -143,6 +144,7 @@ func (s *Spec) facts(x *Scenario, terms []*bonus.Terms) (bonus.Facts, []*bonus.T
 	for _, g := range x.Given.Evidence {
 		f.Evidence = append(f.Evidence, bonus.Evidence{Participation: effect.TextID(g.Case), Kind: g.Kind, On: g.On})
 	}
+	f.Opening = opening(x.Given.Opening, base)
 	for _, g := range x.Given.Indicators {
 		f.Indicators = append(f.Indicators, watch.Row{
 			Indicator: watch.Indicator(g.Indicator), N: int64(g.N), Count: int64(g.Count), NotEvaluated: g.NotEvaluated,
