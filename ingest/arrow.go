@@ -232,21 +232,7 @@ func (d *dense) read(a arrow.Array, from, to int, has func(int) bool) encoding.V
 		d.floats = pick(d.floats[:0], from, to, has, a.Value)
 		return encoding.DoubleValues(d.floats)
 	case *array.Boolean:
-		d.bytes = d.bytes[:0]
-		n := 0
-		for i := from; i < to; i++ {
-			if !has(i) {
-				continue
-			}
-			if n%8 == 0 {
-				d.bytes = append(d.bytes, 0)
-			}
-			if a.Value(i) {
-				d.bytes[n/8] |= 1 << (n % 8)
-			}
-			n++
-		}
-		return encoding.BooleanValues(d.bytes)
+		return d.bits(from, to, has, a.Value)
 	case *array.Decimal128:
 		var v big.Int
 		return texts(func(dst []byte, i int) []byte {

@@ -1,0 +1,63 @@
+package effect
+
+// Resample makes observations of citizens who are drawn from those of o. Each of
+// the lists is the cases of one drawn citizen, as indices into o's cases in
+// ascending order; whoever is drawn twice is another citizen each time. Cases and
+// persons get the numbers 1, 2, ... in the order of the lists. What no settlement
+// reads is left out: covariates, the placebo, controls, signals and attrition.
+//
+// Nothing of o is changed; levels of factors are shared with it. No lists give
+// observations without cases.
+func (o *Observations) Resample(lists [][]int32) *Observations {
+	var rows, person []int32
+	persons := make([]ID, len(lists))
+	for p, list := range lists {
+		persons[p] = NumberID(int64(p + 1))
+		for _, i := range list {
+			rows, person = append(rows, i), append(person, int32(p))
+		}
+	}
+	c, n := o.Cases, len(rows)
+	ids := make([]ID, n)
+	for i := range ids {
+		ids[i] = NumberID(int64(i + 1))
+	}
+	cases := &Cases{
+		ID: ids, Person: person, Persons: persons,
+		Municipality: gatherFactor(c.Municipality, rows), MatchScheme: gatherFactor(c.MatchScheme, rows), MatchGroup: gatherFactor(c.MatchGroup, rows),
+		Provider: gatherFactor(c.Provider, rows), Agreement: gatherFactor(c.Agreement, rows), Package: gatherFactor(c.Package, rows),
+		Channel: gatherFactor(c.Channel, rows), Role: gatherFactor(c.Role, rows), Completed: gatherFactor(c.Completed, rows),
+		Referral: gather(c.Referral, rows), Start: gather(c.Start, rows), End: gather(c.End, rows),
+	}
+	if r := c.Recorded; r != nil {
+		cases.Recorded = &Recorded{MatchScheme: gatherFactor(r.MatchScheme, rows), MatchGroup: gatherFactor(r.MatchGroup, rows)}
+	}
+	out := &Observations{AsOf: o.AsOf, Period: o.Period, Cases: cases}
+	for _, r := range o.Results {
+		r.Status, r.Reason, r.Value = gather(r.Status, rows), gather(r.Reason, rows), gather(r.Value, rows)
+		r.ReachedOn, r.WindowEnd = gather(r.ReachedOn, rows), gather(r.WindowEnd, rows)
+		r.Complete, r.Followed = gather(r.Complete, rows), gather(r.Followed, rows)
+		r.Days, r.Event = gather(r.Days, rows), gatherFactor(r.Event, rows)
+		out.Results = append(out.Results, r)
+	}
+	return out
+}
+
+// gather takes rows of a column; a column that is not there stays so.
+func gather[T any](column []T, rows []int32) []T {
+	if column == nil {
+		return nil
+	}
+	out := make([]T, len(rows))
+	for k, i := range rows {
+		out[k] = column[i]
+	}
+	return out
+}
+
+func gatherFactor(f Factor, rows []int32) Factor {
+	if len(f.Codes) == 0 {
+		return f
+	}
+	return Factor{Codes: gather(f.Codes, rows), Levels: f.Levels}
+}
