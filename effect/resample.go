@@ -61,3 +61,32 @@ func gatherFactor(f Factor, rows []int32) Factor {
 	}
 	return Factor{Codes: gather(f.Codes, rows), Levels: f.Levels}
 }
+
+// Moved are the observations with every day so many calendar months later, or
+// earlier where months is negative; a day that the month does not have becomes its last
+// one. Names of periods stay. Nothing of o is changed, and what is not moved is shared
+// with it; controls, signals and attrition are left out.
+func (o *Observations) Moved(months int) *Observations {
+	days := func(column []Date) []Date {
+		if column == nil {
+			return nil
+		}
+		out := make([]Date, len(column))
+		for i, d := range column {
+			if out[i] = d; d != NoDate {
+				out[i] = d.AddMonths(months)
+			}
+		}
+		return out
+	}
+	one := func(d Date) Date { return days([]Date{d})[0] }
+	cases := *o.Cases
+	cases.Referral, cases.Start, cases.End = days(cases.Referral), days(cases.Start), days(cases.End)
+	out := &Observations{AsOf: one(o.AsOf+1) - 1, Period: o.Period, Cases: &cases}
+	out.Period.Start, out.Period.End = one(o.Period.Start), one(o.Period.End)
+	for _, r := range o.Results {
+		r.ReachedOn, r.WindowEnd = days(r.ReachedOn), days(r.WindowEnd)
+		out.Results = append(out.Results, r)
+	}
+	return out
+}

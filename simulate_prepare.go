@@ -1,0 +1,406 @@
+package jobeffekt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/strict"
+)
+
+// simulation is a simulation while it is made.
+type simulation struct {
+	Simulation
+	c    *Config
+	ds   *ingest.Dataset
+	out  *Simulated
+	sets []*termsSet
+
+	obs  *effect.Observations
+	e    *Estimated
+	b    *Benchmarked
+	pool *pool
+	near map[string]float64 // outcome: relevant improvement
+}
+
+// termsSet is terms that are settled together.
+type termsSet struct {
+	name    string
+	terms   []*bonus.Terms
+	months  int
+	from    map[string]string // agreement of the terms: agreement of the data
+	clauses map[clauseAt]*bonus.Clause
+	accept  *bonus.Acceptance
+	obs     *effect.Observations // as the terms see them
+	other   bool                 // set beside those of the run file
+	main    *tally
+}
+
+// clauseAt names a clause of a version, as lines do.
+type clauseAt struct {
+	agreement, id string
+	version       effect.Date
+}
+
+// clausesOf goes through the clauses of all versions.
+func clausesOf(t *bonus.Terms) iter.Seq[*bonus.Clause] {
+	return func(yield func(*bonus.Clause) bool) {
+		for v := range t.Versions {
+			for c := range t.Versions[v].Clauses {
+				if !yield(&t.Versions[v].Clauses[c]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// newSet puts terms together. instead names agreements of the data that terms of
+// other agreements are tried on.
+func newSet(name string, terms []*bonus.Terms, instead map[string]string, months int) *termsSet {
+	s := &termsSet{name: name, terms: terms, months: months, from: map[string]string{}, clauses: map[clauseAt]*bonus.Clause{}}
+	var roles []string
+	for _, t := range terms {
+		s.from[t.Agreement] = t.Agreement
+		for v := range t.Versions {
+			for c := range t.Versions[v].Clauses {
+				clause := &t.Versions[v].Clauses[c]
+				s.clauses[clauseAt{t.Agreement, clause.ID, t.Versions[v].ValidFrom}] = clause
+				if clause.Gate != nil && clause.Gate.Acceptance != nil && !slices.Contains(roles, clause.Gate.Acceptance.Role) {
+					roles = append(roles, clause.Gate.Acceptance.Role)
+				}
+			}
+		}
+	}
+	maps.Copy(s.from, instead)
+	for _, role := range roles {
+		if s.accept == nil {
+			s.accept = &bonus.Acceptance{}
+		}
+		s.accept.Decisions = append(s.accept.Decisions, bonus.Decision{Role: role, Decision: bonus.Accepted})
+	}
+	return s
+}
+
+// effects are the effect clauses of a set.
+func (s *termsSet) effects() []*bonus.Clause {
+	var out []*bonus.Clause
+	for _, t := range s.terms {
+		for clause := range clausesOf(t) {
+			if clause.Measure.Effect != "" {
+				out = append(out, clause)
+			}
+		}
+	}
+	return out
+}
+
+// prepare does the job once and lays out the draws.
+func (s *simulation) prepare(ctx context.Context, terms []*bonus.Terms) error {
+	others := s.Others
+	if len(terms) == 0 {
+		if len(others) == 0 {
+			return fmt.Errorf("%w: there are no terms to try: the run file names none, and none are given beside it", ErrSimulation)
+		}
+		first := others[0]
+		s.sets, others = append(s.sets, first.set(nil)), others[1:]
+	} else {
+		var files []string
+		for _, t := range terms {
+			files = append(files, t.File)
+		}
+		s.sets = append(s.sets, newSet(strings.Join(files, " + "), terms, nil, 0))
+	}
+	for _, o := range others {
+		set := o.set(s.sets[0].terms)
+		for n := 2; slices.ContainsFunc(s.sets, func(x *termsSet) bool { return x.name == set.name }); n++ {
+			set.name = fmt.Sprintf("%s (%d)", o.Terms.File, n)
+		}
+		set.other = true
+		s.sets = append(s.sets, set)
+	}
+	var errs []error
+	for _, set := range s.sets {
+		s.out.names = append(s.out.names, set.name)
+		errs = append(errs, s.c.checkTerms(set.terms))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	m, err := Measure(ctx, s.ds, s.c)
+	if err != nil {
+		return err
+	}
+	s.obs = m.Observations
+	if s.e, err = Estimate(ctx, s.ds, s.c, s.obs); err != nil {
+		return err
+	}
+	if s.b, err = Benchmark(ctx, s.ds, s.c, s.obs, *s.e); err != nil {
+		return err
+	}
+	for _, set := range s.sets {
+		errs = append(errs, set.see(s.obs))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	s.relevant()
+	s.pool = newPool(s.sets, s.obs, s.e.Estimates, s.b.Benchmark, s.Seed)
+	return nil
+}
+
+// set is the terms among those of the run file, in place of the ones for the
+// same cases.
+func (o OtherTerms) set(beside []*bonus.Terms) *termsSet {
+	instead := map[string]string{}
+	from := o.Terms.Agreement
+	if o.Instead != "" {
+		from, instead[o.Terms.Agreement] = o.Instead, o.Instead
+	}
+	all := []*bonus.Terms{o.Terms}
+	if o.Months == 0 {
+		for _, t := range beside {
+			if t.Agreement != from && t.Agreement != o.Terms.Agreement {
+				all = append(all, t)
+			}
+		}
+	}
+	return newSet(o.Terms.File, all, instead, o.Months)
+}
+
+// see makes the observations as the terms see them: under their agreements, and
+// moved in time.
+func (s *termsSet) see(obs *effect.Observations) error {
+	out := *obs
+	cases := *obs.Cases
+	cases.Agreement.Levels = slices.Clone(cases.Agreement.Levels)
+	var errs []error
+	for _, t := range s.terms {
+		from := s.from[t.Agreement]
+		code := obs.Cases.Agreement.Code(from)
+		switch {
+		case code < 0:
+			errs = append(errs, fmt.Errorf("%w: %s: no case of the data has the agreement %q%s; say on which agreement's cases the terms are tried",
+				ErrSimulation, t.File, from, strict.Suggest(from, obs.Cases.Agreement.Levels)))
+		case from != t.Agreement && obs.Cases.Agreement.Code(t.Agreement) >= 0:
+			errs = append(errs, fmt.Errorf("%w: %s: the data have cases of agreement %q too; the terms are tried on those, or on others under another name", ErrSimulation, t.File, t.Agreement))
+		default:
+			cases.Agreement.Levels[code] = t.Agreement
+		}
+	}
+	out.Cases = &cases
+	s.obs = &out
+	if s.months != 0 {
+		s.obs = out.Moved(s.months)
+	}
+	for _, t := range s.terms {
+		inside := 0
+		for i, day := range s.obs.Cases.Referral {
+			if cases.Agreement.At(i) == t.Agreement && t.Starts <= day && day < t.Ends {
+				inside++
+			}
+		}
+		if inside == 0 && len(errs) == 0 {
+			errs = append(errs, fmt.Errorf("%w: %s: the agreement runs from %s to %s, and no case of the data was referred then (they were from %s to %s); move the days of the data by so many months",
+				ErrSimulation, t.File, t.Starts, t.Ends-1, s.obs.Period.Start, s.obs.Period.End-1))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// relevant finds the improvement that is relevant for each outcome that is paid on.
+func (s *simulation) relevant() {
+	s.near = map[string]float64{}
+	for _, set := range s.sets {
+		for _, clause := range set.effects() {
+			of := clause.Measure.Effect
+			if v, given := s.Relevant[of]; given {
+				s.near[of] = v
+				continue
+			}
+			if d, ok := clause.Gate.Require[bonus.Diagnostic(effect.DiagDetectable)]; ok {
+				v, _ := d.Rat().Float64()
+				if old, ok := s.near[of]; v > 0 && (!ok || v < old) {
+					s.near[of] = v
+				}
+			}
+		}
+	}
+}
+
+// facts are what the terms of a set are settled on.
+func (set *termsSet) facts(obs *effect.Observations, rows []effect.BenchmarkRow, b *Benchmarked, diagnostics []effect.Diagnostic) bonus.Facts {
+	return bonus.Facts{Observations: obs, Benchmark: rows, Diagnostics: diagnostics, Indicators: b.Indicators, Acceptance: set.accept}
+}
+
+// settleMain settles every set on what was measured, so that faults are known
+// before anything is drawn.
+func (s *simulation) settleMain(ctx context.Context) error {
+	s.out.Standing = bonus.StandingSealed
+	var errs []error
+	for _, set := range s.sets {
+		settled, err := bonus.Settle(ctx, set.terms, set.facts(set.obs, s.pool.rows, s.b, s.pool.diagnostics(s.b.Diagnostics)))
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if settled.Standing() != bonus.StandingSealed {
+			s.out.Standing = bonus.StandingRetrospective
+		}
+		set.main = set.tally(settled, s.pool.truths(TruthMeasured, s.near))
+		for _, w := range withoutEffect(set.name, settled, set.clauses, s.b.Benchmark) {
+			w.from = set.from[w.Agreement]
+			s.out.Clauses = append(s.out.Clauses, w)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// payee is who is paid, and when: a Provider of "" is all together, and so is a Year.
+type payee struct{ agreement, provider, year string }
+
+// paid is what somebody is paid in one draw.
+type paid struct {
+	total, effects, limits, without bonus.Ore
+	relevant, reached               bool // some cell has a relevant improvement; one of those is paid for
+}
+
+// tally is what one settlement pays.
+type tally map[payee]paid
+
+// figureAt names a figure.
+type figureAt struct {
+	outcome, method string
+	part            effect.Part
+	cell            effect.Cell
+}
+
+// truth is what is true of a figure: the difference, and whether its improvement
+// is relevant.
+type truth struct {
+	difference float64
+	relevant   float64 // the improvement that is
+}
+
+// tally adds up the lines of a settlement, given what is true of the figures.
+func (s *termsSet) tally(settled *bonus.Settlement, truths map[figureAt]truth) *tally {
+	out := tally{}
+	for i := range settled.Lines {
+		l := &settled.Lines[i]
+		clause := s.clauses[clauseAt{l.Agreement, l.Clause, l.Version}]
+		year := l.Period[:min(4, len(l.Period))] // periods are named so
+		var p paid
+		p.total = l.Amount
+		switch {
+		case clause == nil:
+			p.limits = l.Amount
+		case clause.Measure.Effect != "":
+			p.effects = l.Amount
+			t, ok := truths[figureOf(l, clause)]
+			if !ok {
+				break
+			}
+			improvement := t.difference
+			if clause.Measure.Better == bonus.Low {
+				improvement = -improvement
+			}
+			if improvement <= 0 {
+				p.without = l.Amount
+			}
+			if improvement >= t.relevant {
+				p.relevant, p.reached = true, l.Amount > 0
+			}
+		}
+		agreement := s.from[l.Agreement]
+		for _, k := range []payee{{agreement, l.Provider, year}, {agreement, l.Provider, ""}, {agreement, "", year}, {agreement, "", ""}} {
+			q := out[k]
+			q.total, q.effects, q.limits, q.without = q.total+p.total, q.effects+p.effects, q.limits+p.limits, q.without+p.without
+			q.relevant, q.reached = q.relevant || p.relevant, q.reached || p.reached
+			out[k] = q
+		}
+	}
+	return &out
+}
+
+func figureOf(l *bonus.Line, clause *bonus.Clause) figureAt {
+	m := &clause.Measure
+	return figureAt{m.Effect, m.Method, effect.Part(m.Part), effect.Cell{
+		Municipality: l.Municipality, MatchScheme: l.MatchScheme, MatchGroup: l.MatchGroup, Provider: l.Provider, Package: l.Package,
+	}}
+}
+
+// WithoutEffectRow says what an effect clause would pay providers who have no
+// effect at all, by formula: see [bonus.Clause.WithoutEffect].
+type WithoutEffectRow struct {
+	Terms     string
+	Agreement string
+	Clause    string
+	Provider  string
+	Lines     int64   // of the clause
+	Told      int64   // of them, those whose figure tells it
+	Chance    float64 // that one or more of them pay, before gate and limits, were they independent
+	Amount    float64 // mean, in kroner, before gate and limits
+
+	from string // agreement of the data
+}
+
+// withoutEffect adds up, by clause and provider and in the order of the lines,
+// what the effect lines of a settlement would pay without effect.
+func withoutEffect(name string, settled *bonus.Settlement, clauses map[clauseAt]*bonus.Clause, benchmark []effect.BenchmarkRow) []WithoutEffectRow {
+	rows := map[figureAt]*effect.BenchmarkRow{}
+	for i := range benchmark {
+		r := &benchmark[i]
+		rows[figureAt{r.Outcome, r.Method, r.Part, r.Cell}] = r
+	}
+	type key struct{ agreement, clause, provider string }
+	var order []key
+	found := map[key]*WithoutEffectRow{}
+	for i := range settled.Lines {
+		l := &settled.Lines[i]
+		clause := clauses[clauseAt{l.Agreement, l.Clause, l.Version}]
+		if clause == nil || clause.Measure.Effect == "" {
+			continue
+		}
+		k := key{l.Agreement, l.Clause, l.Provider}
+		w := found[k]
+		if w == nil {
+			w = &WithoutEffectRow{Terms: name, Agreement: l.Agreement, Clause: l.Clause, Provider: l.Provider, Chance: 1}
+			found[k], order = w, append(order, k)
+		}
+		w.Lines++
+		row := rows[figureOf(l, clause)]
+		if row == nil {
+			continue
+		}
+		chance, mean := clause.WithoutEffect(row.Figures)
+		if math.IsNaN(chance) {
+			continue
+		}
+		price, _ := l.UnitPrice.Rat().Float64()
+		w.Told++
+		w.Chance *= 1 - chance
+		w.Amount += mean * float64(row.NCompared) * price
+	}
+	var out []WithoutEffectRow
+	for _, k := range order {
+		w := found[k]
+		w.Chance, w.Amount = effect.Round(1-w.Chance), effect.Round(w.Amount)
+		if w.Told == 0 {
+			w.Chance, w.Amount = math.NaN(), math.NaN()
+		}
+		out = append(out, *w)
+	}
+	return out
+}
+
+// multiple writes a multiple of the citizens.
+func multiple(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
