@@ -199,20 +199,19 @@ const (
 
 // Simulated is what came of a simulation. Nothing of it is booked.
 type Simulated struct {
-	AsOf         effect.Date
-	Standing     string // retrospective, unless every version of the terms is sealed
-	Rows         []SimulationRow
-	Totals       []SimulationTotal
-	Differences  []SimulationDifference
-	Replays      []SimulationReplay
-	Sensitivity  []SimulationVariation
-	Draws        []SimulationDraw // nil unless KeepDraws
-	Clauses      []WithoutEffectRow
-	Notes        []string // what a reader should know first, in sentences
-	seed         uint64
-	names        []string // of the terms, those of the run file first
-	baseAmounts  map[payee]bonus.Ore
-	worldChecked bool
+	AsOf        effect.Date
+	Standing    string // retrospective, unless every version of the terms is sealed
+	Rows        []SimulationRow
+	Totals      []SimulationTotal
+	Differences []SimulationDifference
+	Replays     []SimulationReplay
+	Sensitivity []SimulationVariation
+	Draws       []SimulationDraw // nil unless KeepDraws
+	Clauses     []WithoutEffectRow
+	Notes       []string // what a reader should know first, in sentences
+
+	seed  uint64
+	names []string // of the terms, those of the run file first
 }
 
 // Tables are the result tables, in a fixed order; those that nobody asked for are
@@ -261,6 +260,9 @@ func Simulate(ctx context.Context, ds *ingest.Dataset, c *Config, terms []*bonus
 		return nil, err
 	}
 	s := &simulation{Simulation: o, c: c.forSimulation(terms, o.Others), ds: ds, out: &Simulated{AsOf: c.AsOf, seed: o.Seed}}
+	if c.Sensitivity != nil {
+		s.windows = c.Sensitivity.Windows
+	}
 	if err := s.prepare(ctx, terms); err != nil {
 		return nil, err
 	}

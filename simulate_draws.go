@@ -400,7 +400,12 @@ func (s *simulation) draw(ctx context.Context) error {
 	}
 	for k, set := range s.sets {
 		for x, of := range scenarios {
-			s.describe(set.name, of, drawn[k][x])
+			s.describe(set.name, of, drawn[k][x], func(p payee) (chance, amount float64) {
+				if of != (scenario{TruthNone, 1}) {
+					return math.NaN(), math.NaN()
+				}
+				return s.out.expected(set.name, p)
+			})
 		}
 	}
 	for k, set := range s.sets {
@@ -562,8 +567,9 @@ func payees(draws ...[]tally) []payee {
 	})
 }
 
-// describe adds the rows of one scenario.
-func (s *simulation) describe(name string, of scenario, draws []tally) {
+// describe adds the rows of one scenario; formula says what a provider without
+// effect is paid by it.
+func (s *simulation) describe(name string, of scenario, draws []tally, formula func(payee) (chance, amount float64)) {
 	all := payees(draws)
 	years := map[string]map[string]bool{} // agreement: years
 	for _, k := range all {
@@ -618,8 +624,8 @@ func (s *simulation) describe(name string, of scenario, draws []tally) {
 		if could > 0 {
 			row.ChanceMissed = effect.Round(float64(missed) / float64(could))
 		}
-		if of.truth == TruthNone && of.volume == 1 && k.year == "" {
-			row.ExpectedChance, row.ExpectedWithout = s.out.expected(name, k)
+		if k.year == "" {
+			row.ExpectedChance, row.ExpectedWithout = formula(k)
 		}
 		s.out.Rows = append(s.out.Rows, row)
 		if s.KeepDraws && k.year != "" {

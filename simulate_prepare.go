@@ -25,11 +25,12 @@ type simulation struct {
 	out  *Simulated
 	sets []*termsSet
 
-	obs  *effect.Observations
-	e    *Estimated
-	b    *Benchmarked
-	pool *pool
-	near map[string]float64 // outcome: relevant improvement
+	obs     *effect.Observations
+	e       *Estimated
+	b       *Benchmarked
+	pool    *pool
+	near    map[string]float64  // outcome: relevant improvement
+	windows map[string][]string // of the run file's sensitivity
 }
 
 // termsSet is terms that are settled together.

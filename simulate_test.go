@@ -18,17 +18,27 @@ func TestSimTmp(t *testing.T) {
 	ds, err := ingest.OpenFolder(c.Data, c.IngestOptions())
 	require.NoError(t, err)
 	o := jobeffekt.DefaultSimulation()
-	o.Draws = 200
+	o.Draws = 100
+	o.Worlds = 6
 	began := time.Now()
 	s, err := jobeffekt.Simulate(context.Background(), ds, c, terms, o)
 	require.NoError(t, err)
 	t.Log(time.Since(began))
+	for _, r := range s.Replays[:0] {
+		t.Logf("%+v", r)
+	}
+	for _, r := range s.Sensitivity[:0] {
+		t.Logf("%+v", r)
+	}
 	for _, r := range s.Rows {
+		if r.Truth < "world" {
+			continue
+		}
 		if r.Year == "" {
 			t.Logf("%+v", r)
 		}
 	}
-	for _, r := range s.Totals {
+	for _, r := range s.Totals[:0] {
 		t.Logf("%+v", r)
 	}
 	for _, r := range s.Clauses {
