@@ -14,9 +14,13 @@ import (
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
-// ErrSimulation is wrapped by the error about a simulation that cannot be made
-// as it was asked for.
-var ErrSimulation = errors.New("simulation")
+// ErrSimulation is wrapped by errors about terms that cannot be tried out on the
+// data. ErrSimulationOptions is wrapped by the error that names every option of a
+// [Simulation] that makes no sense.
+var (
+	ErrSimulation        = errors.New("simulation")
+	ErrSimulationOptions = errors.New("simulation")
+)
 
 // Simulation says how terms are tried out before they are agreed on. Start from
 // [DefaultSimulation].
@@ -250,11 +254,15 @@ func (s *Simulated) Tables() []*ingest.Table {
 // All sets of terms are settled on the same draws. Draw i depends on the seed and
 // i alone, so that the result is the same for any number of workers.
 //
-// Errors wrap [ErrSimulation] where options make no sense, and else are those of
-// [Evaluate]; faults of terms come all at once.
+// Errors wrap [ErrSimulationOptions] where options make no sense, [ErrSimulation]
+// where the terms do not meet the data, and else are those of [Evaluate]; faults of
+// terms come all at once.
 func Simulate(ctx context.Context, ds *ingest.Dataset, c *Config, terms []*bonus.Terms, o Simulation) (*Simulated, error) {
 	if err := o.check(c); err != nil {
 		return nil, err
+	}
+	if c.Blinded {
+		return nil, fmt.Errorf("%w: a simulation shows effects, and the run file is blinded", ErrConfig)
 	}
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -281,7 +289,6 @@ func (o *Simulation) check(c *Config) error {
 			bad = append(bad, fmt.Sprintf(format, args...))
 		}
 	}
-	need(!c.Blinded, "the run file is blinded, and a simulation shows effects: take blinded out of it")
 	need(o.Draws >= minDraws && o.Draws <= maxDraws, "%d draws: give from %d to %d", o.Draws, minDraws, maxDraws)
 	need(o.Worlds >= 0 && o.Worlds <= maxWorlds, "%d worlds: give from 0 to %d", o.Worlds, maxWorlds)
 	need(o.WorldSD >= 0 && o.WorldSD <= 2, "a standard deviation of %v between the providers of worlds: give from 0 to 2", o.WorldSD)
@@ -302,7 +309,7 @@ func (o *Simulation) check(c *Config) error {
 	}
 	if len(bad) > 0 {
 		slices.Sort(bad)
-		return fmt.Errorf("%w: %s", ErrSimulation, strings.Join(bad, "; "))
+		return fmt.Errorf("%w: %s", ErrSimulationOptions, strings.Join(bad, "; "))
 	}
 	return nil
 }

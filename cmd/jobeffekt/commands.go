@@ -40,7 +40,7 @@ Start with:  jobeffekt demo`,
 		newStep(log, jobeffekt.StepEstimate, "Choose peers and estimate every cell, from the tables of measure"),
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
-		newBeforeAfter(), newPeers(), newSeal(), newAccept(), newExplain(), newVerify(), newSynth(log), newSchema(), newDream(log), newRank(),
+		newBeforeAfter(), newPeers(), newSeal(), newAccept(), newExplain(), newVerify(), newSynth(log), newSimulate(log), newSchema(), newDream(log), newRank(),
 	)
 	for _, c := range root.Commands() {
 		args := c.Args
