@@ -392,7 +392,7 @@ func (a Areas) Expenses(rows []ingest.Expense) ([]ingest.Expense, error) {
 			continue
 		}
 		k := key{in, r.Year, r.Channel}
-		amount, ok := amountOf(r)
+		amount, ok := exactDecimal(r.Amount)
 		if !ok {
 			errs = append(errs, fmt.Errorf("%w: areas.%s: what municipality %s spent in %d (%s) is not a decimal", ErrConfig, in, r.Municipality, r.Year, r.Channel))
 			continue

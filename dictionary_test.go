@@ -22,6 +22,11 @@ func TestDataDictionary(t *testing.T) {
 	moved := job(t, "peers:", crosswalk)
 	_, err = jobeffekt.RunStep(context.Background(), moved, jobeffekt.StepMeasure)
 	require.NoError(t, err)
+	supplied := job(t)
+	supplied.Data = withTables(t, supplied.Data, rows[ingest.Figure](t, ingest.Figures), rows[ingest.Proof](t, ingest.Evidence))
+	_, err = jobeffekt.RunStep(context.Background(), supplied, jobeffekt.StepMeasure)
+	require.NoError(t, err)
+	const handedIn = "the step measure, where the dataset has such input"
 	const blindedRun = "a blinded run, in place of the settlement"
 	blinded := job(t)
 	blinded.Blinded = true
@@ -35,6 +40,7 @@ func TestDataDictionary(t *testing.T) {
 		tables []string
 	}{
 		{"the step measure", []string{"rejects", "counts", "attrition", "providers", "crosswalk", "cases", "covariates", "outcomes", "signals", "peer_strata"}},
+		{handedIn, []string{"figures", "evidence"}},
 		{"the step estimate", []string{"peers", "peer_conditions", "peer_stability", "estimates"}},
 		{"the step benchmark", []string{"benchmark", "diagnostics", "comparison", "spending", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators", "ranking"}},
 		{"the step benchmark, where the run file has before_after", []string{"before_after"}},
@@ -47,6 +53,8 @@ func TestDataDictionary(t *testing.T) {
 			switch {
 			case s.step == blindedRun:
 				folder = blinded.ResultsFolder()
+			case s.step == handedIn:
+				folder = supplied.ResultsFolder()
 			case name == jobeffekt.TableCrosswalk:
 				folder = moved.ResultsFolder()
 			}

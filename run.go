@@ -29,7 +29,7 @@ func resultsOf(s Step, blinded bool) []string {
 	}
 	switch s {
 	case StepMeasure:
-		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates, TableOutcomes, TableSignals, TablePeerStrata, TableControls, TableControlled}
+		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates, TableOutcomes, TableSignals, TablePeerStrata, TableControls, TableControlled, TableFigures, TableEvidence}
 	case StepEstimate:
 		return []string{TablePeers, TablePeerValues, TableStability, TableEstimates}
 	case StepBenchmark:
@@ -39,9 +39,10 @@ func resultsOf(s Step, blinded bool) []string {
 	}
 }
 
-// onRequest says whether a table is written only where the run file asks for it.
+// onRequest says whether a table is written only where the run file asks for it, or
+// the dataset has what it is made of.
 func onRequest(table string) bool {
-	return table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
+	return table == TableFigures || table == TableEvidence || table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
 }
 
 // allTables lists the tables that any run writes.
@@ -213,7 +214,7 @@ func (j *job) step(ctx context.Context, s Step) error {
 		if err != nil {
 			return err
 		}
-		if r.Settlement, err = Settle(ctx, j.terms, r.Observations, r.Benchmarked, acceptance); err != nil {
+		if r.Settlement, err = Settle(ctx, j.terms, r.Measured, r.Benchmarked, acceptance); err != nil {
 			return err
 		}
 	}
@@ -237,6 +238,7 @@ func (j *job) tables(s Step) []*ingest.Table {
 			if r.Observations.Controls != nil {
 				t = append(t, controlTables(r.Observations.Controls)...)
 			}
+			t = append(t, r.Supplied.tables(j.data)...)
 		}
 		return append(t, caseTables(r.Observations.Cases)...)
 	case StepEstimate:
@@ -394,6 +396,9 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 		return nil, err
 	}
 	if r.Providers, err = readRows[effect.ProviderRow](ctx, j.out, TableProviders); err != nil {
+		return nil, err
+	}
+	if r.Supplied, err = loadSupplied(ctx, j.out, j.data); err != nil {
 		return nil, err
 	}
 	if len(j.c.Crosswalk) > 0 {

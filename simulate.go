@@ -36,10 +36,13 @@ type Simulation struct {
 	// paid for, in the outcome's unit. An outcome that it does not name has the
 	// smallest min_detectable_effect that a gate requires of it.
 	Relevant map[string]float64
-	// Budget is what may be paid under an agreement in a year; 0 for none.
+	// Budget is what may be paid under an agreement in a year; 0 for what the terms
+	// tell under upkeep, if they do.
 	Budget bonus.Ore
 	// Others are terms that are set beside those of the run file, on the same draws.
 	Others []OtherTerms
+	// Replay settles the past again, Sensitivity looks at other peers and windows.
+	Replay, Sensitivity bool
 	// Worlds is how many simulated worlds the whole job is done on, for each of two
 	// truths; 0 for none, at most 10,000.
 	Worlds int
@@ -56,7 +59,7 @@ type Simulation struct {
 // DefaultSimulation makes 1,000 draws, also with half and with twice the
 // citizens, and no worlds.
 func DefaultSimulation() Simulation {
-	return Simulation{Draws: 1000, Seed: 1, Volumes: []float64{0.5, 2}, WorldSD: 0.25}
+	return Simulation{Draws: 1000, Seed: 1, Volumes: []float64{0.5, 2}, Replay: true, Sensitivity: true, WorldSD: 0.25}
 }
 
 // OtherTerms are terms that are tried on the cases of an agreement.
@@ -129,7 +132,7 @@ type SimulationTotal struct {
 	MeanWithout   float64 `col:"mean_without_effect" doc:"mean amount that effect clauses pay for cells whose true improvement is 0 or less, before limits, in kroner"`
 	ChanceLimited float64 `col:"chance_limited" doc:"share of the draws in which a limit takes something off"`
 	MeanLimits    float64 `col:"mean_limits" doc:"mean amount that limits take off, in kroner; negative"`
-	Budget        float64 `col:"budget" doc:"what may be paid, in kroner: in the year, or in all the years together; null where nobody said"`
+	Budget        float64 `col:"budget" doc:"what may be paid, in kroner: in the year, or in all the years together; that of the terms' upkeep where nothing else was said; null where nobody says"`
 	ChanceOver    float64 `col:"chance_over" doc:"share of the draws in which more is paid; null without a budget"`
 	MeanOver      float64 `col:"mean_over" doc:"mean amount above the budget, 0 where it is not exceeded, in kroner; null without a budget"`
 }
@@ -211,8 +214,7 @@ type Simulated struct {
 	Replays     []SimulationReplay
 	Sensitivity []SimulationVariation
 	Draws       []SimulationDraw // nil unless KeepDraws
-	Clauses     []WithoutEffectRow
-	Notes       []string // what a reader should know first, in sentences
+	Notes       []string         // what a reader should know first, in sentences
 
 	seed  uint64
 	names []string // of the terms, those of the run file first
@@ -335,6 +337,7 @@ func (c *Config) forSimulation(terms []*bonus.Terms, others []OtherTerms) *Confi
 	lean := *c
 	lean.Views, lean.Spending, lean.BeforeAfter, lean.Rankings, lean.Accepted = nil, nil, nil, nil, ""
 	lean.Sensitivity = nil
+	watched := false
 	var paid []MethodName
 	all := slices.Clone(terms)
 	for _, o := range others {
@@ -343,11 +346,15 @@ func (c *Config) forSimulation(terms []*bonus.Terms, others []OtherTerms) *Confi
 	for _, m := range c.Compare.Methods {
 		for _, t := range all {
 			for clause := range clausesOf(t) {
+				watched = watched || len(clause.Conditions.Indicators) > 0
 				if clause.Measure.Method == string(m) && !slices.Contains(paid, m) {
 					paid = append(paid, m)
 				}
 			}
 		}
+	}
+	if !watched {
+		lean.Signals = &watched
 	}
 	if len(paid) > 0 {
 		lean.Compare.Methods = paid

@@ -385,8 +385,7 @@ func (s *simulation) draw(ctx context.Context) error {
 			}
 			figures := figuresAround(rows[of.volume], truths[of], errors)
 			for k, set := range s.sets {
-				obs := set.obs.Resample(lists[of.volume])
-				settled, err := bonus.Settle(ctx, set.terms, set.facts(obs, figures, s.b, diagnostics[of.volume]))
+				settled, err := bonus.Settle(ctx, set.terms, set.facts(lists[of.volume], figures, diagnostics[of.volume]))
 				if err != nil {
 					return fmt.Errorf("%w: %s: draw %d, %s, volume %s: %w", ErrSimulation, set.name, i+1, of.truth, multiple(of.volume), err)
 				}
@@ -400,11 +399,11 @@ func (s *simulation) draw(ctx context.Context) error {
 	}
 	for k, set := range s.sets {
 		for x, of := range scenarios {
-			s.describe(set.name, of, drawn[k][x], func(p payee) (chance, amount float64) {
+			s.describe(set, of, drawn[k][x], func(p payee) (chance, amount float64) {
 				if of != (scenario{TruthNone, 1}) {
 					return math.NaN(), math.NaN()
 				}
-				return s.out.expected(set.name, p)
+				return expected(set.without, p)
 			})
 		}
 	}
@@ -569,8 +568,8 @@ func payees(draws ...[]tally) []payee {
 
 // describe adds the rows of one scenario; formula says what a provider without
 // effect is paid by it.
-func (s *simulation) describe(name string, of scenario, draws []tally, formula func(payee) (chance, amount float64)) {
-	all := payees(draws)
+func (s *simulation) describe(set *termsSet, of scenario, draws []tally, formula func(payee) (chance, amount float64)) {
+	all, name := payees(draws), set.name
 	years := map[string]map[string]bool{} // agreement: years
 	for _, k := range all {
 		if years[k.agreement] == nil {
@@ -592,11 +591,7 @@ func (s *simulation) describe(name string, of scenario, draws []tally, formula f
 				ChanceLimited: shareOf(draws, k, func(p paid) bool { return p.limits != 0 }), MeanLimits: effect.Round(mean(amounts(draws, k, limits))),
 				Budget: math.NaN(), ChanceOver: math.NaN(), MeanOver: math.NaN(),
 			}
-			if s.Budget > 0 {
-				budget := s.Budget
-				if k.year == "" {
-					budget *= bonus.Ore(len(years[k.agreement]))
-				}
+			if budget, ok := s.budget(set, k, slices.Sorted(maps.Keys(years[k.agreement]))); ok {
 				row.Budget = effect.Round(float64(budget) / 100)
 				row.ChanceOver = shareOf(draws, k, func(p paid) bool { return p.total > budget })
 				row.MeanOver = effect.Round(mean(amounts(draws, k, func(p paid) bonus.Ore { return max(0, p.total-budget) })))
@@ -638,12 +633,40 @@ func (s *simulation) describe(name string, of scenario, draws []tally, formula f
 	}
 }
 
+// budget is what may be paid under an agreement in a year, or in all the years that
+// are paid in: what was asked for, or else the volumes and the ceiling that the
+// terms tell under upkeep. ok is false where nobody says.
+func (s *simulation) budget(set *termsSet, k payee, years []string) (most bonus.Ore, ok bool) {
+	if s.Budget > 0 {
+		if k.year == "" {
+			return s.Budget * bonus.Ore(len(years)), true
+		}
+		return s.Budget, true
+	}
+	for _, t := range set.terms {
+		if cmp.Or(set.world, set.from[t.Agreement]) != k.agreement || t.Upkeep == nil {
+			continue
+		}
+		if k.year == "" && t.Upkeep.Ceiling != nil {
+			return *t.Upkeep.Ceiling, true
+		}
+		found := 0
+		for _, v := range t.Upkeep.Volume {
+			if year := fmt.Sprintf("%04d", v.Year); year == k.year || k.year == "" && slices.Contains(years, year) {
+				most, found = most+v.Amount, found+1
+			}
+		}
+		return most, found > 0 && (k.year != "" || found == len(years))
+	}
+	return 0, false
+}
+
 // expected is what the formula says of a provider's effect clauses, by all of them
-// together; NaN where it says nothing.
-func (s *Simulated) expected(name string, k payee) (chance, amount float64) {
+// together; NaN where it says nothing. The rows name the agreement of the data.
+func expected(rows []bonus.Without, of payee) (chance, amount float64) {
 	none, told := 1.0, false
-	for _, w := range s.Clauses {
-		if w.Terms == name && w.from == k.agreement && w.Provider == k.provider && w.Told > 0 {
+	for _, w := range rows {
+		if w.Agreement == of.agreement && w.Provider == of.provider && w.Told > 0 {
 			none, amount, told = none*(1-w.Chance), amount+w.Amount, true
 		}
 	}

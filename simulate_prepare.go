@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +24,7 @@ type simulation struct {
 	out  *Simulated
 	sets []*termsSet
 
+	m       *Measured
 	obs     *effect.Observations
 	e       *Estimated
 	b       *Benchmarked
@@ -41,9 +41,12 @@ type termsSet struct {
 	from    map[string]string // agreement of the terms: agreement of the data
 	clauses map[clauseAt]*bonus.Clause
 	accept  *bonus.Acceptance
-	obs     *effect.Observations // as the terms see them
-	other   bool                 // set beside those of the run file
+	papers  map[effect.ID][]bonus.Evidence
+	base    bonus.Facts // as the terms see them
+	world   string      // agreement of the data that a world's stands for
+	other   bool        // set beside those of the run file
 	main    *tally
+	without []bonus.Without // under the agreements of the data
 }
 
 // clauseAt names a clause of a version, as lines do.
@@ -141,7 +144,7 @@ func (s *simulation) prepare(ctx context.Context, terms []*bonus.Terms) error {
 	if err != nil {
 		return err
 	}
-	s.obs = m.Observations
+	s.m, s.obs = m, m.Observations
 	if s.e, err = Estimate(ctx, s.ds, s.c, s.obs); err != nil {
 		return err
 	}
@@ -149,7 +152,7 @@ func (s *simulation) prepare(ctx context.Context, terms []*bonus.Terms) error {
 		return err
 	}
 	for _, set := range s.sets {
-		errs = append(errs, set.see(s.obs))
+		errs = append(errs, set.see(factsOf(*m, *s.b, nil)))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -178,11 +181,11 @@ func (o OtherTerms) set(beside []*bonus.Terms) *termsSet {
 	return newSet(o.Terms.File, all, instead, o.Months)
 }
 
-// see makes the observations as the terms see them: under their agreements, and
-// moved in time.
-func (s *termsSet) see(obs *effect.Observations) error {
-	out := *obs
-	cases := *obs.Cases
+// see takes the facts as the terms see them: under their agreements, moved in time,
+// and with every acceptance given that a gate asks for.
+func (s *termsSet) see(facts bonus.Facts) error {
+	obs := facts.Observations
+	out, cases := *obs, *obs.Cases
 	cases.Agreement.Levels = slices.Clone(cases.Agreement.Levels)
 	var errs []error
 	for _, t := range s.terms {
@@ -199,23 +202,49 @@ func (s *termsSet) see(obs *effect.Observations) error {
 		}
 	}
 	out.Cases = &cases
-	s.obs = &out
+	facts.Observations, facts.Acceptance = &out, s.accept
 	if s.months != 0 {
-		s.obs = out.Moved(s.months)
+		errs = append(errs, s.move(&facts))
+	}
+	s.base, s.papers = facts, map[effect.ID][]bonus.Evidence{}
+	for _, e := range facts.Evidence {
+		s.papers[e.Participation] = append(s.papers[e.Participation], e)
 	}
 	for _, t := range s.terms {
 		inside := 0
-		for i, day := range s.obs.Cases.Referral {
+		for i, day := range facts.Observations.Cases.Referral {
 			if cases.Agreement.At(i) == t.Agreement && t.Starts <= day && day < t.Ends {
 				inside++
 			}
 		}
-		if inside == 0 && len(errs) == 0 {
+		if p := facts.Observations.Period; inside == 0 && errors.Join(errs...) == nil {
 			errs = append(errs, fmt.Errorf("%w: %s: the agreement runs from %s to %s, and no case of the data was referred then (they were from %s to %s); move the days of the data by so many months",
-				ErrSimulation, t.File, t.Starts, t.Ends-1, s.obs.Period.Start, s.obs.Period.End-1))
+				ErrSimulation, t.File, t.Starts, t.Ends-1, p.Start, p.End-1))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// move moves every day of the facts by the months of the set.
+func (s *termsSet) move(facts *bonus.Facts) error {
+	facts.Observations = facts.Observations.Moved(s.months)
+	facts.Evidence = slices.Clone(facts.Evidence)
+	for i := range facts.Evidence {
+		facts.Evidence[i].On = facts.Evidence[i].On.AddMonths(s.months)
+	}
+	facts.Figures = slices.Clone(facts.Figures)
+	for i := range facts.Figures {
+		f := &facts.Figures[i]
+		of, err := f.Of()
+		if err != nil {
+			return err
+		}
+		if s.months%12 != 0 {
+			return fmt.Errorf("%w: %s: there are figures of periods, and moved by %d months a period is none: move the days of the data by whole years", ErrSimulation, s.name, s.months)
+		}
+		f.Period = fmt.Sprintf("%04d%s", of.Start.Time().Year()+s.months/12, f.Period[4:]) // every name of a period begins with its year
+	}
+	return nil
 }
 
 // relevant finds the improvement that is relevant for each outcome that is paid on.
@@ -238,9 +267,28 @@ func (s *simulation) relevant() {
 	}
 }
 
-// facts are what the terms of a set are settled on.
-func (set *termsSet) facts(obs *effect.Observations, rows []effect.BenchmarkRow, b *Benchmarked, diagnostics []effect.Diagnostic) bonus.Facts {
-	return bonus.Facts{Observations: obs, Benchmark: rows, Diagnostics: diagnostics, Indicators: b.Indicators, Acceptance: set.accept}
+// facts are what the terms are settled on with other figures and, unless lists is
+// nil, with the citizens that the lists name.
+func (s *termsSet) facts(lists [][]int32, rows []effect.BenchmarkRow, diagnostics []effect.Diagnostic) bonus.Facts {
+	f := s.base
+	f.Benchmark, f.Diagnostics = rows, diagnostics
+	if lists == nil {
+		return f
+	}
+	f.Observations = s.base.Observations.Resample(lists)
+	// Papers go with the citizen who is drawn, under each of the new numbers.
+	f.Evidence = nil
+	at := 0
+	for _, list := range lists {
+		for _, i := range list {
+			for _, e := range s.papers[s.base.Observations.Cases.ID[i]] {
+				e.Participation = f.Observations.Cases.ID[at]
+				f.Evidence = append(f.Evidence, e)
+			}
+			at++
+		}
+	}
+	return f
 }
 
 // settleMain settles every set on what was measured, so that faults are known
@@ -249,7 +297,7 @@ func (s *simulation) settleMain(ctx context.Context) error {
 	s.out.Standing = bonus.StandingSealed
 	var errs []error
 	for _, set := range s.sets {
-		settled, err := bonus.Settle(ctx, set.terms, set.facts(set.obs, s.pool.rows, s.b, s.pool.diagnostics(s.b.Diagnostics)))
+		settled, err := bonus.Settle(ctx, set.terms, set.facts(nil, s.pool.rows, s.pool.diagnostics(s.b.Diagnostics)))
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -258,9 +306,9 @@ func (s *simulation) settleMain(ctx context.Context) error {
 			s.out.Standing = bonus.StandingRetrospective
 		}
 		set.main = set.tally(settled, s.pool.truths(TruthMeasured, s.near))
-		for _, w := range withoutEffect(set.name, settled, set.clauses, s.b.Benchmark) {
-			w.from = set.from[w.Agreement]
-			s.out.Clauses = append(s.out.Clauses, w)
+		set.without = settled.WithoutEffect()
+		for k := range set.without {
+			set.without[k].Agreement = set.from[set.without[k].Agreement]
 		}
 	}
 	return errors.Join(errs...)
@@ -337,70 +385,6 @@ func figureOf(l *bonus.Line, clause *bonus.Clause) figureAt {
 	return figureAt{m.Effect, m.Method, effect.Part(m.Part), effect.Cell{
 		Municipality: l.Municipality, MatchScheme: l.MatchScheme, MatchGroup: l.MatchGroup, Provider: l.Provider, Package: l.Package,
 	}}
-}
-
-// WithoutEffectRow says what an effect clause would pay providers who have no
-// effect at all, by formula: see [bonus.Clause.WithoutEffect].
-type WithoutEffectRow struct {
-	Terms     string
-	Agreement string
-	Clause    string
-	Provider  string
-	Lines     int64   // of the clause
-	Told      int64   // of them, those whose figure tells it
-	Chance    float64 // that one or more of them pay, before gate and limits, were they independent
-	Amount    float64 // mean, in kroner, before gate and limits
-
-	from string // agreement of the data
-}
-
-// withoutEffect adds up, by clause and provider and in the order of the lines,
-// what the effect lines of a settlement would pay without effect.
-func withoutEffect(name string, settled *bonus.Settlement, clauses map[clauseAt]*bonus.Clause, benchmark []effect.BenchmarkRow) []WithoutEffectRow {
-	rows := map[figureAt]*effect.BenchmarkRow{}
-	for i := range benchmark {
-		r := &benchmark[i]
-		rows[figureAt{r.Outcome, r.Method, r.Part, r.Cell}] = r
-	}
-	type key struct{ agreement, clause, provider string }
-	var order []key
-	found := map[key]*WithoutEffectRow{}
-	for i := range settled.Lines {
-		l := &settled.Lines[i]
-		clause := clauses[clauseAt{l.Agreement, l.Clause, l.Version}]
-		if clause == nil || clause.Measure.Effect == "" {
-			continue
-		}
-		k := key{l.Agreement, l.Clause, l.Provider}
-		w := found[k]
-		if w == nil {
-			w = &WithoutEffectRow{Terms: name, Agreement: l.Agreement, Clause: l.Clause, Provider: l.Provider, Chance: 1}
-			found[k], order = w, append(order, k)
-		}
-		w.Lines++
-		row := rows[figureOf(l, clause)]
-		if row == nil {
-			continue
-		}
-		chance, mean := clause.WithoutEffect(row.Figures)
-		if math.IsNaN(chance) {
-			continue
-		}
-		price, _ := l.UnitPrice.Rat().Float64()
-		w.Told++
-		w.Chance *= 1 - chance
-		w.Amount += mean * float64(row.NCompared) * price
-	}
-	var out []WithoutEffectRow
-	for _, k := range order {
-		w := found[k]
-		w.Chance, w.Amount = effect.Round(1-w.Chance), effect.Round(w.Amount)
-		if w.Told == 0 {
-			w.Chance, w.Amount = math.NaN(), math.NaN()
-		}
-		out = append(out, *w)
-	}
-	return out
 }
 
 // multiple writes a multiple of the citizens.

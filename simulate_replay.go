@@ -17,6 +17,9 @@ import (
 // known in time are paid when they are. Terms for which the days of the data
 // were moved have no past to replay.
 func (s *simulation) replay(ctx context.Context) error {
+	if !s.Replay {
+		return nil
+	}
 	dates := map[effect.Date]bool{}
 	var order []effect.Date
 	for _, set := range s.sets {
@@ -43,19 +46,18 @@ func (s *simulation) replay(ctx context.Context) error {
 	}
 	before := map[at]bonus.Ore{}
 	for _, day := range order {
-		obs, b := s.obs, s.b
+		m, b := s.m, s.b
 		if day != s.obs.AsOf {
 			c := s.c.with(day)
-			m, err := Measure(ctx, s.ds, c)
+			var err error
+			if m, err = Measure(ctx, s.ds, c); err != nil {
+				return fmt.Errorf("as of %s: %w", day, err)
+			}
+			e, err := Estimate(ctx, s.ds, c, m.Observations)
 			if err != nil {
 				return fmt.Errorf("as of %s: %w", day, err)
 			}
-			obs = m.Observations
-			e, err := Estimate(ctx, s.ds, c, obs)
-			if err != nil {
-				return fmt.Errorf("as of %s: %w", day, err)
-			}
-			if b, err = Benchmark(ctx, s.ds, c, obs, *e); err != nil {
+			if b, err = Benchmark(ctx, s.ds, c, m.Observations, *e); err != nil {
 				return fmt.Errorf("as of %s: %w", day, err)
 			}
 		}
@@ -65,10 +67,10 @@ func (s *simulation) replay(ctx context.Context) error {
 				continue
 			}
 			then := *set
-			if err := then.see(obs); err != nil {
+			if err := then.see(factsOf(*m, *b, nil)); err != nil {
 				return fmt.Errorf("as of %s: %w", day, err)
 			}
-			settled, err := bonus.Settle(ctx, set.terms, set.facts(then.obs, b.Benchmark, b, b.Diagnostics))
+			settled, err := bonus.Settle(ctx, set.terms, then.base)
 			if err != nil {
 				return fmt.Errorf("as of %s: %w", day, err)
 			}

@@ -43,7 +43,7 @@ func kroner(x float64) string {
 	return grouped(fmt.Sprintf("%.0f", math.Round(x)+0)) // + 0: no minus before a zero
 }
 
-// chance writes a share in per cent.
+// percent writes a share in per cent.
 func percent(x float64) string {
 	if math.IsNaN(x) {
 		return "-"
@@ -147,12 +147,12 @@ func (s *Simulated) writeProviders(b *strings.Builder) {
 
 // writeWithout shows the formula beside the draws.
 func (s *Simulated) writeWithout(b *strings.Builder) {
-	if len(s.Clauses) == 0 {
+	if !slices.ContainsFunc(s.Rows, func(r SimulationRow) bool { return !math.IsNaN(r.ExpectedChance) }) {
 		return
 	}
 	fmt.Fprintf(b, "\nWhat effect clauses would pay a provider without any effect\n")
 	w := columns(b)
-	head := "provider\tclauses and draws\tchance by formula, before the gate\tchance in the draws\tmean by formula, before gate and limits (kr.)\tmean in the draws (kr.)\n"
+	head := "provider\thow\tchance by formula, before the gate\tchance in the draws\tmean by formula, before gate and limits (kr.)\tmean in the draws (kr.)\n"
 	if s.several() {
 		head = "terms\t" + head
 	}
@@ -165,9 +165,9 @@ func (s *Simulated) writeWithout(b *strings.Builder) {
 		if n++; n > maxSummaryCells {
 			continue
 		}
-		what := "all, drawn"
+		what := "drawn"
 		if r.Truth == TruthNoWorld {
-			what = fmt.Sprintf("all, in %d worlds", r.Draws)
+			what = fmt.Sprintf("%d worlds", r.Draws)
 		}
 		fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%s\t%s\n", s.of(r.Terms), oneLine(r.Provider), what,
 			percent(r.ExpectedChance), percent(r.ChanceWithout), kroner(r.ExpectedWithout), kroner(r.MeanWithout))

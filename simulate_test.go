@@ -18,8 +18,8 @@ func TestSimTmp(t *testing.T) {
 	ds, err := ingest.OpenFolder(c.Data, c.IngestOptions())
 	require.NoError(t, err)
 	o := jobeffekt.DefaultSimulation()
-	o.Draws = 100
-	o.Worlds = 6
+	o.Draws = 300
+	o.Worlds = 0
 	began := time.Now()
 	s, err := jobeffekt.Simulate(context.Background(), ds, c, terms, o)
 	require.NoError(t, err)
@@ -39,9 +39,6 @@ func TestSimTmp(t *testing.T) {
 		}
 	}
 	for _, r := range s.Totals[:0] {
-		t.Logf("%+v", r)
-	}
-	for _, r := range s.Clauses {
 		t.Logf("%+v", r)
 	}
 }

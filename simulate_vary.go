@@ -34,13 +34,15 @@ func (s *simulation) vary(ctx context.Context) error {
 		}
 	}
 	effects := slices.ContainsFunc(s.sets, func(set *termsSet) bool { return len(set.effects()) > 0 })
-	if s.c.Peers != nil && effects {
+	if s.c.Peers != nil && effects && s.Simulation.Sensitivity {
 		if err := s.varyPeers(ctx); err != nil {
 			return err
 		}
 	}
-	if err := s.varyWindows(ctx); err != nil {
-		return err
+	if s.Simulation.Sensitivity {
+		if err := s.varyWindows(ctx); err != nil {
+			return err
+		}
 	}
 	s.varyVolumes()
 	return nil
@@ -62,11 +64,16 @@ func (s *simulation) varied(set *termsSet, variation, what string, t tally, note
 	}
 }
 
-// again settles every set on other observations and figures. A set that cannot be
+// again settles every set on other figures and, unless change is nil, on changed
+// observations. A set that cannot be
 // settled so has rows that say why.
-func (s *simulation) again(ctx context.Context, variation, what string, obs func(*termsSet) *effect.Observations, benchmark []effect.BenchmarkRow, diagnostics []effect.Diagnostic) error {
+func (s *simulation) again(ctx context.Context, variation, what string, change func(*effect.Observations) *effect.Observations, benchmark []effect.BenchmarkRow, diagnostics []effect.Diagnostic) error {
 	for _, set := range s.sets {
-		settled, err := bonus.Settle(ctx, set.terms, set.facts(obs(set), benchmark, s.b, diagnostics))
+		facts := set.facts(nil, benchmark, diagnostics)
+		if change != nil {
+			facts.Observations = change(facts.Observations)
+		}
+		settled, err := bonus.Settle(ctx, set.terms, facts)
 		if err != nil {
 			var faults *bonus.Faults
 			if !errors.As(err, &faults) {
@@ -103,7 +110,7 @@ func (s *simulation) varyPeers(ctx context.Context) error {
 			return err
 		}
 		benchmark := effect.Benchmark(estimates)
-		return s.again(ctx, variation, what, func(set *termsSet) *effect.Observations { return set.obs }, benchmark, effect.Diagnostics(estimates, benchmark))
+		return s.again(ctx, variation, what, nil, benchmark, effect.Diagnostics(estimates, benchmark))
 	}
 	var out []string
 	for _, p := range s.e.Peers {
@@ -177,10 +184,10 @@ func (s *simulation) varyWindows(ctx context.Context) error {
 					diagnostics = append(diagnostics, d)
 				}
 			}
-			instead := func(set *termsSet) *effect.Observations {
-				obs := *set.obs
+			instead := func(o *effect.Observations) *effect.Observations {
+				obs := *o
 				obs.Results = slices.Clone(obs.Results)
-				if r, ok := set.obs.Result(other); ok {
+				if r, ok := o.Result(other); ok {
 					for k := range obs.Results {
 						if obs.Results[k].Outcome == outcome {
 							obs.Results[k] = *r

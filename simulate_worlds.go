@@ -60,9 +60,9 @@ func (s *simulation) worlds(ctx context.Context) error {
 
 // live draws the worlds of one truth.
 func (s *simulation) live(ctx context.Context, w *worldsOf, truth Truth, sd float64) error {
-	drawn, formula := make([][]tally, len(w.sets)), make([][][]WithoutEffectRow, len(w.sets))
+	drawn, formula := make([][]tally, len(w.sets)), make([][][]bonus.Without, len(w.sets))
 	for k := range w.sets {
-		drawn[k], formula[k] = make([]tally, s.Worlds), make([][]WithoutEffectRow, s.Worlds)
+		drawn[k], formula[k] = make([]tally, s.Worlds), make([][]bonus.Without, s.Worlds)
 	}
 	err := inParallel(ctx, s.workers(), s.Worlds, func(i int) error {
 		o := w.options
@@ -74,10 +74,10 @@ func (s *simulation) live(ctx context.Context, w *worldsOf, truth Truth, sd floa
 		}
 		for k, set := range w.sets {
 			then := *set
-			if err := then.see(r.Observations); err != nil {
+			if err := then.see(factsOf(r.Measured, r.Benchmarked, nil)); err != nil {
 				return fmt.Errorf("%w: world %d: %w", ErrSimulation, i+1, err)
 			}
-			settled, err := bonus.Settle(ctx, set.terms, set.facts(then.obs, r.Benchmark, &r.Benchmarked, r.Diagnostics))
+			settled, err := bonus.Settle(ctx, set.terms, then.base)
 			if err != nil {
 				return fmt.Errorf("%w: world %d: %s: %w", ErrSimulation, i+1, set.name, err)
 			}
@@ -86,7 +86,10 @@ func (s *simulation) live(ctx context.Context, w *worldsOf, truth Truth, sd floa
 				p.agreement = w.agreement
 				drawn[k][i][p] = x
 			}
-			formula[k][i] = withoutEffect(set.name, settled, set.clauses, r.Benchmark)
+			formula[k][i] = settled.WithoutEffect()
+			for r := range formula[k][i] {
+				formula[k][i][r].Agreement = w.agreement
+			}
 		}
 		return nil
 	})
@@ -94,21 +97,14 @@ func (s *simulation) live(ctx context.Context, w *worldsOf, truth Truth, sd floa
 		return err
 	}
 	for k, set := range w.sets {
-		s.describe(set.name, scenario{truth, 1}, drawn[k], func(p payee) (chance, amount float64) {
+		s.describe(set, scenario{truth, 1}, drawn[k], func(p payee) (chance, amount float64) {
 			if truth != TruthNoWorld {
 				return math.NaN(), math.NaN()
 			}
 			worlds := 0.0
 			for _, rows := range formula[k] {
-				none, told := 1.0, false
-				for _, row := range rows {
-					if row.Provider == p.provider && row.Told > 0 {
-						none, amount, told = none*(1-row.Chance), amount+row.Amount, true
-					}
-				}
-				if told {
-					worlds++
-					chance += 1 - none
+				if c, a := expected(rows, p); !math.IsNaN(c) {
+					worlds, chance, amount = worlds+1, chance+c, amount+a
 				}
 			}
 			return effect.Round(chance / worlds), effect.Round(amount / worlds)
@@ -136,7 +132,7 @@ func (w *worldsOf) measure(ctx context.Context, o world.Options) (*Result, []wor
 		rowTable(ingest.Participations, all.Participations), spellTable(all.Spells), rowTable(ingest.Persons, all.Persons),
 		rowTable(ingest.Municipalities, made.Municipalities()), rowTable(ingest.Providers, made.Providers()),
 	} {
-		if err := ds.AddTable(t); err != nil {
+		if err := ds.AddTable(t.Name, "simulated "+t.Name, t); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -299,7 +295,9 @@ func (s *simulation) worldsOf(agreement string) (*worldsOf, error) {
 			}
 			moved := *t
 			moved.Agreement = "A-" + focal
-			w.sets = append(w.sets, newSet(set.name, []*bonus.Terms{&moved}, nil, 0))
+			one := newSet(set.name, []*bonus.Terms{&moved}, nil, 0)
+			one.world = agreement
+			w.sets = append(w.sets, one)
 		}
 	}
 	s.out.Notes = append(s.out.Notes, fmt.Sprintf(

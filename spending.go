@@ -285,7 +285,7 @@ func (s *spender) budget(lines []ingest.Expense) ([]SpendingRow, error) {
 	parts, sum := 0, new(big.Rat)
 	amounts := make([]*big.Rat, len(lines))
 	for i, l := range lines {
-		x, ok := amountOf(l)
+		x, ok := exactDecimal(l.Amount)
 		if !ok {
 			return nil, fmt.Errorf("%w: an amount of %s in %d is not a decimal", effect.ErrDesign, l.Municipality, l.Year)
 		}
@@ -435,10 +435,10 @@ func ratio(amount *big.Rat, n int64, each float64) float64 {
 	return effect.Round(x)
 }
 
-// amountOf is the exact amount of a line of the table spend, where it is a decimal.
-func amountOf(l ingest.Expense) (*big.Rat, bool) {
-	x, ok := new(big.Rat).SetString(l.Amount)
-	return x, ok && !strings.ContainsAny(l.Amount, "/eEpPxX_")
+// exactDecimal is the amount that a table of the contract has, where it is a decimal.
+func exactDecimal(s string) (*big.Rat, bool) {
+	x, ok := new(big.Rat).SetString(s)
+	return x, ok && !strings.ContainsAny(s, "/eEpPxX_")
 }
 
 // decimal writes an exact decimal without zeros at the end. Sums of decimals are

@@ -21,6 +21,7 @@ type Measured struct {
 	Counts  []ingest.Count
 	Rejects []ingest.Reject
 	Identified
+	Supplied
 }
 
 // countUnseen is the count of participations whose persons have no spell at all.
@@ -89,7 +90,7 @@ func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonu
 		if err != nil {
 			return nil, err
 		}
-		if r.Settlement, err = Settle(ctx, terms, m.Observations, r.Benchmarked, acceptance); err != nil {
+		if r.Settlement, err = Settle(ctx, terms, r.Measured, r.Benchmarked, acceptance); err != nil {
 			return nil, err
 		}
 	}
@@ -160,7 +161,11 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 			return nil, err
 		}
 	}
-	m := &Measured{}
+	supplied, left, err := supply(ctx, ds, c.AsOf, cases)
+	if err != nil {
+		return nil, err
+	}
+	m := &Measured{Supplied: *supplied}
 	if m.Observations, err = o.Observations(ctx); err != nil {
 		return nil, err
 	}
@@ -170,7 +175,7 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 		}
 		m.Observations.Controls.Attrition = nil
 	}
-	m.Counts, m.Rejects = ds.Counts(), ds.Rejects()
+	m.Counts, m.Rejects = append(ds.Counts(), left...), ds.Rejects()
 	m.Identified = Identified{Providers: effect.ProviderRows(m.Observations, members), Crosswalk: ds.Moves()}
 	m.Counts = append(m.Counts, ingest.Count{
 		Table: ingest.Spells, Name: countUnseen, Rows: int64(o.Unseen()),
@@ -309,6 +314,14 @@ func peerStrata(ctx context.Context, ds *ingest.Dataset, c *Config) ([]effect.St
 
 // Settle works out what the terms pay. The acceptance is nil where nobody was
 // asked to accept the diagnostics.
-func Settle(ctx context.Context, terms []*bonus.Terms, obs *effect.Observations, b Benchmarked, acceptance *bonus.Acceptance) (*bonus.Settlement, error) {
-	return bonus.Settle(ctx, terms, bonus.Facts{Observations: obs, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics, Indicators: b.Indicators, Acceptance: acceptance})
+func Settle(ctx context.Context, terms []*bonus.Terms, m Measured, b Benchmarked, acceptance *bonus.Acceptance) (*bonus.Settlement, error) {
+	return bonus.Settle(ctx, terms, factsOf(m, b, acceptance))
+}
+
+// factsOf are the facts that terms are settled on.
+func factsOf(m Measured, b Benchmarked, acceptance *bonus.Acceptance) bonus.Facts {
+	return bonus.Facts{
+		Observations: m.Observations, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics, Indicators: b.Indicators,
+		Figures: m.Figures, Evidence: m.Evidence, Acceptance: acceptance,
+	}
 }

@@ -26,6 +26,8 @@ const (
 	TableControlled  = "control_outcomes"
 	TableProviders   = "providers"
 	TableCrosswalk   = "crosswalk"
+	TableFigures     = "figures" // only where the dataset has such input, as the next
+	TableEvidence    = "evidence"
 	TablePeers       = "peers"
 	TablePeerValues  = "peer_conditions"
 	TableStability   = "peer_stability"

@@ -26,6 +26,9 @@ func ReadSettlement(ctx context.Context, folder string) (*bonus.Settlement, erro
 	}
 	for _, t := range resultsOf(StepSettle, false) {
 		k := slices.IndexFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" })
+		if k < 0 && onRequest(t) {
+			continue
+		}
 		if err := unchanged(folder, m.Results[k]); err != nil {
 			return nil, err
 		}

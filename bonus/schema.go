@@ -18,6 +18,8 @@ func Schema() ([]byte, error) {
 		switch t {
 		case reflect.TypeFor[effect.Date]():
 			return &jsonschema.Schema{Type: "string", Format: "date"}
+		case reflect.TypeFor[effect.Span]():
+			return &jsonschema.Schema{Type: "string", Pattern: `^[0-9]+ (day|week|month|year)s?$`}
 		case reflect.TypeFor[Ore]():
 			return strict.Text(`^[0-9]+(\.[0-9]{1,2})?$`)
 		case reflect.TypeFor[Decimal]():

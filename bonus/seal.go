@@ -108,8 +108,8 @@ func (t *Terms) has(version int) bool { return version >= 0 && version < len(t.V
 // added later does not change it. It is JSON without blanks, keys in the order
 // of their bytes, every value a text:
 //
-//   - the terms but for title, source, ends and versions, and of the packages
-//     those that the version names;
+//   - the terms but for title, source, ends, upkeep and versions, and of the
+//     packages those that the version names;
 //   - under version the version but for valid_to, with the thresholds and the
 //     other values that are filled in where it says nothing;
 //   - under until the day given, first on which it is in force no longer.
@@ -120,7 +120,7 @@ func (t *Terms) Canonical(version int, until effect.Date) []byte {
 		return nil
 	}
 	all := canonical(reflect.ValueOf(*t)).(map[string]any)
-	for _, key := range []string{"title", "source", "ends", "versions"} {
+	for _, key := range []string{"title", "source", "ends", "upkeep", "versions"} {
 		delete(all, key)
 	}
 	v := canonical(reflect.ValueOf(t.Versions[version])).(map[string]any)

@@ -25,6 +25,12 @@ type Facts struct {
 	Benchmark    []effect.BenchmarkRow // needed by effect clauses only
 	Diagnostics  []effect.Diagnostic
 	Indicators   []watch.Row // needed by conditions on indicators only
+	Figures      []Figure    // needed by clauses that look at figures only
+	Evidence     []Evidence  // needed by conditions on evidence only
+	// Purchases are needed by upkeep only, and PurchasesFrom says what tells them;
+	// "" where nothing does, and then what is settled stands in for them.
+	Purchases     []Purchase
+	PurchasesFrom PurchaseSource
 	// Acceptance is what was decided on the diagnostics before the effects were
 	// seen; nil where nobody was asked.
 	Acceptance *Acceptance
@@ -69,7 +75,10 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err := s.amounts(); err != nil {
 		return nil, err
 	}
-	return s.settlement(), nil
+	out := s.settlement()
+	rows, warnings, err := s.upkeep(out.Lines)
+	out.Upkeep, out.Warnings = rows, append(out.Warnings, warnings...)
+	return out, err
 }
 
 // settler holds a settlement while it is made.

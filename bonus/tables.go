@@ -6,7 +6,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-// Settlement is what the terms pay on the facts, as six tables in a fixed
+// Settlement is what the terms pay on the facts, as seven tables in a fixed
 // order. [Settlement.Explain] and [Settlement.ExplainCase] need nothing else,
 // so a settlement read back from its files explains itself.
 type Settlement struct {
@@ -16,6 +16,8 @@ type Settlement struct {
 	Gate    []GateRow  // in the order of the lines
 	Counts  []Count    // by agreement, clause, cell and rule
 	Cases   []CaseLine // in the order of the cases, then of the clauses
+	// Upkeep is by agreement, of those whose terms have the key upkeep.
+	Upkeep []UpkeepRow
 	// Warnings say what a reader should know first; they are not an error.
 	Warnings []Warning
 }

@@ -33,6 +33,8 @@ type Terms struct {
 	Rounding    Rounding       `yaml:"rounding" doc:"the one rounding of amounts"`
 	Versions    []Version      `yaml:"versions" jsonschema:"minItems=1" doc:"dated sets of clauses, in the order of time; they must not overlap"`
 
+	Upkeep *Upkeep `yaml:"upkeep,omitempty" doc:"what to keep an eye on while the agreement runs: purchase volume, ceiling, options, end; left out: nothing"`
+
 	// File is the name given to ParseTerms; Bytes and SHA256 are the text's length
 	// and hash.
 	File   string `yaml:"-"`
@@ -283,6 +285,9 @@ func (c *checker) terms() {
 	}
 	for i := range t.Versions {
 		c.version(i)
+	}
+	if t.Upkeep != nil {
+		t.Upkeep.check(c, "upkeep")
 	}
 }
 

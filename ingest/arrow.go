@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/big"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/parquet-go/parquet-go/encoding"
+
+	"github.com/jobeffekt/jobeffekt/effect"
 )
 
 // AddArrow adds records as a part of a table of the contract; several calls add
@@ -34,6 +38,67 @@ func (d *Dataset) AddArrow(table string, records ...arrow.Record) error {
 	}
 	d.tables[table] = append(d.tables[table], p)
 	return nil
+}
+
+// AddTable adds a table that is in memory, such as one of [ReadFile], as a part of a
+// table of the contract, as AddArrow does; the label stands for it in rejects and
+// errors. Null is what [Column] says.
+func (d *Dataset) AddTable(table, label string, t *Table) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	mem := memory.DefaultAllocator
+	fields, columns := make([]arrow.Field, len(t.Columns)), make([]arrow.Array, len(t.Columns))
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		var b array.Builder
+		var add func(row int)
+		switch {
+		case c.Ints != nil:
+			x := array.NewInt64Builder(mem)
+			b, add = x, func(row int) { x.Append(c.Ints[row]) }
+		case c.Floats != nil:
+			x := array.NewFloat64Builder(mem)
+			b, add = x, func(row int) { x.Append(c.Floats[row]) }
+		case c.Dates != nil:
+			x := array.NewDate32Builder(mem)
+			b, add = x, func(row int) { x.Append(arrow.Date32(c.Dates[row])) }
+		case c.Bools != nil:
+			x := array.NewBooleanBuilder(mem)
+			b, add = x, func(row int) { x.Append(c.Bools[row]) }
+		default:
+			x := array.NewStringBuilder(mem)
+			b, add = x, func(row int) { x.Append(c.text(row)) }
+		}
+		for row := range t.Rows() {
+			if c.null(row) {
+				b.AppendNull()
+			} else {
+				add(row)
+			}
+		}
+		columns[i] = b.NewArray()
+		fields[i] = arrow.Field{Name: c.Name, Type: columns[i].DataType(), Nullable: true}
+	}
+	if err := d.AddArrow(table, array.NewRecord(arrow.NewSchema(fields, nil), columns, int64(t.Rows()))); err != nil {
+		return err
+	}
+	parts := d.tables[table]
+	parts[len(parts)-1].(*arrowPart).label = label
+	return nil
+}
+
+// null says whether a column has no value in a row.
+func (c *Column) null(row int) bool {
+	switch {
+	case c.Floats != nil:
+		return math.IsNaN(c.Floats[row])
+	case c.Dates != nil:
+		return c.Dates[row] == effect.NoDate
+	case c.Texts != nil || c.Factor != nil:
+		return c.text(row) == ""
+	}
+	return false
 }
 
 // arrowPart is the records of one call of AddArrow; each is a unit.
@@ -232,7 +297,21 @@ func (d *dense) read(a arrow.Array, from, to int, has func(int) bool) encoding.V
 		d.floats = pick(d.floats[:0], from, to, has, a.Value)
 		return encoding.DoubleValues(d.floats)
 	case *array.Boolean:
-		return d.bits(from, to, has, a.Value)
+		d.bytes = d.bytes[:0]
+		n := 0
+		for i := from; i < to; i++ {
+			if !has(i) {
+				continue
+			}
+			if n%8 == 0 {
+				d.bytes = append(d.bytes, 0)
+			}
+			if a.Value(i) {
+				d.bytes[n/8] |= 1 << (n % 8)
+			}
+			n++
+		}
+		return encoding.BooleanValues(d.bytes)
 	case *array.Decimal128:
 		var v big.Int
 		return texts(func(dst []byte, i int) []byte {

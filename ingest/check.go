@@ -121,7 +121,7 @@ func (d *Dataset) find(table string, f field, in *input) (problems []SchemaProbl
 	switch in.want {
 	case wantID, wantText, wantPeriod, wantChannel:
 		in.res = newInterner(in.want, d.opt.Limits.TextBytes)
-	case wantAmount:
+	case wantAmount, wantDecimal:
 		in.res = newInterner(in.want, maxAmount)
 	}
 	return problems

@@ -25,6 +25,7 @@ const (
 	wantChannel               // name of a channel of spend
 	wantAmount                // number kept as an exact decimal
 	wantCode                  // code of a panel: whole number, number or text
+	wantDecimal               // number, or text of a decimal, kept as an exact decimal
 )
 
 // maxAmount is how long the decimal of an amount may be: what a DECIMAL of 38
@@ -37,6 +38,7 @@ func (w want) String() string {
 		"a date (DATE, or a timestamp at midnight)", "a number", "a whole number", "a number", "a truth value",
 		"a covariate (number, date, truth value or text)", "a period (2008, 2008H1, 2008Q3 or 2008-09)",
 		"a channel of spend (" + strings.Join(spendChannels(), ", ") + ")", "an amount (DECIMAL or another number)", "a code (number or text)",
+		"a decimal (number, or text such as 0.984)",
 	}[w]
 }
 
@@ -51,7 +53,7 @@ func (w want) accepts(c class) bool {
 		return c == classInteger || c == classNumber || c == classBool || c == classNull
 	case wantAmount:
 		return c == classInteger || c == classNumber || c == classNull
-	case wantCode:
+	case wantCode, wantDecimal:
 		return c == classInteger || c == classNumber || c == classText || c == classNull
 	case wantBool:
 		return c == classBool || c == classNull
@@ -69,6 +71,9 @@ func (w want) parses(s string) bool {
 		_, err = strconv.ParseFloat(s, 64)
 	case wantBool:
 		_, err = strconv.ParseBool(s)
+	case wantDecimal:
+		_, ok := writtenDecimal(s)
+		return ok
 	default:
 		return s != "" && w.knows(effect.TextID(s))
 	}
@@ -155,6 +160,9 @@ func contract(table string) []field {
 	case Spend:
 		return slices.Concat(required(wantText, "municipality"), required(wantWhole, "year"),
 			required(wantChannel, "channel"), required(wantAmount, "amount_dkk"))
+	case Figures:
+		return slices.Concat(required(wantText, "figure", "provider_id"), required(wantPeriod, "period"),
+			optional(wantWhole, "n"), required(wantDecimal, "value"))
 	case Evidence:
 		return slices.Concat(required(wantID, "participation_id"), required(wantText, "kind"), required(wantDate, "received_on"))
 	case Invoices, Payments:
@@ -167,7 +175,7 @@ func contract(table string) []field {
 // tables lists the tables of the contract, by name.
 func tables() []string {
 	return []string{
-		Caseload, Evidence, Experience, Inspections, Invoices, Municipalities, Participations, Payments, PeerStrata, Persons,
+		Caseload, Evidence, Experience, Figures, Inspections, Invoices, Municipalities, Participations, Payments, PeerStrata, Persons,
 		Providers, Satisfaction, Spells, Spend,
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/big"
 	"strconv"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -185,6 +186,10 @@ func (c *converter) convert(dst vector, data *encoding.Values, from, to int) err
 
 func (c *converter) codes(dst []int32, data *encoding.Values, from, to int) error {
 	switch {
+	case c.want == wantDecimal && c.leaf.class == classText:
+		return eachText(data, from, to, c.written, dst)
+	case c.want == wantDecimal && c.leaf.class == classNumber:
+		return c.amounts(dst, data, from, to)
 	case c.want == wantCode && c.leaf.class == classNumber && c.leaf.scale < 0:
 		c.floatCodes(dst, data, from, to)
 		return nil
@@ -225,9 +230,35 @@ func (c *converter) codes(dst []int32, data *encoding.Values, from, to int) erro
 	})
 }
 
+// written resolves the text of a decimal.
+func (c *converter) written(b []byte) int32 {
+	if len(b) == 0 || len(b) > maxAmount {
+		return checkText(b, maxAmount)
+	}
+	r, ok := writtenDecimal(string(b))
+	if !ok {
+		return codeOther
+	}
+	digits, _ := r.FloatPrec()
+	return c.res.text([]byte(r.FloatString(digits)))
+}
+
+// writtenDecimal reads digits with an optional minus and point. It keeps out what
+// big.Rat reads besides: exponents, fractions, underscores, other bases.
+func writtenDecimal(s string) (*big.Rat, bool) {
+	digits := strings.TrimPrefix(s, "-")
+	whole, frac, point := strings.Cut(digits, ".")
+	if len(s) > maxAmount || whole == "" || point && frac == "" || strings.Trim(whole+frac, "0123456789") != "" {
+		return nil, false
+	}
+	return new(big.Rat).SetString(s)
+}
+
 // amounts resolves numbers that need not be whole by their decimals: those of a
 // DECIMAL exactly, those of floats as the shortest that reads back as the same
-// number. Equal numbers have the same decimal, as there are no zeros at its end.
+// number; where a decimal is wanted of a float, to nine significant digits, as
+// figures have. Equal numbers have the same decimal, as there are no zeros at its
+// end.
 func (c *converter) amounts(dst []int32, data *encoding.Values, from, to int) error {
 	float := func(v float64, bits int) int32 {
 		switch {
@@ -235,6 +266,11 @@ func (c *converter) amounts(dst []int32, data *encoding.Values, from, to int) er
 			return codeInfinite
 		case v == 0: // of either sign
 			return c.res.number(0)
+		case c.want == wantDecimal:
+			if bits == 32 { // the decimal that it stands for
+				v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'g', -1, 32), 64)
+			}
+			v, bits = effect.Round(v), 64
 		}
 		return c.res.text(strconv.AppendFloat(nil, v, 'f', -1, bits))
 	}

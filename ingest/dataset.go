@@ -20,6 +20,7 @@ const (
 	Experience     = "experience"
 	Spend          = "spend"
 	Evidence       = "evidence"
+	Figures        = "figures"
 	Invoices       = "invoices"
 	Payments       = "payments"
 )

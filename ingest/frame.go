@@ -50,6 +50,8 @@ const (
 	causeDigits
 	causeRange
 	causeOverlap
+	causeDecimal
+	causeAnswers
 )
 
 func (c cause) String() string {
@@ -61,6 +63,7 @@ func (c cause) String() string {
 		"not a period written as 2008, 2008H1, 2008Q3 or 2008-09", "not a channel of spend",
 		"amount has more digits than can be kept", "number is out of range",
 		"holds on a day on which another row says otherwise",
+		"text is not a decimal such as 0.984", "fewer persons asked than answers",
 	}[c]
 }
 
@@ -75,7 +78,7 @@ func (f *field) ofCode(code int32) cause {
 		return causeNull
 	case code == codeEmpty:
 		return causeEmpty
-	case code == codeLong && f.want == wantAmount:
+	case code == codeLong && (f.want == wantAmount || f.want == wantDecimal):
 		return causeDigits
 	case code == codeLong:
 		return causeLong
@@ -83,6 +86,8 @@ func (f *field) ofCode(code int32) cause {
 		return causeInfinite
 	case code == codeOther && f.want == wantPeriod:
 		return causePeriod
+	case code == codeOther && f.want == wantDecimal:
+		return causeDecimal
 	case code == codeOther:
 		return causeChannel
 	}
@@ -345,6 +350,30 @@ func (f *frame) checkOrder(start, end int) {
 	for i := range to {
 		if from[i] != none && to[i] != none && to[i] < from[i] {
 			f.reject(i, end, causeOrder)
+		}
+	}
+}
+
+// checkCounts rejects the rows in which a column of counts is below 0.
+func (f *frame) checkCounts(col int) {
+	if col < 0 { // the input lacks it
+		return
+	}
+	for i, n := range f.cols[col].floats {
+		if n < 0 {
+			f.reject(i, col, causeRange)
+		}
+	}
+}
+
+// checkAnswers rejects the rows that have more answers than persons asked.
+func (f *frame) checkAnswers(answers, asked int) {
+	if asked < 0 { // the input lacks it
+		return
+	}
+	for i, n := range f.cols[asked].floats {
+		if n < f.cols[answers].floats[i] {
+			f.reject(i, asked, causeAnswers)
 		}
 	}
 }

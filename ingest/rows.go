@@ -16,13 +16,14 @@ import (
 // that reads back as the same number of its size. Nothing is rounded, so an
 // amount can have parts of an øre.
 type Row interface {
-	Survey | Inspection | Statement | Expense | Proof | Invoice | Payment
+	Survey | Inspection | Statement | Expense | Figure | Proof | Invoice | Payment
 	// source is the table, and how many of its first columns are the key.
 	source() (table string, key int)
 }
 
 // Survey is a row of the table satisfaction, whose key is provider and period:
-// what the participants said of a provider.
+// what the participants said of a provider. A negative number of persons, or more
+// answers than persons asked, is a bad row.
 type Survey struct {
 	Provider string  `col:"provider_id" doc:"provider"`
 	Period   string  `col:"period" doc:"period in which was asked"`
@@ -64,6 +65,18 @@ const (
 	ChannelTotal = "total"
 )
 
+// Figure is a row of the table figures, whose key is figure, provider and period: a
+// number about a provider that is not worked out here. The value is an exact
+// decimal, as amounts are: text as it is written, and a DECIMAL or a whole number as
+// it stands; a float has nine significant digits. A negative n is a bad row.
+type Figure struct {
+	Name     string  `col:"figure" doc:"name of the figure, as the terms call it"`
+	Provider string  `col:"provider_id" doc:"provider"`
+	Period   string  `col:"period" doc:"period that the figure is of"`
+	N        float64 `col:"n" doc:"persons or cases behind it, a whole number; null where unknown"`
+	Value    string  `col:"value" doc:"value, an exact decimal"`
+}
+
 // Proof is a row of the table evidence, of which every column is the key: a
 // document that was received about a participation. That there is such a
 // participation is not checked.
@@ -97,6 +110,7 @@ func (Survey) source() (string, int)     { return Satisfaction, 2 }
 func (Inspection) source() (string, int) { return Inspections, 4 }
 func (Statement) source() (string, int)  { return Experience, 3 }
 func (Expense) source() (string, int)    { return Spend, 3 }
+func (Figure) source() (string, int)     { return Figures, 3 }
 func (Proof) source() (string, int)      { return Evidence, 3 }
 func (Invoice) source() (string, int)    { return Invoices, 1 }
 func (Payment) source() (string, int)    { return Payments, 1 }
@@ -112,6 +126,15 @@ func Rows[T Row](ctx context.Context, d *Dataset) ([]T, error) {
 	f, err := d.load(ctx, table, nil, nil)
 	if err != nil {
 		return nil, err
+	}
+	switch table {
+	case Satisfaction:
+		answers, asked := f.index("n"), f.index("invited")
+		f.checkCounts(answers)
+		f.checkCounts(asked)
+		f.checkAnswers(answers, asked)
+	case Figures:
+		f.checkCounts(f.index("n"))
 	}
 	rows := f.distinct(gather(key, func(i int) int { return i })...)
 	if err := d.close(f.account, int64(f.rows)); err != nil {

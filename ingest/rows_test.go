@@ -82,7 +82,7 @@ type contents struct {
 	counts         map[string]int64
 }
 
-func eightTables() []contents {
+func nineTables() []contents {
 	day := func(n int) moment { return moment{day: n} }
 	long := strings.Repeat("x", 51)
 	const (
@@ -96,6 +96,9 @@ func eightTables() []contents {
 		outside  = "date is outside 1900-01-01..2200-12-31"
 		infinite = "number is not finite"
 		digits   = "amount has more digits than can be kept"
+
+		noDecimal  = "text is not a decimal such as 0.984"
+		outOfRange = "number is out of range"
 	)
 	ledger := [][]any{
 		row("b", "A1", 7, "2008Q3", day(14000), 5000.0),
@@ -192,9 +195,13 @@ func eightTables() []contents {
 				row("P4", "2008", 3.5, nil, nil),
 				row("P4", "2008", 3.5, 20.5, nil),
 				row("P4", "2008", 3.5, 20.0, 20.5),
+				row("P4", "2008", 3.5, -1.0, 20.0),
+				row("P4", "2008", 3.5, 1.0, -1.0),
+				row("P4", "2008", 3.5, 20.0, 19.0),
+				row("P5", "2008", 3.5, 20.0, 20.0),
 			},
 			readAny[Survey],
-			[]Survey{{"P1", "2009", 3.5, 20, math.NaN()}, {"P1", "2008Q3", 3.5, 20, 31}, {"P2", "2008Q3", 4.25, 40, 50}},
+			[]Survey{{"P1", "2009", 3.5, 20, math.NaN()}, {"P1", "2008Q3", 3.5, 20, 31}, {"P2", "2008Q3", 4.25, 40, 50}, {"P5", "2008", 3.5, 20, 20}},
 			[]Reject{
 				{Row: 5, Column: "provider_id", Cause: conflict},
 				{Row: 6, Column: "provider_id", Cause: conflict},
@@ -206,8 +213,11 @@ func eightTables() []contents {
 				{Row: 12, Column: "n", Cause: null},
 				{Row: 13, Column: "n", Cause: "number is not whole"},
 				{Row: 14, Column: "invited", Cause: "number is not whole"},
+				{Row: 15, Column: "n", Cause: outOfRange},
+				{Row: 16, Column: "invited", Cause: outOfRange},
+				{Row: 17, Column: "invited", Cause: "fewer persons asked than answers"},
 			},
-			map[string]int64{"read": 14, "rejected": 10, "duplicates": 1},
+			map[string]int64{"read": 18, "rejected": 13, "duplicates": 1},
 		},
 		{
 			Inspections, "provider_id inspected_on grade note",
@@ -284,6 +294,40 @@ func eightTables() []contents {
 			map[string]int64{"read": 13, "rejected": 8, "duplicates": 1},
 		},
 		{
+			Figures, "figure provider_id period n value", // decimals as text
+			[][]any{
+				row("ratio", "P1", "2009", 30.0, "0.9840"), row("ratio", "P1", "2008", nil, "-0"), row("base", "P1", "2008", 0.0, "1000000.05"),
+				row("ratio", "P1", "2009", 30.0, "0.984"), // the same number
+				row("ratio", "P2", "2009", 30.0, "1"), row("ratio", "P2", "2009", 30.0, "1.1"),
+				row(nil, "P1", "2009", 30.0, "1"), row("ratio", "", "2009", 30.0, "1"), row("ratio", "P1", "09", 30.0, "1"),
+				row("ratio", "P1", "2007", -1.0, "1"), row("ratio", "P1", "2007", 0.5, "1"), row("ratio", "P1", "2007", 1.0, nil),
+				row("ratio", "P1", "2007", 1.0, ""), row("ratio", "P1", "2007", 1.0, "1e3"), row("ratio", "P1", "2007", 1.0, "1,5"),
+				row("ratio", "P1", "2007", 1.0, ".5"), row("ratio", "P1", "2007", 1.0, "5."), row("ratio", "P1", "2007", 1.0, "1/3"),
+				row("ratio", "P1", "2007", 1.0, "+1"), row("ratio", "P1", "2007", 1.0, strings.Repeat("1", 41)),
+			},
+			readAny[Figure],
+			[]Figure{{"base", "P1", "2008", 0, "1000000.05"}, {"ratio", "P1", "2008", math.NaN(), "0"}, {"ratio", "P1", "2009", 30, "0.984"}},
+			[]Reject{
+				{Row: 5, Column: "figure", Cause: conflict},
+				{Row: 6, Column: "figure", Cause: conflict},
+				{Row: 7, Column: "figure", Cause: null},
+				{Row: 8, Column: "provider_id", Cause: noText},
+				{Row: 9, Column: "period", Cause: period},
+				{Row: 10, Column: "n", Cause: outOfRange},
+				{Row: 11, Column: "n", Cause: "number is not whole"},
+				{Row: 12, Column: "value", Cause: null},
+				{Row: 13, Column: "value", Cause: noText},
+				{Row: 14, Column: "value", Cause: noDecimal},
+				{Row: 15, Column: "value", Cause: noDecimal},
+				{Row: 16, Column: "value", Cause: noDecimal},
+				{Row: 17, Column: "value", Cause: noDecimal},
+				{Row: 18, Column: "value", Cause: noDecimal},
+				{Row: 19, Column: "value", Cause: noDecimal},
+				{Row: 20, Column: "value", Cause: digits},
+			},
+			map[string]int64{"read": 20, "rejected": 16, "duplicates": 1},
+		},
+		{
 			Evidence, "participation_id kind received_on", // days as text
 			[][]any{
 				row(90, "plan", "2008-12-31"), row(5, "plan", "2008-12-31"), row(90, "contract", "2009-01-01"), row(5, "plan", "2008-12-31"),
@@ -318,14 +362,14 @@ func eightTables() []contents {
 	}
 }
 
-// TestEightTables reads every table from Parquet, from Arrow, and from Arrow
+// TestNineTables reads every table from Parquet, from Arrow, and from Arrow
 // shuffled and cut in two parts.
-func TestEightTables(t *testing.T) {
+func TestNineTables(t *testing.T) {
 	ctx := context.Background()
 	opt := DefaultOptions()
 	opt.MaxRejectShare = 1
 	opt.Limits.TextBytes = 50
-	for _, c := range eightTables() {
+	for _, c := range nineTables() {
 		t.Run(c.table, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 2))
 			cols, family := sheet(c.columns, c.rows...)
@@ -388,6 +432,16 @@ func requireSame(t *testing.T, want, got any) {
 			}
 		}
 	}
+	if figures, ok := got.([]Figure); ok {
+		for i, f := range figures {
+			w := want.([]Figure)[i]
+			require.Equal(t, math.IsNaN(w.N), math.IsNaN(f.N))
+			if math.IsNaN(w.N) {
+				figures[i].N, want.([]Figure)[i].N = 0, 0
+				defer func() { want.([]Figure)[i].N = math.NaN() }()
+			}
+		}
+	}
 	require.Equal(t, want, got)
 }
 
@@ -432,6 +486,48 @@ func TestWithoutOptional(t *testing.T) {
 	err = d.Check(ctx)
 	require.ErrorContains(t, err, `"channel": the constant does not fit, expected a channel of spend (provider, own, other, total)`)
 	require.ErrorContains(t, err, `"period": the constant does not fit, expected a period`)
+}
+
+// TestDecimals reads the same values through every type that can hold them: text
+// and a DECIMAL exactly, floats with nine significant digits.
+func TestDecimals(t *testing.T) {
+	ctx := context.Background()
+	opt := DefaultOptions()
+	opt.Constants = map[string]map[string]string{Figures: {"figure": "ratio", "provider_id": "P1"}}
+	for _, c := range []struct {
+		typ  arrow.DataType
+		json string
+		want []string
+	}{
+		{arrow.PrimitiveTypes.Int16, `[5000, -1, 0]`, []string{"5000", "-1", "0"}},
+		{arrow.PrimitiveTypes.Float32, `[6.3, -0.05, 0]`, []string{"6.3", "-0.05", "0"}},
+		{arrow.PrimitiveTypes.Float64, `[0.30000000000000004, -0.0, 0.6666666666666666, 123456789.5]`, []string{"0.3", "0", "0.666666667", "123456790"}},
+		{&arrow.Decimal128Type{Precision: 20, Scale: 12}, `["0.984000000000", "0.123456789012"]`, []string{"0.984", "0.123456789012"}},
+		{arrow.BinaryTypes.String, `["0.9840", "-0.123456789012", "007"]`, []string{"0.984", "-0.123456789012", "7"}},
+	} {
+		a, _, err := array.FromJSON(memory.DefaultAllocator, c.typ, strings.NewReader(c.json))
+		require.NoError(t, err)
+		periods := array.NewInt32Builder(memory.DefaultAllocator)
+		for i := range a.Len() {
+			periods.Append(int32(2000 + i))
+		}
+		d := NewDataset(opt)
+		require.NoError(t, d.AddArrow(Figures, array.NewRecord(arrow.NewSchema([]arrow.Field{
+			{Name: "period", Type: arrow.PrimitiveTypes.Int32}, {Name: "value", Type: c.typ},
+		}, nil), []arrow.Array{periods.NewArray(), a}, int64(a.Len()))))
+		rows, err := Rows[Figure](ctx, d)
+		require.NoError(t, err)
+		require.Equal(t, c.want, gather(len(rows), func(i int) string { return rows[i].Value }), c.typ.String())
+	}
+	opt.Constants[Figures]["value"] = "1e3"
+	d := NewDataset(opt)
+	cols, family := sheet("period", row(2008))
+	require.NoError(t, d.AddArrow(Figures, drawnRecord(rand.New(rand.NewPCG(1, 2)), cols, family)))
+	require.ErrorContains(t, d.Check(ctx), "the constant does not fit, expected a decimal")
+	opt.Constants[Figures]["value"] = "0.9840"
+	rows, err := Rows[Figure](ctx, d)
+	require.NoError(t, err)
+	require.Equal(t, "0.984", rows[0].Value)
 }
 
 // TestAmounts reads the same amounts through every type that can hold them: the
@@ -642,9 +738,9 @@ func TestCheckEight(t *testing.T) {
 	}
 }
 
-// TestFourteenTables opens a folder with every table of the contract, checks it
+// TestFifteenTables opens a folder with every table of the contract, checks it
 // and reads all of it.
-func TestFourteenTables(t *testing.T) {
+func TestFifteenTables(t *testing.T) {
 	ctx, dir, r := context.Background(), t.TempDir(), rand.New(rand.NewPCG(1, 2))
 	day := moment{day: 14000}
 	for table, columns := range map[string]struct {
@@ -663,6 +759,7 @@ func TestFourteenTables(t *testing.T) {
 		Experience:     {"provider_id period text", row("P1", "2008", "good")},
 		Spend:          {"municipality year channel amount_dkk", row(101, 2008, "total", 900.25)},
 		Evidence:       {"participation_id kind received_on", row(5, "plan", day)},
+		Figures:        {"figure provider_id period n value", row("ratio", "P1", "2008", 10, "0.984")},
 		Invoices:       {"id agreement_id provider_id period date amount_dkk", row(1, "A1", "P1", "2008-09", day, 12.5)},
 		Payments:       {"id agreement_id provider_id period date amount_dkk", row(1, "A1", "P1", "2008-09", day, 12.5)},
 	} {
@@ -678,8 +775,8 @@ func TestFourteenTables(t *testing.T) {
 	opt.Covariates = []string{"sex"}
 	d, err := OpenFolder(dir, opt)
 	require.NoError(t, err)
-	require.Len(t, tables(), 14)
-	require.Len(t, d.Files(), 14)
+	require.Len(t, tables(), 15)
+	require.Len(t, d.Files(), 15)
 	require.NoError(t, d.Check(ctx))
 	cases, err := d.Cases(ctx)
 	require.NoError(t, err)
@@ -690,7 +787,7 @@ func TestFourteenTables(t *testing.T) {
 	require.NoError(t, err)
 	_, err = d.PeerStrata(ctx, nil)
 	require.NoError(t, err)
-	for _, c := range eightTables() {
+	for _, c := range nineTables() {
 		got, err := c.read(ctx, d)
 		require.NoError(t, err)
 		require.Len(t, got, 1, c.table)
@@ -703,5 +800,5 @@ func TestFourteenTables(t *testing.T) {
 			read[c.Table] = true
 		}
 	}
-	require.Len(t, read, 14)
+	require.Len(t, read, 15)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/bonus/spec"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/world"
 )
@@ -40,7 +41,7 @@ Start with:  jobeffekt demo`,
 		newStep(log, jobeffekt.StepEstimate, "Choose peers and estimate every cell, from the tables of measure"),
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
-		newBeforeAfter(), newPeers(), newSeal(), newAccept(), newExplain(), newVerify(), newSynth(log), newSimulate(log), newSchema(), newDream(log), newRank(),
+		newBeforeAfter(), newPeers(), newSeal(), newAccept(), newExplain(), newVerify(), newSynth(log), newSimulate(log), newSchema(), newDream(log), newRank(), newReconcile(),
 	)
 	for _, c := range root.Commands() {
 		args := c.Args
@@ -149,28 +150,6 @@ func newStep(log *slog.Logger, s jobeffekt.Step, short string) *cobra.Command {
 	return newJob(log, string(s), short, s == jobeffekt.StepMeasure, s == jobeffekt.StepSettle, false, func(ctx context.Context, c *jobeffekt.Config) (*jobeffekt.Result, error) {
 		return jobeffekt.RunStep(ctx, c, s)
 	})
-}
-
-func newCheck() *cobra.Command {
-	var f runFlags
-	c := &cobra.Command{
-		Use:   "check jobeffekt.yaml",
-		Short: "Validate the run file, the terms and the dataset's columns; compute nothing",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := f.load(args[0])
-			if err != nil {
-				return err
-			}
-			if err := jobeffekt.Check(cmd.Context(), config); err != nil {
-				return err
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), "The run file, the terms and the dataset's columns are in order.")
-			return nil
-		},
-	}
-	f.add(c, true, false)
-	return c
 }
 
 func newSeal() *cobra.Command {
@@ -385,16 +364,12 @@ and everything about providers is invented.`,
 
 func newSchema() *cobra.Command {
 	return &cobra.Command{
-		Use:       "schema run|terms",
-		Short:     "Print the JSON Schema of run files or terms, for editors",
+		Use:       "schema run|terms|spec",
+		Short:     "Print the JSON Schema of run files, terms or their specs, for editors",
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: []string{"run", "terms"},
+		ValidArgs: []string{"run", "terms", "spec"},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			schema := jobeffekt.ConfigSchema
-			if args[0] == "terms" {
-				schema = bonus.Schema
-			}
-			b, err := schema()
+			b, err := map[string]func() ([]byte, error){"run": jobeffekt.ConfigSchema, "terms": bonus.Schema, "spec": spec.Schema}[args[0]]()
 			if err != nil {
 				return err
 			}

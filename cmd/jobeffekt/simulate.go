@@ -135,9 +135,11 @@ but to --out.`,
 	c.Flags().IntVar(&months, "move-months", 0, "months by which the days of the data are moved ahead for the --terms, so that terms of later years can be tried")
 	c.Flags().StringSliceVar(&volumes, "volumes", []string{"0.5", "2"}, "also with so many citizens, as multiples of those in the data")
 	c.Flags().StringArrayVar(&relevant, "relevant", nil, "OUTCOME=IMPROVEMENT that should be paid for, in the outcome's unit; left out: the min_detectable_effect of the gate; may be repeated")
-	c.Flags().StringVar(&budget, "budget", "", "what may be paid under an agreement in a year, in kroner")
+	c.Flags().StringVar(&budget, "budget", "", "what may be paid under an agreement in a year, in kroner; left out: what the terms have under upkeep")
 	c.Flags().IntVar(&o.Worlds, "worlds", 0, "simulated worlds to do the whole job on, for each of two truths")
 	c.Flags().Float64Var(&o.WorldSD, "world-sd", o.WorldSD, "standard deviation of the providers' true effects in worlds, in log-odds of finding a job in a week")
+	c.Flags().BoolVar(&o.Replay, "replay", true, "settle the past again at each settlement date; --replay=false saves the time")
+	c.Flags().BoolVar(&o.Sensitivity, "sensitivity", true, "say what other peers and windows would change; --sensitivity=false saves the time")
 	c.Flags().BoolVar(&o.KeepDraws, "keep-draws", false, "write the amounts of every draw too")
 	c.Flags().IntVar(&o.Workers, "workers", 0, "draws made at a time; left out: one for each processor")
 	return c

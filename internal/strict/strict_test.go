@@ -126,3 +126,10 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestKeys(t *testing.T) {
+	require.Equal(t, []string{"a", "b"}, strict.Keys([]byte("a: 1\nb: {c: 2}\n")))
+	for _, src := range []string{"", "- a\n", "a", "a: [", "a: 1\n---\nb: 2\n"} {
+		require.Nil(t, strict.Keys([]byte(src)), src)
+	}
+}

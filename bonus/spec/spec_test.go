@@ -1,0 +1,118 @@
+package spec_test
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/bonus/spec"
+)
+
+var update = flag.Bool("update", false, "write the golden files of this package")
+
+// golden compares with a file of our own making, or writes it with -update.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+	}
+	require.Equal(t, read(t, file), got, "if the change is meant, run go test -update")
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return string(b)
+}
+
+func terms(t *testing.T) *bonus.Terms {
+	t.Helper()
+	out, err := bonus.ParseTerms("terms.yaml", []byte(read(t, "testdata/terms.yaml")))
+	require.NoError(t, err)
+	return out
+}
+
+func run(t *testing.T, file string) []spec.Failure {
+	t.Helper()
+	s, err := spec.Parse(filepath.Base(file), []byte(read(t, file)))
+	require.NoError(t, err)
+	require.Equal(t, "terms.yaml", s.Terms)
+	failures, err := s.Run(context.Background(), terms(t))
+	require.NoError(t, err)
+	return failures
+}
+
+func TestScenariosThatHold(t *testing.T) {
+	require.Empty(t, run(t, "testdata/right.spec.yaml"))
+}
+
+// TestScenariosThatFail: every one does, with its place, its sentence and a table.
+func TestScenariosThatFail(t *testing.T) {
+	failures := run(t, "testdata/wrong.spec.yaml")
+	text := ""
+	for _, f := range failures {
+		text += f.String() + "\n"
+	}
+	golden(t, "testdata/wrong.txt", text)
+	src := read(t, "testdata/wrong.spec.yaml")
+	require.Len(t, failures, strings.Count(src, "- it: "), "every scenario fails")
+	lines := strings.Split(src, "\n")
+	for _, f := range failures {
+		require.Equal(t, "- it: "+f.It, strings.TrimSpace(lines[f.Line-1]), "the line of the scenario")
+	}
+}
+
+// TestOneChangeOfTheTermsBreaksASentence: a spec holds the terms.
+func TestOneChangeOfTheTermsBreaksASentence(t *testing.T) {
+	s, err := spec.Parse("right.spec.yaml", []byte(read(t, "testdata/right.spec.yaml")))
+	require.NoError(t, err)
+	for _, edit := range [][2]string{
+		{"amount: 4000", "amount: 4000.01"},
+		{"amount: 10000}\n            - {match_group: 4", "amount: 10000.01}\n            - {match_group: 4"},
+		{"periods: half_year", "periods: year"},
+		{"peers: 4", "peers: 3000000"},
+		{"pay_on: point", "pay_on: lower_limit"},
+		{"acceptance: {role: controller}", "acceptance: {role: auditor}"},
+	} {
+		src := read(t, "testdata/terms.yaml")
+		require.Contains(t, src, edit[0])
+		changed, err := bonus.ParseTerms("terms.yaml", []byte(strings.Replace(src, edit[0], edit[1], 1)))
+		require.NoError(t, err)
+		failures, err := s.Run(context.Background(), changed)
+		require.NoError(t, err)
+		require.NotEmpty(t, failures, edit[1])
+	}
+}
+
+func TestFaultsOfASpec(t *testing.T) {
+	_, err := spec.Parse("faults.yaml", []byte(read(t, "testdata/faults.yaml")))
+	var found *bonus.Faults
+	require.ErrorAs(t, err, &found)
+	golden(t, "testdata/faults.txt", err.Error()+"\n")
+	_, err = spec.Parse("a.yaml", []byte("terms: terms.yaml\nscenarios:\n  - it: works\n    as_of: 2008-12-31\n    given: {cases: [{case: a, referal: 2008-01-01}]}\n    expect: {nothing: true}\n"))
+	require.ErrorContains(t, err, `did you mean "referral"`)
+}
+
+func TestRunStops(t *testing.T) {
+	s, err := spec.Parse("right.spec.yaml", []byte(read(t, "testdata/right.spec.yaml")))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = s.Run(ctx, terms(t))
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = s.Run(context.Background())
+	require.Error(t, err, "without terms there is nothing to run")
+}
+
+func TestSchemaIsCurrent(t *testing.T) {
+	got, err := spec.Schema()
+	require.NoError(t, err)
+	golden(t, "spec.schema.json", string(got))
+}

@@ -1,0 +1,63 @@
+package jobeffekt_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/jobeffekt/jobeffekt"
+)
+
+// TestTermsDoWhatTheirSpecsSay runs the spec of every model of a contract.
+func TestTermsDoWhatTheirSpecsSay(t *testing.T) {
+	specs, err := filepath.Glob("testdata/terms/*.spec.yaml")
+	require.NoError(t, err)
+	require.NotEmpty(t, specs)
+	for _, file := range specs {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".spec.yaml"), func(t *testing.T) {
+			n, err := jobeffekt.CheckSpec(context.Background(), file)
+			require.NoError(t, err)
+			require.Positive(t, n)
+		})
+	}
+}
+
+// TestEveryModelHasASpec holds testdata/terms to the contract models that must be
+// expressible.
+func TestEveryModelHasASpec(t *testing.T) {
+	for _, model := range [][2]string{
+		{"Aalborg IMPACT60", "aalborg-impact60"},
+		{"Aarhus flex job 2011", "aarhus-flexjob"},
+		{"Aarhus/DSI rate card", "aarhus-dsi"},
+		{"Copenhagen 2020", "copenhagen-2020"},
+		{"Lejre 2020", "lejre-2020"},
+		{"Gladsaxe", "gladsaxe"},
+		{"Statutory job premium", "job-premium"},
+		{"UK Work Programme", "uk-work-programme"},
+		{"UK Restart", "uk-restart"},
+		{"Australia", "australia"},
+		{"Sweden Rusta och matcha", "rusta-och-matcha"},
+		{"US HRRP", "us-hrrp"},
+		{"US HVBP", "us-hvbp"},
+		{"Peterborough", "peterborough"},
+		{"Pool", "pool"},
+	} {
+		for _, name := range []string{model[1] + ".yaml", model[1] + ".spec.yaml"} {
+			if _, err := os.Stat(filepath.Join("testdata/terms", name)); err != nil {
+				t.Logf("%s has no testdata/terms/%s yet", model[0], name)
+			}
+		}
+	}
+	// Terms without a spec are a promise that nobody holds.
+	files, err := filepath.Glob("testdata/terms/*.yaml")
+	require.NoError(t, err)
+	for _, file := range files {
+		if !jobeffekt.IsSpec(file) && !strings.HasSuffix(file, ".seal.yaml") {
+			require.FileExists(t, jobeffekt.SpecName(file))
+		}
+	}
+}
