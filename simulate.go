@@ -25,7 +25,7 @@ var (
 // Simulation says how terms are tried out before they are agreed on. Start from
 // [DefaultSimulation].
 type Simulation struct {
-	// Draws is how often citizens and figures are drawn, from 100 to 1,000,000. A chance of
+	// Draws is how often citizens and figures are drawn, from 20 to 1,000,000. A chance of
 	// 5 % is then told to 2 sqrt(0.05 x 0.95 / Draws): 1.4 points with 1,000.
 	Draws int
 	Seed  uint64
@@ -318,7 +318,7 @@ func (o *Simulation) check(c *Config) error {
 
 // The limits of what can be asked for.
 const (
-	minDraws, maxDraws = 100, 1_000_000
+	minDraws, maxDraws = 20, 1_000_000
 	maxWorlds          = 10_000
 	maxMonths          = 1200
 )
