@@ -303,6 +303,9 @@ func (c *Config) checkTerms(terms []*bonus.Terms) error {
 	for _, a := range c.Outcomes {
 		if out, faults := a.outcome(); faults == nil {
 			k.Outcomes[a.Name] = out.Measure.Unit()
+			if out.Dated {
+				k.Dated = append(k.Dated, a.Name)
+			}
 			if a.better() == profile.Low {
 				k.Low = append(k.Low, a.Name)
 			}

@@ -26,6 +26,10 @@ func TestDataDictionary(t *testing.T) {
 	supplied.Data = withTables(t, supplied.Data, rows[ingest.Figure](t, ingest.Figures), rows[ingest.Proof](t, ingest.Evidence))
 	_, err = jobeffekt.RunStep(context.Background(), supplied, jobeffekt.StepMeasure)
 	require.NoError(t, err)
+	decided := job(t, "    limits: [", decidingClause)
+	_, err = jobeffekt.Run(context.Background(), decided)
+	require.NoError(t, err)
+	const deciding = "the step settle, where the terms decide something without paying"
 	const handedIn = "the step measure, where the dataset has such input"
 	const blindedRun = "a blinded run, in place of the settlement"
 	blinded := job(t)
@@ -46,6 +50,7 @@ func TestDataDictionary(t *testing.T) {
 		{"the step benchmark, where the run file has before_after", []string{"before_after"}},
 		{"the step benchmark, where before_after asks for synthetic", []string{"synthetic", "synthetic_gaps", "synthetic_donors", "synthetic_placebos"}},
 		{"the step settle", []string{"settlement", "settlement_entries", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
+		{deciding, []string{"settlement_decisions"}},
 		{blindedRun, []string{"gate_preview"}},
 	} {
 		for _, name := range s.tables {
@@ -53,6 +58,8 @@ func TestDataDictionary(t *testing.T) {
 			switch {
 			case s.step == blindedRun:
 				folder = blinded.ResultsFolder()
+			case s.step == deciding:
+				folder = decided.ResultsFolder()
 			case s.step == handedIn:
 				folder = supplied.ResultsFolder()
 			case name == jobeffekt.TableCrosswalk:

@@ -209,9 +209,12 @@ func (s *Supplied) tables(ds *ingest.Dataset) []*ingest.Table {
 	return out
 }
 
-// loadSupplied reads back what supply made, as far as the dataset has the tables.
-func loadSupplied(ctx context.Context, folder string, ds *ingest.Dataset) (s Supplied, err error) {
-	for _, table := range suppliedTables(ds) {
+// loadSupplied reads back what supply made, as far as it is among the results.
+func loadSupplied(ctx context.Context, folder string, results []Source) (s Supplied, err error) {
+	for _, table := range []string{TableFigures, TableEvidence} {
+		if !slices.ContainsFunc(results, func(r Source) bool { return r.Path == table+".parquet" }) {
+			continue
+		}
 		t, err := readTable(ctx, folder, table)
 		if err != nil {
 			return s, err

@@ -76,7 +76,7 @@ func kinds() []kind {
 		{KindShareIn, within, threshold, func(a Asked) effect.Measure {
 			return effect.ShareIn{States: a.states(), Within: *a.Within, AtLeast: a.AtLeast}
 		}},
-		{KindWeeksIn, within, append([]string{"days", "without", "beside"}, threshold...), func(a Asked) effect.Measure {
+		{KindWeeksIn, within, append([]string{"days", "without", "beside", "dated"}, threshold...), func(a Asked) effect.Measure {
 			return effect.WeeksIn{
 				States: a.states(), MinDays: a.Days, Without: effect.States(a.Without...), Beside: effect.States(a.Beside...),
 				Within: *a.Within, AtLeast: int(a.AtLeast),
@@ -132,6 +132,7 @@ type Asked struct {
 	Days       int                       `yaml:"days,omitempty" doc:"weeks_in: days of a week that must be in the states (left out: 1); relapse: days back that make one (left out: 7)"`
 	Without    []effect.State            `yaml:"without,omitempty" doc:"weeks_in: states in which no day of the week may be"`
 	Beside     []effect.State            `yaml:"beside,omitempty" doc:"weeks_in: states in which a day of the week must be too"`
+	Dated      bool                      `yaml:"dated,omitempty" doc:"weeks_in: true keeps the last day of each week that counts, for terms that pay for weeks, and writes them to outcome_dates.parquet"`
 	Exits      map[string][]effect.State `yaml:"exits,omitempty" doc:"time_to: {name: [states]} that end the time otherwise"`
 	Back       []effect.State            `yaml:"back,omitempty" doc:"relapse: the states to come back to"`
 	After      *effect.Span              `yaml:"after,omitempty" doc:"relapse: the span after the run in which somebody may come back"`
@@ -170,6 +171,7 @@ func (a Asked) given() []struct {
 		{"days", a.Days != 0},
 		{"without", a.Without != nil},
 		{"beside", a.Beside != nil},
+		{"dated", a.Dated},
 		{"exits", a.Exits != nil},
 		{"back", a.Back != nil},
 		{"after", a.After != nil},
@@ -203,10 +205,13 @@ func (a Asked) outcome() (out effect.Outcome, faults []string) {
 	if a.Count == CountReached && a.AtLeast == 0 {
 		faults = append(faults, "to count who reached the threshold, give at_least")
 	}
+	if a.Dated && a.Count == CountReached {
+		faults = append(faults, "who reached a threshold of weeks is no sum of them: an outcome that is dated counts the weeks")
+	}
 	if len(faults) > 0 {
 		return out, faults
 	}
-	out = effect.Outcome{Name: a.Name, Clock: cmp.Or(a.Clock, effect.AtReferral), Measure: k.measure(a)}
+	out = effect.Outcome{Name: a.Name, Clock: cmp.Or(a.Clock, effect.AtReferral), Measure: k.measure(a), Dated: a.Dated}
 	if a.Count == CountReached {
 		out.Measure = effect.Reaching{Measure: out.Measure}
 	}

@@ -29,20 +29,20 @@ func resultsOf(s Step, blinded bool) []string {
 	}
 	switch s {
 	case StepMeasure:
-		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates, TableOutcomes, TableSignals, TablePeerStrata, TableControls, TableControlled, TableFigures, TableEvidence}
+		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates, TableOutcomes, TableDates, TableSignals, TablePeerStrata, TableControls, TableControlled, TableFigures, TableEvidence}
 	case StepEstimate:
 		return []string{TablePeers, TablePeerValues, TableStability, TableEstimates}
 	case StepBenchmark:
 		return append([]string{TableBenchmark, TableDiagnostics, TableComparison, TableSpending, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableRanking}, beforeAfterTables()...)
 	default:
-		return []string{TableSettlement, TableEntries, TableSteps, TableGate, TableCounted, TableCaseLines}
+		return []string{TableSettlement, TableEntries, TableSteps, TableGate, TableCounted, TableCaseLines, TableDecisions}
 	}
 }
 
 // onRequest says whether a table is written only where the run file asks for it, or
 // the dataset has what it is made of.
 func onRequest(table string) bool {
-	return table == TableFigures || table == TableEvidence || table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
+	return table == TableDecisions || table == TableDates || table == TableFigures || table == TableEvidence || table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
 }
 
 // allTables lists the tables that any run writes.
@@ -232,6 +232,9 @@ func (j *job) tables(s Step) []*ingest.Table {
 		}
 		if !r.Blinded {
 			t = append(t, outcomeTable(r.Observations), strataTable(r.Strata, r.Classes))
+			if dates := dateTable(r.Observations); dates != nil {
+				t = append(t, dates)
+			}
 			if r.Observations.Signals != nil {
 				t = append(t, signalTable(r.Observations))
 			}
@@ -274,12 +277,16 @@ func (j *job) tables(s Step) []*ingest.Table {
 }
 
 func settlementTables(s *bonus.Settlement) []*ingest.Table {
-	return []*ingest.Table{
+	t := []*ingest.Table{
 		rowTable(TableSettlement, s.Lines),
 		caseTable(TableEntries, s.Entries, func(e bonus.Entry) string { return e.Participation }),
 		rowTable(TableSteps, s.Steps), rowTable(TableGate, s.Gate), rowTable(TableCounted, s.Counts),
 		caseTable(TableCaseLines, s.Cases, func(c bonus.CaseLine) string { return c.Participation }),
 	}
+	if len(s.Decisions) > 0 {
+		t = append(t, rowTable(TableDecisions, s.Decisions))
+	}
+	return t
 }
 
 // saveRejects writes the rejects of a run that stopped, so that somebody can
@@ -379,6 +386,15 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	if r.Observations, err = readObservations(j.c.Study(), tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableSignals], tables[TableAttrition]); err != nil {
 		return nil, err
 	}
+	if study := j.c.Study(); slices.ContainsFunc(study.Outcomes, func(o effect.Outcome) bool { return o.Dated }) {
+		dates, err := readTable(ctx, j.out, TableDates)
+		if err != nil {
+			return nil, err
+		}
+		if err := readDates(study, r.Observations, dates); err != nil {
+			return nil, err
+		}
+	}
 	if j.c.controls() {
 		for _, name := range []string{TableControls, TableControlled} {
 			if tables[name], err = readTable(ctx, j.out, name); err != nil {
@@ -398,7 +414,7 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	if r.Providers, err = readRows[effect.ProviderRow](ctx, j.out, TableProviders); err != nil {
 		return nil, err
 	}
-	if r.Supplied, err = loadSupplied(ctx, j.out, j.data); err != nil {
+	if r.Supplied, err = loadSupplied(ctx, j.out, m.Results); err != nil {
 		return nil, err
 	}
 	if len(j.c.Crosswalk) > 0 {

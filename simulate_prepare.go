@@ -152,7 +152,7 @@ func (s *simulation) prepare(ctx context.Context, terms []*bonus.Terms) error {
 		return err
 	}
 	for _, set := range s.sets {
-		errs = append(errs, set.see(factsOf(*m, *s.b, nil)))
+		errs = append(errs, set.see(settled(*m, *s.b, nil)))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err

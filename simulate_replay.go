@@ -67,7 +67,7 @@ func (s *simulation) replay(ctx context.Context) error {
 				continue
 			}
 			then := *set
-			if err := then.see(factsOf(*m, *b, nil)); err != nil {
+			if err := then.see(settled(*m, *b, nil)); err != nil {
 				return fmt.Errorf("as of %s: %w", day, err)
 			}
 			settled, err := bonus.Settle(ctx, set.terms, then.base)

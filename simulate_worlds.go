@@ -74,7 +74,7 @@ func (s *simulation) live(ctx context.Context, w *worldsOf, truth Truth, sd floa
 		}
 		for k, set := range w.sets {
 			then := *set
-			if err := then.see(factsOf(r.Measured, r.Benchmarked, nil)); err != nil {
+			if err := then.see(settled(r.Measured, r.Benchmarked, nil)); err != nil {
 				return fmt.Errorf("%w: world %d: %w", ErrSimulation, i+1, err)
 			}
 			settled, err := bonus.Settle(ctx, set.terms, then.base)

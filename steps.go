@@ -315,11 +315,11 @@ func peerStrata(ctx context.Context, ds *ingest.Dataset, c *Config) ([]effect.St
 // Settle works out what the terms pay. The acceptance is nil where nobody was
 // asked to accept the diagnostics.
 func Settle(ctx context.Context, terms []*bonus.Terms, m Measured, b Benchmarked, acceptance *bonus.Acceptance) (*bonus.Settlement, error) {
-	return bonus.Settle(ctx, terms, factsOf(m, b, acceptance))
+	return bonus.Settle(ctx, terms, settled(m, b, acceptance))
 }
 
-// factsOf are the facts that terms are settled on.
-func factsOf(m Measured, b Benchmarked, acceptance *bonus.Acceptance) bonus.Facts {
+// settled are the facts that a settlement is made of.
+func settled(m Measured, b Benchmarked, acceptance *bonus.Acceptance) bonus.Facts {
 	return bonus.Facts{
 		Observations: m.Observations, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics, Indicators: b.Indicators,
 		Figures: m.Figures, Evidence: m.Evidence, Acceptance: acceptance,

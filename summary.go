@@ -318,6 +318,11 @@ func (r *Result) writeSettlement(b *strings.Builder) {
 	} else {
 		fmt.Fprintf(b, "  In total %s %s\n", grouped(total.String()), unit)
 	}
+	for _, d := range r.Settlement.Decisions {
+		if d.State == bonus.DecisionMet {
+			fmt.Fprintf(b, "  %s: %s is %s by clause %s for %s, since %s\n", d.Agreement, d.Provider, d.Then, d.Clause, d.Period, d.Since)
+		}
+	}
 	for _, warning := range r.Settlement.Warnings {
 		fmt.Fprintf(b, "  %s: %s (%s)\n", warning.Agreement, warning.Text, warning.Code)
 	}

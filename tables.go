@@ -20,6 +20,7 @@ const (
 	TableCases       = "cases"
 	TableCovariates  = "covariates"
 	TableOutcomes    = "outcomes"
+	TableDates       = "outcome_dates"
 	TableSignals     = "signals"
 	TablePeerStrata  = "peer_strata"
 	TableControls    = "controls"
@@ -56,7 +57,8 @@ const (
 	TableCounted     = "settlement_counts"
 	TableCaseLines   = "settlement_cases"
 	TableEntries     = "settlement_entries"
-	TableGatePreview = "gate_preview" // of a blinded run, in place of the settlement
+	TableDecisions   = "settlement_decisions" // only where the terms decide something without paying
+	TableGatePreview = "gate_preview"         // of a blinded run, in place of the settlement
 )
 
 // ErrTables is wrapped by errors about step tables that do not fit together.
@@ -269,6 +271,70 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 		{Name: "days", Doc: "time_to: days from the clock to the event, or to the day on which the case was censored", Floats: time},
 		{Name: "event", Doc: "time_to: reached, the exit, or dead; null for who was censored", Factor: &events},
 	}}
+}
+
+// dateTable holds the days on which outcomes that ask for them counted, under each
+// the cases in order; nil where none asks.
+func dateTable(o *effect.Observations) *ingest.Table {
+	outcome := effect.Factor{}
+	var at []int
+	var on []effect.Date
+	dated := false
+	for _, r := range o.Results {
+		if r.Dates == nil {
+			continue
+		}
+		dated = true
+		k := int32(len(outcome.Levels))
+		outcome.Levels = append(outcome.Levels, r.Outcome)
+		for i := range o.Cases.Len() {
+			for range r.Dates.Of(i) {
+				outcome.Codes, at = append(outcome.Codes, k), append(at, i)
+			}
+		}
+		on = append(on, r.Dates.On...)
+	}
+	if !dated {
+		return nil
+	}
+	return &ingest.Table{Name: TableDates, Columns: []ingest.Column{
+		idColumn("participation_id", "participation", len(at), func(k int) effect.ID { return o.Cases.ID[at[k]] }),
+		{Name: "outcome", Doc: "outcome", Factor: &outcome},
+		{Name: "on", Doc: "day on which it counted: of weeks_in the last day of a week that counts", Dates: on},
+	}}
+}
+
+// readDates puts the table of dates back into the results of the study's outcomes
+// that ask for them.
+func readDates(study effect.Study, obs *effect.Observations, dates *ingest.Table) error {
+	p := &picker{table: dates}
+	id, names, on := ids(p.column("participation_id")), p.factor("outcome"), p.column("on").Dates
+	if err := errors.Join(p.errs...); err != nil {
+		return err
+	}
+	next := 0
+	for _, outcome := range study.Outcomes {
+		if !outcome.Dated {
+			continue
+		}
+		r, ok := obs.Result(outcome.Name)
+		if !ok {
+			return fmt.Errorf("%w: table %s has no outcome that the run file wants dated; run measure again", ErrTables, TableOutcomes)
+		}
+		r.Dates = &effect.Dates{First: make([]int, 1, obs.Cases.Len()+1)}
+		from := next
+		for i := range obs.Cases.Len() {
+			for next < len(id) && names.At(next) == outcome.Name && id[next] == obs.Cases.ID[i] {
+				next++
+			}
+			r.Dates.First = append(r.Dates.First, next-from)
+		}
+		r.Dates.On = on[from:next]
+	}
+	if next != len(id) {
+		return fmt.Errorf("%w: rows of %s and cases are not about the same participations; run measure again", ErrTables, TableDates)
+	}
+	return nil
 }
 
 // controlTables are people without an offer, in the form of the tables of cases

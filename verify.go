@@ -46,6 +46,11 @@ func ReadSettlement(ctx context.Context, folder string) (*bonus.Settlement, erro
 	if s.Counts, err = readRows[bonus.Count](ctx, folder, TableCounted); err != nil {
 		return nil, err
 	}
+	if slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == TableDecisions+".parquet" }) {
+		if s.Decisions, err = readRows[bonus.Decided](ctx, folder, TableDecisions); err != nil {
+			return nil, err
+		}
+	}
 	t, err := readTable(ctx, folder, TableEntries)
 	if err != nil {
 		return nil, err

@@ -250,7 +250,7 @@ func (e *effectClause) line(codes cellCodes, key figureKey, parts []share) {
 		}
 		indices[x.version] = int32(other)
 		price, ok := e.clause.Schedule.price(t, key.cell.MatchScheme, key.cell.MatchGroup, offer.ID)
-		if !ok {
+		if !ok && e.clause.Schedule.Pool == nil {
 			e.unpriced[unpriced{e.terms, e.version, e.index, key.cell.MatchScheme, key.cell.MatchGroup, offer.ID}] += x.n
 		}
 		prices[price] = true

@@ -31,31 +31,39 @@ type entry struct {
 	version, clause int32
 	provider        int32 // who is credited: a code of the cases' providers
 	on              effect.Date
+	instalment      int16 // of the clause's instalments
+	band            int16 // of the clause's bands
 	quantity        fraction
 }
 
-// fraction is an exact quantity of a case, small enough for machine integers:
-// a share is written in the terms with a few decimals.
-type fraction struct{ num, den int64 }
-
-// whole is a number of things.
-func whole(n int64) fraction { return fraction{n, 1} }
-
-// rat is the fraction, exactly.
-func (f fraction) rat() *big.Rat { return big.NewRat(f.num, f.den) }
+// clauseOf is the clause of an entry, in its version.
+func (s *settler) clauseOf(x entry) *Clause {
+	return &s.terms[x.terms].Versions[x.version].Clauses[x.clause]
+}
 
 // compareEntries is the order in which a citizen's entries of a clause are judged:
 // by day, then by the day of referral, then by participation id.
 func (s *settler) compareEntries(a, b entry) int {
-	c := s.cases
-	return cmp.Or(
-		cmp.Compare(c.Person[a.at], c.Person[b.at]), cmp.Compare(a.on, b.on),
-		cmp.Compare(c.Referral[a.at], c.Referral[b.at]), c.ID[a.at].Compare(c.ID[b.at]),
-	)
+	if c := cmp.Compare(s.cases.Person[a.at], s.cases.Person[b.at]); c != 0 {
+		return c
+	}
+	return s.compareDays(a, b)
+}
+
+// compareDays is the order of the entries of a line: by day, then by the day of
+// referral, then by participation id.
+func (s *settler) compareDays(a, b entry) int {
+	if c := cmp.Compare(a.on, b.on); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(s.cases.Referral[a.at], s.cases.Referral[b.at]); c != 0 {
+		return c
+	}
+	return s.cases.ID[a.at].Compare(s.cases.ID[b.at])
 }
 
 // caseLines turns what the cases of each clause have reached into lines.
-func (s *settler) caseLines() {
+func (s *settler) caseLines() error {
 	keys := slices.SortedFunc(maps.Keys(s.entries), func(a, b clauseKey) int {
 		return cmp.Or(cmp.Compare(a.terms, b.terms), cmp.Compare(a.id, b.id))
 	})
@@ -63,17 +71,37 @@ func (s *settler) caseLines() {
 		entries := s.entries[key]
 		delete(s.entries, key)
 		slices.SortFunc(entries, s.compareEntries)
-		s.enterLines(s.attribute(entries))
+		entries = s.attribute(entries)
+		for _, stage := range []func([]entry) ([]entry, error){s.full, s.banded, s.due} {
+			var err error
+			if entries, err = stage(entries); err != nil {
+				return err
+			}
+		}
+		s.enterLines(entries)
+	}
+	s.notDue()
+	return nil
+}
+
+// notDue marks the cases that count and are in no line.
+func (s *settler) notDue() {
+	for r, o := range s.origin {
+		if s.rows[r].Rule == RuleCounted && s.rows[r].Line == "" && o.version >= 0 {
+			if _, clause, _ := s.clauseAt(s.termsOf(o.at), o.version, o.clause); clause.Measure.OfCases() {
+				s.rows[r].Rule = RuleNotDue
+			}
+		}
 	}
 }
 
-// attribute keeps one payment for each citizen: the first. The entries are of
-// one clause and in order.
+// attribute keeps one payment for each citizen: what the case has of which
+// something counts first. The entries are of one clause and in order.
 func (s *settler) attribute(entries []entry) []entry {
 	c := s.cases
 	kept := entries[:0]
-	for i, x := range entries {
-		if i > 0 && c.Person[entries[i-1].at] == c.Person[x.at] {
+	for _, x := range entries {
+		if n := len(kept); n > 0 && kept[n-1].at != x.at && c.Person[kept[n-1].at] == c.Person[x.at] {
 			s.rows[x.row].Rule = RuleAlreadyPaid
 			continue
 		}
@@ -85,60 +113,108 @@ func (s *settler) attribute(entries []entry) []entry {
 // enterLines gathers entries of one clause into lines and prices them.
 func (s *settler) enterLines(entries []entry) {
 	type lineKey struct {
-		version, clause, provider, scheme, group, pkg int32
-		start                                         effect.Date
+		version, clause, provider, scheme, group, pkg, factor int32
+		band                                                  int16
+		start                                                 effect.Date
 	}
-	type sum struct {
-		*draft
-		quantity *big.Rat
-	}
-	c, lines := s.cases, map[lineKey]sum{}
-	s.periods = map[effect.Date]effect.Period{}
+	c, lines := s.cases, map[lineKey]*draft{}
 	for _, x := range entries {
 		t := s.terms[x.terms]
 		period := s.period(t, x.on)
-		k := lineKey{x.version, x.clause, x.provider, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at), period.Start}
+		k := lineKey{
+			x.version, x.clause, x.provider, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at),
+			t.factorFor(c.Referral[x.at], period), x.band, period.Start,
+		}
 		line, ok := lines[k]
 		if !ok {
 			cell := s.cell(-1, k.scheme, k.group, k.provider, k.pkg)
-			line = sum{newDraft(t, int(k.version), int(k.clause), cell, period), new(big.Rat)}
+			line = newDraftAt(t, int(k.version), int(k.clause), cell, period, k.band, k.factor)
 			lines[k] = line
 		}
-		line.Cases++
-		line.quantity.Add(line.quantity, x.quantity.rat())
 		line.entries = append(line.entries, x)
 		if s.rows[x.row].Line == "" {
 			s.rows[x.row].Line = line.ID
 		}
 	}
-	for k, line := range lines {
-		price, ok := line.clause.Schedule.price(line.terms, line.MatchScheme, line.MatchGroup, line.Package)
-		if !ok {
-			at := entries[0].terms
-			s.unpriced[unpriced{at, k.version, k.clause, line.MatchScheme, line.MatchGroup, line.Package}] += line.Cases
-			continue
-		}
-		what, unit := line.clause.Measure.counts()
-		line.priced(line.quantity, price, what, unit)
-		s.drafts = append(s.drafts, line.draft)
+	for _, line := range lines {
+		s.priceEntries(line)
 	}
+}
+
+// priceEntries gives a line its cases, its quantity and what that is worth.
+func (s *settler) priceEntries(d *draft) {
+	if s.seen == nil {
+		s.seen = make([]int32, s.cases.Len())
+	}
+	s.marks++
+	quantity, mark := newTally(), s.marks
+	slices.SortFunc(d.entries, func(a, b entry) int {
+		if c := s.compareDays(a, b); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(a.instalment, b.instalment), a.quantity.compare(b.quantity))
+	})
+	for _, x := range d.entries {
+		quantity.add(x.quantity)
+		if s.seen[x.at] != mark {
+			s.seen[x.at] = mark
+			d.Cases++
+		}
+	}
+	if d.clause.Schedule.Pool != nil {
+		what, unit := s.counted(d.clause)
+		d.instalmentSteps(unit)
+		s.intoPool(d, quantity.rat(), what, unit)
+		s.drafts = append(s.drafts, d)
+		return
+	}
+	first := d.entries[0]
+	price, ok := d.clause.Schedule.price(d.terms, d.MatchScheme, d.MatchGroup, d.Package)
+	if !ok && !d.clause.Schedule.Bands.priced() {
+		s.unpriced[unpriced{first.terms, first.version, first.clause, d.MatchScheme, d.MatchGroup, d.Package}] += d.Cases
+		return
+	}
+	what, unit := s.counted(d.clause)
+	d.instalmentSteps(unit)
+	s.bandStep(d, bandKey{first.terms, first.version, first.clause, first.provider, d.period.Start})
+	d.priced(quantity.rat(), price, what, unit)
+	s.drafts = append(s.drafts, d)
 }
 
 // entryRows are the entries of a line, in the order of days and cases.
 func (s *settler) entryRows(d *draft) []Entry {
-	c := s.cases
-	slices.SortFunc(d.entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.on, b.on), c.ID[a.at].Compare(c.ID[b.at]), cmp.Compare(a.quantity.num*b.quantity.den, b.quantity.num*a.quantity.den))
-	})
 	out := make([]Entry, len(d.entries))
 	for i, x := range d.entries {
-		quantity := "1"
-		if x.quantity != whole(1) {
+		quantity, ok := s.texts[x.quantity]
+		if !ok {
 			quantity = exactText(x.quantity.rat())
+			s.texts[x.quantity] = quantity
 		}
-		out[i] = Entry{Line: d.ID, Participation: c.ID[x.at].String(), On: x.on, Quantity: quantity}
+		out[i] = Entry{Line: d.ID, Participation: s.cases.ID[x.at].String(), On: x.on, Quantity: quantity}
 	}
 	return out
+}
+
+// counted says what the quantity of a clause on cases is, and in which unit.
+func (s *settler) counted(clause *Clause) (what, unit string) {
+	m := &clause.Measure
+	what, unit = m.counts()
+	if m.Sum != "" {
+		r, _ := s.obs.Result(m.Sum)
+		unit = string(r.Unit)
+		what = fmt.Sprintf("%s of %s", unit, m.Sum)
+	}
+	if n := clause.Schedule.Beyond; n != nil {
+		what += fmt.Sprintf(", beyond the first %d of each citizen", *n)
+	}
+	if every := clause.Schedule.Every; every != nil {
+		what = fmt.Sprintf("payments, one for each full %d %s: %s", *every, unit, what)
+		unit = "payments"
+	}
+	if len(clause.Schedule.Instalments) > 0 {
+		what += ", in instalments"
+	}
+	return what, unit
 }
 
 // counts says what a quantity of the measure is, and in which unit.
@@ -152,18 +228,71 @@ func (m *Measure) counts() (what, unit string) {
 	return fmt.Sprintf("citizens who reached %s", m.outcomes()), "citizens"
 }
 
-// priced gives the line its quantity and what that is worth, exactly.
+// priced gives the line its quantity and what that is worth, exactly: quantity x
+// price x times. The price is that of one before indexation; a band with a price
+// of its own takes its place.
 func (d *draft) priced(quantity *big.Rat, price Ore, what, unit string) {
-	d.Quantity, d.UnitPrice = exactText(quantity), price
-	d.exact = new(big.Rat).Mul(quantity, price.Rat())
+	d.Quantity = exactText(quantity)
 	d.step(what, d.Quantity, unit, d.Section)
+	schedule, product := &d.clause.Schedule, "quantity x price"
+	if b := schedule.Bands; b != nil && b.Steps[d.band].Amount != nil {
+		price = *b.Steps[d.band].Amount
+	}
 	d.step("price of one", price.String(), "kr.", d.Section)
-	d.step("quantity x price", exactText(d.exact), "kr.", d.Section)
+	if d.factor != noFactor {
+		x := d.terms.Indexation
+		price, _ = x.price(price, d.factor) // that it fits was checked with the terms
+		f := x.Factors[d.factor]
+		d.step(fmt.Sprintf("price x %s, the factor in force from %s, rounded to %s, %s", f.Factor, f.From, x.Round.Unit, x.Round.Mode), price.String(), "kr.", x.Section)
+	}
+	for _, f := range d.factors() {
+		d.step(f.what, exactText(f.value), "", d.Section)
+		product += " x " + exactText(f.value)
+	}
+	times := d.times()
+	d.UnitPrice, d.Times = price, exactText(times)
+	d.exact = new(big.Rat).Mul(quantity, price.Rat())
+	d.exact.Mul(d.exact, times)
+	d.step(product, exactText(d.exact), "kr.", d.Section)
 	switch {
 	case d.Reason != "":
 	case quantity.Sign() == 0:
 		d.Reason = ReasonNotAbove
-	case price == 0:
+	case d.exact.Sign() == 0:
 		d.Reason = ReasonFree
 	}
+}
+
+// factors are what quantity x price is multiplied by, in order.
+func (d *draft) factors() (out []struct {
+	what  string
+	value *big.Rat
+},
+) {
+	add := func(what string, value *big.Rat) {
+		out = append(out, struct {
+			what  string
+			value *big.Rat
+		}{what, value})
+	}
+	s := &d.clause.Schedule
+	if s.Share != nil {
+		add("share of the price", s.share())
+	}
+	if b := s.Bands; b != nil && b.Steps[d.band].Times != nil {
+		add(fmt.Sprintf("factor of band %d", d.band+1), b.Steps[d.band].Times.Rat())
+	}
+	if s.Penalty {
+		add("a penalty is taken off", big.NewRat(-1, 1))
+	}
+	return out
+}
+
+// times is the product of the factors.
+func (d *draft) times() *big.Rat {
+	out := one()
+	for _, f := range d.factors() {
+		out.Mul(out, f.value)
+	}
+	return out
 }

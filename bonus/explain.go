@@ -186,6 +186,9 @@ func reasonText(reason string) string {
 			ReasonNotAbove:    "the figure to pay on is not above 0",
 			ReasonRounded:     "the amount rounds to 0",
 			ReasonFree:        "the price is 0",
+			ReasonUnder:       "the figure is under what it must be at least",
+			ReasonAllZero:     "nothing that shares in it is above 0",
+			ReasonEven:        "the exchange gives back exactly what it took",
 		}[code])
 	}
 	return strings.Join(out, "; ")
@@ -227,6 +230,7 @@ func ruleText(rule string) string {
 type CaseExplanation struct {
 	Participation string
 	Clauses       []CaseLine
+	Needed        []string // of each clause what would have made the case count; nil before Why
 }
 
 // ExplainCase answers why a case did or did not count. The error wraps
@@ -249,7 +253,7 @@ func (s *Settlement) ExplainCase(participation string) (CaseExplanation, error) 
 func (e CaseExplanation) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Case %s\n", e.Participation)
-	for _, c := range e.Clauses {
+	for i, c := range e.Clauses {
 		switch {
 		case c.Line != "":
 			fmt.Fprintf(&b, "  clause %s: counted, in line %s\n", c.Clause, c.Line)
@@ -257,6 +261,9 @@ func (e CaseExplanation) String() string {
 			fmt.Fprintf(&b, "  not counted under any clause: %s (%s)\n", ruleText(c.Rule), c.Rule)
 		default:
 			fmt.Fprintf(&b, "  clause %s: not counted: %s (%s)\n", c.Clause, ruleText(c.Rule), c.Rule)
+		}
+		if e.Needed != nil && e.Needed[i] != "" {
+			fmt.Fprintf(&b, "    %s\n", e.Needed[i])
 		}
 	}
 	return b.String()

@@ -35,6 +35,7 @@ const (
 	FaultStale       FaultCode = "figure_stale"       // an effect is about other cases than those observed
 	FaultPrice       FaultCode = "price_missing"      // no price for a group and package that has counted cases
 	FaultPackage     FaultCode = "package_undeclared" // cases whose package is missing or not in the terms
+	FaultProfile     FaultCode = "profile_missing"    // no number for a provider and period that bands are shares of
 	FaultInseparable FaultCode = "inseparable"        // an effect mixes cases that the terms treat differently
 )
 

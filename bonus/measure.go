@@ -11,8 +11,8 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect/profile"
 )
 
-// Measure says what a clause counts. Exactly one of Referred, Started, Reached
-// and Effect is given. The first three count cases, and make entries; an effect
+// Measure says what a clause counts. Exactly one of Referred, Started, Reached,
+// Sum and Effect is given. The first four count cases, and make entries; an effect
 // is one figure of many cases.
 //
 // A new measure of cases is a field here, its rules in check and what it finds in
@@ -28,6 +28,10 @@ type Measure struct {
 	Reached string `yaml:"reached,omitempty" doc:"count the citizens who reached this outcome, each once per agreement"`
 	// Or are outcomes that count like Reached: what is reached first counts.
 	Or []string `yaml:"or,omitempty" doc:"of a reached outcome: others that count as well; the first that is reached counts"`
+	// Sum adds up what the outcome counts. Single weeks count as they come, in the
+	// settlement period of their last day; any other sum counts once, on the last
+	// day of its window, when that is complete.
+	Sum string `yaml:"sum,omitempty" doc:"add up what this outcome counts: days, hours, kroner, or weeks as they come"`
 	// Effect counts what would not have happened without the provider: the
 	// difference of a benchmark row times the cases it is about.
 	Effect string `yaml:"effect,omitempty" doc:"count what was achieved in this outcome beyond what similar citizens achieve: extra citizens, or extra days for an outcome in days"`
@@ -40,14 +44,19 @@ type Measure struct {
 	// filled in for an effect, and nil for a reached outcome. A narrower interval
 	// pays more, so it is part of the terms, and no figure with another is paid on.
 	Confidence *Decimal `yaml:"confidence,omitempty" doc:"of an effect: the confidence of its interval, above 0 and under 1; 0.95 if left out. The run file must have the same"`
+	// Score is one number for a provider and a settlement period.
+	Score *Score `yaml:"score,omitempty" doc:"one number for each provider and settlement period, made of figures, counts of reached outcomes and effects"`
 }
 
 // Outcome is the outcome that the measure is about, the first of several; "" for
 // a measure that needs none.
-func (m *Measure) Outcome() string { return m.Reached + m.Effect }
+func (m *Measure) Outcome() string { return m.Reached + m.Sum + m.Effect }
 
 // Outcomes are all outcomes that the measure needs.
 func (m *Measure) Outcomes() []string {
+	if m.Score != nil {
+		return m.Score.outcomes()
+	}
 	if m.Outcome() == "" {
 		return nil
 	}
@@ -59,7 +68,7 @@ func (m *Measure) outcomes() string { return strings.Join(m.Outcomes(), " or ") 
 
 // OfCases says whether the measure counts cases one by one, rather than being a
 // figure of many.
-func (m *Measure) OfCases() bool { return m.Effect == "" }
+func (m *Measure) OfCases() bool { return m.Effect == "" && m.Score == nil }
 
 // find is what a case has of the measure: the rule that its outcomes alone give
 // it, and the day on which it counts.
@@ -82,6 +91,8 @@ func (m *Measure) find(s *settler, i int32) (rule string, reason effect.Reason, 
 		if rule == RuleCounted && on > asOf {
 			rule = RulePending
 		}
+	case m.Sum != "":
+		return m.findSum(s, i)
 	default:
 		for k, name := range m.Outcomes() {
 			r, _ := s.obs.Result(name)
@@ -108,7 +119,7 @@ func better(rule string, on effect.Date, other string, than effect.Date) bool {
 
 func (m *Measure) check(c *checker, path string, clause *Clause) {
 	given := 0
-	for _, is := range []bool{m.Referred, m.Started, m.Reached != "", m.Effect != ""} {
+	for _, is := range []bool{m.Referred, m.Started, m.Reached != "", m.Sum != "", m.Effect != "", m.Score != nil} {
 		if is {
 			given++
 		}
@@ -123,7 +134,7 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 	}
 	switch {
 	case given != 1:
-		c.fault(path+".measure", "give one of referred, started, reached and effect")
+		c.fault(path+".measure", "give one of referred, started, reached, sum, effect and score")
 	case m.Effect != "":
 		if m.Part == "" {
 			c.fault(path+".measure", "an effect needs part: provider or total")
@@ -147,6 +158,8 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 			clause.Gate.check(c, path+".gate", m.Part)
 		}
 		clause.checkProbability(c, path)
+	case m.Score != nil:
+		m.Score.check(c, path+".measure.score", clause)
 	default:
 		if m.Part != "" || m.Method != "" || m.Better != "" || m.Confidence != nil {
 			c.fault(path+".measure", "part, method, better and confidence belong to an effect")

@@ -171,17 +171,22 @@ func (u RoundingUnit) size() int64 {
 // ErrOverflow.
 func (r Rounding) Round(kroner *big.Rat) (Ore, error) {
 	unit := big.NewRat(r.Unit.size(), 100)
-	q := new(big.Rat).Quo(kroner, unit)
+	whole := toWhole(new(big.Rat).Quo(kroner, unit), r.Mode)
+	return toOre(unit.Mul(unit, new(big.Rat).SetInt(whole)))
+}
+
+// toWhole rounds to a whole number.
+func toWhole(q *big.Rat, mode RoundingMode) *big.Int {
 	num := new(big.Int).Abs(q.Num())
 	whole, rest := new(big.Int).QuoRem(num, q.Denom(), new(big.Int))
 	half := rest.Lsh(rest, 1).Cmp(q.Denom())
-	if r.Mode != Down && (half > 0 || half == 0 && (r.Mode == HalfUp || whole.Bit(0) == 1)) {
+	if mode != Down && (half > 0 || half == 0 && (mode == HalfUp || whole.Bit(0) == 1)) {
 		whole.Add(whole, big.NewInt(1))
 	}
 	if q.Sign() < 0 {
 		whole.Neg(whole)
 	}
-	return toOre(unit.Mul(unit, new(big.Rat).SetInt(whole)))
+	return whole
 }
 
 // sum adds amounts; the error wraps ErrOverflow.

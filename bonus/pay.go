@@ -19,6 +19,11 @@ type effectLine struct {
 	row      *effect.BenchmarkRow
 	measured map[effect.DiagnosticName]*effect.Diagnostic
 	price    Ore
+
+	why    []string // why it may not be paid on
+	paid   *big.Rat // the figure that is paid, as an improvement
+	chance *big.Rat
+	pooled *pooled // of all lines that stand in for each other
 }
 
 // payEffects judges the figures and gives the lines their quantities.
@@ -29,7 +34,11 @@ func (s *settler) payEffects() {
 		if !ok {
 			p = math.NaN()
 		}
-		x.pay(p, s.facts.Acceptance)
+		x.judge(p, s.facts.Acceptance)
+	}
+	poolEffects(s.effects)
+	for _, x := range s.effects {
+		x.pay(s)
 		s.drafts = append(s.drafts, x.draft)
 	}
 }
@@ -56,10 +65,10 @@ func (s *settler) holm() map[figureKey]float64 {
 	return out
 }
 
-// pay judges a figure and gives the line its quantity.
-func (x *effectLine) pay(adjusted float64, acceptance *Acceptance) {
+// judge says whether a figure may be paid on, and which it is.
+func (x *effectLine) judge(adjusted float64, acceptance *Acceptance) {
 	d, row, clause := x.draft, x.row, x.clause
-	var shut, reasons []string
+	var shut []string
 	d.gate, shut = clause.Gate.judge(x.measured)
 	if clause.Gate.Multiplicity == Holm {
 		g := holmRow(adjusted, row.Confidence)
@@ -73,31 +82,50 @@ func (x *effectLine) pay(adjusted float64, acceptance *Acceptance) {
 		g := acceptance.row(by.Role)
 		d.gate, unaccepted = append(d.gate, g), !g.Accepted
 	}
-	limit, cautious, gain := row.Low, "lower limit of the difference", "extra "
-	if clause.Measure.Better == Low {
-		limit, cautious, gain = row.High, "upper limit of the difference", "fewer "
-	}
-	paid, name := figure(limit), cautious
+	limit, _, _ := x.cautious()
+	x.paid = figure(limit)
 	if clause.PayOn == Point || clause.PayOn == Probability {
-		paid, name = figure(row.Difference), "difference"
+		x.paid = figure(row.Difference)
 	}
-	if clause.Measure.Better == Low && paid != nil {
-		paid, name = paid.Neg(paid), "-("+name+")"
+	if clause.Measure.Better == Low && x.paid != nil {
+		x.paid.Neg(x.paid)
 	}
-	chance := figure(clause.chance(row))
+	x.chance = figure(clause.chance(row))
 	switch {
 	case row.Refusal != "":
-		reasons = append(reasons, ReasonRefusal+":"+row.Refusal)
+		x.why = append(x.why, ReasonRefusal+":"+row.Refusal)
 	case row.Verdict == effect.NotRated:
-		reasons = append(reasons, ReasonNotRated)
-	case paid == nil || row.NCompared < 0 || clause.PayOn == Probability && chance == nil:
-		reasons = append(reasons, ReasonNoFigure)
+		x.why = append(x.why, ReasonNotRated)
+	case x.paid == nil || row.NCompared < 0 || clause.PayOn == Probability && x.chance == nil:
+		x.why = append(x.why, ReasonNoFigure)
 	}
 	if len(shut) > 0 {
-		reasons = append(reasons, ReasonGate+":"+strings.Join(shut, ","))
+		x.why = append(x.why, ReasonGate+":"+strings.Join(shut, ","))
 	}
 	if unaccepted {
-		reasons = append(reasons, ReasonNotAccepted)
+		x.why = append(x.why, ReasonNotAccepted)
+	}
+}
+
+// cautious is the limit of the interval towards no improvement, and what it and an
+// improvement are called.
+func (x *effectLine) cautious() (limit float64, name, gain string) {
+	if x.clause.Measure.Better == Low {
+		return x.row.High, "upper limit of the difference", "fewer "
+	}
+	return x.row.Low, "lower limit of the difference", "extra "
+}
+
+// pay gives a line that was judged its quantity and what that is worth.
+func (x *effectLine) pay(s *settler) {
+	d, row, clause, reasons := x.draft, x.row, x.clause, x.why
+	limit, cautious, gain := x.cautious()
+	name := cautious
+	if clause.PayOn == Point || clause.PayOn == Probability {
+		name = "difference"
+	}
+	if clause.Measure.Better == Low && x.paid != nil {
+		name = "-(" + name + ")"
 	}
 	unit := "citizens"
 	if row.Unit != effect.UnitShare {
@@ -118,30 +146,45 @@ func (x *effectLine) pay(adjusted float64, acceptance *Acceptance) {
 	}
 	if clause.PayOn == Probability {
 		d.step(fmt.Sprintf("probability that the true improvement is above %s, where %s is asked for", clause.above(), clause.Probability), text(clause.chance(row)), "share", d.Section)
-		if len(reasons) == 0 && chance.Cmp(clause.Probability.Rat()) < 0 {
+		if len(reasons) == 0 && x.chance.Cmp(clause.Probability.Rat()) < 0 {
 			reasons = append(reasons, ReasonUnlikely)
 		}
 	}
 	d.step("cases that have comparators", fmt.Sprint(row.NCompared), "citizens", d.Section)
+	together := false
+	if len(reasons) == 0 {
+		var pays bool
+		if pays, together = x.threshold(); !pays {
+			reasons = append(reasons, ReasonUnder)
+		}
+	}
 	quantity := new(big.Rat)
 	d.Reason = strings.Join(reasons, "; ")
 	if d.Reason != "" {
 		d.step("not paid: "+d.Reason, "0", unit, d.Section)
 		what = "paid for"
 	} else {
-		if paid.Sign() > 0 {
-			quantity.Mul(paid, new(big.Rat).SetInt64(row.NCompared))
+		floor := " (not under 0)"
+		if together {
+			floor = ""
 		}
-		what += " = " + name + " (not under 0) x cases that have comparators"
+		if together || x.paid.Sign() > 0 {
+			quantity.Mul(x.paid, new(big.Rat).SetInt64(row.NCompared))
+		}
+		what += " = " + name + floor + " x cases that have comparators"
+	}
+	if clause.Schedule.Pool != nil {
+		s.intoPool(d, quantity, what, unit)
+		return
 	}
 	d.priced(quantity, x.price, what, unit)
-	d.withoutEffect(row, x.price)
+	d.withoutEffect(row)
 }
 
 // withoutEffect notes what the line would pay a provider without any effect.
-func (d *draft) withoutEffect(row *effect.BenchmarkRow, price Ore) {
+func (d *draft) withoutEffect(row *effect.BenchmarkRow) {
 	chance, amount := d.clause.WithoutEffect(row.Figures)
-	kroner, _ := price.Rat().Float64()
+	kroner, _ := new(big.Rat).Mul(d.UnitPrice.Rat(), d.times()).Float64()
 	amount = effect.Round(amount * float64(row.NCompared) * kroner)
 	d.notes = append(d.notes,
 		Step{What: noteChanceWithout, Value: text(effect.Round(chance)), Unit: "share", Section: "pay_on"},

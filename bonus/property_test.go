@@ -2,6 +2,7 @@ package bonus_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math/big"
 	"slices"
@@ -234,14 +235,34 @@ func TestHigherMinimumNeverPaysMore(t *testing.T) {
 	})
 }
 
+// A million reached outcomes under ten agreements: plain, in instalments, by bands.
 func BenchmarkSettle(b *testing.B) {
 	const n = 1_000_000
 	rows := make([]row, n)
 	for i := range rows {
-		rows[i] = row{id: fmt.Sprint(i), person: fmt.Sprint(i / 2 * 2), provider: fmt.Sprint("provider", i%20), job: (day("2008-03-01") + effect.Date(i%300)).String()}
+		rows[i] = row{
+			id: fmt.Sprint(i), person: fmt.Sprint(i), agreement: fmt.Sprint("A-", i%10), provider: fmt.Sprint("provider", i%20),
+			job: (day("2008-03-01") + effect.Date(i%300)).String(),
+		}
 	}
-	facts, terms := bonus.Facts{Observations: observe(rows...)}, readTerms(b)
-	for b.Loop() {
-		settle(b, terms, facts)
+	facts := bonus.Facts{Observations: observe(rows...)}
+	for _, schedule := range []struct{ name, parts string }{
+		{"plain", ""},
+		{"instalments", "          instalments: [{share: 0.5, after: 3 months}, {share: 0.5, after: 6 months}]\n"},
+		{"bands", "          bands: {of: quantity, mode: marginal, over: agreement, steps: [{from: 0, times: 1}, {from: 100.5, times: 1.5}]}\n"},
+	} {
+		var terms []*bonus.Terms
+		for k := range 10 {
+			terms = append(terms, readTerms(b, "agreement: A-1", fmt.Sprint("agreement: A-", k),
+				"            - {match_group: 1, package: P1, amount: 5000.00}\n", "            - {match_group: 1, package: P1, amount: 5000.00}\n",
+				"            - {match_group: 4, package: P1, amount: \"12500.50\"}\n", "            - {match_group: 4, package: P1, amount: \"12500.50\"}\n"+schedule.parts))
+		}
+		b.Run(schedule.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := bonus.Settle(context.Background(), terms, facts)
+				require.NoError(b, err)
+			}
+		})
 	}
 }

@@ -19,9 +19,15 @@ func Schema() ([]byte, error) {
 		case reflect.TypeFor[effect.Date]():
 			return &jsonschema.Schema{Type: "string", Format: "date"}
 		case reflect.TypeFor[effect.Span]():
-			return &jsonschema.Schema{Type: "string", Pattern: `^[0-9]+ (day|week|month|year)s?$`}
+			return strict.Text(`^[0-9]+ (day|week|month|year)s?$`)
+		case reflect.TypeFor[effect.Period]():
+			return strict.Text(`^[0-9]{4}(H[12]|Q[1-4]|-(0[1-9]|1[0-2]))?$`)
 		case reflect.TypeFor[Ore]():
 			return strict.Text(`^[0-9]+(\.[0-9]{1,2})?$`)
+		case reflect.TypeFor[Operand]():
+			return strict.Text(fmt.Sprintf(`^(-?[0-9]+(\.[0-9]{1,%d})?|[A-Za-z][A-Za-z0-9_-]*)$`, maxDecimals))
+		case reflect.TypeFor[Slope]():
+			return strict.Text(fmt.Sprintf(`^(-?[0-9]+(\.[0-9]{1,%d})?|%s)$`, maxDecimals, BudgetNeutral))
 		case reflect.TypeFor[Decimal]():
 			return strict.Text(fmt.Sprintf(`^[0-9]+(\.[0-9]{1,%d})?$`, maxDecimals))
 		}

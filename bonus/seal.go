@@ -109,7 +109,7 @@ func (t *Terms) has(version int) bool { return version >= 0 && version < len(t.V
 // of their bytes, every value a text:
 //
 //   - the terms but for title, source, ends, upkeep and versions, and of the
-//     packages those that the version names;
+//     packages those that the version names, or all where a price holds for any;
 //   - under version the version but for valid_to, with the thresholds and the
 //     other values that are filled in where it says nothing;
 //   - under until the day given, first on which it is in force no longer.
@@ -126,8 +126,9 @@ func (t *Terms) Canonical(version int, until effect.Date) []byte {
 	v := canonical(reflect.ValueOf(t.Versions[version])).(map[string]any)
 	delete(v, "valid_to")
 	var packages []any
+	anyPackage := t.Versions[version].anyPackage()
 	for i, p := range t.Packages {
-		if names(v, "package", p.ID) {
+		if anyPackage || names(v, "package", p.ID) {
 			packages = append(packages, all["packages"].([]any)[i])
 		}
 	}
@@ -137,6 +138,18 @@ func (t *Terms) Canonical(version int, until effect.Date) []byte {
 	e.SetEscapeHTML(false)
 	_ = e.Encode(all) // maps, lists and texts always encode
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// anyPackage says whether a price of the version holds for packages that it does
+// not name.
+func (v *Version) anyPackage() bool {
+	for i := range v.Clauses {
+		s := &v.Clauses[i].Schedule
+		if len(s.prices) == 0 || slices.ContainsFunc(s.prices, func(p UnitPrice) bool { return p.Package == "" }) {
+			return true
+		}
+	}
+	return false
 }
 
 // names says whether a key somewhere in a tree has a value.

@@ -60,14 +60,21 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.newScorers(); err != nil {
+		return nil, err
+	}
 	if err := s.judgeCases(ctx); err != nil {
 		return nil, err
 	}
-	s.caseLines()
+	if err := s.caseLines(); err != nil {
+		return nil, err
+	}
 	if err := s.effectLines(ctx); err != nil {
 		return nil, err
 	}
 	s.watchEffects()
+	s.scores()
+	s.dividePools()
 	s.countedFaults()
 	if err := s.faults.Err(); err != nil {
 		return nil, err
@@ -95,17 +102,35 @@ type settler struct {
 	rows    []CaseLine
 	origin  []origin // parallel to rows
 	entries map[clauseKey][]entry
-	periods map[effect.Date]effect.Period // of the terms at hand
+	periods map[periodKey]effect.Period
 
-	drafts     []*draft
-	effects    []*effectLine // drafts of effects that wait for each other's figures
-	undeclared map[undeclared]int64
-	unpriced   map[unpriced]int64
-	faults     strict.Gathered
+	seen      []int32 // case -> the line in which it was counted last, of so many marks
+	marks     int32
+	texts     map[fraction]string
+	found     []piece                                     // what the case at hand has
+	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
+
+	book    *FigureBook
+	scorers map[scoreClause]*scorer
+	pools   map[poolKey][]*draft
+
+	drafts        []*draft
+	decided       []Decided
+	decisionSteps []Step
+	effects       []*effectLine // drafts of effects that wait for each other's figures
+	undeclared    map[undeclared]int64
+	unpriced      map[unpriced]int64
+	faults        strict.Gathered
 }
 
 // origin is the case and the clause of a row; version is -1 where no clause applies.
 type origin struct{ at, version, clause int32 }
+
+// periodKey is a day under terms.
+type periodKey struct {
+	terms *Terms
+	on    effect.Date
+}
 
 // clauseKey is a clause in all its versions.
 type clauseKey struct {
@@ -119,7 +144,10 @@ type draft struct {
 	terms   *Terms
 	clause  *Clause
 	period  effect.Period
+	band    int16    // of the clause's bands
+	factor  int32    // of the indexation, or noFactor
 	exact   *big.Rat // kroner
+	weight  *big.Rat // of its share in a pool
 	entries []entry  // the cases behind it, of a clause on cases
 	steps   []Step
 	notes   []Step // beside the sum: they stand after the steps
@@ -139,20 +167,27 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
 		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{},
-		indicators: indicators(f.Indicators),
+		indicators: indicators(f.Indicators), pools: map[poolKey][]*draft{}, periods: map[periodKey]effect.Period{}, texts: map[fraction]string{},
 	}
 	slices.SortStableFunc(s.terms, func(a, b *Terms) int {
 		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.File, b.File))
 	})
+	var err error
+	if s.book, err = NewFigureBook(f.Figures); err != nil {
+		return nil, err
+	}
 	n := s.cases.Len()
 	for _, r := range s.obs.Results {
 		if len(r.Status) != n || len(r.Reason) != n || len(r.ReachedOn) != n || len(r.Complete) != n || r.Absence && len(r.Followed) != n {
 			return nil, fmt.Errorf("%w: outcome %s does not have one row for each of the %d cases", ErrFacts, r.Outcome, n)
 		}
 	}
-	units := map[string]effect.Unit{}
+	units, dated := map[string]effect.Unit{}, []string{}
 	for _, r := range s.obs.Results {
 		units[r.Outcome] = r.Unit
+		if r.Dates != nil {
+			dated = append(dated, r.Outcome)
+		}
 	}
 	s.of = slices.Repeat([]int32{-1}, len(s.cases.Agreement.Levels))
 	for i, t := range s.terms {
@@ -171,7 +206,7 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 			offers[code] = t.offer(id)
 		}
 		s.offers = append(s.offers, offers)
-		s.faults = append(s.faults, t.checkOutcomes(units)...)
+		s.faults = append(s.faults, t.checkOutcomes(units, dated)...)
 	}
 	// Without the outcomes or with two terms for one agreement, what follows
 	// would only add faults that come from these.
@@ -226,7 +261,8 @@ const stopEvery = 1 << 16
 // candidates until it is known which of a citizen's cases was first.
 func (s *settler) judgeCases(ctx context.Context) error {
 	excluded, outside := map[effect.Reason]string{}, s.outsidePeriod()
-	s.rows, s.origin = make([]CaseLine, 0, s.cases.Len()), make([]origin, 0, s.cases.Len())
+	n := s.countRows()
+	s.rows, s.origin = make([]CaseLine, 0, n), make([]origin, 0, n)
 	for i := range int32(s.cases.Len()) {
 		if i%stopEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -249,13 +285,26 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			add("", RuleNoProvider, -1, -1)
 			continue
 		}
-		before := len(s.rows)
+		before, known := len(s.rows), false
+		var failed error
 		over := func(clause *Clause) string {
 			return clause.Conditions.over(s.indicators, place{s.cases.Municipality.At(int(i)), s.cases.Provider.At(int(i))})
 		}
 		t.eachClause(func(v, c int, clause *Clause) {
+			if clause.Measure.Score != nil {
+				rule, ok := s.scorers[scoreClause{ti, int32(v), int32(c)}].judge(i)
+				if ok {
+					add(clause.ID, rule, v, c)
+				}
+				known = known || !clause.Measure.Score.ofCases()
+				return
+			}
 			rule, reason, event := clause.Measure.find(s, i)
-			if t.versionFor(s.cases.Referral[i], event) != v {
+			found, err := s.piecesIn(i, v, clause, rule, event)
+			if err != nil {
+				failed = err
+			}
+			if len(found) == 0 {
 				return
 			}
 			ofCases := clause.Measure.OfCases()
@@ -277,18 +326,39 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				s.undeclared[undeclared{ti, int32(v), int32(c), pkg}]++
 			case rule == RuleCounted && ofCases:
 				key := clauseKey{ti, clause.ID}
-				s.entries[key] = append(s.entries[key], entry{
-					row: int32(len(s.rows)), at: i, terms: ti, version: int32(v), clause: int32(c),
-					provider: code(&s.cases.Provider, i), on: event, quantity: whole(1),
-				})
+				for _, p := range found {
+					s.entries[key] = append(s.entries[key], entry{
+						row: int32(len(s.rows)), at: i, terms: ti, version: int32(v), clause: int32(c),
+						provider: code(&s.cases.Provider, i), on: p.on, quantity: p.quantity,
+					})
+				}
 			}
 			add(clause.ID, rule, v, c)
 		})
-		if len(s.rows) == before {
+		if failed != nil {
+			return failed
+		}
+		if len(s.rows) == before && !known {
 			add("", RuleNoVersion, -1, -1)
 		}
 	}
 	return nil
+}
+
+// countRows is about how many rows the cases make, so that they need not grow.
+func (s *settler) countRows() (n int) {
+	clauses := make([]int, len(s.terms))
+	for k, t := range s.terms {
+		for i := range t.Versions {
+			clauses[k] = max(clauses[k], len(t.Versions[i].Clauses))
+		}
+	}
+	for i := range int32(s.cases.Len()) {
+		if ti := s.termsOf(i); ti >= 0 {
+			n += clauses[ti]
+		}
+	}
+	return n
 }
 
 // citizen is a person under an agreement.
@@ -404,22 +474,28 @@ func (m *Measure) rule(r *effect.Result, i int32, asOf effect.Date) string {
 // period is the settlement period of a day. Naming a period costs more than
 // looking it up, and a settlement asks once for each case.
 func (s *settler) period(t *Terms, d effect.Date) effect.Period {
-	p, ok := s.periods[d]
+	p, ok := s.periods[periodKey{t, d}]
 	if !ok {
 		p = t.Periods.Period(d)
-		s.periods[d] = p
+		s.periods[periodKey{t, d}] = p
 	}
 	return p
 }
 
-// newDraft makes a line of a clause without its quantity.
+// newDraft makes a line of a clause without its quantity, with the index factor of
+// its period.
 func newDraft(t *Terms, v, c int, cell effect.Cell, period effect.Period) *draft {
+	return newDraftAt(t, v, c, cell, period, 0, t.Indexation.at(period.Start))
+}
+
+// newDraftAt is newDraft with a band and an index factor.
+func newDraftAt(t *Terms, v, c int, cell effect.Cell, period effect.Period, band int16, factor int32) *draft {
 	version, clause := &t.Versions[v], &t.Versions[v].Clauses[c]
-	d := &draft{terms: t, clause: clause, period: period, Line: Line{
+	d := &draft{terms: t, clause: clause, period: period, band: band, factor: factor, Line: Line{
 		Agreement: t.Agreement, Provider: cell.Provider, Period: period.Name,
 		Clause: clause.ID, Version: version.ValidFrom, Outcome: clause.Measure.outcomes(),
 		Municipality: cell.Municipality, MatchScheme: cell.MatchScheme, MatchGroup: cell.MatchGroup, Package: cell.Package,
-		Text: clause.Text, Section: clause.Section,
+		Text: clause.Text, Section: clause.Section, VAT: t.VAT.String(),
 	}}
 	d.complete(v)
 	return d
@@ -454,9 +530,17 @@ func (d *draft) complete(version int) {
 	parts := []string{d.Agreement, d.Provider, d.Period, d.Clause}
 	if d.clause != nil {
 		parts[3] += "@" + d.Version.String()
+	}
+	if d.clause != nil && d.clause.Measure.Score == nil {
 		parts = append(parts, d.MatchScheme, d.MatchGroup, cmp.Or(d.Package, allPackages))
 		if d.Municipality != "" {
 			parts = append(parts, d.Municipality)
+		}
+		if d.clause.Schedule.Bands != nil {
+			parts = append(parts, fmt.Sprintf("band-%d", d.band+1))
+		}
+		if d.factor != noFactor {
+			parts = append(parts, "index@"+d.terms.Indexation.Factors[d.factor].From.String())
 		}
 	}
 	escape := strings.NewReplacer("%", "%25", "/", "%2F")
@@ -482,6 +566,11 @@ func (s *settler) settlement() *Settlement {
 	if cohort.End <= cohort.Start {
 		cohort.Start, cohort.End = effect.NoDate, effect.NoDate
 	}
+	entries := 0
+	for _, d := range s.drafts {
+		entries += len(d.entries)
+	}
+	out.Entries = slices.Grow(out.Entries, entries)
 	for _, d := range s.drafts {
 		d.CohortFrom, d.CohortTo = cohort.Start, cohort.End
 		out.Lines = append(out.Lines, d.Line)
@@ -498,6 +587,7 @@ func (s *settler) settlement() *Settlement {
 			out.Gate = append(out.Gate, row)
 		}
 	}
+	out.Decisions, out.Steps = s.decided, append(out.Steps, s.decisionSteps...)
 	out.Counts = s.counts()
 	out.Warnings = s.warnings(out.Counts)
 	return out

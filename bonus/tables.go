@@ -12,10 +12,13 @@ import (
 type Settlement struct {
 	Lines   []Line     // by agreement, provider and period; a limit's line comes last in its period
 	Entries []Entry    // in the order of the lines, then of days and cases
-	Steps   []Step     // in the order of the lines
+	Steps   []Step     // in the order of the lines, then of the decisions
 	Gate    []GateRow  // in the order of the lines
 	Counts  []Count    // by agreement, clause, cell and rule
 	Cases   []CaseLine // in the order of the cases, then of the clauses
+	// Decisions are about providers, and pay nothing: by agreement, clause, period
+	// and provider.
+	Decisions []Decided
 	// Upkeep is by agreement, of those whose terms have the key upkeep.
 	Upkeep []UpkeepRow
 	// Warnings say what a reader should know first; they are not an error.
@@ -26,7 +29,7 @@ type Settlement struct {
 // for one match group and package (and, for an effect, one municipality), or
 // what a limit takes off. Lines sum to what is paid.
 type Line struct {
-	ID           string      `col:"line" doc:"agreement/provider/period/clause@version/match scheme/match group/package, and the municipality for an effect"`
+	ID           string      `col:"line" doc:"agreement/provider/period/clause@version/match scheme/match group/package, the municipality for an effect, the band where the clause has bands, and the day of the index factor where one is in force"`
 	Agreement    string      `col:"agreement_id" doc:"agreement"`
 	Provider     string      `col:"provider_id" doc:"provider who is paid"`
 	Period       string      `col:"period" doc:"settlement period"`
@@ -41,7 +44,9 @@ type Line struct {
 	Package      string      `col:"package_id" doc:"offer package; empty where an effect is about all packages together"`
 	Cases        int64       `col:"cases" doc:"cases that count in the line"`
 	Quantity     string      `col:"quantity" doc:"how many are paid for, exactly"`
-	UnitPrice    Ore         `col:"unit_price_ore" doc:"price of one, in ore"`
+	UnitPrice    Ore         `col:"unit_price_ore" doc:"price of one, in ore, with the index factor in force"`
+	Times        string      `col:"times" doc:"what quantity x price is multiplied by, exactly: the clause's share of the price, the factor of its band, and -1 for a penalty"`
+	VAT          string      `col:"vat" doc:"how value added tax stands to the amount: exempt, excluded or included, and its rate; empty where the terms do not say"`
 	Amount       Ore         `col:"amount_ore" doc:"what is paid, in ore"`
 	Currency     Currency    `col:"currency" doc:"what amounts are in; an ore is a hundredth of it"`
 	Reason       string      `col:"reason" doc:"why nothing is paid (codes separated by semicolons), empty where something is"`
@@ -56,16 +61,19 @@ type Line struct {
 // The reasons for which a line pays nothing. ReasonRefusal and ReasonGate are
 // followed by a colon and what refused, or the diagnostics that did not pass.
 const (
-	ReasonRefusal     = "refusal"      // the method had no figure to give
-	ReasonNotRated    = "not_rated"    // the figure may not be told apart from chance: too few cases
-	ReasonNoFigure    = "no_figure"    // the figure to be paid on is not a number
-	ReasonGate        = "gate"         // required diagnostics did not pass
-	ReasonIndicator   = "indicator"    // followed by a colon and the indicators of gaming above their limits, or not evaluated
-	ReasonNotAccepted = "not_accepted" // the diagnostics were not accepted before the effects were seen
-	ReasonUnlikely    = "unlikely"     // the chance of a true difference is under what the terms ask for
-	ReasonNotAbove    = "not_above_0"  // the figure paid on is not above 0
-	ReasonRounded     = "rounds_to_0"  // what is paid rounds to nothing
-	ReasonFree        = "price_is_0"   // the price of one is nothing
+	ReasonRefusal     = "refusal"         // the method had no figure to give
+	ReasonNotRated    = "not_rated"       // the figure may not be told apart from chance: too few cases
+	ReasonNoFigure    = "no_figure"       // the figure to be paid on is not a number
+	ReasonGate        = "gate"            // required diagnostics did not pass
+	ReasonIndicator   = "indicator"       // followed by a colon and the indicators of gaming above their limits, or not evaluated
+	ReasonNotAccepted = "not_accepted"    // the diagnostics were not accepted before the effects were seen
+	ReasonUnlikely    = "unlikely"        // the chance of a true difference is under what the terms ask for
+	ReasonNotAbove    = "not_above_0"     // the figure paid on is not above 0
+	ReasonRounded     = "rounds_to_0"     // what is paid rounds to nothing
+	ReasonFree        = "price_is_0"      // the price of one, or the pool, is nothing
+	ReasonUnder       = "under_threshold" // the figure is under what it must be at least
+	ReasonAllZero     = "all_zero"        // nothing that shares in a pool or an exchange is above 0
+	ReasonEven        = "even"            // an exchange gives back exactly what it took
 )
 
 // Gated says whether the gate, a missing acceptance or an indicator keeps the
@@ -134,6 +142,7 @@ const (
 	RulePending            = "pending"
 	RuleLeft               = "left"
 	RuleNotStarted         = "not_started"  // the course has no first day
+	RuleNotDue             = "not_due"      // counted, but nothing is due by as_of: no full payment yet, or the first instalment lies ahead
 	RuleNotFollowed        = "not_followed" // reached by being in none of the states, which the registers cannot vouch for
 	RuleEarlierCase        = "earlier_case" // the citizen's first case under the agreement lies outside the period that is measured
 	RuleExcluded           = "excluded"

@@ -31,6 +31,10 @@ type Terms struct {
 	Periods     PeriodLength   `yaml:"periods" doc:"length of a settlement period"`
 	AppliesBy   AppliesBy      `yaml:"applies_by" doc:"what chooses the version in force: referral (the day the citizen was referred) or period (the first day of the settlement period)"`
 	Rounding    Rounding       `yaml:"rounding" doc:"the one rounding of amounts"`
+	Indexation  *Indexation    `yaml:"indexation,omitempty" doc:"factors on all prices, by date"`
+	VAT         *VAT           `yaml:"vat,omitempty" doc:"how value added tax stands to the amounts; it changes none of them"`
+	Profile     []Expected     `yaml:"profile,omitempty" doc:"what was expected by settlement period, for bands that are shares of it"`
+	Settlement  *Booking       `yaml:"settlement,omitempty" doc:"when what is settled is booked, paid, corrected and closed, and who accepts it; without it nothing is booked"`
 	Versions    []Version      `yaml:"versions" jsonschema:"minItems=1" doc:"dated sets of clauses, in the order of time; they must not overlap"`
 
 	Upkeep *Upkeep `yaml:"upkeep,omitempty" doc:"what to keep an eye on while the agreement runs: purchase volume, ceiling, options, end; left out: nothing"`
@@ -98,8 +102,10 @@ type OfferPackage struct {
 type Version struct {
 	ValidFrom effect.Date  `yaml:"valid_from" doc:"first day in force"`
 	ValidTo   *effect.Date `yaml:"valid_to,omitempty" doc:"first day no longer in force; left out while it is"`
-	Clauses   []Clause     `yaml:"clauses" jsonschema:"minItems=1" doc:"what is paid for"`
-	Limits    []Limit      `yaml:"limits,omitempty" doc:"the most that is paid"`
+	// PriceLists stand once, for clauses that take shares of one price.
+	PriceLists []PriceList `yaml:"price_lists,omitempty" doc:"prices that several clauses take shares of"`
+	Clauses    []Clause    `yaml:"clauses" jsonschema:"minItems=1" doc:"what is paid for"`
+	Limits     []Limit     `yaml:"limits,omitempty" doc:"the most that is paid"`
 }
 
 // Clause is one thing that is paid for. The same id in two versions is the same
@@ -114,7 +120,8 @@ type Clause struct {
 	// Probability and Above belong to pay_on probability.
 	Probability *Decimal `yaml:"probability,omitempty" doc:"of pay_on probability: the chance that the true improvement is above the key above must be at least this"`
 	Above       *Decimal `yaml:"above,omitempty" doc:"of pay_on probability: the improvement that is to be probable, in the outcome's unit; 0 if left out"`
-	Schedule    Schedule `yaml:"schedule" doc:"what the quantity is worth"`
+	Schedule    Schedule `yaml:"schedule,omitempty" doc:"what the quantity is worth; a clause has this or a decision"`
+	Decision    *Decide  `yaml:"decision,omitempty" doc:"of a score, in place of schedule: what is decided without paying"`
 	Gate        *Gate    `yaml:"gate,omitempty" doc:"what must hold before an effect is paid"`
 }
 
@@ -147,6 +154,7 @@ type Known struct {
 	Outcomes  map[string]effect.Unit // the outcomes observed, and what each counts
 	Methods   []string               // the methods of estimation that can be paid on
 	Describe  []string               // methods for description, on which nothing is paid
+	Dated     []string               // the outcomes that tell on which days they counted
 	Peers     bool                   // whether there are peer municipalities
 	ByPackage bool                   // whether packages are estimated one by one
 	// Low are the outcomes of which less is better. An effect on one is paid only
@@ -170,7 +178,7 @@ const placeboWeeks = 26
 // [*Faults] with every place. It cannot see
 // what only the cases show, such as a price missing for a group.
 func (t *Terms) Check(k Known) error {
-	faults := t.checkOutcomes(k.Outcomes)
+	faults := t.checkOutcomes(k.Outcomes, k.Dated)
 	t.eachClause(func(v, c int, clause *Clause) {
 		m, path := &clause.Measure, fmt.Sprintf("versions[%d].clauses[%d].measure", v, c)
 		for _, name := range m.Outcomes() {
@@ -208,15 +216,20 @@ func (t *Terms) Check(k Known) error {
 	return faults.Err()
 }
 
-// checkOutcomes looks for the outcomes that the clauses need.
-func (t *Terms) checkOutcomes(units map[string]effect.Unit) (faults strict.Gathered) {
+// checkOutcomes looks for the outcomes that the clauses need; dated are those that
+// tell on which days they counted.
+func (t *Terms) checkOutcomes(units map[string]effect.Unit, dated []string) (faults strict.Gathered) {
 	t.eachClause(func(v, c int, clause *Clause) {
 		path := fmt.Sprintf("versions[%d].clauses[%d].measure.", v, c)
 		for k, name := range clause.Measure.Outcomes() {
 			at := path + "reached"
 			switch {
+			case clause.Measure.Score != nil:
+				at = path + clause.Measure.Score.place(name)
 			case clause.Measure.Effect != "":
 				at = path + "effect"
+			case clause.Measure.Sum != "":
+				at = path + "sum"
 			case k > 0:
 				at = fmt.Sprintf("%sor[%d]", path, k-1)
 			}
@@ -225,7 +238,13 @@ func (t *Terms) checkOutcomes(units map[string]effect.Unit) (faults strict.Gathe
 			case !ok:
 				faults.Add(t.doc, at, FaultOutcome, "clause %s needs the outcome %q, which nobody observes%s",
 					clause.ID, name, strict.Suggest(name, slices.Sorted(maps.Keys(units))))
-			case clause.Measure.Reached != "" && unit != effect.UnitShare:
+			case clause.Measure.Sum != "" && !summed(unit):
+				faults.Add(t.doc, at, FaultOutcome, "clause %s adds up %q, but that outcome is measured in %s: days, weeks, hours and kroner can be added up",
+					clause.ID, name, unit)
+			case clause.Measure.Sum != "" && needsDates(unit) && !slices.Contains(dated, name):
+				faults.Add(t.doc, at, FaultOutcome, "clause %s pays for the single %s of %q as they come, and their days are not kept: let the outcome have dated: true in the run file",
+					clause.ID, unit, name)
+			case clause.Measure.reaches(name) && unit != effect.UnitShare:
 				faults.Add(t.doc, at, FaultOutcome, "clause %s counts who reached %q, but that outcome is measured in %s and is not reached",
 					clause.ID, name, unit)
 			}
@@ -242,9 +261,10 @@ func (t *Terms) packagesDiffer(c *Clause) bool {
 			return true
 		}
 	}
-	for _, a := range c.Schedule.UnitPrices {
+	for _, a := range c.Schedule.prices {
+		of := a.of(t)
 		for i := range t.Packages {
-			b, ok := c.Schedule.price(t, a.scheme(t), a.MatchGroup, t.Packages[i].ID)
+			b, ok := c.Schedule.price(t, of[0], of[1], t.Packages[i].ID)
 			if !ok || b != a.Amount {
 				return true
 			}
@@ -283,6 +303,12 @@ func (c *checker) terms() {
 			c.fault(fmt.Sprintf("packages[%d].id", i), "package %q is declared twice", p.ID)
 		}
 	}
+	t.Indexation.check(c)
+	t.VAT.check(c)
+	c.profile()
+	if t.Settlement != nil && t.Starts < t.Ends {
+		t.Settlement.check(c)
+	}
 	for i := range t.Versions {
 		c.version(i)
 	}
@@ -308,9 +334,10 @@ func (c *checker) version(i int) {
 			c.fault(at+".id", "%q is no clause id: use letters, digits, - and _, and not %q, which names the line of the limit", clause.ID, capClause)
 		}
 		clause.Measure.check(c, at, clause)
-		clause.Schedule.check(c, at+".schedule", clause)
+		clause.checkPay(c, at, v)
 		clause.Conditions.check(c, at+".conditions")
 	}
+	c.checkLists(v, path)
 	for j := range v.Limits {
 		v.Limits[j].check(c, fmt.Sprintf("%s.limits[%d]", path, j))
 	}

@@ -144,6 +144,9 @@ func (o *Observer) plan() error {
 			return fmt.Errorf("%w: outcome %q has no measure", ErrOutcome, out.Name)
 		}
 		names[out.Name] = true
+		if _, dating := out.Measure.(Dating); out.Dated && !dating {
+			return fmt.Errorf("%w: outcome %q cannot be dated: only weeks_in tells on which days it counted", ErrOutcome, out.Name)
+		}
 		if err := out.Measure.Validate(); err != nil {
 			return fmt.Errorf("outcome %q: %w", out.Name, err)
 		}
@@ -459,6 +462,12 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 			events[k] = make([]string, n)
 		}
 	}
+	gathered := make([]*gathering, len(out.Results))
+	for k, outcome := range o.study.Outcomes {
+		if outcome.Dated {
+			gathered[k] = newGathering(n)
+		}
+	}
 	reach := o.study.RegistersReach
 	if reach == NoDate {
 		reach = Date(o.reach.Load())
@@ -504,6 +513,9 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 				if events[k] != nil {
 					events[k][i] = event
 				}
+				if why := out.Results[k].Reason[i]; gathered[k] != nil && (why == NoReason || why == ReasonLeft || why == ReasonPending) {
+					gathered[k].add(o.study.Outcomes[k].Measure.(Dating), &sights[k], i)
+				}
 			}
 		}
 	})
@@ -513,6 +525,9 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 	for k := range events {
 		if events[k] != nil {
 			out.Results[k].Event = NewFactor(events[k])
+		}
+		if gathered[k] != nil {
+			out.Results[k].Dates = gathered[k].dates()
 		}
 	}
 	quarters, months := make([]string, n), make([]string, n)
@@ -637,10 +652,13 @@ func (o *Observer) read(r *Result, outcome Outcome, watches []watched, sight *Si
 	return got.Event
 }
 
+// chunkSize is how many cases are read in a piece.
+const chunkSize = 8192
+
 // chunks runs f over [0, n) in pieces, on all processors. f must write only to
 // its own rows, so the result does not depend on the pieces.
 func chunks(ctx context.Context, n int, f func(lo, hi int)) error {
-	const size = 8192
+	const size = chunkSize
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min((n+size-1)/size, runtime.GOMAXPROCS(0)) {

@@ -23,6 +23,9 @@ type Outcome struct {
 	Name    string
 	Clock   Clock // "" is AtReferral
 	Measure Measure
+	// Dated asks for the days on which the outcome counted: see [Result.Dates]. Only
+	// a [Dating] measure has them.
+	Dated bool
 }
 
 // Measure is one kind of outcome. It says what it must see and reads its value

@@ -38,6 +38,7 @@ func (o *Observations) Resample(lists [][]int32) *Observations {
 		r.ReachedOn, r.WindowEnd = gather(r.ReachedOn, rows), gather(r.WindowEnd, rows)
 		r.Complete, r.Followed = gather(r.Complete, rows), gather(r.Followed, rows)
 		r.Days, r.Event = gather(r.Days, rows), gatherFactor(r.Event, rows)
+		r.Dates = r.Dates.gather(rows)
 		out.Results = append(out.Results, r)
 	}
 	return out
@@ -86,7 +87,23 @@ func (o *Observations) Moved(months int) *Observations {
 	out.Period.Start, out.Period.End = one(o.Period.Start), one(o.Period.End)
 	for _, r := range o.Results {
 		r.ReachedOn, r.WindowEnd = days(r.ReachedOn), days(r.WindowEnd)
+		if r.Dates != nil {
+			r.Dates = &Dates{First: r.Dates.First, On: days(r.Dates.On)}
+		}
 		out.Results = append(out.Results, r)
 	}
+	return out
+}
+
+func (d *Dates) gather(rows []int32) *Dates {
+	if d == nil {
+		return nil
+	}
+	out := &Dates{First: make([]int, 0, len(rows)+1)}
+	for _, i := range rows {
+		out.First = append(out.First, len(out.On))
+		out.On = append(out.On, d.Of(int(i))...)
+	}
+	out.First = append(out.First, len(out.On))
 	return out
 }

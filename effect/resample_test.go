@@ -18,7 +18,7 @@ func observed(t *testing.T) *effect.Observations {
 	o.Persons, o.Municipalities = 300, 6
 	study := effecttest.Study()
 	study.Outcomes = append(study.Outcomes,
-		effect.Outcome{Name: "weeks", Measure: effect.WeeksIn{States: effect.Employment, Within: effect.Weeks(52)}},
+		effect.Outcome{Name: "weeks", Measure: effect.WeeksIn{States: effect.Employment, Within: effect.Weeks(52)}, Dated: true},
 		effect.Outcome{Name: "time", Measure: effect.TimeTo{States: effect.Employment, Within: effect.Weeks(52)}})
 	obs := effecttest.FromWorld(t, o).Observe(t, study)
 	obs.Cases.Recorded = &effect.Recorded{MatchScheme: obs.Cases.MatchScheme, MatchGroup: obs.Cases.MatchGroup}
@@ -43,6 +43,13 @@ func TestResampleTakesEveryColumn(t *testing.T) {
 		case skipped[path]:
 		case was.Kind() == reflect.Pointer && !was.IsNil():
 			require.False(t, is.IsNil(), "%s is not taken along", path)
+			if d, ok := was.Interface().(*effect.Dates); ok {
+				columns++
+				for k, i := range rows {
+					assert.Equal(t, d.Of(int(i)), is.Interface().(*effect.Dates).Of(k)[:len(d.Of(int(i))):len(d.Of(int(i)))], path)
+				}
+				return
+			}
 			walk(path, was.Elem(), is.Elem())
 		case was.Kind() == reflect.Struct:
 			for f := range was.NumField() {
@@ -92,6 +99,12 @@ func TestMoved(t *testing.T) {
 		assert.Equal(t, d.AddMonths(48), ahead.Cases.Start[i])
 	}
 	assert.Positive(t, never)
+	dated := 0
+	for i, on := range obs.Results[2].Dates.On {
+		dated++
+		assert.Equal(t, on.AddMonths(48), ahead.Results[2].Dates.On[i])
+	}
+	assert.Positive(t, dated)
 	// 29 February is the last day of February elsewhere.
 	leap := *obs
 	leap.AsOf = effect.NewDate(2008, 2, 29)

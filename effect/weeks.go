@@ -1,6 +1,10 @@
 package effect
 
-import "fmt"
+import (
+	"fmt"
+	"iter"
+	"slices"
+)
 
 // WeeksIn counts weeks of 7 days from the clock, whole ones within [clock, clock +
 // Within), that have at least MinDays days in the states (0 is taken as 1), no day
@@ -36,20 +40,32 @@ func (m WeeksIn) Closes(clock Date) Date { return clock.Add(m.Within) }
 // Read counts the weeks.
 func (m WeeksIn) Read(s *Sight) Reading {
 	weeks, reached := 0, NoDate
-	for from, end := s.Clock, min(m.Closes(s.Clock), s.End); from+7 <= end; from += 7 {
-		to := from + 7
-		switch {
-		case s.Days[0].Count(from, to) < max(1, m.MinDays):
-		case s.Days[1].First(from, to) != NoDate:
-		case m.Beside != 0 && s.Days[2].First(from, to) == NoDate:
-		default:
-			weeks++
-			if weeks == max(1, m.AtLeast) {
-				reached = to - 1
-			}
+	for last := range m.weeks(s) {
+		weeks++
+		if weeks == max(1, m.AtLeast) {
+			reached = last
 		}
 	}
 	return reading(float64(weeks), reached)
+}
+
+// Dates are the last days of the weeks that count.
+func (m WeeksIn) Dates(s *Sight, on []Date) []Date { return slices.AppendSeq(on, m.weeks(s)) }
+
+// weeks yields the last day of each week that counts.
+func (m WeeksIn) weeks(s *Sight) iter.Seq[Date] {
+	return func(yield func(Date) bool) {
+		for from, end := s.Clock, min(m.Closes(s.Clock), s.End); from+7 <= end; from += 7 {
+			to := from + 7
+			switch {
+			case s.Days[0].Count(from, to) < max(1, m.MinDays):
+			case s.Days[1].First(from, to) != NoDate:
+			case m.Beside != 0 && s.Days[2].First(from, to) == NoDate:
+			case !yield(to - 1):
+				return
+			}
+		}
+	}
 }
 
 // Validate refuses no states, a window shorter than a week, days that no week

@@ -36,12 +36,36 @@ type Case struct {
 
 // Observed is what became of one outcome of a case.
 type Observed struct {
-	On       *effect.Date `yaml:"on,omitempty" doc:"day on which it was reached"`
-	Status   Status       `yaml:"status,omitempty" doc:"reached, not_reached, pending, left or excluded; if left out reached where a day is given, and else not_reached"`
-	Reason   Reason       `yaml:"reason,omitempty" doc:"of excluded: no_clock, no_value or not_at_risk"`
-	Value    *float64     `yaml:"value,omitempty" doc:"what the outcome counts; if left out 1 where it was reached and 0 where not"`
-	Window   *effect.Date `yaml:"window_end,omitempty" doc:"first day after the window; if left out as_of, so that the window is over; after as_of it is open"`
-	Followed *bool        `yaml:"followed,omitempty" doc:"false: the registers do not know the citizen or do not reach so far; true if left out"`
+	On     *effect.Date `yaml:"on,omitempty" doc:"day on which it was reached"`
+	Status Status       `yaml:"status,omitempty" doc:"reached, not_reached, pending, left or excluded; if left out reached where a day is given, and else not_reached"`
+	Reason Reason       `yaml:"reason,omitempty" doc:"of excluded: no_clock, no_value or not_at_risk"`
+	Value  *float64     `yaml:"value,omitempty" doc:"what the outcome counts; if left out 1 where it was reached and 0 where not"`
+	Window *effect.Date `yaml:"window_end,omitempty" doc:"first day after the window; if left out as_of, so that the window is over; after as_of it is open"`
+	// Weeks are those of an outcome in weeks, which are then dated.
+	Weeks    []Weeks `yaml:"weeks,omitempty" doc:"of an outcome in weeks: the weeks that count, in order; value is then their number"`
+	Followed *bool   `yaml:"followed,omitempty" doc:"false: the registers do not know the citizen or do not reach so far; true if left out"`
+}
+
+// Weeks are weeks in a row that count.
+type Weeks struct {
+	Ends  effect.Date `yaml:"ends" doc:"last day of the first week"`
+	Times *int        `yaml:"times,omitempty" doc:"how many weeks in a row (1)"`
+}
+
+// days are the last days of the weeks, up to as_of.
+func (o Observed) days(asOf effect.Date) (out []effect.Date) {
+	for _, w := range o.Weeks {
+		n := 1
+		if w.Times != nil {
+			n = *w.Times
+		}
+		for k := range n {
+			if on := w.Ends + effect.Date(7*k); on <= asOf {
+				out = append(out, on)
+			}
+		}
+	}
+	return out
 }
 
 // Status is the name of an [effect.Status].
@@ -159,6 +183,9 @@ func (s *Spec) observe(x *Scenario, list []Case) *effect.Observations {
 	}
 	for _, o := range s.Outcomes {
 		r := effect.Result{Outcome: o.Name, Unit: effect.Unit(cmp.Or(o.Unit, Unit(effect.UnitShare))), Absence: o.Absence}
+		if r.Unit == effect.UnitWeeks {
+			r.Dates = &effect.Dates{First: []int{0}}
+		}
 		for i := range list {
 			list[i].Outcomes[o.Name].add(&r, &list[i], x.AsOf)
 		}
@@ -211,6 +238,15 @@ func (o Observed) add(r *effect.Result, c *Case, asOf effect.Date) {
 		value = 1
 	case status == effect.NotReached:
 		value = 0
+	}
+	if r.Dates != nil {
+		if days := o.days(asOf); reason == effect.NoReason || reason == effect.ReasonPending || reason == effect.ReasonLeft {
+			r.Dates.On = append(r.Dates.On, days...)
+			if o.Value == nil {
+				value = float64(len(days))
+			}
+		}
+		r.Dates.First = append(r.Dates.First, len(r.Dates.On))
 	}
 	r.Status, r.Reason, r.Value = append(r.Status, status), append(r.Reason, reason), append(r.Value, value)
 	r.ReachedOn, r.WindowEnd = append(r.ReachedOn, on), append(r.WindowEnd, window)

@@ -22,6 +22,8 @@ type Expect struct {
 	Entries []Entry    `yaml:"entries,omitempty" doc:"the cases behind the lines, with how much"`
 	Rules   []Rule     `yaml:"rules,omitempty" doc:"what became of cases; of others nothing is said"`
 	Gate    []Gate     `yaml:"gate,omitempty" doc:"how diagnostics ended; of others nothing is said"`
+	// Decisions are about providers and pay nothing.
+	Decisions []Decided `yaml:"decisions,omitempty" doc:"the rows of decisions"`
 	// Warnings and faults are found by their code and a part of their text.
 	Warnings []Told `yaml:"warnings,omitempty" doc:"warnings that there are, among others"`
 	Faults   []Told `yaml:"faults,omitempty" doc:"faults that keep everything from being settled"`
@@ -56,6 +58,29 @@ const (
 
 // Names lists the standings.
 func (Standing) Names() []string { return []string{string(Sealed), string(Retrospective)} }
+
+// Decided is a [bonus.Decided].
+type Decided struct {
+	Provider   string        `yaml:"provider,omitempty" doc:"provider that is decided about"`
+	Period     string        `yaml:"period,omitempty" doc:"settlement period"`
+	Clause     string        `yaml:"clause,omitempty" doc:"clause"`
+	State      DecisionState `yaml:"state" doc:"met, not_met or not_rated"`
+	Value      string        `yaml:"value,omitempty" doc:"the score: a decimal or a fraction"`
+	N          *int          `yaml:"n,omitempty" doc:"cases, or the smallest n of its figures"`
+	Rank       *int          `yaml:"rank,omitempty" doc:"place among the rated providers"`
+	Rating     *int          `yaml:"rating,omitempty" doc:"rating, 1 for the lowest"`
+	Threshold  string        `yaml:"threshold,omitempty" doc:"what the score was held against"`
+	Difference string        `yaml:"difference,omitempty" doc:"score less the highest score"`
+	Since      string        `yaml:"since,omitempty" doc:"first of the periods in a row in which it held"`
+}
+
+// DecisionState is how a decision ended.
+type DecisionState string
+
+// Names lists the states.
+func (DecisionState) Names() []string {
+	return []string{bonus.DecisionMet, bonus.DecisionNotMet, bonus.DecisionNotRated}
+}
 
 // Entry is a [bonus.Entry].
 type Entry struct {
@@ -92,12 +117,13 @@ type Told struct {
 func (c *checker) expect(x *Scenario, path string) {
 	e := &x.Expect
 	lists := len(e.Lines) + len(e.Entries)
+	other := len(e.Rules) + len(e.Gate) + len(e.Warnings) + len(e.Decisions)
 	switch {
-	case !e.Nothing && e.Total == nil && lists+len(e.Rules)+len(e.Gate)+len(e.Warnings)+len(e.Faults) == 0:
-		c.fault(path, "nothing is expected, so that the scenario cannot fail: give lines, total, rules, entries, gate, warnings, faults or nothing")
+	case !e.Nothing && e.Total == nil && lists+other+len(e.Faults) == 0:
+		c.fault(path, "nothing is expected, so that the scenario cannot fail: give lines, total, rules, entries, gate, decisions, warnings, faults or nothing")
 	case e.Nothing && (lists > 0 || e.Some):
 		c.fault(path+".nothing", "where there is no line there are neither lines nor entries")
-	case len(e.Faults) > 0 && (e.Nothing || e.Total != nil || lists+len(e.Rules)+len(e.Gate)+len(e.Warnings) > 0):
+	case len(e.Faults) > 0 && (e.Nothing || e.Total != nil || lists+other > 0):
 		c.fault(path+".faults", "with a fault nothing is settled: expect faults alone")
 	}
 	known := map[string]bool{}
@@ -107,6 +133,11 @@ func (c *checker) expect(x *Scenario, path string) {
 			for i := range min(*one.Times, maxTimes) {
 				known[fmt.Sprintf("%s-%d", one.ID, i+1)] = true
 			}
+		}
+	}
+	for i, r := range x.Given.Evidence {
+		if !known[r.Case] {
+			c.fault(fmt.Sprintf("%s.evidence[%d].case", strings.TrimSuffix(path, "expect")+"given", i), "no case %q is given", r.Case)
 		}
 	}
 	for i, r := range e.Rules {
@@ -140,7 +171,7 @@ func (x *Scenario) compare(s *bonus.Settlement) []*sheet {
 	for i := range s.Lines {
 		lines[s.Lines[i].ID] = &s.Lines[i]
 	}
-	all := []*sheet{x.lines(s), {title: "total", columns: []string{"kr."}}, x.entries(s, lines), x.rules(s), x.gate(s, lines), told("warnings", e.Warnings, true)}
+	all := []*sheet{x.lines(s), {title: "total", columns: []string{"kr."}}, x.entries(s, lines), x.rules(s), x.gate(s, lines), told("warnings", e.Warnings, true), x.decisions(s)}
 	if e.Total != nil {
 		sum := new(big.Rat)
 		for _, l := range s.Lines {
@@ -214,6 +245,24 @@ func (x *Scenario) rules(s *bonus.Settlement) *sheet {
 		if many, ok := group[g.Participation]; ok {
 			t.got = append(t.got, []string{many, g.Clause, g.Rule})
 		}
+	}
+	return t
+}
+
+func (x *Scenario) decisions(s *bonus.Settlement) *sheet {
+	t := &sheet{title: "decisions", columns: []string{"provider", "period", "clause", "state", "value", "n", "rank", "rating", "threshold", "difference", "since"}, otherwise: x.Expect.Some}
+	if len(x.Expect.Decisions) == 0 {
+		return t
+	}
+	for _, d := range x.Expect.Decisions {
+		t.want = append(t.want, []string{
+			d.Provider, d.Period, d.Clause, string(d.State), exact(d.Value), whole(d.N), whole(d.Rank), whole(d.Rating), exact(d.Threshold), exact(d.Difference), d.Since,
+		})
+	}
+	for _, d := range s.Decisions {
+		t.got = append(t.got, []string{
+			d.Provider, d.Period, d.Clause, d.State, exact(d.Value), fmt.Sprint(d.N), fmt.Sprint(d.Rank), fmt.Sprint(d.Rating), exact(d.Threshold), exact(d.Difference), d.Since,
+		})
 	}
 	return t
 }

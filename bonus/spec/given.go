@@ -20,6 +20,8 @@ import (
 type Given struct {
 	Cases      []Case      `yaml:"cases,omitempty" doc:"participations and what became of them"`
 	Effects    []Effect    `yaml:"effects,omitempty" doc:"effects that were estimated, with their diagnostics"`
+	Figures    []Figure    `yaml:"figures,omitempty" doc:"numbers about providers that the settlement does not work out itself"`
+	Evidence   []Evidence  `yaml:"evidence,omitempty" doc:"documents that were received"`
 	Indicators []Indicator `yaml:"indicators,omitempty" doc:"indicators of gaming"`
 	Acceptance []Answered  `yaml:"acceptance,omitempty" doc:"what was decided on the diagnostics before the effects were seen"`
 	Seals      []Seal      `yaml:"seals,omitempty" doc:"when versions of the terms were sealed; none is if left out"`
@@ -65,6 +67,22 @@ const (
 // Names lists the ways.
 func (Diagnostics) Names() []string { return []string{string(AllPass), string(NoneAre)} }
 
+// Figure is a [bonus.Figure].
+type Figure struct {
+	Figure   string         `yaml:"figure" doc:"name of the figure, as satisfaction"`
+	Provider string         `yaml:"provider,omitempty" doc:"provider; that of the key case if left out; none for a figure of all providers"`
+	Period   string         `yaml:"period" doc:"period or day that it is of"`
+	N        *int           `yaml:"n,omitempty" doc:"persons or cases behind it; unknown if left out"`
+	Value    *bonus.Decimal `yaml:"value,omitempty" doc:"the number; there is none if left out"`
+}
+
+// Evidence is a [bonus.Evidence].
+type Evidence struct {
+	Case string      `yaml:"case" doc:"case that it is about"`
+	Kind string      `yaml:"kind" doc:"what it is, as the terms name it"`
+	On   effect.Date `yaml:"received_on" doc:"day on which it was received"`
+}
+
 // Indicator is an indicator of gaming of a provider in a municipality.
 type Indicator struct {
 	Indicator    bonus.Indicator `yaml:"indicator" doc:"name of the indicator"`
@@ -108,6 +126,22 @@ func (s *Spec) facts(x *Scenario, terms []*bonus.Terms) (bonus.Facts, []*bonus.T
 			return f, nil, fmt.Errorf("effects[%d]: %w", i, err)
 		}
 		f.Benchmark, f.Diagnostics = append(f.Benchmark, row), append(f.Diagnostics, diagnostics...)
+	}
+	for _, g := range x.Given.Figures {
+		figure := bonus.Figure{Name: g.Figure, Provider: cmp.Or(g.Provider, base.Provider), Period: g.Period, N: -1}
+		if g.Provider == None {
+			figure.Provider = "" // of all providers
+		}
+		if g.N != nil {
+			figure.N = int64(*g.N)
+		}
+		if g.Value != nil {
+			figure.Value = g.Value.String()
+		}
+		f.Figures = append(f.Figures, figure)
+	}
+	for _, g := range x.Given.Evidence {
+		f.Evidence = append(f.Evidence, bonus.Evidence{Participation: effect.TextID(g.Case), Kind: g.Kind, On: g.On})
 	}
 	for _, g := range x.Given.Indicators {
 		f.Indicators = append(f.Indicators, watch.Row{

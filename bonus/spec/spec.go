@@ -213,11 +213,35 @@ func (c *checker) observed(path string, one *Case) {
 		if o.On != nil && o.Status != "" && o.Status != Status(effect.Reached.String()) {
 			c.fault(at+".status", "an outcome that was reached on a day is reached, not %s", o.Status)
 		}
+		c.weeks(at+".weeks", name, o)
 	}
 	if one.Times != nil && (*one.Times < 1 || *one.Times > maxTimes) {
 		c.fault(path+".times", "a case is there once or oftener, and %d times at most", maxTimes)
 	}
 }
+
+// weeks checks the single weeks of an outcome.
+func (c *checker) weeks(path, outcome string, o Observed) {
+	i := slices.IndexFunc(c.s.Outcomes, func(x Outcome) bool { return x.Name == outcome })
+	if len(o.Weeks) > 0 && i >= 0 && effect.Unit(c.s.Outcomes[i].Unit) != effect.UnitWeeks {
+		c.fault(path, "%s does not count weeks: say unit: weeks under outcomes", outcome)
+	}
+	for k, w := range o.Weeks {
+		at := fmt.Sprintf("%s[%d]", path, k)
+		if w.Times != nil && (*w.Times < 1 || *w.Times > maxWeeks) {
+			c.fault(at+".times", "there are 1 to %d weeks in a row", maxWeeks)
+			return
+		}
+		if k > 0 {
+			if days := (Observed{Weeks: o.Weeks[k-1 : k]}).days(effect.LastDate); len(days) > 0 && w.Ends < days[len(days)-1]+7 {
+				c.fault(at+".ends", "weeks stand in the order of time and do not overlap")
+			}
+		}
+	}
+}
+
+// maxWeeks is how many weeks there can be in a row.
+const maxWeeks = 5200
 
 func (c *checker) declared(path, outcome string) {
 	if !c.outcomes[outcome] {

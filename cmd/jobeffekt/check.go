@@ -31,7 +31,7 @@ was expected and what came.`,
 }
 
 func check(ctx context.Context, out io.Writer, path string, f *runFlags) error {
-	if (jobeffekt.IsSpec(path) || jobeffekt.IsTerms(path)) && *f != (runFlags{}) {
+	if (jobeffekt.IsSpec(path) || jobeffekt.IsTerms(path)) && (f.asOf != "" || f.data != "" || f.out != "") {
 		return usageError{fmt.Errorf("--as-of, --data and --out belong to a run file, and %s is none", path)}
 	}
 	switch {

@@ -41,24 +41,31 @@ Start with:  jobeffekt demo`,
 		newStep(log, jobeffekt.StepEstimate, "Choose peers and estimate every cell, from the tables of measure"),
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
-		newBeforeAfter(), newPeers(), newSeal(), newAccept(), newExplain(), newVerify(), newSynth(log), newSimulate(log), newSchema(), newDream(log), newRank(), newReconcile(),
+		newSeal(), newAccept(), newExplain(), newVerify(), newLedger(), newReconcile(),
+		newPeers(), newBeforeAfter(), newRank(), newDream(log), newSynth(log), newSimulate(log), newSchema(),
 	)
 	for _, c := range root.Commands() {
-		args := c.Args
-		c.Args = func(cmd *cobra.Command, a []string) error {
-			if err := args(cmd, a); err != nil {
-				return usageError{fmt.Errorf("%w\nusage: %s", err, cmd.UseLine())}
-			}
-			return nil
-		}
+		usage(c)
 	}
 	return root
+}
+
+// usage makes wrong arguments of a command errors of the command line.
+func usage(c *cobra.Command) {
+	args := c.Args
+	c.Args = func(cmd *cobra.Command, a []string) error {
+		if err := args(cmd, a); err != nil {
+			return usageError{fmt.Errorf("%w\nusage: %s", err, cmd.UseLine())}
+		}
+		return nil
+	}
 }
 
 // runFlags are the flags of every command that reads a run file.
 type runFlags struct {
 	asOf, data, out     string
 	failOnGate, blinded bool
+	after               afterRun
 }
 
 func (f *runFlags) add(c *cobra.Command, dated, settles bool) {
@@ -124,16 +131,23 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 			if err != nil {
 				return err
 			}
+			if err := f.after.check(config.Blinded); err != nil {
+				return err
+			}
 			began := time.Now()
 			r, err := do(cmd.Context(), config)
 			if err != nil {
 				return err
 			}
 			log.Info(name+" done", "took", time.Since(began).Round(time.Millisecond), "participations", r.Observations.Cases.Len(), "rejected", len(r.Rejects))
-			return f.finish(cmd, r, config)
+			gated := f.finish(cmd, r, config)
+			return errors.Join(f.after.do(cmd.Context(), cmd.OutOrStdout(), config.ResultsFolder()), gated)
 		},
 	}
 	f.add(c, dated, settles)
+	if settles {
+		f.after.add(c, !blinds)
+	}
 	if blinds {
 		c.Flags().BoolVar(&f.blinded, "blinded", false, "write no effects, only what a payment depends on")
 	}
@@ -250,49 +264,6 @@ only in a run whose run file names the folder under accepted.`,
 	c.Flags().StringVar(&on, "on", "", "day of the decision")
 	c.Flags().StringVar(&decision, "decision", "", "accepted or refused")
 	c.Flags().StringVar(&d.Note, "note", "", "why")
-	return c
-}
-
-func newExplain() *cobra.Command {
-	var byCase bool
-	c := &cobra.Command{
-		Use:   "explain FOLDER [LINE | --case PARTICIPATION]",
-		Short: "Say where a line of a settlement comes from, or why a case counted or not",
-		Long: `Without a line, the lines of the settlement are listed. With one, it is followed
-down to counts, clause and section. With --case, a participation's fate under each
-clause is told.`,
-		Args: cobra.RangeArgs(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := jobeffekt.ReadSettlement(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			out := cmd.OutOrStdout()
-			switch {
-			case len(args) == 1 && byCase:
-				return usageError{errors.New("--case needs a participation id after the folder")}
-			case len(args) == 1:
-				for _, l := range s.Lines {
-					fmt.Fprintf(out, "%14s  %s\n", l.Amount, l.ID)
-				}
-				return nil
-			case byCase:
-				e, err := s.ExplainCase(args[1])
-				if err != nil {
-					return err
-				}
-				fmt.Fprint(out, e)
-				return nil
-			}
-			e, err := s.Explain(args[1])
-			if err != nil {
-				return err
-			}
-			fmt.Fprint(out, e)
-			return nil
-		},
-	}
-	c.Flags().BoolVar(&byCase, "case", false, "explain a participation instead of a line")
 	return c
 }
 

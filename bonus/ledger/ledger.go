@@ -1,0 +1,247 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// The errors of a ledger's file.
+var (
+	// ErrBusy says that another program held the file for longer than this one waited.
+	ErrBusy = errors.New("another program is writing to the ledger; nothing was written here: try again when it is done")
+	// ErrNewer says that the file was made by a newer version of the program.
+	ErrNewer = errors.New("the ledger was made by a newer version of the program; use that one")
+	// ErrNotLedger says that the file is something else than a ledger.
+	ErrNotLedger = errors.New("the file is no ledger; name one, or a file that is not there yet")
+	// ErrDamaged says that the file holds what no ledger does.
+	ErrDamaged = errors.New("the ledger is damaged; see what ledger verify says, and go back to a copy")
+)
+
+// Refusal says why something is not booked. Nothing was changed but for the record
+// of the run.
+type Refusal struct {
+	Code      string // stable: see below
+	Agreement string
+	Period    string
+	Why       string // one sentence or more
+	Cure      string // what to do about it
+}
+
+func (r *Refusal) Error() string {
+	where := ""
+	if r.Agreement != "" {
+		where = fmt.Sprintf("agreement %s, %s: ", r.Agreement, r.Period)
+	}
+	return fmt.Sprintf("not booked (%s): %s%s: %s", r.Code, where, r.Why, r.Cure)
+}
+
+// The codes of refusals.
+const (
+	RefusedNoCalendar    = "no_calendar"      // the terms have no key settlement
+	RefusedNoPeriod      = "no_period"        // no terms at hand have such a settlement period
+	RefusedNotOver       = "period_not_over"  // as_of lies before the last day of the period
+	RefusedOlder         = "older_settlement" // as_of, or the day, lies before that of what was booked
+	RefusedOrder         = "out_of_order"     // a later period is booked, or an earlier one is not
+	RefusedClosed        = "period_closed"    // the period is booked, and what is settled now differs
+	RefusedRetrospective = "retrospective"    // the terms were not sealed in time
+	RefusedCohort        = "cohort"           // the referrals measured do not fit those of what was booked
+	RefusedRepriced      = "terms_changed"    // a version under which lines were booked reads otherwise
+	RefusedNotProposed   = "not_proposed"     // nobody has proposed what is accepted
+	RefusedChanged       = "changed"          // what would be booked is not what was proposed
+	RefusedSamePerson    = "same_person"      // who prepared it cannot accept it
+	RefusedRole          = "wrong_role"       // another role must accept it
+	RefusedDate          = "date"             // a day lies before what it is about
+	RefusedPerson        = "no_name"          // a name or a role is missing
+)
+
+// Options say how a ledger is opened. Start from [Default].
+type Options struct {
+	Driver string        // name under which the program registered its driver for SQLite
+	Wait   time.Duration // how long to wait for another program that writes
+	Create bool          // make the file if it is not there
+}
+
+// Default opens a ledger that is there by the driver "sqlite", and waits for ten
+// seconds.
+func Default() Options { return Options{Driver: "sqlite", Wait: 10 * time.Second} }
+
+// Ledger is an open file. It is for one goroutine at a time; several programs can
+// have the same file open.
+type Ledger struct {
+	db   *sql.DB
+	conn *sql.Conn
+}
+
+// Open opens a ledger, makes its tables in a new or empty file where Create says
+// so, and brings those of an older version up to date, in one transaction. The
+// error wraps [ErrNotLedger], [ErrNewer] or [ErrBusy].
+//
+// The file has a rollback journal and is synchronous to the disk: a program or a
+// machine that stops leaves it as before a booking or as after it. What is taken
+// away is overwritten with zeros.
+func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
+	mode := "rw"
+	if o.Create {
+		mode = "rwc"
+	}
+	db, err := sql.Open(o.Driver, "file:"+strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)+"?mode="+mode)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: %w", err)
+	}
+	l := &Ledger{db: db}
+	if err := l.open(ctx, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("ledger: %w", busy(err)), l.Close())
+	}
+	return l, nil
+}
+
+func (l *Ledger) open(ctx context.Context, o Options) (err error) {
+	if l.conn, err = l.db.Conn(ctx); err != nil {
+		return err
+	}
+	for _, pragma := range []string{
+		fmt.Sprintf("busy_timeout = %d", o.Wait.Milliseconds()),
+		"synchronous = EXTRA", "secure_delete = ON", "trusted_schema = OFF", "temp_store = MEMORY", "cache_size = -32768",
+	} {
+		if _, err := l.conn.ExecContext(ctx, "PRAGMA "+pragma); err != nil {
+			return notLedger(err)
+		}
+	}
+	have, err := l.version(ctx)
+	switch {
+	case err != nil:
+		return err
+	case have == version:
+		return nil
+	case have > version:
+		return fmt.Errorf("%w: its tables have version %d, and this program knows %d", ErrNewer, have, version)
+	}
+	return l.migrate(ctx)
+}
+
+// version is that of the tables, 0 for an empty file.
+func (l *Ledger) version(ctx context.Context) (int, error) {
+	var have, app, objects int
+	for _, q := range []struct {
+		query string
+		to    *int
+	}{{"PRAGMA user_version", &have}, {"PRAGMA application_id", &app}, {"SELECT count(*) FROM sqlite_schema", &objects}} {
+		if err := l.conn.QueryRowContext(ctx, q.query).Scan(q.to); err != nil {
+			return 0, notLedger(err)
+		}
+	}
+	if app != application && (app != 0 || have != 0 || objects != 0) {
+		return 0, ErrNotLedger
+	}
+	return have, nil
+}
+
+// migrate brings the tables up to date, in one transaction. Somebody else may have
+// done so meanwhile.
+func (l *Ledger) migrate(ctx context.Context) error {
+	return l.locked(ctx, func() error {
+		have, err := l.version(ctx)
+		if err != nil {
+			return err
+		}
+		for i := have; i < version; i++ {
+			for _, statement := range append(migrations[i](), fmt.Sprintf("PRAGMA user_version = %d", i+1)) {
+				if _, err := l.conn.ExecContext(ctx, statement); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// locked does something in a transaction that keeps other writers out from its
+// start. On an error everything is as before.
+func (l *Ledger) locked(ctx context.Context, do func() error) error {
+	if _, err := l.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return busy(err)
+	}
+	err := do()
+	if err == nil {
+		if _, err = l.conn.ExecContext(ctx, "COMMIT"); err == nil {
+			return nil
+		}
+	}
+	// The rollback must happen also when ctx is over. If it cannot, the connection is
+	// of no use, and its end rolls back.
+	_, _ = l.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	return busy(err)
+}
+
+// reading does something in a transaction that sees one state of the file.
+func (l *Ledger) reading(ctx context.Context, do func() error) error {
+	if _, err := l.conn.ExecContext(ctx, "BEGIN"); err != nil {
+		return busy(err)
+	}
+	defer func() { _, _ = l.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") }()
+	return busy(do())
+}
+
+// Close closes the file.
+func (l *Ledger) Close() error {
+	var err error
+	if l.conn != nil {
+		err = l.conn.Close()
+	}
+	return errors.Join(err, l.db.Close())
+}
+
+// SQLite's result codes that matter here.
+const (
+	sqliteBusy    = 5
+	sqliteLocked  = 6
+	sqliteCorrupt = 11
+	sqliteNotADB  = 26
+)
+
+// code is SQLite's result code of an error, 0 where it has none.
+func code(err error) int {
+	var coded interface{ Code() int }
+	if errors.As(err, &coded) {
+		return coded.Code() & 0xff
+	}
+	return 0
+}
+
+// busy wraps what SQLite says of a file that is held by another program, or damaged.
+func busy(err error) error {
+	switch code(err) {
+	case sqliteBusy, sqliteLocked:
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	case sqliteCorrupt:
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return err
+}
+
+// notLedger wraps what SQLite says of a file that is none of its own.
+func notLedger(err error) error {
+	if code(err) == sqliteNotADB {
+		return fmt.Errorf("%w: %w", ErrNotLedger, err)
+	}
+	return err
+}
+
+// Person is who does something, in which role, on which day.
+type Person struct {
+	Name string
+	Role string
+	On   effect.Date // as given: no clock is read
+}
+
+// is says whether two names are of the same person: letters' case and blanks are
+// of no account.
+func same(a, b string) bool {
+	return strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))
+}

@@ -1,0 +1,258 @@
+package bonus
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// Why adds to each clause by which a case did not count what would have made it
+// count, with the dates that matter, from the terms and the facts that were
+// settled. Other cases of the citizen are told by their dates, never by their
+// ids. A clause of which nothing more is known keeps its rule alone, and so do
+// all where the case is not among the facts.
+//
+// A new rule has its sentence in ruleText, and here what would have changed it.
+func (e CaseExplanation) Why(terms []*Terms, f Facts) CaseExplanation {
+	w := why{f: f}
+	if f.Observations == nil || f.Observations.Cases == nil {
+		return e
+	}
+	w.c = f.Observations.Cases
+	id := effect.TextID(e.Participation)
+	at, ok := slices.BinarySearchFunc(w.c.ID, id, effect.ID.Compare)
+	if !ok {
+		return e
+	}
+	w.at = int32(at)
+	k := slices.IndexFunc(terms, func(t *Terms) bool { return t.Agreement == w.c.Agreement.At(at) })
+	if k < 0 {
+		return e
+	}
+	w.t = terms[k]
+	out := CaseExplanation{Participation: e.Participation, Clauses: slices.Clone(e.Clauses), Needed: make([]string, len(e.Clauses))}
+	for i := range out.Clauses {
+		out.Needed[i] = w.needed(&out.Clauses[i])
+	}
+	return out
+}
+
+// why is a case with what is known of it.
+type why struct {
+	f  Facts
+	c  *effect.Cases
+	t  *Terms
+	at int32
+}
+
+// clause is the clause of a row in the version that the case is under.
+func (w *why) clause(row *CaseLine) *Clause {
+	asOf := w.f.Observations.AsOf
+	var out *Clause
+	w.t.eachClause(func(v, _ int, c *Clause) {
+		if c.ID == row.Clause && (out == nil || w.t.versionFor(w.c.Referral[w.at], asOf) == v) {
+			out = c
+		}
+	})
+	return out
+}
+
+func (w *why) needed(row *CaseLine) string {
+	rule, detail, _ := strings.Cut(row.Rule, ":")
+	obs, referral := w.f.Observations, w.c.Referral[w.at]
+	switch rule {
+	case RuleCounted:
+		return ""
+	case RuleOutsideAgreement:
+		return fmt.Sprintf("referred on %s; referrals from %s on and before %s are under the agreement", referral, w.t.Starts, w.t.Ends)
+	case RuleNoProvider:
+		return "the participation has no provider: it is one of the municipality's own projects, which nobody is paid for"
+	case RuleNoVersion:
+		var in []string
+		for i := range w.t.Versions {
+			in = append(in, fmt.Sprintf("from %s up to %s", w.t.Versions[i].ValidFrom, w.t.Until(i)))
+		}
+		return fmt.Sprintf("referred on %s; the versions are in force %s", referral, strings.Join(in, ", "))
+	case RuleExcluded:
+		if text := w.excluded(detail, row); text != "" {
+			return text
+		}
+	case RuleEarlierCase:
+		return w.earlier("the first was referred on %s, outside the referrals that are measured%s; that one alone could be paid for")
+	}
+	c := w.clause(row)
+	if c == nil {
+		return ""
+	}
+	switch rule {
+	case RulePackageNotEligible:
+		var pay []string
+		for i := range w.t.Packages {
+			if c.Conditions.allow(&w.t.Packages[i]) {
+				pay = append(pay, w.t.Packages[i].ID)
+			}
+		}
+		return fmt.Sprintf("the case is in package %s; the clause pays for %s", w.c.Package.At(int(w.at)), cmp.Or(strings.Join(pay, ", "), "none"))
+	case RuleNotStarted:
+		return fmt.Sprintf("a first day of the course by %s", obs.AsOf)
+	case RuleIndicator:
+		return w.indicators(c, detail)
+	case RuleAlreadyPaid:
+		return w.alreadyPaid(c)
+	case RuleNotReached, RulePending, RuleLeft, RuleNotFollowed:
+		var out []string
+		for _, name := range c.Measure.Outcomes() {
+			if r, ok := obs.Result(name); ok {
+				out = append(out, w.outcome(r, c))
+			}
+		}
+		if rule == RulePending && len(out) == 0 {
+			out = append(out, fmt.Sprintf("the day on which it counts lies after %s", obs.AsOf))
+		}
+		return strings.Join(out, "; or ")
+	}
+	return ""
+}
+
+// outcome says what one outcome of the case lacks to count.
+func (w *why) outcome(r *effect.Result, c *Clause) string {
+	i, asOf := w.at, w.f.Observations.AsOf
+	window, last := "its window", ""
+	if len(r.WindowEnd) > 0 && r.WindowEnd[i] != effect.NoDate {
+		last = (r.WindowEnd[i] - 1).String()
+		window = fmt.Sprintf("its window, whose last day is %s", last)
+	}
+	on := effect.NoDate
+	if len(r.ReachedOn) > 0 {
+		on = r.ReachedOn[i]
+	}
+	value := ""
+	if r.Unit != effect.UnitShare && len(r.Value) > 0 && figure(r.Value[i]) != nil {
+		value = fmt.Sprintf(" (it is %s %s)", text(r.Value[i]), r.Unit)
+	}
+	switch {
+	case c.Measure.Effect != "" && r.Reason[i] == effect.ReasonLeft, r.Status[i] == effect.Left:
+		return fmt.Sprintf("%s: the citizen died or emigrated within %s; who counts was there for all of it, or reached it before", r.Outcome, window)
+	case c.Measure.Effect != "" && r.Reason[i] == effect.ReasonPending:
+		return fmt.Sprintf("%s counts once %s is over; figures are as of %s", r.Outcome, window, asOf)
+	case on != effect.NoDate && on > asOf:
+		return fmt.Sprintf("%s was reached on %s, after %s, up to which is settled", r.Outcome, on, asOf)
+	case r.Absence && on != effect.NoDate && len(r.Followed) > 0 && !r.Followed[i]:
+		return fmt.Sprintf("%s was reached on %s by being in none of the states; for that the registers must know the citizen and reach %s", r.Outcome, on, cmp.Or(last, "so far"))
+	case r.Status[i] == effect.Pending:
+		return fmt.Sprintf("%s counts if it is reached within %s; it was not by %s%s", r.Outcome, window, asOf, value)
+	case on != effect.NoDate:
+		return fmt.Sprintf("%s was reached on %s, and %s", r.Outcome, on, strings.Replace(window, "its window, whose last day is", "the last day of its window was", 1))
+	}
+	return fmt.Sprintf("%s had to be reached within %s%s", r.Outcome, window, value)
+}
+
+// excluded says why a case is not measured.
+func (w *why) excluded(reason string, row *CaseLine) string {
+	why, _ := effect.ParseReason(reason)
+	obs, referral := w.f.Observations, w.c.Referral[w.at]
+	switch why {
+	case effect.ReasonOutsidePeriod:
+		if obs.Period.End <= obs.Period.Start {
+			return fmt.Sprintf("referred on %s, outside the referrals that are measured", referral)
+		}
+		return fmt.Sprintf("referred on %s; referrals from %s on and before %s are measured", referral, obs.Period.Start, obs.Period.End)
+	case effect.ReasonNotFirst:
+		return w.earlier("the first was referred on %s%s; that one is measured")
+	case effect.ReasonNoClock:
+		return "the day from which the outcome is counted, the first or the last of the course, must be given"
+	}
+	return ""
+}
+
+// earlier tells the first case of the citizen under the agreement.
+func (w *why) earlier(format string) string {
+	first := int32(-1)
+	for i := range int32(w.c.Len()) {
+		if i != w.at && w.c.Person[i] == w.c.Person[w.at] && code(&w.c.Agreement, i) == code(&w.c.Agreement, w.at) && (first < 0 || w.c.Referral[i] < w.c.Referral[first]) {
+			first = i
+		}
+	}
+	if first < 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, w.c.Referral[first], w.elsewhere(first))
+}
+
+// elsewhere says that a case is another provider's, without saying whose.
+func (w *why) elsewhere(i int32) string {
+	if code(&w.c.Provider, i) != code(&w.c.Provider, w.at) {
+		return " to another provider"
+	}
+	return ""
+}
+
+// alreadyPaid tells the case of the citizen that reached it first.
+func (w *why) alreadyPaid(c *Clause) string {
+	first, on := int32(-1), effect.NoDate
+	for i := range int32(w.c.Len()) {
+		if i == w.at || w.c.Person[i] != w.c.Person[w.at] || code(&w.c.Agreement, i) != code(&w.c.Agreement, w.at) {
+			continue
+		}
+		day := w.event(i, c)
+		if day != effect.NoDate && (first < 0 || day < on) {
+			first, on = i, day
+		}
+	}
+	own := w.event(w.at, c)
+	if first < 0 || own == effect.NoDate {
+		return ""
+	}
+	return fmt.Sprintf("it counts here on %s, and on %s in another case of the citizen, referred on %s%s; a citizen is paid for once", own, on, w.c.Referral[first], w.elsewhere(first))
+}
+
+// event is the day on which a clause counts a case, by its own facts alone.
+func (w *why) event(i int32, c *Clause) effect.Date {
+	switch {
+	case c.Measure.Referred:
+		return w.c.Referral[i]
+	case c.Measure.Started:
+		if w.c.Start == nil {
+			return effect.NoDate
+		}
+		return w.c.Start[i]
+	}
+	on := effect.NoDate
+	for _, name := range c.Measure.Outcomes() {
+		r, ok := w.f.Observations.Result(name)
+		if ok && len(r.ReachedOn) > 0 && r.Status[i] == effect.Reached && r.ReachedOn[i] != effect.NoDate && (on == effect.NoDate || r.ReachedOn[i] < on) {
+			on = r.ReachedOn[i]
+		}
+	}
+	return on
+}
+
+// indicators tells the measured shares of those above their limits.
+func (w *why) indicators(c *Clause, names string) string {
+	known := indicators(w.f.Indicators)[place{w.c.Municipality.At(int(w.at)), w.c.Provider.At(int(w.at))}]
+	var out []string
+	for _, name := range strings.Split(names, ",") {
+		limit := c.Conditions.Indicators[Indicator(name)]
+		for _, row := range known {
+			switch {
+			case string(row.Indicator) != name:
+			case row.NotEvaluated != "" || row.N == 0:
+				out = append(out, fmt.Sprintf("%s must be counted (%s)", name, row.NotEvaluated))
+			default:
+				out = append(out, fmt.Sprintf("%s is %d of %d, and must be at most %s of them: %s", name, row.Count, row.N, limit, floor(limit.Rat(), row.N)))
+			}
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, "; ")
+}
+
+// floor is the whole part of a share of n.
+func floor(share *big.Rat, n int64) string {
+	x := new(big.Rat).Mul(share, big.NewRat(n, 1))
+	return new(big.Int).Quo(x.Num(), x.Denom()).String()
+}

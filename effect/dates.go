@@ -1,0 +1,54 @@
+package effect
+
+// Dates are the days on which an outcome counted, one for each of what it counts:
+// for [WeeksIn] the last day of each counted week. They lie before the day on
+// which the person left, and not after as_of, whether or not the window is over.
+type Dates struct {
+	First []int // for each case the place of its first day in On; one more at the end
+	On    []Date
+}
+
+// Of are the days of a case, in order.
+func (d *Dates) Of(i int) []Date { return d.On[d.First[i]:d.First[i+1]] }
+
+// Dating is a Measure that can tell on which days it counted. Ask for them with
+// [Outcome.Dated].
+type Dating interface {
+	Measure
+	// Dates appends the days to those given, in order.
+	Dates(s *Sight, on []Date) []Date
+}
+
+// gathering is what is read of dates before it is put together: chunks of cases
+// are read at once, and each has days of its own.
+type gathering struct {
+	count []int32  // by case
+	days  [][]Date // by chunk
+}
+
+func newGathering(n int) *gathering {
+	return &gathering{make([]int32, n), make([][]Date, (n+chunkSize-1)/chunkSize)}
+}
+
+// add reads the days of a case. Cases of a chunk come in order.
+func (g *gathering) add(m Dating, s *Sight, i int) {
+	chunk := &g.days[i/chunkSize]
+	before := len(*chunk)
+	*chunk = m.Dates(s, *chunk)
+	for s.Left != NoDate && len(*chunk) > before && (*chunk)[len(*chunk)-1] >= s.Left {
+		*chunk = (*chunk)[:len(*chunk)-1] // nobody reaches anything after leaving
+	}
+	g.count[i] = int32(len(*chunk) - before)
+}
+
+func (g *gathering) dates() *Dates {
+	out := &Dates{First: make([]int, len(g.count)+1)}
+	for i, n := range g.count {
+		out.First[i+1] = out.First[i] + int(n)
+	}
+	out.On = make([]Date, 0, out.First[len(g.count)])
+	for _, days := range g.days {
+		out.On = append(out.On, days...)
+	}
+	return out
+}
