@@ -88,12 +88,13 @@ const (
 	TruthWorld    Truth = "world_effects"   // worlds in which they differ
 )
 
-// Distribution describes amounts over draws, in kroner.
+// Distribution describes amounts over draws, in the unit of the terms' currency:
+// kroner, where it is DKK. So are all amounts of a simulation that are no whole ore.
 type Distribution struct {
 	Draws     int64   `col:"draws" doc:"draws, or simulated worlds"`
-	Mean      float64 `col:"mean" doc:"mean amount, in kroner"`
+	Mean      float64 `col:"mean" doc:"mean amount, in the unit of the currency, as kroner"`
 	MeanError float64 `col:"mean_error" doc:"standard error of the mean from the number of draws: standard deviation / sqrt(draws)"`
-	SD        float64 `col:"sd" doc:"standard deviation of the amount, in kroner"`
+	SD        float64 `col:"sd" doc:"standard deviation of the amount"`
 	P5        float64 `col:"p5" doc:"amount that 5 % of the draws do not exceed: the smallest with at least that share at or below it"`
 	Median    float64 `col:"p50" doc:"the same for 50 %"`
 	P95       float64 `col:"p95" doc:"the same for 95 %"`
@@ -111,12 +112,12 @@ type SimulationRow struct {
 	Volume    float64 `col:"volume" doc:"citizens, as a multiple of those in the data"`
 	Distribution
 	ChancePaid      float64 `col:"chance_paid" doc:"share of the draws in which anything is paid"`
-	MeanEffects     float64 `col:"mean_effects" doc:"mean amount of the effect clauses, before limits, in kroner"`
-	MeanLimits      float64 `col:"mean_limits" doc:"mean amount that limits take off, in kroner; negative"`
+	MeanEffects     float64 `col:"mean_effects" doc:"mean amount of the effect clauses, before limits"`
+	MeanLimits      float64 `col:"mean_limits" doc:"mean amount that limits take off; negative"`
 	ChanceWithout   float64 `col:"chance_without_effect" doc:"share of the draws in which an effect clause pays for a cell whose true improvement is 0 or less"`
-	MeanWithout     float64 `col:"mean_without_effect" doc:"mean amount that is so paid, before limits, in kroner"`
+	MeanWithout     float64 `col:"mean_without_effect" doc:"mean amount that is so paid, before limits"`
 	ExpectedChance  float64 `col:"expected_chance" doc:"the chance of that by formula, before gate and limits, were the cells independent: see WithoutEffect in docs/methods.md; null but for no_effect and world_no_effect with the volume of the data"`
-	ExpectedWithout float64 `col:"expected_without_effect" doc:"the mean amount by formula, before gate and limits, in kroner; null likewise"`
+	ExpectedWithout float64 `col:"expected_without_effect" doc:"the mean amount by formula, before gate and limits; null likewise"`
 	ChanceMissed    float64 `col:"chance_missed" doc:"of the draws in which some cell has a true improvement that is relevant, the share in which none of those cells is paid for; null where there are none"`
 }
 
@@ -129,12 +130,12 @@ type SimulationTotal struct {
 	Truth     Truth   `col:"truth" doc:"what is true of the effects, as in the table simulation"`
 	Volume    float64 `col:"volume" doc:"citizens, as a multiple of those in the data"`
 	Distribution
-	MeanWithout   float64 `col:"mean_without_effect" doc:"mean amount that effect clauses pay for cells whose true improvement is 0 or less, before limits, in kroner"`
+	MeanWithout   float64 `col:"mean_without_effect" doc:"mean amount that effect clauses pay for cells whose true improvement is 0 or less, before limits"`
 	ChanceLimited float64 `col:"chance_limited" doc:"share of the draws in which a limit takes something off"`
-	MeanLimits    float64 `col:"mean_limits" doc:"mean amount that limits take off, in kroner; negative"`
-	Budget        float64 `col:"budget" doc:"what may be paid, in kroner: in the year, or in all the years together; that of the terms' upkeep where nothing else was said; null where nobody says"`
+	MeanLimits    float64 `col:"mean_limits" doc:"mean amount that limits take off; negative"`
+	Budget        float64 `col:"budget" doc:"what may be paid: in the year, or in all the years together; that of the terms' upkeep where nothing else was said; null where nobody says"`
 	ChanceOver    float64 `col:"chance_over" doc:"share of the draws in which more is paid; null without a budget"`
-	MeanOver      float64 `col:"mean_over" doc:"mean amount above the budget, 0 where it is not exceeded, in kroner; null without a budget"`
+	MeanOver      float64 `col:"mean_over" doc:"mean amount above the budget, 0 where it is not exceeded; null without a budget"`
 }
 
 // SimulationDifference sets other terms beside those of the run file, on the
@@ -176,8 +177,8 @@ type SimulationVariation struct {
 	Provider  string  `col:"provider_id" doc:"provider; empty for all together"`
 	Variation string  `col:"variation" doc:"main, peer (without one of the peers), k (another number of peers), window (another window), volume (mean over the draws with another number of citizens)"`
 	What      string  `col:"what" doc:"the peer left out, the number of peers, the outcome with the other window, or the multiple of the citizens"`
-	Amount    float64 `col:"amount" doc:"what is paid in all periods together, in kroner"`
-	Change    float64 `col:"change" doc:"how much more that is than as measured, in kroner; for a volume, than the mean over the draws with the citizens of the data"`
+	Amount    float64 `col:"amount" doc:"what is paid in all periods together"`
+	Change    float64 `col:"change" doc:"how much more that is than as measured; for a volume, than the mean over the draws with the citizens of the data"`
 	Note      string  `col:"note" doc:"why there is no amount, empty where there is"`
 }
 
@@ -207,6 +208,7 @@ const (
 // Simulated is what came of a simulation. Nothing of it is booked.
 type Simulated struct {
 	AsOf        effect.Date
+	Unit        string // of amounts, as kr.
 	Standing    string // retrospective, unless every version of the terms is sealed
 	Rows        []SimulationRow
 	Totals      []SimulationTotal

@@ -132,8 +132,12 @@ func (s *simulation) prepare(ctx context.Context, terms []*bonus.Terms) error {
 		set.other = true
 		s.sets = append(s.sets, set)
 	}
+	s.out.Unit = s.sets[0].terms[0].Currency.Unit()
 	var errs []error
 	for _, set := range s.sets {
+		if unit := set.terms[0].Currency.Unit(); unit != s.out.Unit {
+			errs = append(errs, fmt.Errorf("%w: %s pays in %s and %s in %s: terms are set beside each other in one currency", ErrSimulation, s.sets[0].name, s.out.Unit, set.name, unit))
+		}
 		s.out.names = append(s.out.names, set.name)
 		errs = append(errs, s.c.checkTerms(set.terms))
 	}

@@ -35,8 +35,8 @@ func (s *Simulated) Summary() string {
 	return shown(b.String())
 }
 
-// kroner writes an amount in whole kroner.
-func kroner(x float64) string {
+// wholes writes an amount without what comes after the decimal mark.
+func wholes(x float64) string {
 	if math.IsNaN(x) {
 		return "-"
 	}
@@ -74,7 +74,7 @@ func (s *Simulated) of(terms string) string {
 }
 
 func (s *Simulated) writeTotals(b *strings.Builder) {
-	fmt.Fprintf(b, "\nWhat an agreement would cost, all periods together (kr.)\n")
+	fmt.Fprintf(b, "\nWhat an agreement would cost, all periods together (%s)\n", s.Unit)
 	w := columns(b)
 	head := "agreement\ttrue effects\tmean\t5 %\thalf\t95 %\tlimits take off\tpaid for no effect\n"
 	if s.several() {
@@ -84,7 +84,7 @@ func (s *Simulated) writeTotals(b *strings.Builder) {
 	for _, r := range s.Totals {
 		if r.Year == "" {
 			fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.of(r.Terms), oneLine(r.Agreement), meant(r.Truth, r.Volume),
-				kroner(r.Mean), kroner(r.P5), kroner(r.Median), kroner(r.P95), kroner(-r.MeanLimits), kroner(r.MeanWithout))
+				wholes(r.Mean), wholes(r.P5), wholes(r.Median), wholes(r.P95), wholes(-r.MeanLimits), wholes(r.MeanWithout))
 		}
 	}
 	w.Flush()
@@ -92,7 +92,7 @@ func (s *Simulated) writeTotals(b *strings.Builder) {
 
 func (s *Simulated) writeYears(b *strings.Builder) {
 	budget := slices.ContainsFunc(s.Totals, func(r SimulationTotal) bool { return !math.IsNaN(r.Budget) })
-	fmt.Fprintf(b, "\nBy calendar year, true effects as measured (kr.)\n")
+	fmt.Fprintf(b, "\nBy calendar year, true effects as measured (%s)\n", s.Unit)
 	w := columns(b)
 	head := "agreement\tyear\tmean\t5 %\t95 %\tmost\tchance that a limit cuts"
 	if s.several() {
@@ -110,9 +110,9 @@ func (s *Simulated) writeYears(b *strings.Builder) {
 		if year == "" {
 			year = "all"
 		}
-		fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%s\t%s\t%s", s.of(r.Terms), oneLine(r.Agreement), year, kroner(r.Mean), kroner(r.P5), kroner(r.P95), kroner(r.Most), percent(r.ChanceLimited))
+		fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%s\t%s\t%s", s.of(r.Terms), oneLine(r.Agreement), year, wholes(r.Mean), wholes(r.P5), wholes(r.P95), wholes(r.Most), percent(r.ChanceLimited))
 		if budget {
-			fmt.Fprintf(w, "\t%s\t%s\t%s", kroner(r.Budget), percent(r.ChanceOver), kroner(r.MeanOver))
+			fmt.Fprintf(w, "\t%s\t%s\t%s", wholes(r.Budget), percent(r.ChanceOver), wholes(r.MeanOver))
 		}
 		fmt.Fprintln(w)
 	}
@@ -120,7 +120,7 @@ func (s *Simulated) writeYears(b *strings.Builder) {
 }
 
 func (s *Simulated) writeProviders(b *strings.Builder) {
-	fmt.Fprintf(b, "\nWhat each provider would be paid, all periods together (kr.)\n")
+	fmt.Fprintf(b, "\nWhat each provider would be paid, all periods together (%s)\n", s.Unit)
 	w := columns(b)
 	head := "provider\ttrue effects\tmean\t5 %\t95 %\tof it for effects\tchance of pay for no effect\tchance that a relevant effect goes unpaid\n"
 	if s.several() {
@@ -136,7 +136,7 @@ func (s *Simulated) writeProviders(b *strings.Builder) {
 			continue
 		}
 		fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.of(r.Terms), oneLine(r.Provider), meant(r.Truth, r.Volume),
-			kroner(r.Mean), kroner(r.P5), kroner(r.P95), kroner(r.MeanEffects), percent(r.ChanceWithout), percent(r.ChanceMissed))
+			wholes(r.Mean), wholes(r.P5), wholes(r.P95), wholes(r.MeanEffects), percent(r.ChanceWithout), percent(r.ChanceMissed))
 	}
 	w.Flush()
 	if n > maxSummaryCells {
@@ -150,9 +150,9 @@ func (s *Simulated) writeWithout(b *strings.Builder) {
 	if !slices.ContainsFunc(s.Rows, func(r SimulationRow) bool { return !math.IsNaN(r.ExpectedChance) }) {
 		return
 	}
-	fmt.Fprintf(b, "\nWhat effect clauses would pay a provider without any effect\n")
+	fmt.Fprintf(b, "\nWhat effect clauses would pay a provider without any effect (%s)\n", s.Unit)
 	w := columns(b)
-	head := "provider\thow\tchance by formula, before the gate\tchance in the draws\tmean by formula, before gate and limits (kr.)\tmean in the draws (kr.)\n"
+	head := "provider\thow\tchance by formula, before the gate\tchance in the draws\tmean by formula, before gate and limits\tmean in the draws\n"
 	if s.several() {
 		head = "terms\t" + head
 	}
@@ -170,7 +170,7 @@ func (s *Simulated) writeWithout(b *strings.Builder) {
 			what = fmt.Sprintf("%d worlds", r.Draws)
 		}
 		fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%s\t%s\n", s.of(r.Terms), oneLine(r.Provider), what,
-			percent(r.ExpectedChance), percent(r.ChanceWithout), kroner(r.ExpectedWithout), kroner(r.MeanWithout))
+			percent(r.ExpectedChance), percent(r.ChanceWithout), wholes(r.ExpectedWithout), wholes(r.MeanWithout))
 	}
 	w.Flush()
 	if n > maxSummaryCells {
@@ -182,7 +182,7 @@ func (s *Simulated) writeDifferences(b *strings.Builder) {
 	if len(s.Differences) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\nOther terms less %s, on the same draws, all periods together (kr.)\n", oneLine(s.names[0]))
+	fmt.Fprintf(b, "\nOther terms less %s, on the same draws, all periods together (%s)\n", oneLine(s.names[0]), s.Unit)
 	w := columns(b)
 	fmt.Fprintf(w, "  terms\tprovider\ttrue effects\tmean\t95 %% interval of the mean\t5 %%\t95 %%\tpay more\tpay less\n")
 	n := 0
@@ -198,7 +198,7 @@ func (s *Simulated) writeDifferences(b *strings.Builder) {
 			provider = "all"
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s to %s\t%s\t%s\t%s\t%s\n", oneLine(r.Terms), oneLine(provider), meant(r.Truth, 1),
-			kroner(r.Mean), kroner(r.Low), kroner(r.High), kroner(r.P5), kroner(r.P95), percent(r.ChanceMore), percent(r.ChanceLess))
+			wholes(r.Mean), wholes(r.Low), wholes(r.High), wholes(r.P5), wholes(r.P95), percent(r.ChanceMore), percent(r.ChanceLess))
 	}
 	w.Flush()
 	if n > maxSummaryCells {
@@ -210,7 +210,7 @@ func (s *Simulated) writeReplays(b *strings.Builder) {
 	if len(s.Replays) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\nThe settlement dates again, with what was known on each (kr.)\n")
+	fmt.Fprintf(b, "\nThe settlement dates again, with what was known on each (%s)\n", s.Unit)
 	w := columns(b)
 	head := "date\tprovider\tto pay on it\tsettled by it\tof it for effects, before limits\tlines stopped\n"
 	if s.several() {
@@ -222,7 +222,7 @@ func (s *Simulated) writeReplays(b *strings.Builder) {
 			fmt.Fprintf(w, "  and %d more in %s.parquet\n", len(s.Replays)-i, TableSimulationReplay)
 			break
 		}
-		whole := func(o bonus.Ore) string { return kroner(float64(o) / 100) }
+		whole := func(o bonus.Ore) string { return wholes(float64(o) / 100) }
 		fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%s\t%d\n", s.of(r.Terms), r.AsOf, oneLine(r.Provider), whole(r.Change), whole(r.Settled), whole(r.Effects), r.Stopped)
 	}
 	w.Flush()
@@ -250,7 +250,7 @@ func (s *Simulated) writeVariations(b *strings.Builder) {
 		fmt.Fprintf(b, "\nWhat other peers, windows and numbers of citizens would change stands in %s.parquet.\n", TableSimulationVary)
 		return
 	}
-	fmt.Fprintf(b, "\nIf it had been done otherwise: change of what is paid (kr.)\n")
+	fmt.Fprintf(b, "\nIf it had been done otherwise: change of what is paid (%s)\n", s.Unit)
 	w := columns(b)
 	head := "what"
 	if s.several() {
@@ -289,7 +289,7 @@ func (s *Simulated) writeVariations(b *strings.Builder) {
 			text := "-"
 			for _, r := range at[k] {
 				if r.Provider == p {
-					text = kroner(r.Change)
+					text = wholes(r.Change)
 				}
 			}
 			fmt.Fprintf(w, "\t%s", text)
