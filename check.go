@@ -45,8 +45,8 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	if s := c.Input.MaxRejectShare; s != nil && !(*s >= 0 && *s <= 1) {
 		fault("input.max_reject_share", "a share lies between 0 and 1")
 	}
-	if take := c.Cohort.Take; len(c.Terms) > 0 && take != "" && take != effect.TakeFirst {
-		fault("cohort.take", "only a citizen's first participation is paid on; last and each are for description, without terms")
+	if len(c.Terms) > 0 && c.Cohort.Take == effect.TakeLast {
+		fault("cohort.take", "a citizen's last participation is never paid on: those who fail are referred again; it is for description, without terms")
 	}
 	c.checkHistory(fault)
 	c.checkViews(fault)

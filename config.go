@@ -322,9 +322,24 @@ func (c *Config) checkTerms(terms []*bonus.Terms) error {
 			errs = append(errs, fmt.Errorf("%w: %s and %s are both terms of agreement %s", ErrConfig, other, t.File, t.Agreement))
 		}
 		files[t.Agreement] = t.File
-		errs = append(errs, t.Check(k))
+		errs = append(errs, t.Check(k), c.checkTake(t))
 	}
+	errs = append(errs, bonus.Together(terms))
 	return errors.Join(errs...)
+}
+
+// checkTake holds the cohort against who the terms credit.
+func (c *Config) checkTake(t *bonus.Terms) error {
+	each := c.Cohort.Take == effect.TakeEach
+	switch {
+	case t.EveryCase() && !each:
+		return fmt.Errorf("%w: cohort.take: %s credits %s of a citizen's providers, which needs every case: say take: each", ErrConfig, t.File, t.Attribution.Credit)
+	case each && t.Attribution == nil:
+		return fmt.Errorf("%w: cohort.take: %s says nothing of attribution, and then only a citizen's first participation is paid on: leave take out, or settle it in a run of its own", ErrConfig, t.File)
+	case each && t.PaysEffects():
+		return fmt.Errorf("%w: cohort.take: %s pays on effects, which are those of citizens' first participations: leave take out, or settle it in a run of its own", ErrConfig, t.File)
+	}
+	return nil
 }
 
 // ResultsFolder is the folder of the results as seen from the working folder.

@@ -16,7 +16,8 @@ import (
 // docs/tables.md is the data dictionary of the results, made from the tables
 // themselves.
 func TestDataDictionary(t *testing.T) {
-	c := job(t, "peers:", "spending: {outcome: employed_26w}\nranking:\n  - {name: unemployment, observed: unemployment_pct, conditions: [low_education_pct], year: 2008, better: low}\n"+beforeAfter+"peers:")
+	c := job(t, "peers:", "spending: {outcome: employed_26w}\nranking:\n  - {name: unemployment, observed: unemployment_pct, conditions: [low_education_pct], year: 2008, better: low}\n"+beforeAfter+"peers:",
+		"most: 400000}]", "most: 400000}, {section: \"9\", per: provider, over: period, least: 0, carry_forward: true}]")
 	_, err := jobeffekt.Run(context.Background(), c)
 	require.NoError(t, err)
 	moved := job(t, "peers:", crosswalk)
@@ -51,6 +52,7 @@ func TestDataDictionary(t *testing.T) {
 		{"the step benchmark, where before_after asks for synthetic", []string{"synthetic", "synthetic_gaps", "synthetic_donors", "synthetic_placebos"}},
 		{"the step settle", []string{"settlement", "settlement_entries", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
 		{deciding, []string{"settlement_decisions"}},
+		{"the step settle, where a limit carries something forward", []string{"settlement_carried"}},
 		{blindedRun, []string{"gate_preview"}},
 	} {
 		for _, name := range s.tables {

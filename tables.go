@@ -58,6 +58,7 @@ const (
 	TableCaseLines   = "settlement_cases"
 	TableEntries     = "settlement_entries"
 	TableDecisions   = "settlement_decisions" // only where the terms decide something without paying
+	TableCarried     = "settlement_carried"   // only where a limit carries something forward
 	TableGatePreview = "gate_preview"         // of a blinded run, in place of the settlement
 )
 

@@ -34,6 +34,11 @@ func ReadSettlement(ctx context.Context, folder string) (*bonus.Settlement, erro
 		}
 	}
 	s := &bonus.Settlement{}
+	if slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == TableCarried+".parquet" }) {
+		if s.Carried, err = readRows[bonus.Balance](ctx, folder, TableCarried); err != nil {
+			return nil, err
+		}
+	}
 	if s.Lines, err = readRows[bonus.Line](ctx, folder, TableSettlement); err != nil {
 		return nil, err
 	}

@@ -34,6 +34,10 @@ type entry struct {
 	instalment      int16 // of the clause's instalments
 	band            int16 // of the clause's bands
 	quantity        fraction
+	by              int32       // the case whose outcome it is, also where another is credited
+	since           effect.Date // the day of the event, also where it is paid later
+	takenBack       bool        // by the clawback of the clause
+	paid            effect.Date // of what is taken back: the day on which it was paid
 }
 
 // clauseOf is the clause of an entry, in its version.
@@ -41,8 +45,8 @@ func (s *settler) clauseOf(x entry) *Clause {
 	return &s.terms[x.terms].Versions[x.version].Clauses[x.clause]
 }
 
-// compareEntries is the order in which a citizen's entries of a clause are judged:
-// by day, then by the day of referral, then by participation id.
+// compareEntries is the order in which a citizen's entries are judged: that of
+// compareDays.
 func (s *settler) compareEntries(a, b entry) int {
 	if c := cmp.Compare(s.cases.Person[a.at], s.cases.Person[b.at]); c != 0 {
 		return c
@@ -50,38 +54,80 @@ func (s *settler) compareEntries(a, b entry) int {
 	return s.compareDays(a, b)
 }
 
-// compareDays is the order of the entries of a line: by day, then by the day of
-// referral, then by participation id.
+// compareDays is the order of the entries of a line: by day, then by agreement, then
+// by the day of referral, then by participation id, then by clause.
 func (s *settler) compareDays(a, b entry) int {
-	if c := cmp.Compare(a.on, b.on); c != 0 {
-		return c
+	if a.on != b.on {
+		return cmp.Compare(a.on, b.on)
 	}
-	if c := cmp.Compare(s.cases.Referral[a.at], s.cases.Referral[b.at]); c != 0 {
-		return c
+	if a.terms != b.terms {
+		return cmp.Compare(a.terms, b.terms)
 	}
-	return s.cases.ID[a.at].Compare(s.cases.ID[b.at])
+	if a.at != b.at {
+		if c := cmp.Compare(s.cases.Referral[a.at], s.cases.Referral[b.at]); c != 0 {
+			return c
+		}
+		return s.cases.ID[a.at].Compare(s.cases.ID[b.at])
+	}
+	return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.clause, b.clause))
 }
 
-// caseLines turns what the cases of each clause have reached into lines.
+// caseLines turns what the cases of each clause have reached into lines: first what
+// is known of events, then payments, each on its day.
 func (s *settler) caseLines() error {
-	keys := slices.SortedFunc(maps.Keys(s.entries), func(a, b clauseKey) int {
-		return cmp.Or(cmp.Compare(a.terms, b.terms), cmp.Compare(a.id, b.id))
-	})
-	for _, key := range keys {
-		entries := s.entries[key]
-		delete(s.entries, key)
-		slices.SortFunc(entries, s.compareEntries)
-		entries = s.attribute(entries)
-		for _, stage := range []func([]entry) ([]entry, error){s.full, s.banded, s.due} {
-			var err error
-			if entries, err = stage(entries); err != nil {
-				return err
-			}
-		}
-		s.enterLines(entries)
+	s.unless()
+	entries, err := s.attributed()
+	if err != nil {
+		return err
 	}
+	for _, stage := range []func([]entry) ([]entry, error){
+		s.ofProviders,
+		s.eachOf(s.full, func(x *Schedule) bool { return x.Every != nil || x.Beyond != nil }),
+		s.limitQuantities,
+		s.eachOf(s.banded, func(x *Schedule) bool { return x.Bands != nil }),
+		s.due,
+		s.limitAmounts,
+		s.takeBack,
+	} {
+		if entries, err = stage(entries); err != nil {
+			return err
+		}
+	}
+	s.enterLines(entries)
 	s.notDue()
 	return nil
+}
+
+// eachOf is a stage for the entries of one clause at a time, by citizen and day, and
+// only where a schedule asks for it.
+func (s *settler) eachOf(stage func([]entry) ([]entry, error), asked func(*Schedule) bool) func([]entry) ([]entry, error) {
+	return func(entries []entry) ([]entry, error) {
+		any := false
+		for _, t := range s.terms {
+			t.eachClause(func(_, _ int, clause *Clause) { any = any || asked(&clause.Schedule) })
+		}
+		if !any {
+			return entries, nil
+		}
+		of := map[clauseKey][]entry{}
+		for _, x := range entries {
+			key := clauseKey{x.terms, s.clauseOf(x).ID}
+			of[key] = append(of[key], x)
+		}
+		out := entries[:0]
+		for _, key := range slices.SortedFunc(maps.Keys(of), func(a, b clauseKey) int {
+			return cmp.Or(cmp.Compare(a.terms, b.terms), cmp.Compare(a.id, b.id))
+		}) {
+			slices.SortFunc(of[key], s.compareEntries)
+			done, err := stage(of[key])
+			if err != nil {
+				return nil, err
+			}
+			delete(of, key)
+			out = append(out, done...)
+		}
+		return out, nil
+	}
 }
 
 // notDue marks the cases that count and are in no line.
@@ -95,49 +141,62 @@ func (s *settler) notDue() {
 	}
 }
 
-// attribute keeps one payment for each citizen: what the case has of which
-// something counts first. The entries are of one clause and in order.
-func (s *settler) attribute(entries []entry) []entry {
-	c := s.cases
-	kept := entries[:0]
-	for _, x := range entries {
-		if n := len(kept); n > 0 && kept[n-1].at != x.at && c.Person[kept[n-1].at] == c.Person[x.at] {
-			s.rows[x.row].Rule = RuleAlreadyPaid
-			continue
-		}
-		kept = append(kept, x)
-	}
-	return kept
-}
-
-// enterLines gathers entries of one clause into lines and prices them.
+// enterLines gathers entries into lines and prices them.
 func (s *settler) enterLines(entries []entry) {
 	type lineKey struct {
-		version, clause, provider, scheme, group, pkg, factor int32
-		band                                                  int16
-		start                                                 effect.Date
+		terms, version, clause, provider, scheme, group, pkg, factor int32
+		band                                                         int16
+		takenBack                                                    bool
+		start                                                        effect.Date
 	}
 	c, lines := s.cases, map[lineKey]*draft{}
 	for _, x := range entries {
 		t := s.terms[x.terms]
 		period := s.period(t, x.on)
 		k := lineKey{
-			x.version, x.clause, x.provider, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at),
-			t.factorFor(c.Referral[x.at], period), x.band, period.Start,
+			x.terms, x.version, x.clause, x.provider, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at),
+			s.factorOf(&x), x.band, x.takenBack, period.Start,
 		}
 		line, ok := lines[k]
 		if !ok {
 			cell := s.cell(-1, k.scheme, k.group, k.provider, k.pkg)
 			line = newDraftAt(t, int(k.version), int(k.clause), cell, period, k.band, k.factor)
+			if k.takenBack {
+				line.takesBack(int(k.version))
+			}
 			lines[k] = line
 		}
 		line.entries = append(line.entries, x)
-		if s.rows[x.row].Line == "" {
-			s.rows[x.row].Line = line.ID
-		}
+		s.inLine(x, line.ID)
 	}
 	for _, line := range lines {
 		s.priceEntries(line)
+	}
+}
+
+// factorOf is the index factor of an entry: that of the day on which it was paid,
+// also where it is taken back.
+func (s *settler) factorOf(x *entry) int32 {
+	t, on := s.terms[x.terms], x.on
+	if x.takenBack {
+		on = x.paid
+	}
+	return t.factorFor(s.cases.Referral[x.at], s.period(t, on))
+}
+
+// inLine notes in the row of a case that it counts, and in which line: the first of
+// several. What is taken back has a row of its own for each line.
+func (s *settler) inLine(x entry, line string) {
+	if x.takenBack {
+		row := CaseLine{Participation: s.cases.ID[x.at].String(), Clause: s.clauseOf(x).ID + clawbackSuffix, Rule: RuleTakenBack, Line: line}
+		if s.rows[len(s.rows)-1] != row {
+			s.rows, s.origin, s.unsorted = append(s.rows, row), append(s.origin, origin{x.at, x.version, x.clause}), true
+		}
+		return
+	}
+	row := &s.rows[x.row]
+	if row.Rule = RuleCounted; row.Line == "" {
+		row.Line = line
 	}
 }
 
@@ -175,8 +234,12 @@ func (s *settler) priceEntries(d *draft) {
 		return
 	}
 	what, unit := s.counted(d.clause)
-	d.instalmentSteps(unit)
-	s.bandStep(d, bandKey{first.terms, first.version, first.clause, first.provider, d.period.Start})
+	if first.takenBack {
+		what = "taken back for " + what
+	} else {
+		d.instalmentSteps(unit)
+		s.bandStep(d, bandKey{first.terms, first.version, first.clause, first.provider, d.period.Start})
+	}
 	d.priced(quantity.rat(), price, what, unit)
 	s.drafts = append(s.drafts, d)
 }

@@ -21,13 +21,23 @@ type Explanation struct {
 	Steps  []Step
 	Gate   []GateRow
 	Counts []Count // rules by which the cases of the line's cell ended, over all its periods
-	Period []Line  // all lines of the provider under the agreement in the period
+	// Decision is set in place of Line, Counts and Period where what was asked for is
+	// one.
+	Decision *Decided
+	Period   []Line // all lines of the provider under the agreement in the period
+
+	// Of an effect, from [Explanation.Behind].
+	Parts  []effect.BenchmarkRow // total, municipality and provider, as far as they were estimated
+	Strata []Stratum             // the largest first
 }
 
 // Explain answers why a line pays what it pays, from the tables alone. The error
 // wraps [ErrNotFound] and names the nearest line.
 func (s *Settlement) Explain(line string) (Explanation, error) {
 	i := slices.IndexFunc(s.Lines, func(l Line) bool { return l.ID == line })
+	if e, ok := s.explainDecision(line); ok && i < 0 {
+		return e, nil
+	}
 	if i < 0 {
 		ids := make([]string, len(s.Lines))
 		for i := range s.Lines {
@@ -56,11 +66,11 @@ func (s *Settlement) Explain(line string) (Explanation, error) {
 			e.Period = append(e.Period, other)
 		}
 	}
-	if l.Clause == capClause {
+	if slices.Contains(limitClauses(), l.Clause) {
 		return e, nil
 	}
 	for _, c := range s.Counts {
-		if c.Agreement == l.Agreement && (c.Clause == l.Clause || c.Clause == "") &&
+		if c.Agreement == l.Agreement && (c.Clause == l.Clause || c.Clause == "" && !strings.HasSuffix(l.Clause, clawbackSuffix)) &&
 			c.Provider == l.Provider && c.MatchScheme == l.MatchScheme && c.MatchGroup == l.MatchGroup &&
 			(c.Package == l.Package || l.Package == "") && (c.Municipality == l.Municipality || l.Municipality == "") {
 			e.Counts = append(e.Counts, c)
@@ -71,6 +81,9 @@ func (s *Settlement) Explain(line string) (Explanation, error) {
 
 // String is the explanation as text.
 func (e Explanation) String() string {
+	if e.Decision != nil {
+		return e.decision()
+	}
 	var b strings.Builder
 	l := e.Line
 	fmt.Fprintf(&b, "%s\n%s %s to %s for %s (%s)\n", l.ID, l.Amount, l.Currency.Unit(), l.Provider, l.Period, l.Standing)
@@ -103,6 +116,7 @@ func (e Explanation) String() string {
 			}
 		})
 	}
+	e.writeBehind(&b)
 	b.WriteString("\nSteps\n")
 	table(&b, func(row func(cells ...string)) {
 		for _, s := range e.Steps {
@@ -181,6 +195,8 @@ func reasonText(reason string) string {
 			ReasonNoFigure:    "the figure to pay on is not a number",
 			ReasonGate:        "the gate is shut by " + strings.ReplaceAll(detail, ",", ", "),
 			ReasonIndicator:   "indicators of gaming above their limits, or not evaluated: " + strings.ReplaceAll(detail, ",", ", "),
+			ReasonFigure:      "figures about the provider outside their limits: " + strings.ReplaceAll(detail, ",", ", "),
+			ReasonNoFigures:   "figures about the provider that nobody knows: " + strings.ReplaceAll(detail, ",", ", "),
 			ReasonNotAccepted: "the diagnostics were not accepted before the effects were seen",
 			ReasonUnlikely:    "an effect is not probable enough",
 			ReasonNotAbove:    "the figure to pay on is not above 0",
@@ -219,6 +235,19 @@ func ruleText(rule string) string {
 		RuleExcluded:           "the case is not measured (" + detail + ")",
 		RulePackageNotEligible: "the clause does not pay for the case's package",
 		RuleIndicator:          "the provider is above the limit of an indicator of gaming, or it was not evaluated (" + detail + ")",
+		RuleCreditedToAnother:  "what the citizen reached is credited to another of the citizen's cases, by the credit in the terms; it would have counted had this one been the one that is credited",
+		RuleOtherAgreement:     "the citizen is paid for under an agreement that counts together with this one; it would have counted had it come first",
+		RuleOtherClause:        "the citizen is paid for once under the agreement, and another clause came first",
+		RuleNoRole:             "none of the citizen's cases referred by then has the role that is credited",
+		RuleTooLate:            "after the latest day on which it counts; it would have counted had it come by then",
+		RuleOutsideWeeks:       "in a week after the referral that the provider does not answer for",
+		RuleEvidencePending:    "the document that must show it has not been received; it counts if that comes in time",
+		RuleEvidenceMissing:    "the document that must show it was not received in time",
+		RuleUnless:             "the citizen counts in clause " + detail + ", and then not here",
+		RuleFigure:             "figures about the provider lie outside their limits (" + detail + "); it would have counted had they been within",
+		RuleFigureMissing:      "figures about the provider that nobody knows, or with too few behind them (" + detail + ")",
+		RuleOverLimit:          "a limit was used up by what came before",
+		RuleTakenBack:          "what was paid is taken back",
 		RuleAlreadyPaid:        "an earlier outcome of the same citizen is paid under the agreement and clause",
 		RuleNoProvider:         "the case has no provider",
 		RuleNoVersion:          "no version of the terms was in force",
@@ -255,6 +284,8 @@ func (e CaseExplanation) String() string {
 	fmt.Fprintf(&b, "Case %s\n", e.Participation)
 	for i, c := range e.Clauses {
 		switch {
+		case c.Line != "" && c.Rule != RuleCounted:
+			fmt.Fprintf(&b, "  clause %s: %s (%s), in line %s\n", c.Clause, ruleText(c.Rule), c.Rule, c.Line)
 		case c.Line != "":
 			fmt.Fprintf(&b, "  clause %s: counted, in line %s\n", c.Clause, c.Line)
 		case c.Clause == "":

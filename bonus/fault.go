@@ -32,6 +32,7 @@ const (
 	FaultCurrency    FaultCode = "currency_mix"       // terms of two currencies are settled together
 	FaultOutcome     FaultCode = "outcome_missing"    // a clause needs an outcome that nobody observed, or that is for description only
 	FaultFigure      FaultCode = "figure_missing"     // a clause needs an effect that nobody computed
+	FaultTogether    FaultCode = "not_together"       // what terms that count together say of each other, or need of the cohort
 	FaultStale       FaultCode = "figure_stale"       // an effect is about other cases than those observed
 	FaultPrice       FaultCode = "price_missing"      // no price for a group and package that has counted cases
 	FaultPackage     FaultCode = "package_undeclared" // cases whose package is missing or not in the terms

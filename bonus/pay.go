@@ -82,7 +82,7 @@ func (x *effectLine) judge(adjusted float64, acceptance *Acceptance) {
 		g := acceptance.row(by.Role)
 		d.gate, unaccepted = append(d.gate, g), !g.Accepted
 	}
-	limit, _, _ := x.cautious()
+	limit, _, _, _ := x.cautious()
 	x.paid = figure(limit)
 	if clause.PayOn == Point || clause.PayOn == Probability {
 		x.paid = figure(row.Difference)
@@ -108,18 +108,25 @@ func (x *effectLine) judge(adjusted float64, acceptance *Acceptance) {
 }
 
 // cautious is the limit of the interval towards no improvement, and what it and an
-// improvement are called.
-func (x *effectLine) cautious() (limit float64, name, gain string) {
-	if x.clause.Measure.Better == Low {
-		return x.row.High, "upper limit of the difference", "fewer "
+// improvement are called; worse says that it is a negative effect that counts.
+func (x *effectLine) cautious() (limit float64, name, gain string, worse bool) {
+	low, row := x.clause.Measure.Better == Low, x.row
+	limit, name, gain = row.Low, "lower limit of the difference", "extra "
+	if low {
+		gain = "fewer "
 	}
-	return x.row.Low, "lower limit of the difference", "extra "
+	// A negative effect counts by the limit that is nearest to none at all.
+	worse = x.clause.Negative == NegativeCounts && x.clause.PayOn == LowerLimit && (!low && row.High < 0 || low && row.Low > 0)
+	if low != worse {
+		limit, name = row.High, "upper limit of the difference"
+	}
+	return limit, name, gain, worse
 }
 
 // pay gives a line that was judged its quantity and what that is worth.
 func (x *effectLine) pay(s *settler) {
 	d, row, clause, reasons := x.draft, x.row, x.clause, x.why
-	limit, cautious, gain := x.cautious()
+	limit, cautious, gain, worse := x.cautious()
 	name := cautious
 	if clause.PayOn == Point || clause.PayOn == Probability {
 		name = "difference"
@@ -164,14 +171,17 @@ func (x *effectLine) pay(s *settler) {
 		d.step("not paid: "+d.Reason, "0", unit, d.Section)
 		what = "paid for"
 	} else {
-		floor := " (not under 0)"
-		if together {
-			floor = ""
+		clip := " (not under 0)"
+		switch {
+		case together, clause.Negative == NegativeCounts && clause.PayOn == Point:
+			clip = ""
+		case clause.Negative == NegativeCounts:
+			clip = " (0 where the interval holds 0)"
 		}
-		if together || x.paid.Sign() > 0 {
+		if x.paid.Sign() > 0 || worse || clip == "" {
 			quantity.Mul(x.paid, new(big.Rat).SetInt64(row.NCompared))
 		}
-		what += " = " + name + floor + " x cases that have comparators"
+		what += " = " + name + clip + " x cases that have comparators"
 	}
 	if clause.Schedule.Pool != nil {
 		s.intoPool(d, quantity, what, unit)
@@ -207,7 +217,8 @@ func (d *draft) withoutEffect(row *effect.BenchmarkRow) {
 //	E (T - c)+      = (v + c^2)/(v - 1) g(c) - c S(c)
 //	E T [T >= k]    = (v + k^2)/(v - 1) g(k)
 //
-// On the point that is about 0.4 standard errors. The gate, Holm, the limit and
+// On the point that is about 0.4 standard errors. Where negative results count, what
+// is paid and what is taken off have the same mean, and the mean is 0. The gate, Holm, the limit and
 // rounding are left out: they can only make both less, but for rounding. Both
 // are NaN without a standard error or the probability that is asked for, and the mean also unless v > 1, where it has
 // no finite value.
@@ -230,6 +241,9 @@ func (c *Clause) WithoutEffect(f effect.Figures) (chance, mean float64) {
 	chance = tail(from, v)
 	if !(v > 1) {
 		return chance, math.NaN()
+	}
+	if c.Negative == NegativeCounts {
+		return chance, 0
 	}
 	scale := 1.0 // its limit, where v is too large to tell
 	if v < manyDF {

@@ -34,6 +34,9 @@ type Facts struct {
 	// Acceptance is what was decided on the diagnostics before the effects were
 	// seen; nil where nobody was asked.
 	Acceptance *Acceptance
+	// Opening is what providers owed before the first settlement period of these
+	// facts, under terms whose limits carry forward what is negative.
+	Opening []Balance
 }
 
 // Settle works out what each terms file pays on the facts. Terms must be about
@@ -63,6 +66,9 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err := s.newScorers(); err != nil {
 		return nil, err
 	}
+	if err := s.newEstimates(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.judgeCases(ctx); err != nil {
 		return nil, err
 	}
@@ -72,10 +78,11 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err := s.effectLines(ctx); err != nil {
 		return nil, err
 	}
-	s.watchEffects()
+	s.effectsOfProviders()
 	s.scores()
 	s.dividePools()
 	s.countedFaults()
+	s.attributionFaults()
 	if err := s.faults.Err(); err != nil {
 		return nil, err
 	}
@@ -94,15 +101,25 @@ type settler struct {
 	cases  *effect.Cases
 	terms  []*Terms // by agreement
 	of     []int32  // agreement code -> index into terms, -1 for none
+	group  []int32  // by terms: the first of those that count together
 	offers [][]*OfferPackage
 	facts  Facts
 
 	indicators map[place]map[watch.Indicator]*watch.Row
+	evidence   map[evidenceKey]effect.Date
 
 	rows    []CaseLine
 	origin  []origin // parallel to rows
 	entries map[clauseKey][]entry
 	periods map[periodKey]effect.Period
+
+	// The cases of each person and the rows of each case, where attribution or a
+	// window asks; judged is how many rows there were then.
+	personFrom, personCases, rowsFrom []int32
+	judged                            int32
+	unsorted                          bool           // rows were added at the end
+	cutShort                          map[int32]bool // terms that need cases which the cohort left out
+	carried                           []Balance
 
 	seen      []int32 // case -> the line in which it was counted last, of so many marks
 	marks     int32
@@ -110,9 +127,10 @@ type settler struct {
 	found     []piece                                     // what the case at hand has
 	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
 
-	book    *FigureBook
-	scorers map[scoreClause]*scorer
-	pools   map[poolKey][]*draft
+	book      *FigureBook
+	scorers   map[scoreClause]*scorer
+	estimates *estimates // for scores
+	pools     map[poolKey][]*draft
 
 	drafts        []*draft
 	decided       []Decided
@@ -152,6 +170,9 @@ type draft struct {
 	steps   []Step
 	notes   []Step // beside the sum: they stand after the steps
 	gate    []GateRow
+	applied int    // of a limit's line: its place among the limits of the version, from 1
+	limit   string // of a limit's line: what stands for the clause in its id
+	about   string // of a limit's line: the clauses that the limit is about
 }
 
 // step adds a step to the line.
@@ -166,16 +187,17 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 	s := &settler{
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
-		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{},
-		indicators: indicators(f.Indicators), pools: map[poolKey][]*draft{}, periods: map[periodKey]effect.Period{}, texts: map[fraction]string{},
+		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{}, pools: map[poolKey][]*draft{}, cutShort: map[int32]bool{},
+		indicators: indicators(f.Indicators), evidence: firstEvidence(f.Evidence),
+		periods: map[periodKey]effect.Period{}, texts: map[fraction]string{},
 	}
-	slices.SortStableFunc(s.terms, func(a, b *Terms) int {
-		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.File, b.File))
-	})
 	var err error
 	if s.book, err = NewFigureBook(f.Figures); err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(s.terms, func(a, b *Terms) int {
+		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.File, b.File))
+	})
 	n := s.cases.Len()
 	for _, r := range s.obs.Results {
 		if len(r.Status) != n || len(r.Reason) != n || len(r.ReachedOn) != n || len(r.Complete) != n || r.Absence && len(r.Followed) != n {
@@ -188,6 +210,9 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		if r.Dates != nil {
 			dated = append(dated, r.Outcome)
 		}
+	}
+	if found := (*Faults)(nil); errors.As(Together(s.terms), &found) {
+		s.faults = append(s.faults, found.List...)
 	}
 	s.of = slices.Repeat([]int32{-1}, len(s.cases.Agreement.Levels))
 	for i, t := range s.terms {
@@ -208,6 +233,7 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		s.offers = append(s.offers, offers)
 		s.faults = append(s.faults, t.checkOutcomes(units, dated)...)
 	}
+	s.findGroups()
 	// Without the outcomes or with two terms for one agreement, what follows
 	// would only add faults that come from these.
 	return s, s.faults.Err()
@@ -287,9 +313,6 @@ func (s *settler) judgeCases(ctx context.Context) error {
 		}
 		before, known := len(s.rows), false
 		var failed error
-		over := func(clause *Clause) string {
-			return clause.Conditions.over(s.indicators, place{s.cases.Municipality.At(int(i)), s.cases.Provider.At(int(i))})
-		}
 		t.eachClause(func(v, c int, clause *Clause) {
 			if clause.Measure.Score != nil {
 				rule, ok := s.scorers[scoreClause{ti, int32(v), int32(c)}].judge(i)
@@ -308,6 +331,10 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				return
 			}
 			ofCases := clause.Measure.OfCases()
+			missed := ""
+			if ofCases {
+				found, missed = s.holding(clause, i, rule, found)
+			}
 			pkg := code(&s.cases.Package, i)
 			offer := s.offer(ti, pkg)
 			switch {
@@ -318,10 +345,10 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				}
 			case offer != nil && !clause.Conditions.allow(offer):
 				rule = RulePackageNotEligible
-			case rule == RuleCounted && ofCases && outside[citizen{s.cases.Person[i], ti}].before(s.cases, i):
+			case rule == RuleCounted && ofCases && outside[citizen{s.cases.Person[i], s.group[ti]}].before(s.cases, i):
 				rule = RuleEarlierCase
-			case rule == RuleCounted && ofCases && over(clause) != "":
-				rule = RuleIndicator + ":" + over(clause)
+			case missed != "":
+				rule = missed
 			case rule == RuleCounted && offer == nil:
 				s.undeclared[undeclared{ti, int32(v), int32(c), pkg}]++
 			case rule == RuleCounted && ofCases:
@@ -330,6 +357,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 					s.entries[key] = append(s.entries[key], entry{
 						row: int32(len(s.rows)), at: i, terms: ti, version: int32(v), clause: int32(c),
 						provider: code(&s.cases.Provider, i), on: p.on, quantity: p.quantity,
+						by: i, since: p.on,
 					})
 				}
 			}
@@ -361,8 +389,8 @@ func (s *settler) countRows() (n int) {
 	return n
 }
 
-// citizen is a person under an agreement.
-type citizen struct{ person, terms int32 }
+// citizen is a person under the agreements that count together.
+type citizen struct{ person, group int32 }
 
 // earlier is a citizen's first case outside the cohort's period; ok is false
 // where there is none.
@@ -399,7 +427,7 @@ func (s *settler) outsidePeriod() map[citizen]earlier {
 		if ti < 0 || s.cohortReason(i) != effect.ReasonOutsidePeriod || !s.terms[ti].covers(s.cases.Referral[i]) {
 			continue
 		}
-		key := citizen{s.cases.Person[i], ti}
+		key := citizen{s.cases.Person[i], s.group[ti]}
 		if !out[key].ok || !out[key].before(s.cases, i) {
 			out[key] = earlier{i, true}
 		}
@@ -528,7 +556,9 @@ func (d *draft) complete(version int) {
 	d.TermsSHA256, d.Currency = d.terms.SHA256, d.terms.Currency
 	d.Source = fmt.Sprintf("%s, %s", d.terms.Source.Document, d.terms.Source.Dated)
 	parts := []string{d.Agreement, d.Provider, d.Period, d.Clause}
-	if d.clause != nil {
+	if d.clause == nil {
+		parts[3] = d.limit
+	} else {
 		parts[3] += "@" + d.Version.String()
 	}
 	if d.clause != nil && d.clause.Measure.Score == nil {
@@ -561,7 +591,8 @@ func (s *settler) settlement() *Settlement {
 			cmp.Compare(a.MatchScheme, b.MatchScheme), cmp.Compare(a.MatchGroup, b.MatchGroup), cmp.Compare(a.Package, b.Package),
 			cmp.Compare(a.Municipality, b.Municipality))
 	})
-	out := &Settlement{Cases: s.rows}
+	s.sortRows()
+	out := &Settlement{Cases: s.rows, Carried: s.carried}
 	cohort := s.obs.Period
 	if cohort.End <= cohort.Start {
 		cohort.Start, cohort.End = effect.NoDate, effect.NoDate
@@ -593,13 +624,9 @@ func (s *settler) settlement() *Settlement {
 	return out
 }
 
-// last puts the line of a limit after the lines it is about.
-func last(d *draft) int {
-	if d.clause == nil {
-		return 1
-	}
-	return 0
-}
+// last puts the lines of limits after the lines they are about, in the order in
+// which the limits were applied.
+func last(d *draft) int { return d.applied }
 
 // counts adds up the rows of the cases.
 func (s *settler) counts() []Count {

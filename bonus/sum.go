@@ -67,9 +67,9 @@ func (s *settler) piecesIn(i int32, version int, clause *Clause, rule string, ev
 		s.found = append(out, piece{event, q})
 		return s.found, err
 	}
-	end, mine := effect.NoDate, false
+	end, mine, byDay := effect.NoDate, false, t.byDay(clause)
 	for _, on := range r.Dates.Of(int(i)) {
-		if on >= end {
+		if on >= end || byDay {
 			end = s.period(t, on).End
 			if mine = t.versionFor(referral, on) == version; mine {
 				out = append(out, piece{on, whole(0)})

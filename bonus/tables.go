@@ -19,6 +19,10 @@ type Settlement struct {
 	// Decisions are about providers, and pay nothing: by agreement, clause, period
 	// and provider.
 	Decisions []Decided
+	// Carried is what providers owe after the last settlement period, by agreement
+	// and provider; none that owes nothing. It is nil where no limit carries anything
+	// forward.
+	Carried []Balance
 	// Upkeep is by agreement, of those whose terms have the key upkeep.
 	Upkeep []UpkeepRow
 	// Warnings say what a reader should know first; they are not an error.
@@ -65,6 +69,8 @@ const (
 	ReasonNotRated    = "not_rated"       // the figure may not be told apart from chance: too few cases
 	ReasonNoFigure    = "no_figure"       // the figure to be paid on is not a number
 	ReasonGate        = "gate"            // required diagnostics did not pass
+	ReasonFigure      = RuleFigure        // followed by a colon and the provider's figures outside their limits
+	ReasonNoFigures   = RuleFigureMissing // followed by a colon and the provider's figures that nobody knows
 	ReasonIndicator   = "indicator"       // followed by a colon and the indicators of gaming above their limits, or not evaluated
 	ReasonNotAccepted = "not_accepted"    // the diagnostics were not accepted before the effects were seen
 	ReasonUnlikely    = "unlikely"        // the chance of a true difference is under what the terms ask for
@@ -76,10 +82,10 @@ const (
 	ReasonEven        = "even"            // an exchange gives back exactly what it took
 )
 
-// Gated says whether the gate, a missing acceptance or an indicator keeps the
-// line from being paid.
+// Gated says whether the gate, a missing acceptance, an indicator or a figure about
+// the provider keeps the line from being paid.
 func (l *Line) Gated() bool {
-	return l.Stopped(ReasonGate) || l.Stopped(ReasonNotAccepted) || l.Stopped(ReasonIndicator)
+	return l.Stopped(ReasonGate) || l.Stopped(ReasonNotAccepted) || l.Stopped(ReasonIndicator) || l.Stopped(ReasonFigure) || l.Stopped(ReasonNoFigures)
 }
 
 // Stopped says whether the reason, or its part before the colon, is among those
@@ -149,6 +155,19 @@ const (
 	RulePackageNotEligible = "package_not_eligible"
 	RuleIndicator          = "indicator" // followed by a colon and the indicators of gaming above their limits, or not evaluated
 	RuleAlreadyPaid        = "already_paid"
+	RuleCreditedToAnother  = "credited_to_another"          // another of the citizen's cases is credited
+	RuleOtherAgreement     = "paid_under_another_agreement" // the citizen is paid for there, with which this one counts together
+	RuleOtherClause        = "paid_under_another_clause"    // the citizen is paid for once under the agreement
+	RuleNoRole             = "no_case_with_role"            // none of the citizen's cases has the role that is credited
+	RuleTooLate            = "too_late"                     // after the latest day
+	RuleOutsideWeeks       = "outside_weeks"                // in a week that the provider does not answer for
+	RuleEvidencePending    = "evidence_pending"             // not received, and still in time
+	RuleEvidenceMissing    = "evidence_missing"             // not received in time
+	RuleUnless             = "counts_in"                    // followed by a colon and the clause that the citizen counts in instead
+	RuleFigure             = "figure"                       // followed by a colon and the provider's figures outside their limits
+	RuleFigureMissing      = "figure_missing"               // followed by a colon and the provider's figures that nobody knows
+	RuleOverLimit          = "over_limit"                   // a limit leaves nothing
+	RuleTakenBack          = "taken_back"                   // paid, and taken back by the clawback
 	RuleNoProvider         = "no_provider"
 	RuleNoVersion          = "no_version_in_force"
 	RuleOutsideAgreement   = "outside_agreement"

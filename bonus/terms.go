@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
@@ -31,6 +32,7 @@ type Terms struct {
 	Periods     PeriodLength   `yaml:"periods" doc:"length of a settlement period"`
 	AppliesBy   AppliesBy      `yaml:"applies_by" doc:"what chooses the version in force: referral (the day the citizen was referred) or period (the first day of the settlement period)"`
 	Rounding    Rounding       `yaml:"rounding" doc:"the one rounding of amounts"`
+	Attribution *Attribution   `yaml:"attribution,omitempty" doc:"who is credited where several providers had a citizen; left out: the first case that counts"`
 	Indexation  *Indexation    `yaml:"indexation,omitempty" doc:"factors on all prices, by date"`
 	VAT         *VAT           `yaml:"vat,omitempty" doc:"how value added tax stands to the amounts; it changes none of them"`
 	Profile     []Expected     `yaml:"profile,omitempty" doc:"what was expected by settlement period, for bands that are shares of it"`
@@ -118,11 +120,13 @@ type Clause struct {
 	Conditions Conditions `yaml:"conditions,omitempty" doc:"for which cases"`
 	PayOn      PayOn      `yaml:"pay_on,omitempty" doc:"which figure of an uncertain effect is paid: lower_limit (of its interval; if left out), point, or probability (the point, where an effect is probable enough)"`
 	// Probability and Above belong to pay_on probability.
-	Probability *Decimal `yaml:"probability,omitempty" doc:"of pay_on probability: the chance that the true improvement is above the key above must be at least this"`
-	Above       *Decimal `yaml:"above,omitempty" doc:"of pay_on probability: the improvement that is to be probable, in the outcome's unit; 0 if left out"`
-	Schedule    Schedule `yaml:"schedule,omitempty" doc:"what the quantity is worth; a clause has this or a decision"`
-	Decision    *Decide  `yaml:"decision,omitempty" doc:"of a score, in place of schedule: what is decided without paying"`
-	Gate        *Gate    `yaml:"gate,omitempty" doc:"what must hold before an effect is paid"`
+	Probability *Decimal  `yaml:"probability,omitempty" doc:"of pay_on probability: the chance that the true improvement is above the key above must be at least this"`
+	Above       *Decimal  `yaml:"above,omitempty" doc:"of pay_on probability: the improvement that is to be probable, in the outcome's unit; 0 if left out"`
+	Schedule    Schedule  `yaml:"schedule,omitempty" doc:"what the quantity is worth; a clause has this or a decision"`
+	Decision    *Decide   `yaml:"decision,omitempty" doc:"of a score, in place of schedule: what is decided without paying"`
+	Gate        *Gate     `yaml:"gate,omitempty" doc:"what must hold before an effect is paid"`
+	Negative    Negative  `yaml:"negative,omitempty" doc:"of an effect: counts, where a result that is worse than expected takes something off; left out: it pays nothing"`
+	Clawback    *Clawback `yaml:"clawback,omitempty" doc:"of a clause on cases: what is paid for a citizen is taken back when this is reached"`
 }
 
 // ParseTerms reads and checks one terms file; the name stands in messages. The
@@ -186,22 +190,16 @@ func (t *Terms) Check(k Known) error {
 				faults.Add(t.doc, path, FaultOutcome, "clause %s pays on the outcome %q, which is for description only: it is asked of those alone who first got what the treatment is to give; pay on another", clause.ID, name)
 			}
 		}
+		if m.Score != nil {
+			t.checkEstimates(&faults, k, clause, path)
+		}
 		if m.Effect == "" {
 			return
 		}
 		if m.Better != Low && slices.Contains(k.Low, m.Effect) {
 			faults.Add(t.doc, path+".better", FaultContradiction, "clause %s would pay for more of %q, of which less is better in the run file: say better: low, or let the outcome have better: high there", clause.ID, m.Effect)
 		}
-		switch {
-		case slices.Contains(k.Methods, m.Method):
-		case slices.Contains(k.Describe, m.Method):
-			faults.Add(t.doc, path+".method", FaultFigure, "clause %s pays on the method %q, which is for description only; pay on another", clause.ID, m.Method)
-		default:
-			faults.Add(t.doc, path+".method", FaultFigure, "clause %s pays on the method %q, by which nothing is estimated%s", clause.ID, m.Method, strict.Suggest(m.Method, k.Methods))
-		}
-		if effect.Part(m.Part) == effect.Total && !k.Peers {
-			faults.Add(t.doc, path+".part", FaultFigure, "clause %s pays on the total difference, which needs peer municipalities", clause.ID)
-		}
+		t.checkMethod(&faults, k, clause, m.Method, m.Part, path)
 		if k.Confidence != 0 && !m.hasConfidence(k.Confidence) {
 			faults.Add(t.doc, path+".confidence", FaultFigure, "clause %s pays on intervals with confidence %s, and the run file has %s: let compare.confidence be %s",
 				clause.ID, m.Confidence, text(k.Confidence), m.Confidence)
@@ -220,6 +218,17 @@ func (t *Terms) Check(k Known) error {
 // tell on which days they counted.
 func (t *Terms) checkOutcomes(units map[string]effect.Unit, dated []string) (faults strict.Gathered) {
 	t.eachClause(func(v, c int, clause *Clause) {
+		if b := clause.Clawback; b != nil {
+			at := fmt.Sprintf("versions[%d].clauses[%d].clawback.reached", v, c)
+			switch unit, ok := units[b.Reached]; {
+			case !ok:
+				faults.Add(t.doc, at, FaultOutcome, "the clawback of clause %s needs the outcome %q, which nobody observes%s",
+					clause.ID, b.Reached, strict.Suggest(b.Reached, slices.Sorted(maps.Keys(units))))
+			case unit != effect.UnitShare:
+				faults.Add(t.doc, at, FaultOutcome, "the clawback of clause %s asks who reached %q, but that outcome is measured in %s and is not reached",
+					clause.ID, b.Reached, unit)
+			}
+		}
 		path := fmt.Sprintf("versions[%d].clauses[%d].measure.", v, c)
 		for k, name := range clause.Measure.Outcomes() {
 			at := path + "reached"
@@ -312,6 +321,8 @@ func (c *checker) terms() {
 	for i := range t.Versions {
 		c.version(i)
 	}
+	c.checkUnless()
+	t.Attribution.check(c)
 	if t.Upkeep != nil {
 		t.Upkeep.check(c, "upkeep")
 	}
@@ -330,17 +341,20 @@ func (c *checker) version(i int) {
 		if slices.IndexFunc(v.Clauses, func(q Clause) bool { return q.ID == clause.ID }) < j {
 			c.fault(at+".id", "clause %q stands twice in the version", clause.ID)
 		}
-		if !isName(clause.ID) || clause.ID == capClause {
-			c.fault(at+".id", "%q is no clause id: use letters, digits, - and _, and not %q, which names the line of the limit", clause.ID, capClause)
+		if !isName(clause.ID) || slices.Contains(limitClauses(), clause.ID) {
+			c.fault(at+".id", "%q is no clause id: use letters, digits, - and _, and none of %s, which name the lines of limits", clause.ID, strings.Join(limitClauses(), ", "))
 		}
 		clause.Measure.check(c, at, clause)
 		clause.checkPay(c, at, v)
-		clause.Conditions.check(c, at+".conditions")
+		clause.Conditions.check(c, at+".conditions", clause)
+		clause.Clawback.check(c, at+".clawback", clause)
+		clause.checkNegative(c, at, v)
 	}
 	c.checkLists(v, path)
 	for j := range v.Limits {
-		v.Limits[j].check(c, fmt.Sprintf("%s.limits[%d]", path, j))
+		v.Limits[j].check(c, fmt.Sprintf("%s.limits[%d]", path, j), v)
 	}
+	v.checkFloors(c, path)
 }
 
 // isName says whether a text can stand in a line's id.

@@ -20,6 +20,7 @@ type Expect struct {
 	Total   *bonus.Ore `yaml:"total,omitempty" doc:"sum of all lines, in kroner"`
 	Lines   []Line     `yaml:"lines,omitempty" doc:"the lines"`
 	Entries []Entry    `yaml:"entries,omitempty" doc:"the cases behind the lines, with how much"`
+	Carried []Balance  `yaml:"carried,omitempty" doc:"what is carried on after the last settlement period"`
 	Rules   []Rule     `yaml:"rules,omitempty" doc:"what became of cases; of others nothing is said"`
 	Gate    []Gate     `yaml:"gate,omitempty" doc:"how diagnostics ended; of others nothing is said"`
 	// Decisions are about providers and pay nothing.
@@ -116,11 +117,11 @@ type Told struct {
 // expect checks that something is expected, and of things that are given.
 func (c *checker) expect(x *Scenario, path string) {
 	e := &x.Expect
-	lists := len(e.Lines) + len(e.Entries)
+	lists := len(e.Lines) + len(e.Entries) + len(e.Carried)
 	other := len(e.Rules) + len(e.Gate) + len(e.Warnings) + len(e.Decisions)
 	switch {
 	case !e.Nothing && e.Total == nil && lists+other+len(e.Faults) == 0:
-		c.fault(path, "nothing is expected, so that the scenario cannot fail: give lines, total, rules, entries, gate, decisions, warnings, faults or nothing")
+		c.fault(path, "nothing is expected, so that the scenario cannot fail: give lines, total, rules, entries, carried, gate, decisions, warnings, faults or nothing")
 	case e.Nothing && (lists > 0 || e.Some):
 		c.fault(path+".nothing", "where there is no line there are neither lines nor entries")
 	case len(e.Faults) > 0 && (e.Nothing || e.Total != nil || lists+other > 0):
@@ -171,7 +172,7 @@ func (x *Scenario) compare(s *bonus.Settlement) []*sheet {
 	for i := range s.Lines {
 		lines[s.Lines[i].ID] = &s.Lines[i]
 	}
-	all := []*sheet{x.lines(s), {title: "total", columns: []string{"kr."}}, x.entries(s, lines), x.rules(s), x.gate(s, lines), told("warnings", e.Warnings, true), x.decisions(s)}
+	all := []*sheet{x.lines(s), {title: "total", columns: []string{"kr."}}, x.entries(s, lines), x.rules(s), x.gate(s, lines), told("warnings", e.Warnings, true), x.carried(s), x.decisions(s)}
 	if e.Total != nil {
 		sum := new(big.Rat)
 		for _, l := range s.Lines {

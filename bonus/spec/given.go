@@ -23,6 +23,7 @@ type Given struct {
 	Figures    []Figure    `yaml:"figures,omitempty" doc:"numbers about providers that the settlement does not work out itself"`
 	Evidence   []Evidence  `yaml:"evidence,omitempty" doc:"documents that were received"`
 	Indicators []Indicator `yaml:"indicators,omitempty" doc:"indicators of gaming"`
+	Opening    []Balance   `yaml:"opening,omitempty" doc:"what providers owed before the first settlement period"`
 	Acceptance []Answered  `yaml:"acceptance,omitempty" doc:"what was decided on the diagnostics before the effects were seen"`
 	Seals      []Seal      `yaml:"seals,omitempty" doc:"when versions of the terms were sealed; none is if left out"`
 }
@@ -112,7 +113,13 @@ type Seal struct {
 const hash = "0000000000000000000000000000000000000000000000000000000000000000"
 
 // facts are what a scenario gives, with the terms as they are sealed in it.
-func (s *Spec) facts(x *Scenario, terms []*bonus.Terms) (bonus.Facts, []*bonus.Terms, error) {
+func (s *Spec) facts(x *Scenario, given []*bonus.Terms) ([]*bonus.Terms, bonus.Facts, error) {
+	terms := make([]*bonus.Terms, len(given))
+	for i, t := range given {
+		unsealed := *t
+		unsealed.Seals = nil
+		terms[i] = &unsealed
+	}
 	t := terms[0]
 	list := s.cases(x, t)
 	f := bonus.Facts{Observations: s.observe(x, list)}
@@ -123,7 +130,7 @@ func (s *Spec) facts(x *Scenario, terms []*bonus.Terms) (bonus.Facts, []*bonus.T
 	for i := range x.Given.Effects {
 		row, diagnostics, err := s.effect(&x.Given.Effects[i], base, f.Observations, t)
 		if err != nil {
-			return f, nil, fmt.Errorf("effects[%d]: %w", i, err)
+			return nil, f, fmt.Errorf("effects[%d]: %w", i, err)
 		}
 		f.Benchmark, f.Diagnostics = append(f.Benchmark, row), append(f.Diagnostics, diagnostics...)
 	}
@@ -143,6 +150,7 @@ func (s *Spec) facts(x *Scenario, terms []*bonus.Terms) (bonus.Facts, []*bonus.T
 	for _, g := range x.Given.Evidence {
 		f.Evidence = append(f.Evidence, bonus.Evidence{Participation: effect.TextID(g.Case), Kind: g.Kind, On: g.On})
 	}
+	f.Opening = opening(x.Given.Opening, base)
 	for _, g := range x.Given.Indicators {
 		f.Indicators = append(f.Indicators, watch.Row{
 			Indicator: watch.Indicator(g.Indicator), N: int64(g.N), Count: int64(g.Count), NotEvaluated: g.NotEvaluated,
@@ -159,11 +167,9 @@ func (s *Spec) facts(x *Scenario, terms []*bonus.Terms) (bonus.Facts, []*bonus.T
 			f.Acceptance.Decisions = append(f.Acceptance.Decisions, d)
 		}
 	}
-	sealed, err := x.sealed(t)
-	if err != nil {
-		return f, nil, err
-	}
-	return f, append([]*bonus.Terms{sealed}, terms[1:]...), nil
+	var err error
+	terms[0], err = x.sealed(t)
+	return terms, f, err
 }
 
 // effect makes a row of the benchmark and its diagnostics.
