@@ -73,14 +73,24 @@ func TestDataDictionary(t *testing.T) {
 			}
 			table, err := ingest.ReadTable(context.Background(), filepath.Join(folder, name+".parquet"), ingest.DefaultLimits())
 			require.NoError(t, err)
-			fmt.Fprintf(&b, "\n## %s\n\nWritten by %s.\n\n| column | type | meaning |\n|---|---|---|\n", name, s.step)
-			for _, col := range table.Columns {
-				require.NotEmpty(t, col.Doc, "%s.%s", name, col.Name)
-				fmt.Fprintf(&b, "| %s | %s | %s |\n", col.Name, kind(col), strings.ReplaceAll(col.Doc, "|", "or"))
-			}
+			describe(t, &b, table, s.step)
 		}
 	}
+	all := jobeffekt.Simulated{Differences: make([]jobeffekt.SimulationDifference, 1), Draws: []jobeffekt.SimulationDraw{}}
+	for _, table := range all.Tables() {
+		describe(t, &b, table, "jobeffekt simulate --out")
+	}
 	golden(t, "docs/tables.md", b.String())
+}
+
+// describe writes what a table of somebody's holds.
+func describe(t *testing.T, b *strings.Builder, table *ingest.Table, by string) {
+	t.Helper()
+	fmt.Fprintf(b, "\n## %s\n\nWritten by %s.\n\n| column | type | meaning |\n|---|---|---|\n", table.Name, by)
+	for _, col := range table.Columns {
+		require.NotEmpty(t, col.Doc, "%s.%s", table.Name, col.Name)
+		fmt.Fprintf(b, "| %s | %s | %s |\n", col.Name, kind(col), strings.ReplaceAll(col.Doc, "|", "or"))
+	}
 }
 
 func kind(c ingest.Column) string {

@@ -457,7 +457,7 @@ func OpenSettlement(ctx context.Context, path string) (*Settlements, error) {
 		}
 		folder = c.ResultsFolder()
 	}
-	settled, err := ReadSettled(ctx, folder)
+	settled, err := ReadForLedger(ctx, folder)
 	if err != nil {
 		return nil, err
 	}

@@ -127,7 +127,7 @@ kroner, for each provider and in all.`,
 	f := c.Flags()
 	f.StringVar(&invoices, "invoices", "", "file of invoices (Parquet or CSV), in place of the dataset's table")
 	f.StringVar(&payments, "payments", "", "file of payments (Parquet or CSV), in place of the dataset's table")
-	f.StringVar(&booked, "ledger", "", "ledger whose bookings are reconciled, in place of the settlement")
+	f.StringVar(&booked, "ledger", "", "file of a ledger: what it has booked is held against invoices and payments, in place of the settlement")
 	f.BoolVar(&documents, "documents", false, "list invoices and payments with a problem, in place of the reconciliation")
 	f.IntVar(&control.N, "sample", 0, "cases to draw for a control of their evidence")
 	f.Uint64Var(&control.Seed, "seed", 0, "with --sample: another seed draws other cases")
