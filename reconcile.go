@@ -280,14 +280,6 @@ func (r *reconciler) count(c *effect.Cases) {
 	}
 }
 
-// codeAt is a row's code in a factor, -1 where the factor has no rows.
-func codeAt(f *effect.Factor, i int) int32 {
-	if len(f.Codes) == 0 {
-		return -1
-	}
-	return f.Codes[i]
-}
-
 // settled finds the place of what was earned.
 func (r *reconciler) settled(s Settled) (*bonus.Terms, effect.Period, error) {
 	p, err := effect.ParsePeriod(s.Period)
