@@ -671,6 +671,9 @@ func (a *account) ceiling(i int, l *Limit) error {
 	return nil
 }
 
+// stepCarried is the step that says what was carried into a period.
+const stepCarried = "carried into this period"
+
 // add makes the line of a limit.
 func (a *account) add(i int, l *Limit, provider, clause string, amount, now, before Ore) *draft {
 	v := &a.terms.Versions[a.version]
@@ -694,7 +697,7 @@ func (a *account) add(i int, l *Limit, provider, clause string, amount, now, bef
 		d.step("the least that is paid in a period", ore(l.Least).String(), "kr.", l.Section)
 		d.step("added", amount.String(), "kr.", l.Section)
 	case carriedClause:
-		d.step("carried into this period", before.String(), "kr.", l.Section)
+		d.step(stepCarried, before.String(), "kr.", l.Section)
 		d.step("carried into the next", a.owed[provider].String(), "kr.", l.Section)
 		d.step("what makes the sum what is paid now", amount.String(), "kr.", l.Section)
 	case smallClause:
