@@ -115,7 +115,7 @@ func (w *why) needed(row *CaseLine) string {
 		}
 		return strings.Join(out, "; or ")
 	}
-	return ""
+	return w.ofPeople(rule, detail, c)
 }
 
 // outcome says what one outcome of the case lacks to count.
