@@ -51,8 +51,8 @@ func TestDataDictionary(t *testing.T) {
 		{"the step benchmark, where the run file has before_after", []string{"before_after"}},
 		{"the step benchmark, where before_after asks for synthetic", []string{"synthetic", "synthetic_gaps", "synthetic_donors", "synthetic_placebos"}},
 		{"the step settle", []string{"settlement", "settlement_entries", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
-		{"the step settle, where a limit carries something forward", []string{"settlement_carried"}},
 		{deciding, []string{"settlement_decisions"}},
+		{"the step settle, where a limit carries something forward", []string{"settlement_carried"}},
 		{blindedRun, []string{"gate_preview"}},
 	} {
 		for _, name := range s.tables {

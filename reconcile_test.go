@@ -331,9 +331,13 @@ func TestPaidCases(t *testing.T) {
 			line("4", "south", "job", "0", 0), line("5", "south", "job", "2", 0), line("6", "south", "job", "1", 500), line("7", "south", "effect", "7", 700),
 		},
 		Entries: []bonus.Entry{
-			{Line: "1", Participation: "9", On: day, Quantity: "1"}, {Line: "1", Participation: "10", On: day + 1, Quantity: "2"},
-			{Line: "2", Participation: "9", On: day - 1, Quantity: "2"}, {Line: "2", Participation: "11", On: day, Quantity: "-1/2"},
-			{Line: "4", Participation: "12", On: day, Quantity: "1"}, {Line: "4", Participation: "13", On: day, Quantity: "-1"}, {Line: "5", Participation: "12", On: day, Quantity: "2"},
+			{Line: "1", Participation: "9", On: day, Quantity: "1"},
+			{Line: "1", Participation: "10", On: day + 1, Quantity: "2"},
+			{Line: "2", Participation: "9", On: day - 1, Quantity: "2"},
+			{Line: "2", Participation: "11", On: day, Quantity: "-1/2"},
+			{Line: "4", Participation: "12", On: day, Quantity: "1"},
+			{Line: "4", Participation: "13", On: day, Quantity: "-1"},
+			{Line: "5", Participation: "12", On: day, Quantity: "2"},
 			{Line: "6", Participation: "9", On: day, Quantity: "1"},
 		},
 	}

@@ -35,14 +35,14 @@ func resultsOf(s Step, blinded bool) []string {
 	case StepBenchmark:
 		return append([]string{TableBenchmark, TableDiagnostics, TableComparison, TableSpending, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableRanking}, beforeAfterTables()...)
 	default:
-		return []string{TableSettlement, TableEntries, TableSteps, TableGate, TableCounted, TableCaseLines, TableDecisions, TableCarried}
+		return []string{TableSettlement, TableEntries, TableSteps, TableGate, TableCounted, TableCaseLines, TableCarried, TableDecisions}
 	}
 }
 
 // onRequest says whether a table is written only where the run file asks for it, or
 // the dataset has what it is made of.
 func onRequest(table string) bool {
-	return table == TableCarried || table == TableDecisions || table == TableDates || table == TableFigures || table == TableEvidence || table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
+	return table == TableDecisions || table == TableCarried || table == TableDates || table == TableFigures || table == TableEvidence || table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
 }
 
 // allTables lists the tables that any run writes.
@@ -277,19 +277,19 @@ func (j *job) tables(s Step) []*ingest.Table {
 }
 
 func settlementTables(s *bonus.Settlement) []*ingest.Table {
-	t := []*ingest.Table{
+	tables := []*ingest.Table{
 		rowTable(TableSettlement, s.Lines),
 		caseTable(TableEntries, s.Entries, func(e bonus.Entry) string { return e.Participation }),
 		rowTable(TableSteps, s.Steps), rowTable(TableGate, s.Gate), rowTable(TableCounted, s.Counts),
 		caseTable(TableCaseLines, s.Cases, func(c bonus.CaseLine) string { return c.Participation }),
 	}
-	if len(s.Decisions) > 0 {
-		t = append(t, rowTable(TableDecisions, s.Decisions))
-	}
 	if s.Carried != nil {
-		t = append(t, rowTable(TableCarried, s.Carried))
+		tables = append(tables, rowTable(TableCarried, s.Carried))
 	}
-	return t
+	if len(s.Decisions) > 0 {
+		tables = append(tables, rowTable(TableDecisions, s.Decisions))
+	}
+	return tables
 }
 
 // saveRejects writes the rejects of a run that stopped, so that somebody can

@@ -299,3 +299,45 @@ func luck(n []int64, reached int64, upTo func(float64) float64) float64 {
 	}
 	return 0
 }
+
+// explainDecision is everything behind one row of a decision.
+func (s *Settlement) explainDecision(id string) (Explanation, bool) {
+	i := slices.IndexFunc(s.Decisions, func(d Decided) bool { return d.ID == id })
+	if i < 0 {
+		return Explanation{}, false
+	}
+	e := Explanation{Decision: &s.Decisions[i]}
+	for _, step := range s.Steps {
+		if step.Line == id {
+			e.Steps = append(e.Steps, step)
+		}
+	}
+	return e, true
+}
+
+// decision is the explanation of a decision as text.
+func (e Explanation) decision() string {
+	var b strings.Builder
+	d := e.Decision
+	words := map[string]string{
+		DecisionMet: "the provider is " + d.Then, DecisionNotMet: "the provider is not " + d.Then,
+		DecisionNotRated: "the provider is not rated, so that nothing is decided",
+	}
+	fmt.Fprintf(&b, "%s\n%s for %s: %s (%s)\n\n  %s\n  section %s\n", d.ID, d.Provider, d.Period, words[d.State], d.State, d.Text, d.Section)
+	if d.Since != "" {
+		fmt.Fprintf(&b, "  it has held since %s\n", d.Since)
+	}
+	if !math.IsNaN(d.SE) {
+		fmt.Fprintf(&b, "  the difference from the best has a standard error of %s; its interval goes from %s to %s\n", text(d.SE), text(d.Low), text(d.High))
+	}
+	if !math.IsNaN(d.Chance) {
+		fmt.Fprintf(&b, "  if all had the same true share, some provider would lie that far under the best with a chance of %s\n", text(d.Chance))
+	}
+	b.WriteString("\nSteps\n")
+	table(&b, func(row func(cells ...string)) {
+		for _, s := range e.Steps {
+			row(fmt.Sprint(s.No), s.What, strings.TrimSpace(s.Value+" "+s.Unit), s.Section)
+		}
+	})
+	return b.String()
+}

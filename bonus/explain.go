@@ -21,13 +21,19 @@ type Explanation struct {
 	Steps  []Step
 	Gate   []GateRow
 	Counts []Count // rules by which the cases of the line's cell ended, over all its periods
-	Period []Line  // all lines of the provider under the agreement in the period
+	// Decision is set in place of Line, Counts and Period where what was asked for is
+	// one.
+	Decision *Decided
+	Period   []Line // all lines of the provider under the agreement in the period
 }
 
 // Explain answers why a line pays what it pays, from the tables alone. The error
 // wraps [ErrNotFound] and names the nearest line.
 func (s *Settlement) Explain(line string) (Explanation, error) {
 	i := slices.IndexFunc(s.Lines, func(l Line) bool { return l.ID == line })
+	if e, ok := s.explainDecision(line); ok && i < 0 {
+		return e, nil
+	}
 	if i < 0 {
 		ids := make([]string, len(s.Lines))
 		for i := range s.Lines {
@@ -71,6 +77,9 @@ func (s *Settlement) Explain(line string) (Explanation, error) {
 
 // String is the explanation as text.
 func (e Explanation) String() string {
+	if e.Decision != nil {
+		return e.decision()
+	}
 	var b strings.Builder
 	l := e.Line
 	fmt.Fprintf(&b, "%s\n%s %s to %s for %s (%s)\n", l.ID, l.Amount, l.Currency.Unit(), l.Provider, l.Period, l.Standing)

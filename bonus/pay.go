@@ -82,7 +82,7 @@ func (x *effectLine) judge(adjusted float64, acceptance *Acceptance) {
 		g := acceptance.row(by.Role)
 		d.gate, unaccepted = append(d.gate, g), !g.Accepted
 	}
-	limit, _, _ := x.cautious()
+	limit, _, _, _ := x.cautious()
 	x.paid = figure(limit)
 	if clause.PayOn == Point || clause.PayOn == Probability {
 		x.paid = figure(row.Difference)
@@ -108,35 +108,25 @@ func (x *effectLine) judge(adjusted float64, acceptance *Acceptance) {
 }
 
 // cautious is the limit of the interval towards no improvement, and what it and an
-// improvement are called. Where a negative effect counts and the whole interval is
-// worse than none, it is the other limit, which is nearest to none at all.
-func (x *effectLine) cautious() (limit float64, name, gain string) {
-	low := x.clause.Measure.Better == Low
-	if gain = "extra "; low {
+// improvement are called; worse says that it is a negative effect that counts.
+func (x *effectLine) cautious() (limit float64, name, gain string, worse bool) {
+	low, row := x.clause.Measure.Better == Low, x.row
+	limit, name, gain = row.Low, "lower limit of the difference", "extra "
+	if low {
 		gain = "fewer "
 	}
-	if low != x.worse() {
-		return x.row.High, "upper limit of the difference", gain
+	// A negative effect counts by the limit that is nearest to none at all.
+	worse = x.clause.Negative == NegativeCounts && x.clause.PayOn == LowerLimit && (!low && row.High < 0 || low && row.Low > 0)
+	if low != worse {
+		limit, name = row.High, "upper limit of the difference"
 	}
-	return x.row.Low, "lower limit of the difference", gain
-}
-
-// worse says whether the whole interval lies on the wrong side of 0, where that
-// counts.
-func (x *effectLine) worse() bool {
-	if x.clause.Negative != NegativeCounts || x.clause.PayOn != LowerLimit {
-		return false
-	}
-	if x.clause.Measure.Better == Low {
-		return x.row.Low > 0
-	}
-	return x.row.High < 0
+	return limit, name, gain, worse
 }
 
 // pay gives a line that was judged its quantity and what that is worth.
 func (x *effectLine) pay(s *settler) {
 	d, row, clause, reasons := x.draft, x.row, x.clause, x.why
-	limit, cautious, gain := x.cautious()
+	limit, cautious, gain, worse := x.cautious()
 	name := cautious
 	if clause.PayOn == Point || clause.PayOn == Probability {
 		name = "difference"
@@ -181,14 +171,14 @@ func (x *effectLine) pay(s *settler) {
 		d.step("not paid: "+d.Reason, "0", unit, d.Section)
 		what = "paid for"
 	} else {
-		clip, counts := " (not under 0)", x.paid.Sign() > 0
+		clip := " (not under 0)"
 		switch {
 		case together, clause.Negative == NegativeCounts && clause.PayOn == Point:
-			clip, counts = "", true
+			clip = ""
 		case clause.Negative == NegativeCounts:
-			clip, counts = " (0 where the interval holds 0)", counts || x.worse()
+			clip = " (0 where the interval holds 0)"
 		}
-		if counts {
+		if x.paid.Sign() > 0 || worse || clip == "" {
 			quantity.Mul(x.paid, new(big.Rat).SetInt64(row.NCompared))
 		}
 		what += " = " + name + clip + " x cases that have comparators"

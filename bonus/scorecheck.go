@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
@@ -32,6 +33,9 @@ func (clause *Clause) checkPay(c *checker, path string, version *Version) {
 	default:
 		if s.Pool != nil {
 			s.Pool.check(c, at+".pool")
+			if clause.Clawback != nil || clause.Negative != "" {
+				c.fault(at+".pool", "what is under 0 has no part in a pool, and one that was divided stays so: a pool has neither clawback nor negative")
+			}
 		}
 		s.checkStages(c, at, clause)
 	}
@@ -62,11 +66,13 @@ func (m *Score) check(c *checker, path string, clause *Clause) {
 	if c.t.AppliesBy != ByPeriod && len(c.t.Versions) > 1 {
 		c.fault(path, "a score is about a settlement period, whose cases can have been referred under several versions: with more than one version, terms with a score need applies_by: period")
 	}
-	if clause.PayOn != "" || clause.Probability != nil || clause.Above != nil {
-		c.fault(path, "pay_on belongs to an effect")
+	m.checkGate(c, path, clause)
+	at := strings.TrimSuffix(path, "measure.score") + "conditions."
+	if len(clause.Conditions.Indicators) > 0 {
+		c.fault(at+"indicators", "an indicator is counted in each municipality, and a score is about all of a provider's cases")
 	}
-	if clause.Gate != nil {
-		c.fault(path, "a gate belongs to an effect")
+	if clause.Decision != nil && len(clause.Conditions.Figures) > 0 {
+		c.fault(at+"figures", "figures keep a line from being paid, and a decision pays nothing: let the score look at the figure")
 	}
 	if cs := m.Cases; cs != nil {
 		if cs.Months != nil && (*cs.Months < 1 || *cs.Months > 120) {
@@ -195,8 +201,11 @@ func (p *ScorePart) check(c *checker, path string, m *Score) {
 	if p.Package != "" && c.t.offer(p.Package) == nil {
 		c.fault(path+".package", "package %q is not declared under packages", p.Package)
 	}
-	if !p.estimated() && (p.Part != "" || p.Method != "") {
+	switch {
+	case !p.estimated() && (p.Part != "" || p.Method != ""):
 		c.fault(path, "part and method belong to an effect or a ratio")
+	case p.estimated() && (p.Part == "" || p.Method == ""):
+		c.fault(path, "an effect or a ratio needs part (provider or total) and the method of estimation")
 	}
 	if p.MinN != nil && *p.MinN < 0 {
 		c.fault(path+".min_n", "%d is negative", *p.MinN)

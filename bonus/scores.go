@@ -313,6 +313,12 @@ func (x *scorer) all(k int) []*scored {
 	var out []*scored
 	for _, provider := range slices.Sorted(maps.Keys(codes)) {
 		t := x.tallies[tallyKey{codes[provider], k}]
+		if x.score.estimated() && x.periods[k].End-1 != x.obs.AsOf {
+			t = nil // what an effect was then is not known, but for a score that was given
+			if _, ok := x.book.For(ScoreFigure(x.clause.ID), provider, x.periods[k]); !ok {
+				continue
+			}
+		}
 		if t == nil {
 			if !x.given(provider, x.periods[k]) {
 				continue
@@ -326,6 +332,9 @@ func (x *scorer) all(k int) []*scored {
 
 // given says whether a provider has a figure of its own that the score looks at.
 func (x *scorer) given(provider string, period effect.Period) bool {
+	if x.score.estimated() && x.estimatedFor(provider) {
+		return true
+	}
 	for _, name := range append(x.score.figures(), ScoreFigure(x.clause.ID)) {
 		if f, ok := x.book.For(name, provider, period); ok && f.Value != "" {
 			return true
@@ -792,11 +801,13 @@ func (x *scorer) lines(k int, rows []*scored) {
 		x.drafts = append(x.drafts, d)
 		drafts[i] = d
 		switch schedule := &x.clause.Schedule; {
+		case len(row.reasons) > 0:
+			d.notPaid(strings.Join(row.reasons, "; "))
 		case !row.rated():
 			d.step("not rated: "+cmp.Or(row.unrated, "there is no score"), "0", "kr.", d.Section)
 			d.Reason = ReasonNotRated
-		case len(row.reasons) > 0:
-			d.notPaid(strings.Join(row.reasons, "; "))
+		case len(x.settler.lacks(x.t, x.clause, place{"", row.provider}, x.periods[k])) > 0:
+			d.notPaid(strings.Join(x.settler.lacks(x.t, x.clause, place{"", row.provider}, x.periods[k]), "; "))
 		case schedule.Threshold != nil && row.value.Cmp(schedule.Threshold.AtLeast.Rat()) < 0:
 			d.step("of which at least "+schedule.Threshold.AtLeast.String()+" is asked for", d.Quantity, "score", d.Section)
 			d.notPaid(ReasonUnder)

@@ -66,6 +66,9 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err := s.newScorers(); err != nil {
 		return nil, err
 	}
+	if err := s.newEstimates(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.judgeCases(ctx); err != nil {
 		return nil, err
 	}
@@ -75,8 +78,8 @@ func Settle(ctx context.Context, terms []*Terms, f Facts) (*Settlement, error) {
 	if err := s.effectLines(ctx); err != nil {
 		return nil, err
 	}
-	s.scores()
 	s.effectsOfProviders()
+	s.scores()
 	s.dividePools()
 	s.countedFaults()
 	s.attributionFaults()
@@ -124,9 +127,10 @@ type settler struct {
 	found     []piece                                     // what the case at hand has
 	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
 
-	book    *FigureBook
-	scorers map[scoreClause]*scorer
-	pools   map[poolKey][]*draft
+	book      *FigureBook
+	scorers   map[scoreClause]*scorer
+	estimates *estimates // for scores
+	pools     map[poolKey][]*draft
 
 	drafts        []*draft
 	decided       []Decided
@@ -183,17 +187,17 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 	s := &settler{
 		obs: f.Observations, cases: f.Observations.Cases, facts: f,
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
-		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{}, cutShort: map[int32]bool{},
-		indicators: indicators(f.Indicators), evidence: firstEvidence(f.Evidence), pools: map[poolKey][]*draft{},
+		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{}, pools: map[poolKey][]*draft{}, cutShort: map[int32]bool{},
+		indicators: indicators(f.Indicators), evidence: firstEvidence(f.Evidence),
 		periods: map[periodKey]effect.Period{}, texts: map[fraction]string{},
 	}
-	slices.SortStableFunc(s.terms, func(a, b *Terms) int {
-		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.File, b.File))
-	})
 	var err error
 	if s.book, err = NewFigureBook(f.Figures); err != nil {
 		return nil, err
 	}
+	slices.SortStableFunc(s.terms, func(a, b *Terms) int {
+		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.File, b.File))
+	})
 	n := s.cases.Len()
 	for _, r := range s.obs.Results {
 		if len(r.Status) != n || len(r.Reason) != n || len(r.ReachedOn) != n || len(r.Complete) != n || r.Absence && len(r.Followed) != n {

@@ -16,13 +16,13 @@ type Settlement struct {
 	Gate    []GateRow  // in the order of the lines
 	Counts  []Count    // by agreement, clause, cell and rule
 	Cases   []CaseLine // in the order of the cases, then of the clauses
+	// Decisions are about providers, and pay nothing: by agreement, clause, period
+	// and provider.
+	Decisions []Decided
 	// Carried is what providers owe after the last settlement period, by agreement
 	// and provider; none that owes nothing. It is nil where no limit carries anything
 	// forward.
 	Carried []Balance
-	// Decisions are about providers, and pay nothing: by agreement, clause, period
-	// and provider.
-	Decisions []Decided
 	// Upkeep is by agreement, of those whose terms have the key upkeep.
 	Upkeep []UpkeepRow
 	// Warnings say what a reader should know first; they are not an error.

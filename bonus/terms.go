@@ -190,22 +190,16 @@ func (t *Terms) Check(k Known) error {
 				faults.Add(t.doc, path, FaultOutcome, "clause %s pays on the outcome %q, which is for description only: it is asked of those alone who first got what the treatment is to give; pay on another", clause.ID, name)
 			}
 		}
+		if m.Score != nil {
+			t.checkEstimates(&faults, k, clause, path)
+		}
 		if m.Effect == "" {
 			return
 		}
 		if m.Better != Low && slices.Contains(k.Low, m.Effect) {
 			faults.Add(t.doc, path+".better", FaultContradiction, "clause %s would pay for more of %q, of which less is better in the run file: say better: low, or let the outcome have better: high there", clause.ID, m.Effect)
 		}
-		switch {
-		case slices.Contains(k.Methods, m.Method):
-		case slices.Contains(k.Describe, m.Method):
-			faults.Add(t.doc, path+".method", FaultFigure, "clause %s pays on the method %q, which is for description only; pay on another", clause.ID, m.Method)
-		default:
-			faults.Add(t.doc, path+".method", FaultFigure, "clause %s pays on the method %q, by which nothing is estimated%s", clause.ID, m.Method, strict.Suggest(m.Method, k.Methods))
-		}
-		if effect.Part(m.Part) == effect.Total && !k.Peers {
-			faults.Add(t.doc, path+".part", FaultFigure, "clause %s pays on the total difference, which needs peer municipalities", clause.ID)
-		}
+		t.checkMethod(&faults, k, clause, m.Method, m.Part, path)
 		if k.Confidence != 0 && !m.hasConfidence(k.Confidence) {
 			faults.Add(t.doc, path+".confidence", FaultFigure, "clause %s pays on intervals with confidence %s, and the run file has %s: let compare.confidence be %s",
 				clause.ID, m.Confidence, text(k.Confidence), m.Confidence)

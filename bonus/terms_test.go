@@ -118,7 +118,7 @@ func TestCheckOfDescribedOutcomes(t *testing.T) {
 
 // The golden files hold our own messages: they show how faults read.
 func TestFaultsInTerms(t *testing.T) {
-	for _, name := range []string{"faults", "contradictions", "contradictions_people", "schedules"} {
+	for _, name := range []string{"faults", "contradictions", "contradictions_people", "schedules", "scores"} {
 		src, err := os.ReadFile("testdata/" + name + ".yaml")
 		require.NoError(t, err)
 		_, err = bonus.ParseTerms(name+".yaml", src)
@@ -145,7 +145,7 @@ func TestFilesThatAreNoTerms(t *testing.T) {
 
 // Whatever the bytes, ParseTerms returns; and what it accepts it accepts twice.
 func FuzzParseTerms(f *testing.F) {
-	for _, name := range []string{"terms", "faults", "contradictions", "contradictions_people", "schedules"} {
+	for _, name := range []string{"terms", "faults", "contradictions", "contradictions_people", "schedules", "scores"} {
 		src, err := os.ReadFile("testdata/" + name + ".yaml")
 		require.NoError(f, err)
 		f.Add(src)

@@ -32,6 +32,8 @@ func (t *Threshold) check(c *checker, path string, clause *Clause) {
 		c.fault(path, "a threshold is of an effect or a score: for what citizens reach one by one use bands, of which the first pays nothing")
 	case m.Score != nil && (t.Relative || t.ElsePooled != nil):
 		c.fault(path, "relative and else_pooled belong to an effect")
+	case clause.Negative != "":
+		c.fault(path, "under a threshold nothing counts, so that nothing negative can: leave out threshold or negative")
 	case t.ElsePooled != nil && clause.PayOn != Point:
 		c.fault(path+".else_pooled", "cells together have no interval of their own, so that else_pooled needs pay_on: point")
 	}

@@ -104,6 +104,9 @@ func (w *why) needed(row *CaseLine) string {
 	case RuleAlreadyPaid:
 		return w.alreadyPaid(c)
 	case RuleNotReached, RulePending, RuleLeft, RuleNotFollowed:
+		if c.Measure.Score != nil && rule == RulePending {
+			return fmt.Sprintf("a score is made when the settlement period is over in which the case counts, which was not so by %s", obs.AsOf)
+		}
 		var out []string
 		for _, name := range c.Measure.Outcomes() {
 			if r, ok := obs.Result(name); ok {

@@ -172,7 +172,7 @@ func (x *Scenario) compare(s *bonus.Settlement) []*sheet {
 	for i := range s.Lines {
 		lines[s.Lines[i].ID] = &s.Lines[i]
 	}
-	all := []*sheet{x.lines(s), {title: "total", columns: []string{"kr."}}, x.entries(s, lines), x.rules(s), x.gate(s, lines), told("warnings", e.Warnings, true), x.decisions(s), x.carried(s)}
+	all := []*sheet{x.lines(s), {title: "total", columns: []string{"kr."}}, x.entries(s, lines), x.rules(s), x.gate(s, lines), told("warnings", e.Warnings, true), x.carried(s), x.decisions(s)}
 	if e.Total != nil {
 		sum := new(big.Rat)
 		for _, l := range s.Lines {
