@@ -54,7 +54,9 @@ func TestCohortAndAttribution(t *testing.T) {
 		}
 		require.ErrorContains(t, err, c.want)
 	}
-	_, err := jobeffekt.ParseConfig("jobeffekt.yaml", []byte("data: data\nas_of: 2010-06-30\nout: out\ncohort: {period: 2008, take: last}\nterms: [terms.yaml]\n"))
+	b, err := os.ReadFile(filepath.Join(demo, "jobeffekt.yaml"))
+	require.NoError(t, err)
+	_, err = jobeffekt.ParseConfig("jobeffekt.yaml", []byte(strings.Replace(string(b), "take: first", "take: last", 1)))
 	require.ErrorContains(t, err, "a citizen's last participation is never paid on")
 }
 
