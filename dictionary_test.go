@@ -32,6 +32,9 @@ func TestDataDictionary(t *testing.T) {
 	require.NoError(t, err)
 	const deciding = "the step settle, where the terms decide something without paying"
 	const handedIn = "the step measure, where the dataset has such input"
+	weeks := job(t, "outcomes:\n", "outcomes:\n  - {name: weeks_in_work, kind: weeks_in, states: [ordinary_employment], within: 52 weeks, dated: true}\n")
+	_, err = jobeffekt.RunStep(context.Background(), weeks, jobeffekt.StepMeasure)
+	require.NoError(t, err)
 	const blindedRun = "a blinded run, in place of the settlement"
 	blinded := job(t)
 	blinded.Blinded = true
@@ -44,7 +47,7 @@ func TestDataDictionary(t *testing.T) {
 		step   string
 		tables []string
 	}{
-		{"the step measure", []string{"rejects", "counts", "attrition", "providers", "crosswalk", "cases", "covariates", "outcomes", "signals", "peer_strata"}},
+		{"the step measure", []string{"rejects", "counts", "attrition", "providers", "crosswalk", "cases", "covariates", "outcomes", "outcome_dates", "signals", "peer_strata"}},
 		{handedIn, []string{"figures", "evidence"}},
 		{"the step estimate", []string{"peers", "peer_conditions", "peer_stability", "estimates"}},
 		{"the step benchmark", []string{"benchmark", "diagnostics", "comparison", "spending", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators", "ranking"}},
@@ -64,6 +67,8 @@ func TestDataDictionary(t *testing.T) {
 				folder = decided.ResultsFolder()
 			case s.step == handedIn:
 				folder = supplied.ResultsFolder()
+			case name == jobeffekt.TableDates:
+				folder = weeks.ResultsFolder()
 			case name == jobeffekt.TableCrosswalk:
 				folder = moved.ResultsFolder()
 			}
