@@ -37,10 +37,10 @@ func OpenLedger(ctx context.Context, path string, create bool) (*ledger.Ledger, 
 	return l, nil
 }
 
-// ReadSettled reads a results folder as a ledger books it. The tables, the run file
+// ReadForLedger reads a results folder as a ledger books it. The tables, the run file
 // and the terms with their seals must be as the manifest says; the error wraps
 // [ErrManifest].
-func ReadSettled(ctx context.Context, folder string) (*ledger.Settled, error) {
+func ReadForLedger(ctx context.Context, folder string) (*ledger.Settled, error) {
 	s := &ledger.Settled{}
 	var err error
 	if s.Settlement, err = ReadSettlement(ctx, folder); err != nil {

@@ -57,6 +57,8 @@ const (
 	TableCounted     = "settlement_counts"
 	TableCaseLines   = "settlement_cases"
 	TableEntries     = "settlement_entries"
+	TableUpkeep      = "upkeep"               // only where terms ask for it
+	TableFollowUp    = "follow_up"            // only where the dataset has such input
 	TableDecisions   = "settlement_decisions" // only where the terms decide something without paying
 	TableCarried     = "settlement_carried"   // only where a limit carries something forward
 	TableGatePreview = "gate_preview"         // of a blinded run, in place of the settlement

@@ -44,7 +44,7 @@ func TestWhyOfPeople(t *testing.T) {
 		s := settle(t, terms, c.facts)
 		e, err := s.ExplainCase("1")
 		require.NoError(t, err)
-		text := e.Why([]*bonus.Terms{terms}, c.facts).String()
+		text := bonus.NewReasons([]*bonus.Terms{terms}, c.facts).Why(e).String()
 		require.Contains(t, text, c.want)
 		require.NotContains(t, text, "south", "nobody else's provider is named")
 	}
