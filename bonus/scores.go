@@ -261,7 +261,7 @@ func (x *scorer) judge(i int32) (rule string, ok bool) {
 		return rule, x.score.ofCases()
 	}
 	day := x.day(i)
-	mine := x.t.scoreVersion(x.t.Periods.Period(day)) == int(x.at.version)
+	mine := x.t.scoreVersion(x.settler.period(x.t, day)) == int(x.at.version)
 	rule = RulePending
 	for k := x.firstPeriod(day); k < len(x.periods) && x.from[k] <= day; k++ {
 		key := tallyKey{provider, k}

@@ -247,6 +247,9 @@ func paidMargin(l *Line, c *Clause, row *effect.BenchmarkRow) Margin {
 		m.Needed = "a figure: " + cmp.Or(strings.ReplaceAll(row.Refusal, "_", " "), "there is none")
 		return m
 	}
+	if t := c.Schedule.Threshold; t != nil {
+		return t.margin(m, now, row)
+	}
 	m.Now, m.Spare, m.Holds = exactText(now), exactText(now), now.Sign() > 0
 	if !m.Holds {
 		m.Needed = fmt.Sprintf("more than %s better, with the same standard error", exactText(new(big.Rat).Neg(now)))
