@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/bonus/ledger"
 )
 
@@ -37,10 +38,10 @@ func OpenLedger(ctx context.Context, path string, create bool) (*ledger.Ledger, 
 	return l, nil
 }
 
-// ReadSettled reads a results folder as a ledger books it. The tables, the run file
+// ReadForLedger reads a results folder as a ledger books it. The tables, the run file
 // and the terms with their seals must be as the manifest says; the error wraps
 // [ErrManifest].
-func ReadSettled(ctx context.Context, folder string) (*ledger.Settled, error) {
+func ReadForLedger(ctx context.Context, folder string) (*ledger.Settled, error) {
 	s := &ledger.Settled{}
 	var err error
 	if s.Settlement, err = ReadSettlement(ctx, folder); err != nil {
@@ -92,4 +93,16 @@ func inputsHash(inputs []Source) string {
 		h.Write([]byte(s))
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// SettledAccounts are what a ledger says is to be paid, less what is claimed, for
+// each settlement period that was closed under one of the agreements: what
+// [Reconcile] then holds invoices and payments against.
+func SettledAccounts(accounts []ledger.BookedAccount, terms []*bonus.Terms) (out []Settled) {
+	for _, a := range accounts {
+		if slices.ContainsFunc(terms, func(t *bonus.Terms) bool { return t.Agreement == a.Agreement }) {
+			out = append(out, Settled{a.Agreement, a.Provider, a.Period, a.Pay - a.Claimed})
+		}
+	}
+	return out
 }

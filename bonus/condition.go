@@ -143,6 +143,9 @@ func (c *Conditions) check(k *checker, path string, clause *Clause) {
 			k.fault(path+".weeks.to", "the last week %d comes before the first, %d", w.To, w.From)
 		}
 	}
+	if clause.Measure.Score != nil && len(c.Indicators) > 0 {
+		k.fault(path+".indicators", "an indicator of gaming is of a provider in a municipality, and a score is of all its cases")
+	}
 	if clause.Measure.OfCases() {
 		return
 	}

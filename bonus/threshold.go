@@ -136,25 +136,3 @@ func (x *effectLine) threshold() (pays, together bool) {
 	d.step(fmt.Sprintf("%s of all %s, of which at least %s is asked for", word, count(x.pooled.n, "line"), t.ElsePooled), exactText(all), unit, d.Section)
 	return all.Cmp(t.ElsePooled.Rat()) >= 0, true
 }
-
-// margin is how far a figure that is paid on is from the threshold of its own.
-func (t *Threshold) margin(m Margin, paid *big.Rat, row *effect.BenchmarkRow) Margin {
-	m.Passes, m.Asked = "at_least", t.AtLeast.String()
-	if t.Relative {
-		m.What += " / expected"
-	}
-	v := t.measured(paid, row)
-	if v == nil {
-		m.Needed = "something expected, of which the figure is a part"
-		return m
-	}
-	spare := new(big.Rat).Sub(v, t.AtLeast.Rat())
-	m.Now, m.Spare, m.Holds = exactText(v), exactText(spare), spare.Sign() >= 0
-	if !m.Holds {
-		m.Needed = fmt.Sprintf("%s more", exactText(spare.Neg(spare)))
-		if t.ElsePooled != nil {
-			m.Needed += fmt.Sprintf(", or %s of all lines together", t.ElsePooled)
-		}
-	}
-	return m
-}

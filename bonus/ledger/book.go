@@ -148,8 +148,12 @@ func refusalsOf(err error) (out []*Refusal) {
 // recordRefusals notes why nothing was booked, under each agreement that would have
 // been booked with those that were refused.
 func (l *Ledger) recordRefusals(ctx context.Context, s *Settled, period string, by Person, refusals []*Refusal) error {
+	at, unknown := effect.ParsePeriod(period)
 	_, err := l.transact(ctx, func(w *writer) error {
 		for _, t := range s.Terms {
+			if unknown == nil && len(s.Terms) > 1 && t.Periods.Period(at.Start).Name != at.Name && refusals[0].Code != RefusedNoPeriod {
+				continue // its periods have another length
+			}
 			var why []string
 			for _, r := range refusals {
 				if r.Agreement == "" || r.Agreement == t.Agreement {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -62,10 +63,11 @@ func TestEveryStatementCanFail(t *testing.T) {
 	db, err := sql.Open("sqlite", ":memory:")
 	require.NoError(t, err)
 	var left atomic.Int64
-	sql.Register("failing", failing{db.Driver(), &left})
+	name := fmt.Sprint("failing ", len(sql.Drivers())) // the test may run several times
+	sql.Register(name, failing{db.Driver(), &left})
 	require.NoError(t, db.Close())
 	o := ledger.Default()
-	o.Driver, o.Create = "failing", true
+	o.Driver, o.Create = name, true
 	ctx := context.Background()
 	s := settle(t, seal(t, readTerms(t)), "2008-06-30", many(700), nil)
 	failures := 0

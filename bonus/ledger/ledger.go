@@ -164,27 +164,32 @@ func (l *Ledger) migrate(ctx context.Context) error {
 // locked does something in a transaction that keeps other writers out from its
 // start. On an error everything is as before.
 func (l *Ledger) locked(ctx context.Context, do func() error) error {
-	if _, err := l.conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return busy(err)
-	}
-	err := do()
+	// What begins and ends a transaction must not be left half done when ctx ends: a
+	// beginning that was stopped may have begun, and is undone too.
+	whole := context.WithoutCancel(ctx)
+	_, err := l.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
 	if err == nil {
-		if _, err = l.conn.ExecContext(ctx, "COMMIT"); err == nil {
-			return nil
+		if err = do(); err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			if _, err = l.conn.ExecContext(whole, "COMMIT"); err == nil {
+				return nil
+			}
 		}
 	}
-	// The rollback must happen also when ctx is over. If it cannot, the connection is
-	// of no use, and its end rolls back.
-	_, _ = l.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	// If it cannot be rolled back the connection is of no use, and its end does it.
+	_, _ = l.conn.ExecContext(whole, "ROLLBACK")
 	return busy(err)
 }
 
 // reading does something in a transaction that sees one state of the file.
 func (l *Ledger) reading(ctx context.Context, do func() error) error {
-	if _, err := l.conn.ExecContext(ctx, "BEGIN"); err != nil {
+	whole := context.WithoutCancel(ctx)
+	if _, err := l.conn.ExecContext(whole, "BEGIN"); err != nil {
 		return busy(err)
 	}
-	defer func() { _, _ = l.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") }()
+	defer func() { _, _ = l.conn.ExecContext(whole, "ROLLBACK") }()
 	return busy(do())
 }
 

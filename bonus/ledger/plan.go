@@ -39,8 +39,8 @@ type Plan struct {
 	Blocked  []Blocked
 	// Same says that the period is booked and that there is nothing to add.
 	Same bool
-	// Exits counts the cases that are taken back after the day on which what they
-	// were counted for was to be paid.
+	// Exits counts the cases that are taken back: by a correction after the day on
+	// which they were to be paid, or by a line that takes back by the terms.
 	Exits int64
 }
 
@@ -492,7 +492,7 @@ func (p *planner) difference(key string, c *current) error {
 	if line.Kind == KindTooLate && was != nil && was.late != nil && was.late.AmountNow == line.AmountNow && was.late.Quantity == line.Quantity {
 		return nil // it is listed already
 	}
-	if line.Kind == KindCorrection && p.on > d.PaymentDue {
+	if line.Kind == KindBooked || line.Kind == KindCorrection && p.on > d.PaymentDue {
 		for i := range cases {
 			if less(cases[i].Now, cases[i].Before) {
 				p.plan.Exits++

@@ -149,7 +149,7 @@ type Run struct {
 	Manifest  string      `col:"manifest" doc:"hash of the manifest of the results"`
 	Nth       int64       `col:"nth" doc:"how many runs there were with the same inputs for the agreement and period, with this one"`
 	Blocked   int64       `col:"blocked" doc:"lines of the period that a gate, a missing acceptance or an indicator kept from being paid"`
-	Exits     int64       `col:"exits" doc:"cases that a booking took back after the day on which they were to be paid"`
+	Exits     int64       `col:"exits" doc:"cases that a booking took back: by a correction after the day on which they were to be paid, or by a line that takes back by the terms"`
 	Why       string      `col:"why" doc:"why it was refused"`
 	Rows      int64       `col:"rows" doc:"rows that the run added to the ledger, with this one"`
 }

@@ -267,28 +267,6 @@ only in a run whose run file names the folder under accepted.`,
 	return c
 }
 
-func newVerify() *cobra.Command {
-	return &cobra.Command{
-		Use:   "verify FOLDER",
-		Short: "Make a folder's results again from its manifest and compare every byte",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			differences, err := jobeffekt.Verify(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			for _, d := range differences {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", d.Path, d.What)
-			}
-			if len(differences) > 0 {
-				return errors.New("the folder is not as its manifest says; what differs is listed above")
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), "Inputs are unchanged, and every result came out again with the same bytes.")
-			return nil
-		},
-	}
-}
-
 func newSynth(log *slog.Logger) *cobra.Command {
 	o := world.Default()
 	var named, truthFor string

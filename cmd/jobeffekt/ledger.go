@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -64,8 +66,7 @@ func (p *person) given() (ledger.Person, error) {
 // booking are the flags of whatever books.
 type booking struct {
 	person
-	ledger, period, accept string
-	agreements             []string
+	ledger, period, accept, agreement string
 }
 
 // book proposes what a results folder holds, or books it where a hash is accepted.
@@ -74,21 +75,16 @@ func (b *booking) book(ctx context.Context, out io.Writer, folder string) error 
 	if err != nil {
 		return err
 	}
-	s, err := jobeffekt.ReadSettled(ctx, folder)
+	s, err := jobeffekt.ReadForLedger(ctx, folder)
 	if err != nil {
 		return err
 	}
-	if len(b.agreements) > 0 {
-		var kept []*bonus.Terms
-		for _, t := range s.Terms {
-			if slices.Contains(b.agreements, t.Agreement) {
-				kept = append(kept, t)
-			}
+	if b.agreement != "" {
+		at := slices.IndexFunc(s.Terms, func(t *bonus.Terms) bool { return t.Agreement == b.agreement })
+		if at < 0 {
+			return usageError{fmt.Errorf("--agreement: the settlement has no terms of %s", b.agreement)}
 		}
-		if len(kept) < len(b.agreements) {
-			return usageError{errors.New("--agreement: the settlement has no terms of it")}
-		}
-		s.Terms = kept
+		s.Terms = s.Terms[at : at+1]
 	}
 	l, err := jobeffekt.OpenLedger(ctx, b.ledger, true)
 	if err != nil {
@@ -120,9 +116,13 @@ func receipt(out io.Writer, r *ledger.Receipt, s *ledger.Settled) {
 			fmt.Fprintf(out, "%s, %s: booked already, nothing new; this was run %d on these inputs.\n", b.Agreement, b.Period, run.Nth)
 			continue
 		}
-		fmt.Fprintf(out, "%s, %s: %s on %s\n", b.Agreement, b.Period, run.Outcome, run.On)
+		fmt.Fprintf(out, "%s, %s: %s on %s, in %s\n", b.Agreement, b.Period, run.Outcome, run.On, b.Currency)
 		for _, l := range p.Lines {
-			fmt.Fprintf(out, "  %-10s %14s  %s\n", l.Kind, l.Amount, l.Line.Line)
+			fmt.Fprintf(out, "  %-10s %14s  %s", l.Kind, l.Amount, l.Line.Line)
+			if l.Kind == ledger.KindBooked && l.Reason != "" {
+				fmt.Fprintf(out, "  (%s)", l.Reason)
+			}
+			fmt.Fprintln(out)
 			if l.Kind == ledger.KindBooked {
 				continue
 			}
@@ -182,7 +182,7 @@ func newLedgerBook(what string) *cobra.Command {
 	}
 	c.Flags().StringVar(&b.ledger, "ledger", "", "file of the ledger; it is made where it is not there")
 	c.Flags().StringVar(&b.period, "period", "", "settlement period, as in 2010H1")
-	c.Flags().StringSliceVar(&b.agreements, "agreement", nil, "only these agreements; all of the settlement if left out")
+	c.Flags().StringVar(&b.agreement, "agreement", "", "only this agreement; all of the settlement at once if left out")
 	if what == "book" {
 		c.Flags().StringVar(&b.accept, "accept", "", "hash of what was proposed")
 	}
@@ -198,7 +198,7 @@ func (a *afterRun) add(c *cobra.Command, books bool) {
 	if books {
 		c.Flags().StringVar(&a.period, "book", "", "settlement period to propose for booking, or to book with --accept")
 		c.Flags().StringVar(&a.accept, "accept", "", "with --book: hash that somebody else has proposed and that is accepted")
-		c.Flags().StringSliceVar(&a.agreements, "agreement", nil, "with --book: only these agreements")
+		c.Flags().StringVar(&a.agreement, "agreement", "", "with --book: only this agreement")
 		a.person.add(c, "runs it, or accepts")
 	}
 }
@@ -210,7 +210,7 @@ func (a *afterRun) check(blinded bool) error {
 		return usageError{errors.New("--ledger: a blinded run settles nothing that could be recorded")}
 	case a.period != "" && a.ledger == "":
 		return usageError{errors.New("--book needs --ledger, the file to book in")}
-	case a.period == "" && (a.accept != "" || len(a.agreements) > 0):
+	case a.period == "" && (a.accept != "" || a.agreement != ""):
 		return usageError{errors.New("--accept and --agreement belong to --book")}
 	case a.period != "":
 		_, err := a.given()
@@ -228,7 +228,7 @@ func (a *afterRun) do(ctx context.Context, out io.Writer, folder string) error {
 		fmt.Fprintln(out)
 		return a.book(ctx, out, folder)
 	}
-	s, err := jobeffekt.ReadSettled(ctx, folder)
+	s, err := jobeffekt.ReadForLedger(ctx, folder)
 	if err != nil {
 		return err
 	}
@@ -278,7 +278,21 @@ func show[T any](cmd *cobra.Command, p *printing, name, path string, rows func(c
 	if err != nil {
 		return err
 	}
+	if p.out == "" {
+		shorten(t)
+	}
 	return p.write(cmd, t)
+}
+
+// shorten shows hashes by their first digits.
+func shorten(t *ingest.Table) {
+	for _, c := range t.Columns {
+		for i, s := range c.Texts {
+			if b, err := hex.DecodeString(s); err == nil && len(b) == sha256.Size {
+				c.Texts[i] = s[:12]
+			}
+		}
+	}
 }
 
 func newLedgerShow() *cobra.Command {
@@ -319,8 +333,9 @@ func newLedgerRuns() *cobra.Command {
 		Long: `Lists the runs in the order of time. nth counts the runs on the same inputs for the
 period; blocked how many of its lines a gate kept from being paid; opened how many lines
 were blocked in an earlier run on the same inputs and are not in this one: running again
-until a gate passes shows here. exits counts the cases that a booking took back after
-the day on which they were to be paid.`,
+until a gate passes shows here. exits counts the cases that a booking took back: by a
+correction after the day on which they were to be paid, or by the terms. Hashes are
+shown by their first digits; --out writes them whole.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if blocked {

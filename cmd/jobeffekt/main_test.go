@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"jobeffekt": main})
+	testscript.Main(m, map[string]func(){"jobeffekt": main, "sqlite": sqlite, "early": early})
 }
 
 // The scripts in testdata/script read like a manual: what is typed, what comes
@@ -27,6 +27,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"capture": capture},
 	})
 }
 

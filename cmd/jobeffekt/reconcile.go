@@ -7,13 +7,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/bonus/ledger"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
 // newReconcile sets a settlement beside invoices, payments and the evidence.
 func newReconcile() *cobra.Command {
 	var p printing
-	var invoices, payments, findings string
+	var invoices, payments, findings, booked string
 	var documents bool
 	var control jobeffekt.Control
 	confidence := 0.95
@@ -43,8 +44,8 @@ kroner, for each provider and in all.`,
 				return usageError{errors.New("--sample is the number of cases to draw, 1 or more")}
 			case !sampling && (findings != "" || cmd.Flags().Changed("seed") || control.PerProvider):
 				return usageError{errors.New("--seed, --per-provider and --findings belong to --sample; with --findings give those that the sample was drawn with")}
-			case sampling && (documents || invoices != "" || payments != ""):
-				return usageError{errors.New("--documents, --invoices and --payments belong to the reconciliation, and --sample is about cases: ask for one of the two")}
+			case sampling && (documents || invoices != "" || payments != "" || booked != ""):
+				return usageError{errors.New("--documents, --invoices, --payments and --ledger belong to the reconciliation, and --sample is about cases: ask for one of the two")}
 			case findings == "" && cmd.Flags().Changed("confidence"):
 				return usageError{errors.New("--confidence belongs to --findings")}
 			case !confident(confidence):
@@ -63,6 +64,18 @@ kroner, for each provider and in all.`,
 				books, rejects, err := s.Books(cmd.Context(), invoices, payments)
 				if err != nil {
 					return err
+				}
+				if booked != "" {
+					l, err := jobeffekt.OpenLedger(cmd.Context(), booked, false)
+					if err != nil {
+						return err
+					}
+					defer l.Close()
+					accounts, err := l.Accounts(cmd.Context(), ledger.Query{})
+					if err != nil {
+						return err
+					}
+					books.Settled = jobeffekt.SettledAccounts(accounts, books.Terms)
 				}
 				r, err := jobeffekt.Reconcile(*books)
 				if err != nil {
@@ -112,6 +125,7 @@ kroner, for each provider and in all.`,
 	f := c.Flags()
 	f.StringVar(&invoices, "invoices", "", "file of invoices (Parquet or CSV), in place of the dataset's table")
 	f.StringVar(&payments, "payments", "", "file of payments (Parquet or CSV), in place of the dataset's table")
+	f.StringVar(&booked, "ledger", "", "file of a ledger: what it says is to be paid, in place of what the settlement says was earned")
 	f.BoolVar(&documents, "documents", false, "list invoices and payments with a problem, in place of the reconciliation")
 	f.IntVar(&control.N, "sample", 0, "cases to draw for a control of their evidence")
 	f.Uint64Var(&control.Seed, "seed", 0, "with --sample: another seed draws other cases")
