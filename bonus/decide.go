@@ -212,9 +212,9 @@ func (h *periodScores) uncertain(out *Decided, row, best *scored) {
 	worth, _ := row.worth.Float64()
 	confidence, _ := d.Confidence.Rat().Float64()
 	if row != best {
-		p, q := float64(row.reached)/float64(row.sharing), float64(best.reached)/float64(best.sharing)
+		p, q := row.reached/float64(row.sharing), best.reached/float64(best.sharing)
 		out.SE = effect.Round(worth * math.Sqrt(p*(1-p)/float64(row.sharing)+q*(1-q)/float64(best.sharing)))
-		_, low, high := interval.Newcombe(float64(row.reached), float64(row.sharing), float64(best.reached), float64(best.sharing), confidence)
+		_, low, high := interval.Newcombe(row.reached, float64(row.sharing), best.reached, float64(best.sharing), confidence)
 		out.Low, out.High = effect.Round(worth*low), effect.Round(worth*high)
 	}
 }
@@ -227,7 +227,7 @@ func (h *periodScores) chance() float64 {
 		return math.NaN()
 	}
 	var n []int64
-	reached, worth := int64(0), 0.0
+	reached, worth := 0.0, 0.0
 	for _, row := range h.rows {
 		if !row.rated() {
 			continue
@@ -260,7 +260,7 @@ const maxLuck = 50_000_000
 // over the values v that a lowest share can have. It is NaN for fewer than two
 // providers and where there are too many cases to add up, and 0 under a
 // billionth.
-func luck(n []int64, reached int64, upTo func(float64) float64) float64 {
+func luck(n []int64, reached float64, upTo func(float64) float64) float64 {
 	total := int64(0)
 	for _, x := range n {
 		total += x
@@ -268,8 +268,8 @@ func luck(n []int64, reached int64, upTo func(float64) float64) float64 {
 	if len(n) < 2 || total > maxLuck {
 		return math.NaN()
 	}
-	p := float64(reached) / float64(total)
-	if reached == 0 || reached == total {
+	p := reached / float64(total)
+	if !(p > 0 && p < 1) {
 		return 0
 	}
 	type atom struct{ x, n int64 }

@@ -61,8 +61,8 @@ type datedFigure struct {
 	period effect.Period
 }
 
-// NewFigureBook puts figures in order. A value that is no decimal, a period that is
-// none, and two figures of one name, provider and period are errors that wrap
+// NewFigureBook puts figures in order. A value that is no decimal, an n under -1, a
+// period that is none, and two figures of one name, provider and period are errors that wrap
 // [ErrFacts].
 func NewFigureBook(figures []Figure) (*FigureBook, error) {
 	b := &FigureBook{of: map[providerFigure][]datedFigure{}}
@@ -73,6 +73,9 @@ func NewFigureBook(figures []Figure) (*FigureBook, error) {
 		}
 		if f.Value != "" && f.Rat() == nil {
 			return nil, fmt.Errorf("%w: figure %s of provider %s for %s has a value that is no decimal", ErrFacts, f.Name, f.Provider, f.Period)
+		}
+		if f.N < -1 {
+			return nil, fmt.Errorf("%w: figure %s of provider %s for %s is of %d cases", ErrFacts, f.Name, f.Provider, f.Period, f.N)
 		}
 		k := providerFigure{f.Name, f.Provider}
 		b.of[k] = append(b.of[k], datedFigure{f, p})

@@ -346,11 +346,28 @@ func TestShareDifference(t *testing.T) {
 		}
 		rows = append(rows, r)
 	}
-	d := settle(t, terms, bonus.Facts{Observations: observe(rows...)}).Decisions[1]
+	counted := settle(t, terms, bonus.Facts{Observations: observe(rows...)}).Decisions
+	d := counted[1]
 	require.Equal(t, "-20", d.Difference)
 	require.InDelta(t, -33.39, d.Low, 0.005)
 	require.InDelta(t, -5.24, d.High, 0.005)
 	require.InDelta(t, 7.2702918, d.SE, 1e-6)
+
+	// Handed in as shares of 70 and 80, they are as sure.
+	terms = scoreTerms(t, "ore", `        measure: {score: {parts: [{name: share, figure: job, share: true, weight: 100}]}}
+        decision: {then: dropped, lowest: true}
+`)
+	figures := []bonus.Figure{{Name: "job", Provider: "best", Period: "2008", N: 70, Value: "0.8"}, {Name: "job", Provider: "worst", Period: "2008", N: 80, Value: "0.6"}}
+	given := settle(t, terms, oneEach([]string{"best", "worst"}, figures...)).Decisions
+	for i := range given {
+		require.Equal(t, fmt.Sprint(counted[i].SE, counted[i].Low, counted[i].High, counted[i].State, counted[i].N), fmt.Sprint(given[i].SE, given[i].Low, given[i].High, given[i].State, given[i].N))
+	}
+	figures[0].Value = "80"
+	_, err := bonus.Settle(t.Context(), []*bonus.Terms{terms}, oneEach([]string{"best", "worst"}, figures...))
+	require.ErrorContains(t, err, "figure job is 80, which is no share")
+	figures[0].N = -2
+	_, err = bonus.Settle(t.Context(), []*bonus.Terms{terms}, oneEach([]string{"best", "worst"}, figures...))
+	require.ErrorIs(t, err, bonus.ErrFacts)
 }
 
 // TestScoresAsAWhole: whatever providers are called and in whatever order they
