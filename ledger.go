@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 
-	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/bonus/ledger"
 )
 
@@ -27,8 +25,10 @@ func OpenLedger(ctx context.Context, path string, create bool) (*ledger.Ledger, 
 		if err := f.Close(); err != nil {
 			return nil, fmt.Errorf("ledger: %w", err)
 		}
-	} else if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("ledger: %s: %w", path, errors.Join(ledger.ErrNotLedger, err))
+	} else if info, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("ledger: %w; name one that is there", err)
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("ledger: %s: %w", path, ledger.ErrNotLedger)
 	}
 	o.Create = create
 	l, err := ledger.Open(ctx, path, o)
@@ -43,12 +43,15 @@ func OpenLedger(ctx context.Context, path string, create bool) (*ledger.Ledger, 
 // [ErrManifest].
 func ReadForLedger(ctx context.Context, folder string) (*ledger.Settled, error) {
 	s := &ledger.Settled{}
-	var err error
-	if s.Settlement, err = ReadSettlement(ctx, folder); err != nil {
-		return nil, err
-	}
 	m, err := ReadManifest(folder)
 	if err != nil {
+		return nil, err
+	}
+	before, err := hashFile(filepath.Join(folder, ManifestName), ManifestName)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrManifest, err)
+	}
+	if s.Settlement, err = ReadSettlement(ctx, folder); err != nil {
 		return nil, err
 	}
 	for _, f := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals) {
@@ -75,6 +78,9 @@ func ReadForLedger(ctx context.Context, folder string) (*ledger.Settled, error) 
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrManifest, err)
 	}
+	if manifest != before {
+		return nil, fmt.Errorf("%w: another run has written to it meanwhile; try again when it is done", ErrManifest)
+	}
 	cohort := c.Study().Cohort.Period
 	s.AsOf, s.From, s.To = m.AsOf, cohort.Start, cohort.End-1
 	s.RunFile, s.Manifest, s.Inputs = m.RunFile.SHA256, manifest.SHA256, inputsHash(m.Inputs)
@@ -93,16 +99,4 @@ func inputsHash(inputs []Source) string {
 		h.Write([]byte(s))
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// SettledAccounts are what a ledger says is to be paid, less what is claimed, for
-// each settlement period that was closed under one of the agreements: what
-// [Reconcile] then holds invoices and payments against.
-func SettledAccounts(accounts []ledger.BookedAccount, terms []*bonus.Terms) (out []Settled) {
-	for _, a := range accounts {
-		if slices.ContainsFunc(terms, func(t *bonus.Terms) bool { return t.Agreement == a.Agreement }) {
-			out = append(out, Settled{a.Agreement, a.Provider, a.Period, a.Pay - a.Claimed})
-		}
-	}
-	return out
 }

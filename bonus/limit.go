@@ -671,6 +671,9 @@ func (a *account) ceiling(i int, l *Limit) error {
 	return nil
 }
 
+// stepCarried is the step that says what was carried into a period.
+const stepCarried = "carried into this period"
+
 // add makes the line of a limit.
 func (a *account) add(i int, l *Limit, provider, clause string, amount, now, before Ore) *draft {
 	v := &a.terms.Versions[a.version]
@@ -694,7 +697,7 @@ func (a *account) add(i int, l *Limit, provider, clause string, amount, now, bef
 		d.step("the least that is paid in a period", ore(l.Least).String(), "kr.", l.Section)
 		d.step("added", amount.String(), "kr.", l.Section)
 	case carriedClause:
-		d.step("carried into this period", before.String(), "kr.", l.Section)
+		d.step(stepCarried, before.String(), "kr.", l.Section)
 		d.step("carried into the next", a.owed[provider].String(), "kr.", l.Section)
 		d.step("what makes the sum what is paid now", amount.String(), "kr.", l.Section)
 	case smallClause:
@@ -762,14 +765,14 @@ func minus(a, b Ore) (Ore, error) {
 }
 
 // round gives the lines their amounts. Under StageTotal their exact sum is
-// rounded once; each line gets its own amount rounded down, and what is left
+// rounded once; each line gets its own amount rounded towards less, and what is left
 // over goes by units to the lines with the largest remainders, ties in the
 // order of the lines.
 func round(lines []*draft) error {
 	r := lines[0].terms.Rounding
 	how := fmt.Sprintf("rounded to %s, %s", r.Unit, r.Mode)
 	if r.Stage == StageTotal {
-		exact, down := new(big.Rat), Rounding{Unit: r.Unit, Mode: Down}
+		exact, down := new(big.Rat), Rounding{Unit: r.Unit, Mode: towardsLess}
 		rest := make(map[*draft]*big.Rat, len(lines))
 		var given []Ore
 		for _, d := range lines {
