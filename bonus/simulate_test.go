@@ -18,16 +18,22 @@ func TestWithoutEffectAddsUp(t *testing.T) {
 	const amount = "if the provider had no effect: mean amount paid, before gate and limit"
 	s := &bonus.Settlement{
 		Lines: []bonus.Line{
-			{ID: "a", Agreement: "A", Clause: "effect", Provider: "north"}, {ID: "b", Agreement: "A", Clause: "effect", Provider: "north"},
-			{ID: "c", Agreement: "A", Clause: "effect", Provider: "south"}, {ID: "d", Agreement: "A", Clause: "job", Provider: "south"},
+			{ID: "a", Agreement: "A", Clause: "effect", Provider: "north"},
+			{ID: "b", Agreement: "A", Clause: "effect", Provider: "north"},
+			{ID: "c", Agreement: "A", Clause: "effect", Provider: "south"},
+			{ID: "d", Agreement: "A", Clause: "job", Provider: "south"},
 			{ID: "e", Agreement: "A", Clause: "heavy", Provider: "south"},
 		},
 		Steps: []bonus.Step{
 			{Line: "a", No: 1, What: "citizens", Value: "3"},
-			{Line: "a", No: 2, What: chance, Value: "0.025"}, {Line: "a", No: 3, What: amount, Value: "1000.5"},
-			{Line: "b", No: 1, What: chance, Value: "0.5"}, {Line: "b", No: 2, What: amount, Value: "2000"},
-			{Line: "c", No: 1, What: chance, Value: "(none)"}, {Line: "c", No: 2, What: amount, Value: "(none)"},
-			{Line: "e", No: 1, What: chance, Value: "0.1"}, {Line: "e", No: 2, What: amount, Value: "(none)"},
+			{Line: "a", No: 2, What: chance, Value: "0.025"},
+			{Line: "a", No: 3, What: amount, Value: "1000.5"},
+			{Line: "b", No: 1, What: chance, Value: "0.5"},
+			{Line: "b", No: 2, What: amount, Value: "2000"},
+			{Line: "c", No: 1, What: chance, Value: "(none)"},
+			{Line: "c", No: 2, What: amount, Value: "(none)"},
+			{Line: "e", No: 1, What: chance, Value: "0.1"},
+			{Line: "e", No: 2, What: amount, Value: "(none)"},
 		},
 	}
 	got := s.WithoutEffect()
