@@ -53,6 +53,7 @@ func (r *Result) Summary() string {
 	}
 	if r.Settlement != nil {
 		r.writeSettlement(&b)
+		r.writeFollowUp(&b)
 	}
 	return shown(b.String())
 }

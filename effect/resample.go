@@ -87,19 +87,17 @@ func (o *Observations) Moved(months int) *Observations {
 	out.Period.Start, out.Period.End = one(o.Period.Start), one(o.Period.End)
 	for _, r := range o.Results {
 		r.ReachedOn, r.WindowEnd = days(r.ReachedOn), days(r.WindowEnd)
-		if r.Dates != nil {
-			r.Dates = &Dates{First: r.Dates.First, On: days(r.Dates.On)}
-		}
+		r.Dates.On = days(r.Dates.On)
 		out.Results = append(out.Results, r)
 	}
 	return out
 }
 
-func (d *Dates) gather(rows []int32) *Dates {
-	if d == nil {
-		return nil
+func (d Dates) gather(rows []int32) Dates {
+	if !d.Kept() {
+		return d
 	}
-	out := &Dates{First: make([]int, 0, len(rows)+1)}
+	out := Dates{First: make([]int, 0, len(rows)+1)}
 	for _, i := range rows {
 		out.First = append(out.First, len(out.On))
 		out.On = append(out.On, d.Of(int(i))...)
