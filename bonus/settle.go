@@ -526,7 +526,7 @@ func newDraftAt(t *Terms, v, c int, cell effect.Cell, period effect.Period, band
 		Agreement: t.Agreement, Provider: cell.Provider, Period: period.Name,
 		Clause: clause.ID, Version: version.ValidFrom, Outcome: clause.Measure.outcomes(),
 		Municipality: cell.Municipality, MatchScheme: cell.MatchScheme, MatchGroup: cell.MatchGroup, Package: cell.Package,
-		Text: clause.Text, Section: clause.Section, VAT: t.VAT.String(),
+		Text: clause.Text, Section: clause.Section,
 	}}
 	d.complete(v)
 	return d
@@ -556,7 +556,7 @@ func (d *draft) standUnder(version int) {
 // complete fills in what every line of a version has, and the line's id.
 func (d *draft) complete(version int) {
 	d.stand(version)
-	d.TermsSHA256, d.Currency = d.terms.SHA256, d.terms.Currency
+	d.TermsSHA256, d.Currency, d.VAT = d.terms.SHA256, d.terms.Currency, d.terms.VAT.String()
 	d.Source = fmt.Sprintf("%s, %s", d.terms.Source.Document, d.terms.Source.Dated)
 	parts := []string{d.Agreement, d.Provider, d.Period, d.Clause}
 	if d.clause == nil {

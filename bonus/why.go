@@ -120,6 +120,8 @@ func (w *why) needed(row *CaseLine) string {
 		return fmt.Sprintf("the case is in package %s; the clause pays for %s", w.c.Package.At(int(w.at)), cmp.Or(strings.Join(pay, ", "), "none"))
 	case RuleNotStarted:
 		return fmt.Sprintf("a first day of the course by %s", obs.AsOf)
+	case RuleNotDue:
+		return w.notDue(c)
 	case RuleIndicator:
 		return w.indicators(c, detail)
 	case RuleAlreadyPaid:
