@@ -46,8 +46,11 @@ type Facts struct {
 // effect in the one that as_of lies in. Every case of an agreement gets a
 // [CaseLine] for each clause of its version, with the first rule that holds of:
 // outside_agreement, no_provider, no_version_in_force, excluded,
-// package_not_eligible, not_reached, pending,
-// left, not_started, not_followed, earlier_case, indicator, already_paid, counted.
+// package_not_eligible, earlier_case, too_late, outside_weeks, evidence_pending,
+// evidence_missing, not_reached, pending, left, not_started, not_followed, counts_in,
+// already_paid, credited_to_another, no_case_with_role, paid_under_another_clause,
+// paid_under_another_agreement, indicator, figure_missing, figure, over_limit,
+// not_due, counted.
 //
 // Where a gate asks for Holm, the family is every figure with a verdict that an
 // effect line of the settlement rests on, of all terms, whether or not its own
