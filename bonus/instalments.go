@@ -153,7 +153,7 @@ func (d *draft) instalmentSteps(unit string) {
 // day of the first instalment.
 func (w *why) notDue(c *Clause) string {
 	m, s, obs := &c.Measure, &c.Schedule, w.f.Observations
-	on := effect.NoDate
+	var on effect.Date
 	switch {
 	case m.Sum != "":
 		r, ok := obs.Result(m.Sum)
@@ -179,19 +179,11 @@ func (w *why) notDue(c *Clause) string {
 			return fmt.Sprintf("%s of %s by %s; the first payment needs %d", count(int64(len(days)), "week"), m.Sum, obs.AsOf, need)
 		}
 		on = days[need-1]
-	case m.Referred:
-		on = w.c.Referral[w.at]
-	case m.Started && w.c.Start != nil:
-		on = w.c.Start[w.at]
 	default:
-		for _, name := range m.Outcomes() {
-			if r, ok := obs.Result(name); ok && r.ReachedOn[w.at] != effect.NoDate && (on == effect.NoDate || r.ReachedOn[w.at] < on) {
-				on = r.ReachedOn[w.at]
-			}
-		}
+		on = w.event(w.at, c)
 	}
 	if on == effect.NoDate || len(s.Instalments) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("it counts on %s; the first instalment is due on %s, after %s", on, on.Add(s.Instalments[0].After), obs.AsOf)
+	return fmt.Sprintf("it counts on %s, and the first instalment is due on %s", on, on.Add(s.Instalments[0].After))
 }

@@ -120,8 +120,6 @@ func (w *why) needed(row *CaseLine) string {
 		return fmt.Sprintf("the case is in package %s; the clause pays for %s", w.c.Package.At(int(w.at)), cmp.Or(strings.Join(pay, ", "), "none"))
 	case RuleNotStarted:
 		return fmt.Sprintf("a first day of the course by %s", obs.AsOf)
-	case RuleNotDue:
-		return w.notDue(c)
 	case RuleIndicator:
 		return w.indicators(c, detail)
 	case RuleAlreadyPaid:
@@ -370,23 +368,6 @@ func (w *why) overLimit(c *Clause) string {
 		return ""
 	}
 	return strings.Join(out, "; ") + "; what counts on an earlier day comes first"
-}
-
-// notDue tells when something is due, or how much makes a payment.
-func (w *why) notDue(c *Clause) string {
-	on := w.event(w.at, c)
-	var out []string
-	if list := c.Schedule.Instalments; len(list) > 0 && on != effect.NoDate {
-		first := on.Add(list[0].After)
-		for _, x := range list {
-			first = min(first, on.Add(x.After))
-		}
-		out = append(out, fmt.Sprintf("it counts on %s, and the first instalment is due on %s", on, first))
-	}
-	if every := c.Schedule.Every; every != nil {
-		out = append(out, fmt.Sprintf("a payment is made for each full %d", *every))
-	}
-	return strings.Join(out, "; ")
 }
 
 // event is the day on which a clause counts a case, by its own facts alone.
