@@ -27,7 +27,8 @@ func TestWhyOfPeople(t *testing.T) {
 		{conditions("evidence: {kind: payslip, within: 2 years}"), []stay{june}, bonus.Facts{}, "a document of kind payslip has to be received by 2010-06-01"},
 		{withHalf, []stay{{id: "1", job: "2008-06-01", half: "2008-07-01"}}, bonus.Facts{}, "the citizen counts in clause half; who counts there"},
 		{
-			conditions("figures: [{figure: satisfaction, at_least: 3.5, min_n: 20, consecutive: 2}, {figure: inspection, at_most: 2, latest: true}]"), []stay{june},
+			conditions("figures: [{figure: satisfaction, at_least: 3.5, min_n: 20, consecutive: 2}, {figure: inspection, at_most: 2, latest: true}]"),
+			[]stay{june},
 			bonus.Facts{Figures: []bonus.Figure{figure("satisfaction", "north", "2008H1", 25, "3.4"), figure("inspection", "north", "2008-05-01", -1, "2")}},
 			"the provider's satisfaction for 2008H1 is 3.4 (of 25), and must be at least 3.5, of 20 or more, 2 times in a row",
 		},
@@ -36,7 +37,9 @@ func TestWhyOfPeople(t *testing.T) {
 		{limited(`{section: "9", per: provider, over: agreement, of: cases, most: 1}`), []stay{june, {id: "0", job: "2008-05-01"}}, bonus.Facts{}, "a limit was used up by what came before it"},
 		{
 			func() people { p := attribution("credit: first, payments: per_agreement"); p.more = half; return p }(),
-			[]stay{{id: "1", job: "2008-06-01", half: "2008-05-01"}}, bonus.Facts{}, "something else of the citizen came first",
+			[]stay{{id: "1", job: "2008-06-01", half: "2008-05-01"}},
+			bonus.Facts{},
+			"something else of the citizen came first",
 		},
 	} {
 		c.facts.Observations = stays(c.list...)
