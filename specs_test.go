@@ -69,16 +69,15 @@ func TestEveryModelHasASpec(t *testing.T) {
 		{"UK Work Programme", "uk-work-programme"},
 		{"UK Restart", "uk-restart"},
 		{"Australia", "australia"},
-		{"Sweden Rusta och matcha", "rusta-och-matcha"},
+		{"Sweden Rusta och matcha, result pay", "rusta-och-matcha-pay"},
+		{"Sweden Rusta och matcha, score", "rusta-och-matcha-score"},
 		{"US HRRP", "us-hrrp"},
 		{"US HVBP", "us-hvbp"},
 		{"Peterborough", "peterborough"},
 		{"Pool", "pool"},
 	} {
 		for _, name := range []string{model[1] + ".yaml", model[1] + ".spec.yaml"} {
-			if _, err := os.Stat(filepath.Join("testdata/terms", name)); err != nil {
-				t.Logf("%s has no testdata/terms/%s yet", model[0], name)
-			}
+			require.FileExists(t, filepath.Join("testdata/terms", name), model[0])
 		}
 	}
 	// Terms without a spec are a promise that nobody holds.
