@@ -29,7 +29,8 @@ func TestTermsDoWhatTheirSpecsSay(t *testing.T) {
 	}
 }
 
-// auditScenarios works every line of every scenario out again.
+// auditScenarios works every line of every scenario out again, and looks for clauses
+// that no scenario is about.
 func auditScenarios(t *testing.T, file string) {
 	t.Helper()
 	src, err := os.ReadFile(file)
@@ -42,6 +43,7 @@ func auditScenarios(t *testing.T, file string) {
 		require.NoError(t, err)
 		terms = append(terms, one)
 	}
+	said := map[string]bool{}
 	for i := range s.Scenarios {
 		sealed, f, err := s.Facts(i, terms...)
 		require.NoError(t, err)
@@ -49,8 +51,19 @@ func auditScenarios(t *testing.T, file string) {
 		if err != nil {
 			continue // a scenario about faults
 		}
+		for _, l := range settlement.Lines {
+			said[l.Agreement+" "+l.Clause] = true
+		}
+		for _, d := range settlement.Decisions {
+			said[d.Agreement+" "+d.Clause] = true
+		}
 		for _, a := range settlement.Audit(sealed, f) {
 			require.Empty(t, a.Differs, "%s: %s: from %s", s.Scenarios[i].It, a.Line, a.From)
+		}
+	}
+	for _, v := range terms[0].Versions {
+		for _, c := range v.Clauses {
+			require.True(t, said[terms[0].Agreement+" "+c.ID], "no scenario of %s says what clause %s does", s.File, c.ID)
 		}
 	}
 }
