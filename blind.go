@@ -36,7 +36,7 @@ func (r *Result) blind() {
 		}
 	}
 	if r.Settlement != nil {
-		r.Gates, r.Settlement = r.Settlement.Blinded(), nil
+		r.Gates, r.Settlement, r.FollowUp = r.Settlement.Blinded(), nil, nil
 	}
 }
 

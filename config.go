@@ -345,6 +345,9 @@ func (c *Config) checkTake(t *bonus.Terms) error {
 // ResultsFolder is the folder of the results as seen from the working folder.
 func (c *Config) ResultsFolder() string { return c.resolve(c.Out) }
 
+// DataFolder is the folder of the dataset as seen from the working folder.
+func (c *Config) DataFolder() string { return c.resolve(c.Data) }
+
 // ConfigSchema is the JSON Schema of run files, made from the types.
 func ConfigSchema() ([]byte, error) {
 	return strict.Schema("A jobeffekt run file", &Config{}, func(t reflect.Type) *jsonschema.Schema {

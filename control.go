@@ -45,6 +45,9 @@ func PaidCases(s *bonus.Settlement) ([]PaidCase, error) {
 		if l == nil {
 			return nil, fmt.Errorf("%w: an entry names a line that the settlement does not have; settle again", ErrTables)
 		}
+		if err := inKroner(l.Agreement, l.Currency); err != nil {
+			return nil, err
+		}
 		of, ok := new(big.Rat).SetString(l.Quantity)
 		part, also := new(big.Rat).SetString(e.Quantity)
 		if !ok || !also {

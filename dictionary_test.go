@@ -24,14 +24,20 @@ func TestDataDictionary(t *testing.T) {
 	_, err = jobeffekt.RunStep(context.Background(), moved, jobeffekt.StepMeasure)
 	require.NoError(t, err)
 	supplied := job(t)
-	supplied.Data = withTables(t, supplied.Data, rows[ingest.Figure](t, ingest.Figures), rows[ingest.Proof](t, ingest.Evidence))
-	_, err = jobeffekt.RunStep(context.Background(), supplied, jobeffekt.StepMeasure)
+	withUpkeep(t, supplied)
+	supplied.Data = withTables(t, supplied.Data, rows[ingest.Figure](t, ingest.Figures), rows[ingest.Proof](t, ingest.Evidence), rows[ingest.Survey](t, ingest.Satisfaction))
+	_, err = jobeffekt.Run(context.Background(), supplied)
 	require.NoError(t, err)
+	const handedIn, asked = "the step measure, where the dataset has such input", "the step settle, where the terms have the key"
+	const beside = "the step settle, where the dataset has satisfaction, inspections or experience"
 	decided := job(t, "    limits: [", decidingClause)
 	_, err = jobeffekt.Run(context.Background(), decided)
 	require.NoError(t, err)
 	const deciding = "the step settle, where the terms decide something without paying"
 	const handedIn = "the step measure, where the dataset has such input"
+	weeks := job(t, "outcomes:\n", "outcomes:\n  - {name: weeks_in_work, kind: weeks_in, states: [ordinary_employment], within: 52 weeks, dated: true}\n")
+	_, err = jobeffekt.RunStep(context.Background(), weeks, jobeffekt.StepMeasure)
+	require.NoError(t, err)
 	const blindedRun = "a blinded run, in place of the settlement"
 	blinded := job(t)
 	blinded.Blinded = true
@@ -44,7 +50,7 @@ func TestDataDictionary(t *testing.T) {
 		step   string
 		tables []string
 	}{
-		{"the step measure", []string{"rejects", "counts", "attrition", "providers", "crosswalk", "cases", "covariates", "outcomes", "signals", "peer_strata"}},
+		{"the step measure", []string{"rejects", "counts", "attrition", "providers", "crosswalk", "cases", "covariates", "outcomes", "outcome_dates", "signals", "peer_strata"}},
 		{handedIn, []string{"figures", "evidence"}},
 		{"the step estimate", []string{"peers", "peer_conditions", "peer_stability", "estimates"}},
 		{"the step benchmark", []string{"benchmark", "diagnostics", "comparison", "spending", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators", "ranking"}},
@@ -53,6 +59,8 @@ func TestDataDictionary(t *testing.T) {
 		{"the step settle", []string{"settlement", "settlement_entries", "settlement_steps", "settlement_gate", "settlement_counts", "settlement_cases"}},
 		{deciding, []string{"settlement_decisions"}},
 		{"the step settle, where a limit carries something forward", []string{"settlement_carried"}},
+		{asked, []string{"upkeep"}},
+		{beside, []string{"follow_up"}},
 		{blindedRun, []string{"gate_preview"}},
 	} {
 		for _, name := range s.tables {
@@ -62,21 +70,33 @@ func TestDataDictionary(t *testing.T) {
 				folder = blinded.ResultsFolder()
 			case s.step == deciding:
 				folder = decided.ResultsFolder()
-			case s.step == handedIn:
+			case s.step == handedIn, s.step == asked, s.step == beside:
 				folder = supplied.ResultsFolder()
+			case name == jobeffekt.TableDates:
+				folder = weeks.ResultsFolder()
 			case name == jobeffekt.TableCrosswalk:
 				folder = moved.ResultsFolder()
 			}
 			table, err := ingest.ReadTable(context.Background(), filepath.Join(folder, name+".parquet"), ingest.DefaultLimits())
 			require.NoError(t, err)
-			fmt.Fprintf(&b, "\n## %s\n\nWritten by %s.\n\n| column | type | meaning |\n|---|---|---|\n", name, s.step)
-			for _, col := range table.Columns {
-				require.NotEmpty(t, col.Doc, "%s.%s", name, col.Name)
-				fmt.Fprintf(&b, "| %s | %s | %s |\n", col.Name, kind(col), strings.ReplaceAll(col.Doc, "|", "or"))
-			}
+			describe(t, &b, table, s.step)
 		}
 	}
+	all := jobeffekt.Simulated{Differences: make([]jobeffekt.SimulationDifference, 1), Draws: []jobeffekt.SimulationDraw{}}
+	for _, table := range all.Tables() {
+		describe(t, &b, table, "jobeffekt simulate --out")
+	}
 	golden(t, "docs/tables.md", b.String())
+}
+
+// describe writes what a table of somebody's holds.
+func describe(t *testing.T, b *strings.Builder, table *ingest.Table, by string) {
+	t.Helper()
+	fmt.Fprintf(b, "\n## %s\n\nWritten by %s.\n\n| column | type | meaning |\n|---|---|---|\n", table.Name, by)
+	for _, col := range table.Columns {
+		require.NotEmpty(t, col.Doc, "%s.%s", table.Name, col.Name)
+		fmt.Fprintf(b, "| %s | %s | %s |\n", col.Name, kind(col), strings.ReplaceAll(col.Doc, "|", "or"))
+	}
 }
 
 func kind(c ingest.Column) string {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/bonus/ledger"
 )
 
@@ -100,16 +99,4 @@ func inputsHash(inputs []Source) string {
 		h.Write([]byte(s))
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// SettledAccounts are what a ledger says is to be paid, less what is claimed, for
-// each settlement period that was closed under one of the agreements: what
-// [Reconcile] then holds invoices and payments against.
-func SettledAccounts(accounts []ledger.BookedAccount, terms []*bonus.Terms) (out []Settled) {
-	for _, a := range accounts {
-		if slices.ContainsFunc(terms, func(t *bonus.Terms) bool { return t.Agreement == a.Agreement }) {
-			out = append(out, Settled{a.Agreement, a.Provider, a.Period, a.Pay - a.Claimed})
-		}
-	}
-	return out
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -139,6 +140,24 @@ type Asked struct {
 	Column     string                    `yaml:"column,omitempty" doc:"number: numeric column of participations or persons"`
 	KnownAfter *effect.Span              `yaml:"known_after,omitempty" doc:"number: time from the clock after which it is known; left out: at once"`
 	Better     profile.Better            `yaml:"better,omitempty" doc:"what a league table puts first: high, or low where less is better, as for days on benefit; left out: low for time_to and relapse, high for others"`
+}
+
+// text is the definition as the run file has it, without its name.
+func (a Asked) text() string {
+	var out []string
+	v := reflect.ValueOf(a)
+	for i := range v.NumField() {
+		key, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
+		if key == "name" || v.Field(i).IsZero() {
+			continue
+		}
+		x := v.Field(i)
+		if x.Kind() == reflect.Pointer {
+			x = x.Elem()
+		}
+		out = append(out, fmt.Sprintf("%s %v", key, x.Interface()))
+	}
+	return strings.Join(out, ", ")
 }
 
 // better is the direction in which the outcome is to be read.

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/bonus/ledger"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
@@ -28,6 +29,19 @@ func SettledLines(lines []bonus.Line) []Settled {
 	out := make([]Settled, len(lines))
 	for i, l := range lines {
 		out[i] = Settled{l.Agreement, l.Provider, l.Period, l.Amount}
+	}
+	return out
+}
+
+// BookedAccounts are what a ledger has booked as what was earned: for each booking of
+// one of the agreements what is to be paid less what is claimed back, with the
+// corrections of earlier periods in the period that they were booked with.
+func BookedAccounts(accounts []ledger.BookedAccount, agreements ...string) []Settled {
+	var out []Settled
+	for _, a := range accounts {
+		if slices.Contains(agreements, a.Agreement) {
+			out = append(out, Settled{a.Agreement, a.Provider, a.Period, a.Pay - a.Claimed})
+		}
 	}
 	return out
 }
@@ -59,17 +73,18 @@ type ReconciledRow struct {
 	Period    string `col:"period" doc:"settlement period"`
 	Referrals int64  `col:"n_referrals" doc:"participations referred in the period, of the cohort or not"`
 	Starts    int64  `col:"n_starts" doc:"courses that began in the period"`
-	Settled   string `col:"settled_dkk" doc:"what was earned by the settlement or the ledger, in kroner, an exact decimal"`
+	Settled   string `col:"settled_dkk" doc:"what was earned by the settlement, or is to be paid by the ledger, in kroner, an exact decimal"`
+	VAT       string `col:"vat_dkk" doc:"value added tax that comes on top of it, where the terms say so, rounded to the ore; invoices and payments are taken to be with it"`
 
 	Invoices         int64  `col:"n_invoices" doc:"invoices for the period, credit notes among them"`
 	WithoutReferrals int64  `col:"n_invoices_without_referrals" doc:"those whose own period has no referral; results are often invoiced after the referrals, so that this alone is no fault"`
 	Invoiced         string `col:"invoiced_dkk" doc:"what was invoiced, in kroner, an exact decimal; null without a table of invoices"`
-	InvoicedMore     string `col:"invoiced_less_settled_dkk" doc:"invoiced - settled"`
+	InvoicedMore     string `col:"invoiced_difference_dkk" doc:"invoiced - (settled + vat)"`
 	InvoicedState    string `col:"invoiced_state" doc:"agrees, invoiced_more, invoiced_less, not_invoiced, or nothing_settled (invoiced, though nothing was earned); null without a table of invoices"`
 
 	Payments  int64  `col:"n_payments" doc:"payments for the period, what was paid back among them"`
 	Paid      string `col:"paid_dkk" doc:"what was paid, in kroner, an exact decimal; null without a table of payments"`
-	PaidMore  string `col:"paid_less_settled_dkk" doc:"paid - settled"`
+	PaidMore  string `col:"paid_difference_dkk" doc:"paid - (settled + vat)"`
 	PaidState string `col:"paid_state" doc:"agrees, overpaid, underpaid, not_paid, or nothing_settled (paid, though nothing was earned); null without a table of payments"`
 }
 
@@ -118,13 +133,17 @@ const (
 // documents of a table together are the sum of the rows and of those that have no
 // place there. Rows are by agreement, provider and period, documents by table and
 // id; the result does not depend on the order of what is given. Amounts and periods
-// that are none are errors that wrap [effect.ErrDesign].
+// that are none, and terms that are not in kroner, as invoices and payments are, are
+// errors that wrap [effect.ErrDesign].
 func Reconcile(b Books) (*Reconciliation, error) {
 	r := &reconciler{
 		terms: map[string]*bonus.Terms{}, referrals: map[contract][]effect.Date{}, cases: map[string]bool{}, earned: map[contract]bool{},
-		lines: map[reconciledKey]*reconciled{},
+		lines: map[reconciledKey]*reconciled{}, periods: map[periodDay]effect.Period{},
 	}
 	for _, t := range b.Terms {
+		if err := inKroner(t.Agreement, t.Currency); err != nil {
+			return nil, err
+		}
 		r.terms[t.Agreement] = t
 	}
 	r.count(b.Cases)
@@ -160,6 +179,14 @@ func Reconcile(b Books) (*Reconciliation, error) {
 	return out, nil
 }
 
+// inKroner says whether an agreement is settled in the currency of the tables.
+func inKroner(agreement string, c bonus.Currency) error {
+	if cmp.Or(c, bonus.DKK) != bonus.DKK {
+		return fmt.Errorf("%w: agreement %s is settled in %s, and invoices and payments are in kroner; reconcile it apart, by other means", effect.ErrDesign, agreement, c)
+	}
+	return nil
+}
+
 // contract is a provider under an agreement.
 type contract struct{ agreement, provider string }
 
@@ -187,15 +214,26 @@ type document struct {
 
 type reconciler struct {
 	terms     map[string]*bonus.Terms
-	referrals map[contract][]effect.Date // ascending
+	referrals map[contract][]effect.Date // days with one, ascending
 	cases     map[string]bool            // agreements of cases
 	earned    map[contract]bool          // providers with a line, be it of 0
 	lines     map[reconciledKey]*reconciled
+	periods   map[periodDay]effect.Period
+}
+
+type periodDay struct {
+	terms *bonus.Terms
+	day   effect.Date
 }
 
 // line is the row of a settlement period that a day lies in.
 func (r *reconciler) line(c contract, t *bonus.Terms, day effect.Date) *reconciled {
-	p := t.Periods.Period(day)
+	d := periodDay{t, day}
+	p, ok := r.periods[d]
+	if !ok { // naming a period costs more than looking it up
+		p = t.Periods.Period(day)
+		r.periods[d] = p
+	}
 	k := reconciledKey{c, p.Start}
 	if r.lines[k] == nil {
 		r.lines[k] = &reconciled{period: p}
@@ -205,21 +243,40 @@ func (r *reconciler) line(c contract, t *bonus.Terms, day effect.Date) *reconcil
 
 // count counts who was referred, and whose courses began.
 func (r *reconciler) count(c *effect.Cases) {
+	type codes struct{ agreement, provider int32 }
+	type days struct{ referral, start map[effect.Date]int64 }
+	seen := map[codes]days{}
 	for i := range c.Len() {
-		k := contract{c.Agreement.At(i), c.Provider.At(i)}
-		r.cases[k.agreement] = true
-		t := r.terms[k.agreement]
-		if t == nil || k.provider == "" {
-			continue
+		k := codes{codeAt(&c.Agreement, i), codeAt(&c.Provider, i)}
+		d, ok := seen[k]
+		if !ok {
+			d = days{map[effect.Date]int64{}, map[effect.Date]int64{}}
+			seen[k] = d
 		}
-		r.referrals[k] = append(r.referrals[k], c.Referral[i])
-		r.line(k, t, c.Referral[i]).referrals++
+		d.referral[c.Referral[i]]++
 		if len(c.Start) > 0 && c.Start[i] != effect.NoDate {
-			r.line(k, t, c.Start[i]).starts++
+			d.start[c.Start[i]]++
 		}
 	}
-	for _, days := range r.referrals {
-		slices.Sort(days)
+	for k, d := range seen { // counts are whole numbers, so that the order does not matter
+		if k.agreement < 0 {
+			continue
+		}
+		agreement := c.Agreement.Levels[k.agreement]
+		r.cases[agreement] = true
+		t := r.terms[agreement]
+		if t == nil || k.provider < 0 || c.Provider.Levels[k.provider] == "" {
+			continue
+		}
+		of := contract{agreement, c.Provider.Levels[k.provider]}
+		for day, n := range d.referral {
+			r.line(of, t, day).referrals += n
+			r.referrals[of] = append(r.referrals[of], day)
+		}
+		for day, n := range d.start {
+			r.line(of, t, day).starts += n
+		}
+		slices.Sort(r.referrals[of])
 	}
 }
 
@@ -269,18 +326,17 @@ func (r *reconciler) place(d *document) (err error) {
 	}
 	d.line.invoices++
 	d.line.invoiced.Add(&d.line.invoiced, d.amount)
-	if r.referred(k, d.period.Start, d.period.End) == 0 {
+	if !r.referred(k, d.period.Start, d.period.End) {
 		d.line.withoutReferrals++
 	}
 	return nil
 }
 
-// referred counts the referrals from a day on and before another.
-func (r *reconciler) referred(k contract, from, to effect.Date) int {
+// referred says whether somebody was referred from a day on and before another.
+func (r *reconciler) referred(k contract, from, to effect.Date) bool {
 	days := r.referrals[k]
-	a, _ := slices.BinarySearch(days, from)
-	b, _ := slices.BinarySearch(days, to)
-	return b - a
+	at, _ := slices.BinarySearch(days, from)
+	return at < len(days) && days[at] < to
 }
 
 // problems are the rows of what is wrong with a document; first remembers the first
@@ -326,21 +382,33 @@ func (r *reconciler) rows(invoices, payments bool) []ReconciledRow {
 	var out []ReconciledRow
 	for _, k := range keys {
 		l := r.lines[k]
+		vat := onTop(r.terms[k.agreement], &l.settled)
+		due := new(big.Rat).Add(&l.settled, vat)
 		row := ReconciledRow{
-			Agreement: k.agreement, Provider: k.provider, Period: l.period.Name, Referrals: l.referrals, Starts: l.starts, Settled: decimal(&l.settled),
+			Agreement: k.agreement, Provider: k.provider, Period: l.period.Name, Referrals: l.referrals, Starts: l.starts, Settled: decimal(&l.settled), VAT: decimal(vat),
 			Invoices: l.invoices, WithoutReferrals: l.withoutReferrals, Payments: l.payments,
 		}
 		if invoices {
-			row.Invoiced, row.InvoicedMore = decimal(&l.invoiced), decimal(new(big.Rat).Sub(&l.invoiced, &l.settled))
-			row.InvoicedState = compared(&l.settled, &l.invoiced, l.invoices, StateInvoicedMore, StateInvoicedLess, StateNotInvoiced)
+			row.Invoiced, row.InvoicedMore = decimal(&l.invoiced), decimal(new(big.Rat).Sub(&l.invoiced, due))
+			row.InvoicedState = compared(due, &l.invoiced, l.invoices, StateInvoicedMore, StateInvoicedLess, StateNotInvoiced)
 		}
 		if payments {
-			row.Paid, row.PaidMore = decimal(&l.paid), decimal(new(big.Rat).Sub(&l.paid, &l.settled))
-			row.PaidState = compared(&l.settled, &l.paid, l.payments, StateOverpaid, StateUnderpaid, StateNotPaid)
+			row.Paid, row.PaidMore = decimal(&l.paid), decimal(new(big.Rat).Sub(&l.paid, due))
+			row.PaidState = compared(due, &l.paid, l.payments, StateOverpaid, StateUnderpaid, StateNotPaid)
 		}
 		out = append(out, row)
 	}
 	return out
+}
+
+// onTop is the value added tax that comes on top of an amount, rounded to the øre, a
+// half away from zero.
+func onTop(t *bonus.Terms, amount *big.Rat) *big.Rat {
+	if t.VAT == nil || t.VAT.Treatment != bonus.VATExcluded {
+		return new(big.Rat)
+	}
+	vat, _ := new(big.Rat).SetString(new(big.Rat).Mul(amount, t.VAT.Rate.Rat()).FloatString(2))
+	return vat
 }
 
 // compared says how the sum of n documents compares with what was earned.
@@ -381,28 +449,17 @@ func OpenSettlement(ctx context.Context, path string) (*Settlements, error) {
 		}
 		folder = c.ResultsFolder()
 	}
+	settled, err := ReadForLedger(ctx, folder)
+	if err != nil {
+		return nil, err
+	}
 	m, err := ReadManifest(folder)
 	if err != nil {
 		return nil, err
 	}
-	s := &Settlements{Folder: folder, data: filepath.Join(folder, filepath.FromSlash(m.Data))}
-	if s.Settlement, err = ReadSettlement(ctx, folder); err != nil {
-		return nil, err
-	}
-	for _, made := range append([]Source{m.RunFile}, m.Terms...) {
-		if err := unchanged(folder, made); err != nil {
-			return nil, err
-		}
-	}
+	s := &Settlements{Folder: folder, Settlement: settled.Settlement, Terms: settled.Terms, data: filepath.Join(folder, filepath.FromSlash(m.Data))}
 	if s.config, err = LoadConfig(filepath.Join(folder, filepath.FromSlash(m.RunFile.Path))); err != nil {
 		return nil, err
-	}
-	for _, t := range m.Terms {
-		terms, err := ReadTerms(filepath.Join(folder, filepath.FromSlash(t.Path)))
-		if err != nil {
-			return nil, err
-		}
-		s.Terms = append(s.Terms, terms)
 	}
 	k := slices.IndexFunc(m.Results, func(r Source) bool { return r.Path == TableCases+".parquet" })
 	if err := unchanged(folder, m.Results[k]); err != nil {
@@ -430,10 +487,10 @@ func (s *Settlements) Books(ctx context.Context, invoices, payments string) (*Bo
 	}
 	b := &Books{Terms: s.Terms, Cases: s.Cases, Settled: SettledLines(s.Settlement.Lines)}
 	var rejects []ingest.Reject
-	if b.Invoices, err = documents[ingest.Invoice](ctx, ds, ingest.Invoices, invoices, s.config.IngestOptions(), &rejects); err != nil {
-		return nil, rejects, err
-	}
-	if b.Payments, err = documents[ingest.Payment](ctx, ds, ingest.Payments, payments, s.config.IngestOptions(), &rejects); err != nil {
+	var bad, also error
+	b.Invoices, bad = documents[ingest.Invoice](ctx, ds, ingest.Invoices, invoices, s.config.IngestOptions(), &rejects)
+	b.Payments, also = documents[ingest.Payment](ctx, ds, ingest.Payments, payments, s.config.IngestOptions(), &rejects)
+	if err := errors.Join(bad, also); err != nil {
 		return nil, rejects, err
 	}
 	if b.Invoices == nil && b.Payments == nil {

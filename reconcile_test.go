@@ -18,6 +18,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/bonus/ledger"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
@@ -50,7 +51,11 @@ func dateOf(t *testing.T, s string) effect.Date {
 // booksOf are the data of testdata/reference/reconcile.py.
 func booksOf(t *testing.T) jobeffekt.Books {
 	t.Helper()
-	b := jobeffekt.Books{Terms: []*bonus.Terms{{Agreement: "A-1", Periods: bonus.HalfYear}, {Agreement: "A-2", Periods: bonus.Month}}, Cases: &effect.Cases{}}
+	quarter := &bonus.Decimal{}
+	require.NoError(t, quarter.UnmarshalText([]byte("0.25")))
+	b := jobeffekt.Books{Terms: []*bonus.Terms{
+		{Agreement: "A-1", Periods: bonus.HalfYear}, {Agreement: "A-2", Periods: bonus.Month, VAT: &bonus.VAT{Treatment: bonus.VATExcluded, Rate: quarter}},
+	}, Cases: &effect.Cases{}}
 	var agreements, providers []string
 	for _, r := range csvOf(t, "cases") {
 		b.Cases.ID = append(b.Cases.ID, effect.TextID(r["participation_id"]))
@@ -103,7 +108,7 @@ func TestReconcile(t *testing.T) {
 	var got []string
 	for _, x := range r.Rows {
 		got = append(got, fmt.Sprint(
-			x.Agreement, x.Provider, x.Period, float64(x.Referrals), float64(x.Starts), x.Settled, float64(x.Invoices), float64(x.WithoutReferrals), x.Invoiced, x.InvoicedMore, x.InvoicedState,
+			x.Agreement, x.Provider, x.Period, float64(x.Referrals), float64(x.Starts), x.Settled, x.VAT, float64(x.Invoices), float64(x.WithoutReferrals), x.Invoiced, x.InvoicedMore, x.InvoicedState,
 			float64(x.Payments), x.Paid, x.PaidMore, x.PaidState,
 		))
 	}
@@ -142,12 +147,25 @@ func TestReconcile(t *testing.T) {
 		_, err = jobeffekt.Reconcile(b)
 		require.ErrorIs(t, err, effect.ErrDesign)
 	}
+	foreign := b
+	foreign.Settled, foreign.Terms = nil, []*bonus.Terms{{Agreement: "A-1", Periods: bonus.HalfYear, Currency: bonus.SEK}}
+	_, err = jobeffekt.Reconcile(foreign)
+	require.ErrorContains(t, err, "settled in SEK")
 	b.Settled = nil
 	for _, amount := range []string{"1/3", "1e3", "x", ""} {
 		b.Invoices = []ingest.Invoice{{ID: "1", Agreement: "A-1", Provider: "north", Period: "2008H1", Amount: amount}}
 		_, err = jobeffekt.Reconcile(b)
 		require.ErrorIs(t, err, effect.ErrDesign)
 	}
+}
+
+// What a ledger has booked stands in for the settlement.
+func TestReconcileBooked(t *testing.T) {
+	account := func(agreement, period string, pay, claimed bonus.Ore) ledger.BookedAccount {
+		return ledger.BookedAccount{Agreement: agreement, Period: period, Account: ledger.Account{Provider: "north", Pay: pay, Claimed: claimed, Carried: -5}}
+	}
+	got := jobeffekt.BookedAccounts([]ledger.BookedAccount{account("A-1", "2008H1", 100, 0), account("A-1", "2008H2", 0, 30), account("A-9", "2008H1", 7, 0)}, "A-1", "A-2")
+	require.Equal(t, []jobeffekt.Settled{{Agreement: "A-1", Provider: "north", Period: "2008H1", Amount: 100}, {Agreement: "A-1", Provider: "north", Period: "2008H2", Amount: -30}}, got)
 }
 
 // Nothing is lost: rows and documents without a place make the sum of a table.
@@ -379,4 +397,26 @@ func TestFindings(t *testing.T) {
 	require.ErrorContains(t, err, "2 of the 3 cases drawn have no finding")
 	_, err = jobeffekt.Findings(&ingest.Table{}, sample)
 	require.ErrorContains(t, err, "participation_id and ok")
+}
+
+// A million referrals, and a hundred thousand invoices and payments.
+func BenchmarkReconcile(b *testing.B) {
+	const n, docs = 1_000_000, 100_000
+	books := jobeffekt.Books{Terms: []*bonus.Terms{{Agreement: "A", Periods: bonus.Month}}, Cases: &effect.Cases{}}
+	agreement, provider := make([]string, n), make([]string, n)
+	for i := range n {
+		agreement[i], provider[i] = "A", fmt.Sprint("provider", i%50)
+		books.Cases.ID = append(books.Cases.ID, effect.NumberID(int64(i)))
+		books.Cases.Referral = append(books.Cases.Referral, effect.NewDate(2005, 1, 1)+effect.Date(i%1400))
+	}
+	books.Cases.Agreement, books.Cases.Provider = effect.NewFactor(agreement), effect.NewFactor(provider)
+	for i := range docs {
+		period := fmt.Sprintf("%d-%02d", 2005+i%4, 1+i%12)
+		books.Invoices = append(books.Invoices, ingest.Invoice{ID: fmt.Sprint(i), Agreement: "A", Provider: provider[i], Period: period, Amount: fmt.Sprint(i)})
+		books.Payments = append(books.Payments, ingest.Payment{ID: fmt.Sprint(i), Agreement: "A", Provider: provider[i], Period: period, Amount: fmt.Sprint(i)})
+	}
+	for b.Loop() {
+		_, err := jobeffekt.Reconcile(books)
+		require.NoError(b, err)
+	}
 }

@@ -35,14 +35,17 @@ func resultsOf(s Step, blinded bool) []string {
 	case StepBenchmark:
 		return append([]string{TableBenchmark, TableDiagnostics, TableComparison, TableSpending, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableRanking}, beforeAfterTables()...)
 	default:
-		return []string{TableSettlement, TableEntries, TableSteps, TableGate, TableCounted, TableCaseLines, TableCarried, TableDecisions}
+		return []string{TableSettlement, TableEntries, TableSteps, TableGate, TableCounted, TableCaseLines, TableCarried, TableDecisions, TableUpkeep, TableFollowUp}
 	}
 }
 
-// onRequest says whether a table is written only where the run file asks for it, or
+// onRequest says whether a table is written only where the run file or terms ask for it, or
 // the dataset has what it is made of.
 func onRequest(table string) bool {
-	return table == TableDecisions || table == TableCarried || table == TableDates || table == TableFigures || table == TableEvidence || table == TableCrosswalk || table == TableSpending || table == TableSignals || table == TableControls || table == TableControlled || table == TableRanking || slices.Contains(beforeAfterTables(), table)
+	return slices.Contains([]string{
+		TableCrosswalk, TableSignals, TableControls, TableControlled, TableDates, TableFigures, TableEvidence, TableSpending, TableRanking,
+		TableCarried, TableDecisions, TableUpkeep, TableFollowUp,
+	}, table) || slices.Contains(beforeAfterTables(), table)
 }
 
 // allTables lists the tables that any run writes.
@@ -214,7 +217,10 @@ func (j *job) step(ctx context.Context, s Step) error {
 		if err != nil {
 			return err
 		}
-		if r.Settlement, err = Settle(ctx, j.terms, r.Measured, r.Benchmarked, acceptance); err != nil {
+		if r.Settlement, err = Settle(ctx, j.data, j.terms, r.Measured, r.Benchmarked, acceptance); err != nil {
+			return err
+		}
+		if r.FollowUp, err = j.c.followUp(ctx, j.data, j.terms, &r.Measured, &r.Benchmarked, r.Settlement); err != nil {
 			return err
 		}
 	}
@@ -272,7 +278,11 @@ func (j *job) tables(s Step) []*ingest.Table {
 		if r.Blinded {
 			return []*ingest.Table{rowTable(TableGatePreview, r.Gates)}
 		}
-		return settlementTables(r.Settlement)
+		t := settlementTables(r.Settlement)
+		if follows(j.data) {
+			t = append(t, rowTable(TableFollowUp, r.FollowUp))
+		}
+		return t
 	}
 }
 
@@ -288,6 +298,9 @@ func settlementTables(s *bonus.Settlement) []*ingest.Table {
 	}
 	if len(s.Decisions) > 0 {
 		tables = append(tables, rowTable(TableDecisions, s.Decisions))
+	}
+	if len(s.Upkeep) > 0 {
+		tables = append(tables, rowTable(TableUpkeep, s.Upkeep))
 	}
 	return tables
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -91,6 +92,56 @@ func TestRunStepByStepEqualsRun(t *testing.T) {
 	assert.NoFileExists(t, filepath.Join(steps.ResultsFolder(), "settlement.csv"))
 	_, err = jobeffekt.RunStep(context.Background(), steps, jobeffekt.StepSettle)
 	assert.ErrorIs(t, err, jobeffekt.ErrManifest)
+}
+
+// Weeks that terms pay for are read back from their table, and a blinded run does
+// not write it.
+func TestDatedWeeks(t *testing.T) {
+	const weeks = "  - {name: weeks_in_work, kind: weeks_in, states: [ordinary_employment], within: 52 weeks, dated: true}\n"
+	change := []string{
+		"outcomes:\n", "outcomes:\n" + weeks,
+		"measure: {reached: sustained_13w}", "measure: {sum: weeks_in_work}",
+	}
+	whole := job(t, change...)
+	want, err := jobeffekt.Run(context.Background(), whole)
+	require.NoError(t, err)
+	r, ok := want.Observations.Result("weeks_in_work")
+	require.True(t, ok)
+	require.NotEmpty(t, r.Dates.On)
+	n := 0.0
+	for i, v := range r.Value {
+		if r.Complete[i] {
+			assert.Len(t, r.Dates.Of(i), int(v))
+		}
+		n += float64(len(r.Dates.Of(i)))
+	}
+	require.Positive(t, n)
+	paid := big.NewRat(0, 1)
+	for _, e := range want.Settlement.Entries {
+		q, _ := new(big.Rat).SetString(e.Quantity)
+		paid.Add(paid, q)
+	}
+	require.Positive(t, paid.Sign())
+
+	steps := job(t, change...)
+	for _, s := range []jobeffekt.Step{jobeffekt.StepMeasure, jobeffekt.StepEstimate, jobeffekt.StepBenchmark, jobeffekt.StepSettle} {
+		got, err := jobeffekt.RunStep(context.Background(), steps, s)
+		require.NoError(t, err)
+		sameObservations(t, want.Observations, got.Observations)
+	}
+	assert.Equal(t, results(t, whole), results(t, steps))
+	assert.FileExists(t, filepath.Join(steps.ResultsFolder(), "outcome_dates.parquet"))
+
+	blinded := job(t, change...)
+	blinded.Blinded = true
+	_, err = jobeffekt.Run(context.Background(), blinded)
+	require.NoError(t, err)
+	assert.NoFileExists(t, filepath.Join(blinded.ResultsFolder(), "outcome_dates.parquet"))
+	assert.NoFileExists(t, filepath.Join(blinded.ResultsFolder(), "outcome_dates.csv"))
+
+	undated := job(t, append(change, ", dated: true", "")...)
+	_, err = jobeffekt.Run(context.Background(), undated)
+	assert.ErrorContains(t, err, "let the outcome have dated: true in the run file")
 }
 
 // sameObservations compares what was measured with what was read back from the

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/bonus/spec"
 )
 
 // TestTermsDoWhatTheirSpecsSay runs the spec of every model of a contract.
@@ -22,7 +24,34 @@ func TestTermsDoWhatTheirSpecsSay(t *testing.T) {
 			n, err := jobeffekt.CheckSpec(context.Background(), file)
 			require.NoError(t, err)
 			require.Positive(t, n)
+			auditScenarios(t, file)
 		})
+	}
+}
+
+// auditScenarios works every line of every scenario out again.
+func auditScenarios(t *testing.T, file string) {
+	t.Helper()
+	src, err := os.ReadFile(file)
+	require.NoError(t, err)
+	s, err := spec.Parse(filepath.Base(file), src)
+	require.NoError(t, err)
+	var terms []*bonus.Terms
+	for _, name := range append([]string{s.Terms}, s.Also...) {
+		one, err := jobeffekt.ReadTerms(filepath.Join(filepath.Dir(file), name))
+		require.NoError(t, err)
+		terms = append(terms, one)
+	}
+	for i := range s.Scenarios {
+		sealed, f, err := s.Facts(i, terms...)
+		require.NoError(t, err)
+		settlement, err := bonus.Settle(context.Background(), sealed, f)
+		if err != nil {
+			continue // a scenario about faults
+		}
+		for _, a := range settlement.Audit(sealed, f) {
+			require.Empty(t, a.Differs, "%s: %s: from %s", s.Scenarios[i].It, a.Line, a.From)
+		}
 	}
 }
 

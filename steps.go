@@ -45,6 +45,7 @@ type Result struct {
 	Estimated
 	Benchmarked
 	Settlement *bonus.Settlement // nil where no terms were given, and in a blinded run
+	FollowUp   []FollowUpRow     // beside the settlement, where the dataset has what it tells
 
 	// Blinded says that the effects were taken out. Gates are then those of the
 	// settlement, as far as they can be judged without the effects.
@@ -90,7 +91,10 @@ func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonu
 		if err != nil {
 			return nil, err
 		}
-		if r.Settlement, err = Settle(ctx, terms, r.Measured, r.Benchmarked, acceptance); err != nil {
+		if r.Settlement, err = Settle(ctx, ds, terms, r.Measured, r.Benchmarked, acceptance); err != nil {
+			return nil, err
+		}
+		if r.FollowUp, err = c.followUp(ctx, ds, terms, &r.Measured, &r.Benchmarked, r.Settlement); err != nil {
 			return nil, err
 		}
 	}
@@ -312,13 +316,20 @@ func peerStrata(ctx context.Context, ds *ingest.Dataset, c *Config) ([]effect.St
 	return c.mergeStrata(out), nil
 }
 
-// Settle works out what the terms pay. The acceptance is nil where nobody was
-// asked to accept the diagnostics.
-func Settle(ctx context.Context, terms []*bonus.Terms, m Measured, b Benchmarked, acceptance *bonus.Acceptance) (*bonus.Settlement, error) {
-	return bonus.Settle(ctx, terms, settled(m, b, acceptance))
+// Settle works out what the terms pay. The dataset gives what was bought, where the
+// terms ask for it. The acceptance is nil where nobody was asked to accept the
+// diagnostics.
+func Settle(ctx context.Context, ds *ingest.Dataset, terms []*bonus.Terms, m Measured, b Benchmarked, acceptance *bonus.Acceptance) (*bonus.Settlement, error) {
+	facts := settled(m, b, acceptance)
+	var err error
+	if facts.Purchases, facts.PurchasesFrom, err = purchases(ctx, ds, terms, m.Observations.AsOf); err != nil {
+		return nil, err
+	}
+	return bonus.Settle(ctx, terms, facts)
 }
 
-// settled are the facts that a settlement is made of.
+// settled are the facts that a settlement is made of, but for what was bought, on
+// which no payment depends.
 func settled(m Measured, b Benchmarked, acceptance *bonus.Acceptance) bonus.Facts {
 	return bonus.Facts{
 		Observations: m.Observations, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics, Indicators: b.Indicators,

@@ -53,6 +53,7 @@ func (r *Result) Summary() string {
 	}
 	if r.Settlement != nil {
 		r.writeSettlement(&b)
+		r.writeFollowUp(&b)
 	}
 	return shown(b.String())
 }
@@ -318,6 +319,7 @@ func (r *Result) writeSettlement(b *strings.Builder) {
 	} else {
 		fmt.Fprintf(b, "  In total %s %s\n", grouped(total.String()), unit)
 	}
+	r.writeWithout(b, unit)
 	for _, d := range r.Settlement.Decisions {
 		if d.State == bonus.DecisionMet {
 			fmt.Fprintf(b, "  %s: %s is %s by clause %s for %s, since %s\n", d.Agreement, d.Provider, d.Then, d.Clause, d.Period, d.Since)
@@ -325,6 +327,43 @@ func (r *Result) writeSettlement(b *strings.Builder) {
 	}
 	for _, warning := range r.Settlement.Warnings {
 		fmt.Fprintf(b, "  %s: %s (%s)\n", warning.Agreement, warning.Text, warning.Code)
+	}
+}
+
+// writeWithout says, for each effect clause, what it would pay providers without any
+// effect: of each clause all its lines together.
+func (r *Result) writeWithout(b *strings.Builder, unit string) {
+	type key struct{ agreement, clause string }
+	var order []key
+	all := map[key]bonus.Without{}
+	for _, w := range r.Settlement.WithoutEffect() {
+		k := key{w.Agreement, w.Clause}
+		sum, ok := all[k]
+		if !ok {
+			order = append(order, k)
+		}
+		sum.Lines += w.Lines
+		if w.Told > 0 {
+			sum.Chance = 1 - (1-sum.Chance)*(1-w.Chance)
+			sum.Told, sum.Amount = sum.Told+w.Told, sum.Amount+w.Amount
+		}
+		all[k] = sum
+	}
+	for i, k := range order {
+		if i == maxSummaryCells {
+			fmt.Fprintf(b, "  and %d more clauses in %s.parquet\n", len(order)-i, TableSteps)
+			break
+		}
+		w := all[k]
+		text := fmt.Sprintf("no figure tells what it would pay without any effect (%d lines).", w.Lines)
+		if w.Told > 0 {
+			mean := "an amount without a finite mean"
+			if !math.IsNaN(w.Amount) {
+				mean = grouped(fmt.Sprintf("%.0f", w.Amount)) + " " + unit + " on average"
+			}
+			text = fmt.Sprintf("had no provider any effect, one or more of its %d lines would be paid with a chance of %.1f %%, and %s, before gates and limits.", w.Lines, 100*w.Chance, mean)
+		}
+		b.WriteString(wrapped("  Clause " + oneLine(k.clause) + " of " + oneLine(k.agreement) + ": " + text))
 	}
 }
 

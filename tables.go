@@ -57,6 +57,8 @@ const (
 	TableCounted     = "settlement_counts"
 	TableCaseLines   = "settlement_cases"
 	TableEntries     = "settlement_entries"
+	TableUpkeep      = "upkeep"               // only where terms ask for it
+	TableFollowUp    = "follow_up"            // only where the dataset has such input
 	TableDecisions   = "settlement_decisions" // only where the terms decide something without paying
 	TableCarried     = "settlement_carried"   // only where a limit carries something forward
 	TableGatePreview = "gate_preview"         // of a blinded run, in place of the settlement
@@ -282,7 +284,7 @@ func dateTable(o *effect.Observations) *ingest.Table {
 	var on []effect.Date
 	dated := false
 	for _, r := range o.Results {
-		if r.Dates == nil {
+		if !r.Dates.Kept() {
 			continue
 		}
 		dated = true
@@ -322,7 +324,7 @@ func readDates(study effect.Study, obs *effect.Observations, dates *ingest.Table
 		if !ok {
 			return fmt.Errorf("%w: table %s has no outcome that the run file wants dated; run measure again", ErrTables, TableOutcomes)
 		}
-		r.Dates = &effect.Dates{First: make([]int, 1, obs.Cases.Len()+1)}
+		r.Dates = effect.Dates{First: make([]int, 1, obs.Cases.Len()+1)}
 		from := next
 		for i := range obs.Cases.Len() {
 			for next < len(id) && names.At(next) == outcome.Name && id[next] == obs.Cases.ID[i] {

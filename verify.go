@@ -63,6 +63,11 @@ func ReadSettlement(ctx context.Context, folder string) (*bonus.Settlement, erro
 	if s.Entries, err = readCaseTable[bonus.Entry](t); err != nil {
 		return nil, err
 	}
+	if slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == TableUpkeep+".parquet" }) {
+		if s.Upkeep, err = readRows[bonus.UpkeepRow](ctx, folder, TableUpkeep); err != nil {
+			return nil, err
+		}
+	}
 	if t, err = readTable(ctx, folder, TableCaseLines); err != nil {
 		return nil, err
 	}

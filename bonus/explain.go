@@ -25,6 +25,10 @@ type Explanation struct {
 	// one.
 	Decision *Decided
 	Period   []Line // all lines of the provider under the agreement in the period
+
+	// Of an effect, from [Explanation.Behind].
+	Parts  []effect.BenchmarkRow // total, municipality and provider, as far as they were estimated
+	Strata []Stratum             // the largest first
 }
 
 // Explain answers why a line pays what it pays, from the tables alone. The error
@@ -112,6 +116,7 @@ func (e Explanation) String() string {
 			}
 		})
 	}
+	e.writeBehind(&b)
 	b.WriteString("\nSteps\n")
 	table(&b, func(row func(cells ...string)) {
 		for _, s := range e.Steps {

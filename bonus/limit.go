@@ -762,14 +762,14 @@ func minus(a, b Ore) (Ore, error) {
 }
 
 // round gives the lines their amounts. Under StageTotal their exact sum is
-// rounded once; each line gets its own amount rounded down, and what is left
+// rounded once; each line gets its own amount rounded towards less, and what is left
 // over goes by units to the lines with the largest remainders, ties in the
 // order of the lines.
 func round(lines []*draft) error {
 	r := lines[0].terms.Rounding
 	how := fmt.Sprintf("rounded to %s, %s", r.Unit, r.Mode)
 	if r.Stage == StageTotal {
-		exact, down := new(big.Rat), Rounding{Unit: r.Unit, Mode: Down}
+		exact, down := new(big.Rat), Rounding{Unit: r.Unit, Mode: towardsLess}
 		rest := make(map[*draft]*big.Rat, len(lines))
 		var given []Ore
 		for _, d := range lines {

@@ -141,13 +141,16 @@ type (
 
 // What can be rounded to, how and when.
 const (
-	ToOre      RoundingUnit  = "ore"
-	ToKrone    RoundingUnit  = "krone"
-	HalfUp     RoundingMode  = "half_up"
-	HalfEven   RoundingMode  = "half_even"
-	Down       RoundingMode  = "down"
-	StageLine  RoundingStage = "line"
-	StageTotal RoundingStage = "total"
+	ToOre    RoundingUnit = "ore"
+	ToKrone  RoundingUnit = "krone"
+	HalfUp   RoundingMode = "half_up"
+	HalfEven RoundingMode = "half_even"
+	Down     RoundingMode = "down"
+	// towardsLess is no mode of terms: it leaves something over to be given out, also
+	// of what is taken off.
+	towardsLess RoundingMode  = "towards_less"
+	StageLine   RoundingStage = "line"
+	StageTotal  RoundingStage = "total"
 )
 
 // Names lists the units.
@@ -180,7 +183,11 @@ func toWhole(q *big.Rat, mode RoundingMode) *big.Int {
 	num := new(big.Int).Abs(q.Num())
 	whole, rest := new(big.Int).QuoRem(num, q.Denom(), new(big.Int))
 	half := rest.Lsh(rest, 1).Cmp(q.Denom())
-	if mode != Down && (half > 0 || half == 0 && (mode == HalfUp || whole.Bit(0) == 1)) {
+	if mode == towardsLess {
+		if q.Sign() < 0 && rest.Sign() != 0 {
+			whole.Add(whole, big.NewInt(1))
+		}
+	} else if mode != Down && (half > 0 || half == 0 && (mode == HalfUp || whole.Bit(0) == 1)) {
 		whole.Add(whole, big.NewInt(1))
 	}
 	if q.Sign() < 0 {

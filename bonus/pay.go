@@ -197,8 +197,8 @@ func (d *draft) withoutEffect(row *effect.BenchmarkRow) {
 	kroner, _ := new(big.Rat).Mul(d.UnitPrice.Rat(), d.times()).Float64()
 	amount = effect.Round(amount * float64(row.NCompared) * kroner)
 	d.notes = append(d.notes,
-		Step{What: "if the provider had no effect: chance of being paid all the same, before gate and limit", Value: text(effect.Round(chance)), Unit: "share", Section: "pay_on"},
-		Step{What: "if the provider had no effect: mean amount paid, before gate and limit", Value: text(amount), Unit: "kr.", Section: "pay_on"},
+		Step{What: noteChanceWithout, Value: text(effect.Round(chance)), Unit: "share", Section: "pay_on"},
+		Step{What: noteAmountWithout, Value: text(amount), Unit: "kr.", Section: "pay_on"},
 	)
 }
 

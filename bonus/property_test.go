@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
@@ -37,6 +38,7 @@ func world(t *rapid.T) bonus.Facts {
 		rows = append(rows, r)
 	}
 	f := bonus.Facts{Observations: observe(rows...)}
+	f.Observations.Results = append(f.Observations.Results, drawWeeks(t, f.Observations))
 	cells := []effect.Cell{}
 	for cell := range n {
 		cells = append(cells, cell)
@@ -53,9 +55,81 @@ func world(t *rapid.T) bonus.Facts {
 	return f
 }
 
-// drawTerms draws how the terms round and limit, and what n they ask for.
+// drawWeeks draws an outcome in weeks, a few of them for each case.
+func drawWeeks(t *rapid.T, obs *effect.Observations) effect.Result {
+	n := obs.Cases.Len()
+	r := effect.Result{
+		Outcome: "weeks_in_work", Unit: effect.UnitWeeks, Status: make([]effect.Status, n), Reason: make([]effect.Reason, n), Value: make([]float64, n),
+		ReachedOn: make([]effect.Date, n), WindowEnd: make([]effect.Date, n), Complete: make([]bool, n), Followed: make([]bool, n),
+		Dates: effect.Dates{First: []int{0}},
+	}
+	for i := range n {
+		r.Status[i], r.Reason[i], r.ReachedOn[i] = effect.Pending, effect.ReasonPending, effect.NoDate
+		on := obs.Cases.Referral[i] + 6
+		for range rapid.IntRange(0, 12).Draw(t, "weeks") {
+			on += 7 * effect.Date(rapid.IntRange(1, 8).Draw(t, "weeks until"))
+			if on > obs.AsOf {
+				break
+			}
+			r.Dates.On = append(r.Dates.On, on)
+			r.Value[i]++
+		}
+		r.Dates.First = append(r.Dates.First, len(r.Dates.On))
+	}
+	return r
+}
+
+// maybe draws whether a part is there.
+func maybe(t *rapid.T, what string) bool { return rapid.IntRange(0, 2).Draw(t, what) == 0 }
+
+// drawParts draws the measure and the schedule of the clause on cases, and what of the
+// terms they need.
+func drawParts(t *rapid.T) (edits []string) {
+	var parts strings.Builder
+	part := func(format string, args ...any) { fmt.Fprintf(&parts, "          "+format+"\n", args...) }
+	if maybe(t, "sum") {
+		edits = append(edits, "measure: {reached: sustained_13w}", "measure: {sum: weeks_in_work}")
+		if maybe(t, "beyond") {
+			part("beyond: %d", rapid.IntRange(1, 5).Draw(t, "units"))
+		}
+		if maybe(t, "every") {
+			part("every: %d", rapid.IntRange(1, 4).Draw(t, "units"))
+		}
+	}
+	if maybe(t, "share") {
+		part("share: %s", rapid.SampledFrom([]string{"0.2", "0.333", "1"}).Draw(t, "share"))
+	}
+	if maybe(t, "instalments") {
+		part("instalments: %s", rapid.SampledFrom([]string{
+			"[{share: 1, after: 2 months}]", "[{share: 0.5, after: 0 days}, {share: 0.5, after: 3 months}]", "[{share: 0.1, after: 31 days}, {share: 0.2, after: 2 months}, {share: 0.7, after: 100 days}]",
+		}).Draw(t, "instalments"))
+	}
+	if maybe(t, "bands") {
+		part("bands: {of: %s, mode: %s, over: %s, steps: [{from: 0, times: 1}, {from: %s, %s}, {from: 7, times: 1.5}]}",
+			rapid.SampledFrom(bonus.BandsOf("").Names()).Draw(t, "of"), rapid.SampledFrom(bonus.BandMode("").Names()).Draw(t, "mode"),
+			rapid.SampledFrom(bonus.BandsOver("").Names()).Draw(t, "over"), rapid.SampledFrom([]string{"0.1", "2", "2.5"}).Draw(t, "from"),
+			rapid.SampledFrom([]string{"times: 0.333", "times: 0", "amount: 1234.56"}).Draw(t, "step"))
+	}
+	if maybe(t, "penalty") {
+		part("penalty: true")
+	}
+	const prices, rounding = "            - {match_group: 4, package: P1, amount: \"12500.50\"}\n", "rounding: {unit: ore, mode: half_up, stage: line}\n"
+	edits = append(edits, prices, prices+parts.String())
+	terms := "profile: [{period: 2008H1, number: 3}, {period: 2008H2, number: 2.5}, {period: 2008H2, provider: south, number: 0}, {period: 2009H1, number: 4}]\n"
+	if maybe(t, "indexation") {
+		terms += fmt.Sprintf("indexation: {section: \"6\", by: period, factors: [{from: 2008-05-01, factor: 1.0213}, {from: 2009-01-01, factor: 0.9}], round: {unit: %s, mode: half_even}}\n",
+			rapid.SampledFrom(bonus.RoundingUnit("").Names()).Draw(t, "unit of index"))
+	}
+	if maybe(t, "VAT") {
+		terms += "vat: {treatment: excluded, rate: 0.25}\n"
+	}
+	return append(edits, rounding, rounding+terms)
+}
+
+// drawTerms draws the schedule of the clause on cases, how the terms round and limit,
+// and what n they ask for.
 func drawTerms(t *rapid.T, minN int) *bonus.Terms {
-	terms := readTerms(t)
+	terms := readTerms(t, drawParts(t)...)
 	terms.Rounding = bonus.Rounding{
 		Unit:  bonus.RoundingUnit(rapid.SampledFrom(bonus.RoundingUnit("").Names()).Draw(t, "unit")),
 		Mode:  bonus.RoundingMode(rapid.SampledFrom(bonus.RoundingMode("").Names()).Draw(t, "mode")),
@@ -88,10 +162,16 @@ func TestSettlementAddsUp(t *testing.T) {
 		inLine := map[string]int64{}
 		for _, c := range s.Cases {
 			require.Equal(t, c.Rule == bonus.RuleCounted, c.Line != "")
-			inLine[c.Line]++
+			if c.Clause == "effect" {
+				inLine[c.Line]++
+			}
 		}
-		entered := map[string]*big.Rat{}
+		entered, entering := map[string]*big.Rat{}, map[[2]string]bool{}
 		for _, e := range s.Entries {
+			if k := [2]string{e.Line, e.Participation}; !entering[k] {
+				entering[k] = true
+				inLine[e.Line]++
+			}
 			q, ok := new(big.Rat).SetString(e.Quantity)
 			require.True(t, ok)
 			if entered[e.Line] == nil {
@@ -99,7 +179,18 @@ func TestSettlementAddsUp(t *testing.T) {
 			}
 			entered[e.Line].Add(entered[e.Line], q)
 		}
+		product := map[string]*big.Rat{}
+		for _, step := range s.Steps {
+			if strings.HasPrefix(step.What, "quantity x price") {
+				value, ok := new(big.Rat).SetString(step.Value)
+				require.True(t, ok)
+				product[step.Line] = value
+			}
+		}
+		ids := map[string]bool{}
 		for _, l := range s.Lines {
+			require.False(t, ids[l.ID], "a line's id is its own")
+			ids[l.ID] = true
 			k := key{l.Provider, l.Period}
 			paid[k] += l.Amount
 			if l.Clause == "cap" {
@@ -108,8 +199,14 @@ func TestSettlementAddsUp(t *testing.T) {
 				continue
 			}
 			require.Equal(t, inLine[l.ID], l.Cases)
-			require.GreaterOrEqual(t, int64(l.Amount), int64(0))
-			require.Equal(t, l.Amount == 0, l.Reason != "", l.Reason)
+			if penalty := terms.Versions[0].Clauses[0].Schedule.Penalty && l.Clause == "sustained-job"; penalty {
+				require.LessOrEqual(t, int64(l.Amount), int64(0))
+			} else {
+				require.GreaterOrEqual(t, int64(l.Amount), int64(0))
+			}
+			if terms.Rounding.Stage == bonus.StageLine {
+				require.Equal(t, l.Amount == 0, l.Reason != "", l.Reason)
+			}
 			q, ok := new(big.Rat).SetString(l.Quantity)
 			require.True(t, ok)
 			if l.Municipality == "" {
@@ -117,7 +214,10 @@ func TestSettlementAddsUp(t *testing.T) {
 			} else {
 				require.Nil(t, entered[l.ID], "an effect is about all cases together")
 			}
-			q.Mul(q, l.UnitPrice.Rat())
+			times, ok := new(big.Rat).SetString(l.Times)
+			require.True(t, ok)
+			q.Mul(q.Mul(q, l.UnitPrice.Rat()), times)
+			require.Zero(t, q.Cmp(product[l.ID]), "the steps come to the same")
 			if terms.Rounding.Stage == bonus.StageLine {
 				want, err := terms.Rounding.Round(q)
 				require.NoError(t, err)
@@ -148,12 +248,102 @@ func TestSettlementAddsUp(t *testing.T) {
 				seen[persons[c.Participation]] = true
 			}
 		}
+		requireParts(t, terms, facts, s)
 		var n int64
 		for _, c := range s.Counts {
 			n += c.N
 		}
 		require.EqualValues(t, len(s.Cases), n)
 	})
+}
+
+// requireParts recomputes what the entries of the clause on cases must be, in another
+// way: unit by unit.
+func requireParts(t *rapid.T, terms *bonus.Terms, facts bonus.Facts, s *bonus.Settlement) {
+	schedule, measure := terms.Versions[0].Clauses[0].Schedule, terms.Versions[0].Clauses[0].Measure
+	obs := facts.Observations
+	at := map[string]int{}
+	for i, id := range obs.Cases.ID {
+		at[id.String()] = i
+	}
+	lines := map[string]bonus.Line{}
+	for _, l := range s.Lines {
+		lines[l.ID] = l
+	}
+	// What each citizen's one case has: its units, by the day of each.
+	quantity := map[string]*big.Rat{}
+	for _, e := range s.Entries {
+		q, _ := new(big.Rat).SetString(e.Quantity)
+		if quantity[e.Participation] == nil {
+			quantity[e.Participation] = new(big.Rat)
+		}
+		quantity[e.Participation].Add(quantity[e.Participation], q)
+		l := lines[e.Line]
+		require.Equal(t, l.Period, terms.Periods.Period(e.On).Name)
+		require.Equal(t, l.Provider, obs.Cases.Provider.At(at[e.Participation]))
+		require.LessOrEqual(t, e.On, obs.AsOf)
+	}
+	if len(schedule.Instalments) > 0 || schedule.Bands != nil && len(s.Entries) == 0 {
+		for id, q := range quantity { // what is due of it
+			require.LessOrEqual(t, q.Cmp(big.NewRat(int64(unitsOf(measure, schedule, obs, at[id])), 1)), 0)
+		}
+		return
+	}
+	byProvider := map[string]int{}
+	for id, q := range quantity {
+		n := unitsOf(measure, schedule, obs, at[id])
+		require.Zero(t, q.Cmp(big.NewRat(int64(n), 1)), "case %s has %s for %d", id, q, n)
+		byProvider[obs.Cases.Provider.At(at[id])] += n
+	}
+	if b := schedule.Bands; b != nil && b.Of == bonus.OfQuantity && b.Over == bonus.BandsOfYear && b.Mode == bonus.Marginal {
+		// All is of one year: each band has what lies between its boundaries.
+		got := map[string]*big.Rat{}
+		for _, l := range s.Lines {
+			if l.Clause != "sustained-job" {
+				continue
+			}
+			k := l.Provider + l.ID[strings.Index(l.ID, "/band-"):][:7]
+			if got[k] == nil {
+				got[k] = new(big.Rat)
+			}
+			q, _ := new(big.Rat).SetString(l.Quantity)
+			got[k].Add(got[k], q)
+		}
+		for provider, n := range byProvider {
+			for k := range b.Steps {
+				upper := big.NewRat(int64(n), 1)
+				if k+1 < len(b.Steps) && b.Steps[k+1].From.Rat().Cmp(upper) < 0 {
+					upper = b.Steps[k+1].From.Rat()
+				}
+				want := upper.Sub(upper, b.Steps[k].From.Rat())
+				if want.Sign() < 0 {
+					want = new(big.Rat)
+				}
+				if have := got[fmt.Sprint(provider, "/band-", k+1)]; have == nil {
+					require.Zero(t, want.Sign())
+				} else {
+					require.Zero(t, have.Cmp(want), "band %d of %s", k+1, provider)
+				}
+			}
+		}
+	}
+}
+
+// unitsOf are how many units of a case are paid for, before instalments.
+func unitsOf(m bonus.Measure, schedule bonus.Schedule, obs *effect.Observations, i int) int {
+	if m.Sum == "" {
+		return 1
+	}
+	n := 0
+	for k := range obs.Results[2].Dates.Of(i) {
+		if schedule.Beyond == nil || k >= *schedule.Beyond {
+			n++
+		}
+	}
+	if schedule.Every != nil {
+		n /= *schedule.Every
+	}
+	return n
 }
 
 // Rows, levels of a factor, numbers of persons, benchmark rows, diagnostics and
@@ -168,6 +358,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 			return effect.TextID(a.Participation).Compare(effect.TextID(b.Participation))
 		})
 		require.Equal(t, want.Lines, got.Lines)
+		require.Equal(t, want.Entries, got.Entries)
 		require.Equal(t, want.Steps, got.Steps)
 		require.Equal(t, fmt.Sprint(want.Gate), fmt.Sprint(got.Gate)) // NaN differs from itself
 		require.Equal(t, want.Counts, got.Counts)
@@ -204,6 +395,13 @@ func scramble(t *rapid.T, f bonus.Facts) bonus.Facts {
 	}
 	for _, r := range slices.Backward(f.Observations.Results) {
 		r.Status, r.Reason, r.ReachedOn, r.Complete = pick(r.Status, order), pick(r.Reason, order), pick(r.ReachedOn, order), pick(r.Complete, order)
+		if old := r.Dates; old.Kept() {
+			r.Dates = effect.Dates{First: []int{0}}
+			for _, i := range order {
+				r.Dates.On = append(r.Dates.On, old.Of(i)...)
+				r.Dates.First = append(r.Dates.First, len(r.Dates.On))
+			}
+		}
 		out.Observations.Results = append(out.Observations.Results, r)
 	}
 	return out

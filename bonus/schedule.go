@@ -227,7 +227,7 @@ func about(of [3]string) string {
 }
 
 // checkLists looks at the price lists of a version, and at what its clauses take
-// of each. A clause that pays only where another does not is left out of the sum.
+// of each. A clause that pays only unless another does is left out of the sum.
 func (c *checker) checkLists(v *Version, path string) {
 	for i, l := range v.PriceLists {
 		at := fmt.Sprintf("%s.price_lists[%d]", path, i)
@@ -238,9 +238,13 @@ func (c *checker) checkLists(v *Version, path string) {
 		checkPrices(c, at, l.UnitPrices)
 		taken, used := new(big.Rat), false
 		for j := range v.Clauses {
-			if s := &v.Clauses[j].Schedule; s.PriceList == l.ID {
-				taken.Add(taken, s.share())
-				used = true
+			clause := &v.Clauses[j]
+			if clause.Schedule.PriceList != l.ID {
+				continue
+			}
+			used = true
+			if len(clause.Conditions.Unless) == 0 {
+				taken.Add(taken, clause.Schedule.share())
 			}
 		}
 		switch {

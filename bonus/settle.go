@@ -207,7 +207,7 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 	units, dated := map[string]effect.Unit{}, []string{}
 	for _, r := range s.obs.Results {
 		units[r.Outcome] = r.Unit
-		if r.Dates != nil {
+		if r.Dates.Kept() {
 			dated = append(dated, r.Outcome)
 		}
 	}
@@ -589,7 +589,7 @@ func (s *settler) settlement() *Settlement {
 		return cmp.Or(cmp.Compare(a.Agreement, b.Agreement), cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.period.Start, b.period.Start),
 			cmp.Compare(last(a), last(b)), cmp.Compare(a.Clause, b.Clause), cmp.Compare(a.Version, b.Version),
 			cmp.Compare(a.MatchScheme, b.MatchScheme), cmp.Compare(a.MatchGroup, b.MatchGroup), cmp.Compare(a.Package, b.Package),
-			cmp.Compare(a.Municipality, b.Municipality))
+			cmp.Compare(a.Municipality, b.Municipality), cmp.Compare(a.ID, b.ID))
 	})
 	s.sortRows()
 	out := &Settlement{Cases: s.rows, Carried: s.carried}

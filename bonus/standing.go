@@ -24,6 +24,8 @@ type ProviderExplanation struct {
 	Margins  []Margin   // of effect lines, in the order of the lines
 	Further  []Further  // of clauses on cases, in the order of agreements and clauses
 	Ceilings []Headroom // of the settlement periods with lines
+	// Decisions are about the provider, without naming another.
+	Decisions []Decided
 }
 
 // Margin is how far a line is from one thing that its clause asks for.
@@ -82,6 +84,12 @@ func (s *Settlement) ExplainProvider(ctx context.Context, provider string, terms
 	}
 	if c := f.Observations.Cases.Provider.Code(provider); len(e.Lines) == 0 && c < 0 {
 		return nil, fmt.Errorf("%w: there is no line and no case of provider %q", ErrNotFound, provider)
+	}
+	for _, d := range s.Decisions {
+		if d.Provider == provider {
+			d.Best = "" // another provider
+			e.Decisions = append(e.Decisions, d)
+		}
 	}
 	e.margins(s, terms, f)
 	e.ceilings(terms)
@@ -245,6 +253,25 @@ func paidMargin(l *Line, c *Clause, row *effect.BenchmarkRow) Margin {
 	now := figure(value)
 	if row.Refusal != "" || now == nil {
 		m.Needed = "a figure: " + cmp.Or(strings.ReplaceAll(row.Refusal, "_", " "), "there is none")
+		return m
+	}
+	if t := c.Schedule.Threshold; t != nil {
+		if t.Relative {
+			m.What += " / expected"
+		}
+		m.Passes, m.Asked = "at_least", t.AtLeast.String()
+		if now = t.measured(now, row); now == nil {
+			m.Needed = "an expected value above 0"
+			return m
+		}
+		spare := new(big.Rat).Sub(now, t.AtLeast.Rat())
+		m.Now, m.Spare, m.Holds = exactText(now), exactText(spare), spare.Sign() >= 0
+		if !m.Holds {
+			m.Needed = exactText(spare.Neg(spare)) + " more"
+			if t.ElsePooled != nil {
+				m.Needed += fmt.Sprintf(", or %s of all lines of the provider together", t.ElsePooled)
+			}
+		}
 		return m
 	}
 	m.Now, m.Spare, m.Holds = exactText(now), exactText(now), now.Sign() > 0
@@ -457,6 +484,20 @@ func (e *ProviderExplanation) String() string {
 				}
 			})
 		}
+	}
+	if len(e.Decisions) > 0 {
+		b.WriteString("\nDecisions\n")
+		table(&b, func(row func(cells ...string)) {
+			row("period", "clause", "score", "threshold", "margin", "rank", "state", "if met")
+			for _, d := range e.Decisions {
+				margin := "-"
+				value, ok := new(big.Rat).SetString(d.Value)
+				if at, given := new(big.Rat).SetString(d.Threshold); ok && given {
+					margin = exactText(value.Sub(value, at))
+				}
+				row(d.Period, d.Clause, cmp.Or(d.Value, "-"), cmp.Or(d.Threshold, "-"), margin, fmt.Sprint(d.Rank), d.State, d.Then)
+			}
+		})
 	}
 	if len(e.Further) > 0 {
 		fmt.Fprintf(&b, "\nWhat more citizens would bring who reach it on %s, after every limit\n", e.AsOf)

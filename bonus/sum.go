@@ -25,9 +25,9 @@ func (m *Measure) findSum(s *settler, i int32) (rule string, reason effect.Reaso
 	switch {
 	case reason != effect.NoReason && reason != effect.ReasonPending && reason != effect.ReasonLeft:
 		return RuleExcluded, reason, s.obs.AsOf
-	case r.Dates != nil && len(r.Dates.Of(int(i))) > 0:
+	case r.Dates.Kept() && len(r.Dates.Of(int(i))) > 0:
 		return RuleCounted, reason, r.Dates.Of(int(i))[0]
-	case r.Dates == nil && r.Complete[i] && r.Value[i] > 0:
+	case !r.Dates.Kept() && r.Complete[i] && r.Value[i] > 0:
 		return RuleCounted, reason, r.WindowEnd[i] - 1
 	case r.Complete[i]:
 		rule = RuleNotReached
@@ -59,7 +59,7 @@ func (s *settler) piecesIn(i int32, version int, clause *Clause, rule string, ev
 		return s.found, nil
 	}
 	r, _ := s.obs.Result(m.Sum)
-	if r.Dates == nil {
+	if !r.Dates.Kept() {
 		if t.versionFor(referral, event) != version {
 			return nil, nil
 		}

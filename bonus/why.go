@@ -10,30 +10,51 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
+// Reasons tell what would have made cases count, from the terms and the facts
+// that were settled. They are made by [NewReasons], and are read-only.
+type Reasons struct {
+	terms []*Terms
+	f     Facts
+	cases map[int32][]int32 // of each person
+	// Discreet leaves out the dates of a citizen's cases at other providers.
+	Discreet bool
+}
+
+// NewReasons prepares to explain cases. Without observations nothing more than
+// the rules is told.
+func NewReasons(terms []*Terms, f Facts) *Reasons {
+	r := &Reasons{terms: terms, f: f, cases: map[int32][]int32{}}
+	if f.Observations == nil || f.Observations.Cases == nil {
+		return r
+	}
+	for i, p := range f.Observations.Cases.Person {
+		r.cases[p] = append(r.cases[p], int32(i))
+	}
+	return r
+}
+
 // Why adds to each clause by which a case did not count what would have made it
-// count, with the dates that matter, from the terms and the facts that were
-// settled. Other cases of the citizen are told by their dates, never by their
-// ids. A clause of which nothing more is known keeps its rule alone, and so do
-// all where the case is not among the facts.
+// count, with the dates that matter. Other cases of the citizen are told by their
+// dates, never by their ids. A clause of which nothing more is known keeps its
+// rule alone, and so do all where the case is not among the facts.
 //
 // A new rule has its sentence in ruleText, and here what would have changed it.
-func (e CaseExplanation) Why(terms []*Terms, f Facts) CaseExplanation {
-	w := why{f: f}
-	if f.Observations == nil || f.Observations.Cases == nil {
+func (r *Reasons) Why(e CaseExplanation) CaseExplanation {
+	if r.f.Observations == nil || r.f.Observations.Cases == nil {
 		return e
 	}
-	w.c = f.Observations.Cases
+	w := why{Reasons: r, c: r.f.Observations.Cases}
 	id := effect.TextID(e.Participation)
 	at, ok := slices.BinarySearchFunc(w.c.ID, id, effect.ID.Compare)
 	if !ok {
 		return e
 	}
 	w.at = int32(at)
-	k := slices.IndexFunc(terms, func(t *Terms) bool { return t.Agreement == w.c.Agreement.At(at) })
+	k := slices.IndexFunc(r.terms, func(t *Terms) bool { return t.Agreement == w.c.Agreement.At(at) })
 	if k < 0 {
 		return e
 	}
-	w.t = terms[k]
+	w.t = r.terms[k]
 	out := CaseExplanation{Participation: e.Participation, Clauses: slices.Clone(e.Clauses), Needed: make([]string, len(e.Clauses))}
 	for i := range out.Clauses {
 		out.Needed[i] = w.needed(&out.Clauses[i])
@@ -43,7 +64,7 @@ func (e CaseExplanation) Why(terms []*Terms, f Facts) CaseExplanation {
 
 // why is a case with what is known of it.
 type why struct {
-	f  Facts
+	*Reasons
 	c  *effect.Cases
 	t  *Terms
 	at int32
@@ -151,7 +172,22 @@ func (w *why) outcome(r *effect.Result, c *Clause) string {
 	case on != effect.NoDate:
 		return fmt.Sprintf("%s was reached on %s, and %s", r.Outcome, on, strings.Replace(window, "its window, whose last day is", "the last day of its window was", 1))
 	}
-	return fmt.Sprintf("%s had to be reached within %s%s", r.Outcome, window, value)
+	return fmt.Sprintf("%s had to be reached within %s%s%s", r.Outcome, window, value, w.firstJob())
+}
+
+// firstJob tells the first run of work after the referral, where it was looked
+// for.
+func (w *why) firstJob() string {
+	g, i := w.f.Observations.Signals, w.at
+	switch {
+	case g == nil || !g.InCohort[i]:
+		return ""
+	case g.RunStart[i] == effect.NoDate:
+		return "; no unsupported work began in the year after the referral"
+	case g.RunEnd[i] == effect.NoDate:
+		return fmt.Sprintf("; the first run of unsupported work after the referral began on %s and still went on, after %s", g.RunStart[i], count(int64(g.RunDays[i]), "day"))
+	}
+	return fmt.Sprintf("; the first run of unsupported work after the referral went from %s to %s, %s", g.RunStart[i], g.RunEnd[i]-1, count(int64(g.RunDays[i]), "day"))
 }
 
 // excluded says why a case is not measured.
@@ -175,16 +211,19 @@ func (w *why) excluded(reason string, row *CaseLine) string {
 // earlier tells the first case of the citizen under the agreement.
 func (w *why) earlier(format string) string {
 	first := int32(-1)
-	for i := range int32(w.c.Len()) {
-		if i != w.at && w.c.Person[i] == w.c.Person[w.at] && code(&w.c.Agreement, i) == code(&w.c.Agreement, w.at) && (first < 0 || w.c.Referral[i] < w.c.Referral[first]) {
+	for _, i := range w.cases[w.c.Person[w.at]] {
+		if i != w.at && code(&w.c.Agreement, i) == code(&w.c.Agreement, w.at) && (first < 0 || w.c.Referral[i] < w.c.Referral[first]) {
 			first = i
 		}
 	}
-	if first < 0 {
+	if first < 0 || w.hidden(first) {
 		return ""
 	}
 	return fmt.Sprintf(format, w.c.Referral[first], w.elsewhere(first))
 }
+
+// hidden says whether nothing may be told of another case.
+func (w *why) hidden(i int32) bool { return w.Discreet && w.elsewhere(i) != "" }
 
 // elsewhere says that a case is another provider's, without saying whose.
 func (w *why) elsewhere(i int32) string {
@@ -197,8 +236,8 @@ func (w *why) elsewhere(i int32) string {
 // alreadyPaid tells the case of the citizen that reached it first.
 func (w *why) alreadyPaid(c *Clause) string {
 	first, on := int32(-1), effect.NoDate
-	for i := range int32(w.c.Len()) {
-		if i == w.at || w.c.Person[i] != w.c.Person[w.at] || code(&w.c.Agreement, i) != code(&w.c.Agreement, w.at) {
+	for _, i := range w.cases[w.c.Person[w.at]] {
+		if i == w.at || code(&w.c.Agreement, i) != code(&w.c.Agreement, w.at) {
 			continue
 		}
 		day := w.event(i, c)
@@ -207,7 +246,7 @@ func (w *why) alreadyPaid(c *Clause) string {
 		}
 	}
 	own := w.event(w.at, c)
-	if first < 0 || own == effect.NoDate {
+	if first < 0 || own == effect.NoDate || w.hidden(first) {
 		return ""
 	}
 	return fmt.Sprintf("it counts here on %s, and on %s in another case of the citizen, referred on %s%s; a citizen is paid for once", own, on, w.c.Referral[first], w.elsewhere(first))
@@ -258,4 +297,14 @@ func (w *why) indicators(c *Clause, names string) string {
 func floor(share *big.Rat, n int64) string {
 	x := new(big.Rat).Mul(share, big.NewRat(n, 1))
 	return new(big.Int).Quo(x.Num(), x.Denom()).String()
+}
+
+// About says whether one of the clauses is about an outcome.
+func (e CaseExplanation) About(outcome string, terms []*Terms) (about bool) {
+	for _, t := range terms {
+		t.eachClause(func(_, _ int, c *Clause) {
+			about = about || slices.Contains(c.Measure.Outcomes(), outcome) && slices.ContainsFunc(e.Clauses, func(x CaseLine) bool { return x.Clause == c.ID })
+		})
+	}
+	return about
 }

@@ -174,9 +174,9 @@ type Result struct {
 	// at as_of, or over without an event.
 	Days  []int32
 	Event Factor
-	// Dates are the days on which the outcome counted; nil unless [Outcome.Dated]
-	// asks for them.
-	Dates *Dates
+	// Dates are the days on which the outcome counted; none are kept unless
+	// [Outcome.Dated] asks for them.
+	Dates Dates
 }
 
 // NoTime stands for a missing time of a [Timed] outcome.

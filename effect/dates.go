@@ -9,7 +9,10 @@ type Dates struct {
 }
 
 // Of are the days of a case, in order.
-func (d *Dates) Of(i int) []Date { return d.On[d.First[i]:d.First[i+1]] }
+func (d Dates) Of(i int) []Date { return d.On[d.First[i]:d.First[i+1]] }
+
+// Kept says whether the days were asked for. The zero Dates has none.
+func (d Dates) Kept() bool { return d.First != nil }
 
 // Dating is a Measure that can tell on which days it counted. Ask for them with
 // [Outcome.Dated].
@@ -41,8 +44,8 @@ func (g *gathering) add(m Dating, s *Sight, i int) {
 	g.count[i] = int32(len(*chunk) - before)
 }
 
-func (g *gathering) dates() *Dates {
-	out := &Dates{First: make([]int, len(g.count)+1)}
+func (g *gathering) dates() Dates {
+	out := Dates{First: make([]int, len(g.count)+1)}
 	for i, n := range g.count {
 		out.First[i+1] = out.First[i] + int(n)
 	}

@@ -45,9 +45,9 @@ func outcomes() []effect.Outcome {
 		{Name: "no gap", Measure: effect.Sustained{States: work, Weeks: 2, Within: effect.Span{Days: 30}}},
 		{Name: "share", Measure: effect.ShareIn{States: work, Within: effect.Span{Months: 2}, AtLeast: 0.3}},
 		{Name: "any share", Clock: effect.AtStart, Measure: effect.ShareIn{States: work, Within: effect.Span{Days: 30}}},
-		{Name: "weeks", Measure: effect.WeeksIn{States: work, Within: effect.Span{Days: 60}, AtLeast: 2}},
+		{Name: "weeks", Measure: effect.WeeksIn{States: work, Within: effect.Span{Days: 60}, AtLeast: 2}, Dated: true},
 		{Name: "full weeks", Measure: effect.WeeksIn{States: work, MinDays: 7, Without: effect.Benefits, Within: effect.Span{Months: 3}}},
-		{Name: "part weeks", Measure: effect.WeeksIn{States: work, MinDays: 2, Beside: effect.Benefits, Within: effect.Span{Months: 3}}},
+		{Name: "part weeks", Measure: effect.WeeksIn{States: work, MinDays: 2, Beside: effect.Benefits, Within: effect.Span{Months: 3}}, Dated: true},
 		{Name: "hours", Measure: effect.AmountIn{States: work, Of: effect.OfHours, Within: effect.Span{Days: 70}, AtLeast: 100.5}},
 		{Name: "all hours", Clock: effect.AtStart, Measure: effect.AmountIn{States: effect.States(effect.OrdinaryEmployment), Of: effect.OfHours, Within: effect.Span{Months: 1}}},
 		{Name: "earnings", Measure: effect.AmountIn{States: work, Of: effect.OfKroner, Within: effect.Span{Days: 70}, AtLeast: 333.33}},
@@ -150,7 +150,11 @@ func TestObserverAgainstDays(t *testing.T) {
 			for k, out := range l.study.Outcomes {
 				want := bruteForce(l, i, out)
 				r := &got.Results[k]
-				have := row{r.Status[i], r.Reason[i], r.Value[i], r.ReachedOn[i], r.WindowEnd[i], r.Complete[i], r.Followed[i], effect.NoTime, ""}
+				have := row{r.Status[i], r.Reason[i], r.Value[i], r.ReachedOn[i], r.WindowEnd[i], r.Complete[i], r.Followed[i], effect.NoTime, "", nil}
+				require.Equal(t, out.Dated, r.Dates.Kept())
+				if out.Dated {
+					have.on = r.Dates.Of(i)
+				}
 				if r.Days != nil {
 					have.days, have.event = r.Days[i], r.Event.At(i)
 				}
@@ -187,6 +191,7 @@ type row struct {
 	complete, know bool
 	days           int32
 	event          string
+	on             []effect.Date // where the outcome is dated
 }
 
 // bruteForce reads an outcome off an array of days, by the words of the data
@@ -267,6 +272,9 @@ func bruteForce(l life, i int, out effect.Outcome) row {
 				n, without, beside = n+count(in(m.States, d)), without+count(in(m.Without, d)), beside+count(in(m.Beside, d))
 			}
 			if n >= max(1, m.MinDays) && without == 0 && (m.Beside == 0 || beside > 0) {
+				if out.Dated {
+					r.on = append(r.on, clock+effect.Date(7*week+6))
+				}
 				r.value++
 				if r.value == float64(max(1, m.AtLeast)) {
 					r.reached = clock + effect.Date(7*week+6)
@@ -435,6 +443,7 @@ func bruteForce(l life, i int, out effect.Outcome) row {
 		}
 	}
 	left = leftOn <= last
+	r.on = slices.DeleteFunc(r.on, func(d effect.Date) bool { return left && d >= leftOn })
 	if left && leftOn <= r.reached {
 		r.value, r.reached = math.NaN(), effect.NoDate
 	}

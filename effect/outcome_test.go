@@ -305,3 +305,15 @@ func TestSignalsAtTheEdges(t *testing.T) {
 		assert.Nil(t, s.OwnEmployerDays, name)
 	}
 }
+
+// Only weeks tell on which days they counted.
+func TestDatesNeedWeeks(t *testing.T) {
+	work := effect.Employment
+	for _, m := range []effect.Measure{
+		effect.DaysIn{States: work, Within: effect.Span{Days: 60}}, effect.Reaching{Measure: effect.WeeksIn{States: work, Within: effect.Span{Days: 60}}},
+	} {
+		_, err := effect.NewObserver(effect.Study{AsOf: 100, Outcomes: []effect.Outcome{{Name: "x", Measure: m, Dated: true}}}, &effect.Cases{})
+		require.ErrorIs(t, err, effect.ErrOutcome)
+		require.ErrorContains(t, err, "cannot be dated")
+	}
+}

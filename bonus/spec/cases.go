@@ -184,7 +184,7 @@ func (s *Spec) observe(x *Scenario, list []Case) *effect.Observations {
 	for _, o := range s.Outcomes {
 		r := effect.Result{Outcome: o.Name, Unit: effect.Unit(cmp.Or(o.Unit, Unit(effect.UnitShare))), Absence: o.Absence}
 		if r.Unit == effect.UnitWeeks {
-			r.Dates = &effect.Dates{First: []int{0}}
+			r.Dates = effect.Dates{First: []int{0}}
 		}
 		for i := range list {
 			list[i].Outcomes[o.Name].add(&r, &list[i], x.AsOf)
@@ -239,7 +239,7 @@ func (o Observed) add(r *effect.Result, c *Case, asOf effect.Date) {
 	case status == effect.NotReached:
 		value = 0
 	}
-	if r.Dates != nil {
+	if r.Dates.Kept() {
 		if days := o.days(asOf); reason == effect.NoReason || reason == effect.ReasonPending || reason == effect.ReasonLeft {
 			r.Dates.On = append(r.Dates.On, days...)
 			if o.Value == nil {

@@ -113,7 +113,13 @@ type Seal struct {
 const hash = "0000000000000000000000000000000000000000000000000000000000000000"
 
 // facts are what a scenario gives, with the terms as they are sealed in it.
-func (s *Spec) facts(x *Scenario, terms []*bonus.Terms) (bonus.Facts, []*bonus.Terms, error) {
+func (s *Spec) facts(x *Scenario, given []*bonus.Terms) ([]*bonus.Terms, bonus.Facts, error) {
+	terms := make([]*bonus.Terms, len(given))
+	for i, t := range given {
+		unsealed := *t
+		unsealed.Seals = nil
+		terms[i] = &unsealed
+	}
 	t := terms[0]
 	list := s.cases(x, t)
 	f := bonus.Facts{Observations: s.observe(x, list)}
@@ -124,7 +130,7 @@ func (s *Spec) facts(x *Scenario, terms []*bonus.Terms) (bonus.Facts, []*bonus.T
 	for i := range x.Given.Effects {
 		row, diagnostics, err := s.effect(&x.Given.Effects[i], base, f.Observations, t)
 		if err != nil {
-			return f, nil, fmt.Errorf("effects[%d]: %w", i, err)
+			return nil, f, fmt.Errorf("effects[%d]: %w", i, err)
 		}
 		f.Benchmark, f.Diagnostics = append(f.Benchmark, row), append(f.Diagnostics, diagnostics...)
 	}
@@ -161,11 +167,9 @@ func (s *Spec) facts(x *Scenario, terms []*bonus.Terms) (bonus.Facts, []*bonus.T
 			f.Acceptance.Decisions = append(f.Acceptance.Decisions, d)
 		}
 	}
-	sealed, err := x.sealed(t)
-	if err != nil {
-		return f, nil, err
-	}
-	return f, append([]*bonus.Terms{sealed}, terms[1:]...), nil
+	var err error
+	terms[0], err = x.sealed(t)
+	return terms, f, err
 }
 
 // effect makes a row of the benchmark and its diagnostics.

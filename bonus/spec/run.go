@@ -47,17 +47,11 @@ func (s *Spec) run(ctx context.Context, x *Scenario, terms []*bonus.Terms) (stri
 	if len(terms) == 0 {
 		return "", errors.New("spec: there are no terms")
 	}
-	plain := make([]*bonus.Terms, len(terms))
-	for i, t := range terms {
-		unsealed := *t
-		unsealed.Seals = nil
-		plain[i] = &unsealed
-	}
-	f, sealed, err := s.facts(x, plain)
+	terms, f, err := s.facts(x, terms)
 	if err != nil {
 		return "  " + err.Error() + "\n", nil
 	}
-	settlement, err := bonus.Settle(ctx, sealed, f)
+	settlement, err := bonus.Settle(ctx, terms, f)
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
@@ -74,4 +68,10 @@ func (s *Spec) run(ctx context.Context, x *Scenario, terms []*bonus.Terms) (stri
 		b.WriteString(t.String())
 	}
 	return b.String(), nil
+}
+
+// Facts are what a scenario, by its place in the file, is settled on: the terms
+// with the scenario's seals, and the facts.
+func (s *Spec) Facts(scenario int, terms ...*bonus.Terms) ([]*bonus.Terms, bonus.Facts, error) {
+	return s.facts(&s.Scenarios[scenario], terms)
 }

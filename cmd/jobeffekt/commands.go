@@ -42,7 +42,7 @@ Start with:  jobeffekt demo`,
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
 		newSeal(), newAccept(), newExplain(), newVerify(), newLedger(), newReconcile(),
-		newPeers(), newBeforeAfter(), newRank(), newDream(log), newSynth(log), newSchema(),
+		newPeers(), newBeforeAfter(), newRank(), newDream(log), newSynth(log), newSimulate(log), newSchema(),
 	)
 	for _, c := range root.Commands() {
 		usage(c)
@@ -265,28 +265,6 @@ only in a run whose run file names the folder under accepted.`,
 	c.Flags().StringVar(&decision, "decision", "", "accepted or refused")
 	c.Flags().StringVar(&d.Note, "note", "", "why")
 	return c
-}
-
-func newVerify() *cobra.Command {
-	return &cobra.Command{
-		Use:   "verify FOLDER",
-		Short: "Make a folder's results again from its manifest and compare every byte",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			differences, err := jobeffekt.Verify(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			for _, d := range differences {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", d.Path, d.What)
-			}
-			if len(differences) > 0 {
-				return errors.New("the folder is not as its manifest says; what differs is listed above")
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), "Inputs are unchanged, and every result came out again with the same bytes.")
-			return nil
-		},
-	}
 }
 
 func newSynth(log *slog.Logger) *cobra.Command {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -10,6 +11,9 @@ import (
 	"github.com/jobeffekt/jobeffekt/bonus/ledger"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
+
+// maxRejectsShown is how many bad rows are named one by one.
+const maxRejectsShown = 20
 
 // newReconcile sets a settlement beside invoices, payments and the evidence.
 func newReconcile() *cobra.Command {
@@ -34,6 +38,7 @@ and --seed: the share of errors with its exact interval, and what that implies i
 kroner, for each provider and in all.`,
 		Example: `  jobeffekt reconcile results
   jobeffekt reconcile results --payments paid.csv --documents --out look-at.csv
+  jobeffekt reconcile results --payments paid.csv --ledger ledger.db
   jobeffekt reconcile results --sample 60 --seed 2009 --out for-the-controller.csv
   jobeffekt reconcile results --sample 60 --seed 2009 --findings found.csv`,
 		Args: cobra.ExactArgs(1),
@@ -62,27 +67,24 @@ kroner, for each provider and in all.`,
 			}
 			if !sampling {
 				books, rejects, err := s.Books(cmd.Context(), invoices, payments)
+				for i, r := range rejects {
+					if i == maxRejectsShown {
+						fmt.Fprintf(cmd.ErrOrStderr(), "and %d bad rows more\n", len(rejects)-i)
+						break
+					}
+					fmt.Fprintf(cmd.ErrOrStderr(), "Left out as a bad row: row %d of %s, column %s: %s\n", r.Row, r.Table, r.Column, r.Cause)
+				}
 				if err != nil {
 					return err
 				}
 				if booked != "" {
-					l, err := jobeffekt.OpenLedger(cmd.Context(), booked, false)
-					if err != nil {
+					if books.Settled, err = readBooked(cmd.Context(), booked, s); err != nil {
 						return err
 					}
-					defer l.Close()
-					accounts, err := l.Accounts(cmd.Context(), ledger.Query{})
-					if err != nil {
-						return err
-					}
-					books.Settled = jobeffekt.SettledAccounts(accounts, books.Terms)
 				}
 				r, err := jobeffekt.Reconcile(*books)
 				if err != nil {
 					return err
-				}
-				if len(rejects) > 0 {
-					fmt.Fprintf(cmd.ErrOrStderr(), "Left out as bad rows: %d. The first is row %d of %s, column %s: %s.\n", len(rejects), rejects[0].Row, rejects[0].Table, rejects[0].Column, rejects[0].Cause)
 				}
 				if documents {
 					return writeRows(cmd, &p, "documents", r.Documents)
@@ -125,7 +127,7 @@ kroner, for each provider and in all.`,
 	f := c.Flags()
 	f.StringVar(&invoices, "invoices", "", "file of invoices (Parquet or CSV), in place of the dataset's table")
 	f.StringVar(&payments, "payments", "", "file of payments (Parquet or CSV), in place of the dataset's table")
-	f.StringVar(&booked, "ledger", "", "file of a ledger: what it says is to be paid, in place of what the settlement says was earned")
+	f.StringVar(&booked, "ledger", "", "file of a ledger: what it has booked is held against invoices and payments, in place of the settlement")
 	f.BoolVar(&documents, "documents", false, "list invoices and payments with a problem, in place of the reconciliation")
 	f.IntVar(&control.N, "sample", 0, "cases to draw for a control of their evidence")
 	f.Uint64Var(&control.Seed, "seed", 0, "with --sample: another seed draws other cases")
@@ -134,6 +136,24 @@ kroner, for each provider and in all.`,
 	f.Float64Var(&confidence, "confidence", confidence, "with --findings: confidence of the intervals")
 	p.add(c)
 	return c
+}
+
+// readBooked reads what a ledger has booked under the agreements of a settlement.
+func readBooked(ctx context.Context, path string, s *jobeffekt.Settlements) ([]jobeffekt.Settled, error) {
+	l, err := jobeffekt.OpenLedger(ctx, path, false)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	accounts, err := l.Accounts(ctx, ledger.Query{})
+	if err != nil {
+		return nil, err
+	}
+	var agreements []string
+	for _, t := range s.Terms {
+		agreements = append(agreements, t.Agreement)
+	}
+	return jobeffekt.BookedAccounts(accounts, agreements...), nil
 }
 
 // writeRows writes a table of rows.

@@ -17,7 +17,7 @@ def put(name, header, rows):
         csv.writer(f, lineterminator="\n").writerows([header] + rows)
 
 
-# Agreement A-1 settles by the half-year, A-2 by the month; A-3 has cases and no terms.
+# Agreement A-1 settles by the half-year, A-2 by the month, with 25 % of value added tax on top; A-3 has cases and no terms.
 cases = []
 for i in range(120):
     provider = ["north", "south", "7", ""][i % 4]
@@ -43,7 +43,7 @@ invoices = [
     ["i9", "A-1", "east", "2008H2", "2009-01-01", "10"],                       # nobody was referred there
     ["10", "A-9", "north", "2008H2", "2009-01-01", "10.5"], ["9", "A-3", "north", "2008H2", "2009-01-01", "-10.5"],
     ["11", "A-1", "north", "2007H2", "2008-01-01", "5"],                       # before the first referral
-    ["12", "A-2", "7", "2008-03", "2008-04-01", "40.005"], ["13", "A-2", "7", "2008-04", "2008-05-01", "50"], ["14", "A-2", "7", "2008-04", "2008-05-01", "-10"],
+    ["12", "A-2", "7", "2008-03", "2008-04-01", "40.005"], ["13", "A-2", "7", "2008-04", "2008-05-01", "60"], ["14", "A-2", "7", "2008-04", "2008-05-01", "-10"],
 ]
 header = ["id", "agreement_id", "provider_id", "period", "date", "amount_dkk"]
 put("invoices", header, invoices)
@@ -112,9 +112,11 @@ def state(earned, amount, n, more, less, none):
 out = {"tool": {p: version(p) for p in ("duckdb", "scipy")}, "rows": []}
 for a, p, s, referrals, starts, earned, ni, without, invoiced, npay, paid in rows:
     earned = D(str(earned))
-    out["rows"].append([a, p, s, referrals, starts, text(earned), ni, without, text(invoiced), text(invoiced - earned),
-                        state(earned, invoiced, ni, "invoiced_more", "invoiced_less", "not_invoiced"),
-                        npay, text(paid), text(paid - earned), state(earned, paid, npay, "overpaid", "underpaid", "not_paid")])
+    vat = (earned * D("0.25")).quantize(D("0.01"), ROUND_HALF_UP) if a == "A-2" else D(0)
+    due = earned + vat
+    out["rows"].append([a, p, s, referrals, starts, text(earned), text(vat), ni, without, text(invoiced), text(invoiced - due),
+                        state(due, invoiced, ni, "invoiced_more", "invoiced_less", "not_invoiced"),
+                        npay, text(paid), text(paid - due), state(due, paid, npay, "overpaid", "underpaid", "not_paid")])
 # Documents: a set of (table, id, problem, same as).
 problems = sql.execute("""
 with d as (select *, agreement_id in ('A-1', 'A-2') terms, agreement_id in (select agreement_id from cases) has_cases,

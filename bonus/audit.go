@@ -1,0 +1,416 @@
+package bonus
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// Audited is what came of working a line out again.
+type Audited struct {
+	Line    string `col:"line" doc:"line"`
+	From    string `col:"from" doc:"what the line was worked out again from: entries, figures, lines or steps"`
+	Differs string `col:"differs" doc:"what comes out otherwise; empty where the line is as it should be"`
+}
+
+// What a line is worked out again from.
+const (
+	FromEntries = "entries" // the cases behind it and the terms
+	FromFigures = "figures" // the benchmark, the diagnostics and the terms
+	FromLines   = "lines"   // the lines that a limit is about, and the terms
+	FromSteps   = "steps"   // its own last steps: what comes before them rests on others
+)
+
+// Audit works every line of a settlement, or of a part of it with all lines of
+// some providers, out again, in the order of the lines: the quantity from the
+// entries or from the benchmark, the price from the terms, the gate from what was
+// measured, the rounding, and limits of a provider in a settlement period.
+//
+// What rests on other providers is taken as it stands: Holm's adjusted p in the
+// gate, the acceptance, indicators of gaming and figures that keep a line from
+// being paid, who is credited for a case; and of a line of another kind the exact
+// amount in its steps, of which only the rounding is done again. A gate that lets
+// more pass than the terms do, an entry without a line and a line twice are
+// found too.
+func (s *Settlement) Audit(terms []*Terms, f Facts) []Audited {
+	a := auditor{s: s, terms: terms, f: f, steps: map[string][]Step{}, entries: map[string][]Entry{}, gate: map[string][]GateRow{}}
+	for _, x := range s.Steps {
+		a.steps[x.Line] = append(a.steps[x.Line], x)
+	}
+	for _, x := range s.Entries {
+		a.entries[x.Line] = append(a.entries[x.Line], x)
+	}
+	for _, x := range s.Gate {
+		a.gate[x.Line] = append(a.gate[x.Line], x)
+	}
+	return a.audit()
+}
+
+// auditor holds an audit while it is made.
+type auditor struct {
+	s       *Settlement
+	terms   []*Terms
+	f       Facts
+	steps   map[string][]Step
+	entries map[string][]Entry
+	gate    map[string][]GateRow
+	effects []*effectLine
+	judged  []*again // parallel to effects
+}
+
+// again is a line that was worked out again.
+type again struct {
+	*draft
+	line *Line // as it stands
+	out  *Audited
+	cap  bool
+}
+
+func (a *auditor) audit() []Audited {
+	out := make([]Audited, len(a.s.Lines))
+	type key struct{ agreement, provider, period string }
+	groups, known := map[key][]*again{}, map[string]bool{}
+	var order []key
+	for i := range a.s.Lines {
+		l := &a.s.Lines[i]
+		out[i].Line = l.ID
+		x := a.line(l, &out[i])
+		if known[l.ID] {
+			x.differ("the line stands twice")
+		}
+		known[l.ID] = true
+		k := key{l.Agreement, l.Provider, l.Period}
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], x)
+	}
+	a.payAgain()
+	for _, k := range order {
+		a.close(groups[k])
+	}
+	for _, e := range a.s.Entries {
+		if !known[e.Line] {
+			known[e.Line] = true // once
+			out = append(out, Audited{e.Line, FromEntries, "its entries belong to no line"})
+		}
+	}
+	return out
+}
+
+// differ notes what comes out otherwise.
+func (x *again) differ(format string, args ...any) {
+	x.out.Differs = strings.TrimPrefix(x.out.Differs+"; "+fmt.Sprintf(format, args...), "; ")
+}
+
+// same compares one thing of the line.
+func (x *again) same(what, stands, comes string) {
+	if stands != comes {
+		x.differ("%s is %s and comes out as %s", what, cmp.Or(stands, "empty"), cmp.Or(comes, "empty"))
+	}
+}
+
+// line works out what comes before the rounding.
+func (a *auditor) line(l *Line, out *Audited) *again {
+	x := &again{draft: &draft{Line: *l}, line: l, out: out}
+	out.From = FromSteps
+	t, c := clauseOf(l, a.terms)
+	if t == nil {
+		x.differ("there are no terms of its agreement")
+		return x
+	}
+	x.draft.terms = t
+	switch {
+	case l.TermsSHA256 != t.SHA256:
+		x.differ("it was settled under other terms than there are")
+		return x
+	case l.Clause == capClause:
+		x.cap = true
+		return x
+	case c == nil:
+		a.last(x)
+		return x
+	case c.Measure.Score != nil || c.Schedule.Pool != nil:
+		x.clause = c
+		a.sumEntries(x)
+		a.last(x)
+	case len(a.entries[l.ID]) > 0:
+		out.From = FromEntries
+		if d := a.rebuild(l, t, c); d != nil {
+			x.draft = d
+			a.priceAgain(x)
+		} else {
+			x.differ("its name does not fit its clause, cell and period")
+		}
+	case c.Measure.Effect != "":
+		out.From = FromFigures
+		if d := a.rebuild(l, t, c); d != nil {
+			x.draft = d
+			a.judgeAgain(x)
+		} else {
+			x.differ("its name does not fit its clause, cell and period")
+		}
+	default:
+		x.clause = c
+		a.last(x)
+	}
+	return x
+}
+
+// rebuild makes the draft of a line anew: the band and the index factor are those
+// that give its name.
+func (a *auditor) rebuild(l *Line, t *Terms, c *Clause) *draft {
+	period, err := effect.ParsePeriod(l.Period)
+	if err != nil {
+		return nil
+	}
+	v := slices.IndexFunc(t.Versions, func(v Version) bool { return v.ValidFrom == l.Version })
+	at := slices.IndexFunc(t.Versions[v].Clauses, func(other Clause) bool { return other.ID == c.ID })
+	cell := effect.Cell{Municipality: l.Municipality, MatchScheme: l.MatchScheme, MatchGroup: l.MatchGroup, Provider: l.Provider, Package: l.Package}
+	bands, factors := 1, []int32{noFactor}
+	if c.Schedule.Bands != nil {
+		bands = len(c.Schedule.Bands.Steps)
+	}
+	if t.Indexation != nil {
+		for i := range t.Indexation.Factors {
+			factors = append(factors, int32(i))
+		}
+	}
+	for band := range bands {
+		for _, factor := range factors {
+			if d := newDraftAt(t, v, at, cell, period, int16(band), factor); d.ID == l.ID {
+				return d
+			}
+		}
+	}
+	return nil
+}
+
+// priceAgain gives a line of cases its quantity and price.
+func (a *auditor) priceAgain(x *again) {
+	quantity, cases := a.sumEntries(x)
+	price, ok := x.clause.Schedule.price(x.draft.terms, x.line.MatchScheme, x.line.MatchGroup, x.line.Package)
+	if !ok && !x.clause.Schedule.Bands.priced() {
+		x.differ("the terms have no price for it")
+		return
+	}
+	x.priced(quantity, price, "", "")
+	x.Cases = cases
+}
+
+// sumEntries adds up the entries of a line, each of which must count in its
+// settlement period, and counts its cases.
+func (a *auditor) sumEntries(x *again) (quantity *big.Rat, n int64) {
+	quantity = new(big.Rat)
+	cases := map[string]bool{}
+	period, err := effect.ParsePeriod(x.line.Period)
+	for _, e := range a.entries[x.line.ID] {
+		q, ok := new(big.Rat).SetString(e.Quantity)
+		switch {
+		case !ok:
+			x.differ("an entry has a quantity that is no number")
+			continue
+		case err != nil || !period.Contains(e.On):
+			x.differ("an entry counts on %s, outside the settlement period", e.On)
+		}
+		cases[e.Participation] = true
+		quantity.Add(quantity, q)
+	}
+	if len(cases) > 0 {
+		x.same("the quantity", x.line.Quantity, exactText(quantity))
+	}
+	return quantity, int64(len(cases))
+}
+
+// judgeAgain judges the figure of an effect again.
+func (a *auditor) judgeAgain(x *again) {
+	l, t := x.line, x.draft.terms
+	row := rowOf(l, x.clause, a.f)
+	if row == nil {
+		x.differ("its figure is not among those of the benchmark")
+		return
+	}
+	offer := l.Package
+	if offer == "" {
+		for i := range t.Packages {
+			if x.clause.Conditions.allow(&t.Packages[i]) {
+				offer = t.Packages[i].ID
+				break
+			}
+		}
+	}
+	price, ok := x.clause.Schedule.price(t, l.MatchScheme, l.MatchGroup, offer)
+	if !ok {
+		x.differ("the terms have no price for it")
+		return
+	}
+	key := figureKey{row.Outcome, row.Method, row.Part, row.Cell}
+	e := &effectLine{draft: x.draft, key: key, row: row, price: price, measured: map[effect.DiagnosticName]*effect.Diagnostic{}}
+	for i := range a.f.Diagnostics {
+		d := &a.f.Diagnostics[i]
+		if (figureKey{d.Outcome, d.Method, d.Part, d.Cell}) == key {
+			e.measured[d.Name] = d
+		}
+	}
+	adjusted, acceptance := math.NaN(), (*Acceptance)(nil)
+	for _, g := range a.gate[l.ID] {
+		switch {
+		case g.Diagnostic == GateHolm:
+			adjusted = g.Measured
+		case g.Diagnostic == GateAcceptance && g.Accepted && x.clause.Gate.Acceptance != nil:
+			acceptance = &Acceptance{Decisions: []Decision{{Role: x.clause.Gate.Acceptance.Role, Decision: Accepted}}}
+		}
+	}
+	e.judge(adjusted, acceptance)
+	a.sameGate(x)
+	a.effects, a.judged = append(a.effects, e), append(a.judged, x)
+}
+
+// payAgain gives the effects their quantities. Lines that stand in for each other
+// are all of one provider.
+func (a *auditor) payAgain() {
+	poolEffects(a.effects)
+	for i, e := range a.effects {
+		x := a.judged[i]
+		e.pay(nil) // which only a pool would need
+		x.Cases = e.row.N
+		// What else keeps it from being paid was decided outside the figure.
+		stands := x.line.Reason
+		if more := strings.TrimPrefix(strings.TrimPrefix(stands, x.Reason), "; "); strings.HasPrefix(stands, x.Reason) && more != "" && more != ReasonRounded {
+			x.Reason, x.Quantity, x.exact = stands, "0", new(big.Rat)
+		}
+	}
+}
+
+// sameGate compares the gate with what stands.
+func (a *auditor) sameGate(x *again) {
+	stands := a.gate[x.line.ID]
+	if len(stands) != len(x.gate) {
+		x.differ("its gate has %s, and the terms ask for %d", count(int64(len(stands)), "row"), len(x.gate))
+		return
+	}
+	for i, g := range x.gate {
+		s := &stands[i]
+		if s.Diagnostic != g.Diagnostic || s.State != g.State || s.Accepted != g.Accepted || text(s.Measured) != text(g.Measured) || text(s.Threshold) != text(g.Threshold) {
+			x.differ("%s in its gate is %s at %s and comes out as %s at %s", s.Diagnostic, s.State, text(s.Measured), g.State, text(g.Measured))
+		}
+	}
+}
+
+// last takes the exact amount of a line from its steps.
+func (a *auditor) last(x *again) {
+	steps := a.steps[x.line.ID]
+	for i := len(steps) - 1; i > 0; i-- {
+		if steps[i].Section == sectionRounding {
+			if exact, ok := new(big.Rat).SetString(steps[i-1].Value); ok {
+				x.exact = exact
+			}
+			return
+		}
+	}
+	// A line that was not rounded is what its last step says.
+	if n := len(steps); n == 0 || steps[n-1].Value != x.line.Amount.String() {
+		x.differ("its amount is not that of its last step")
+	}
+}
+
+// sectionRounding is the section of the step that rounds.
+const sectionRounding = "rounding"
+
+// close rounds the lines of a provider and settlement period, and applies caps.
+func (a *auditor) close(group []*again) {
+	var drafts []*draft
+	complete := true
+	for _, x := range group {
+		switch {
+		case x.cap || x.exact == nil && x.out.From == FromSteps:
+		case x.exact == nil:
+			complete = false
+		default:
+			drafts = append(drafts, x.draft)
+		}
+	}
+	if len(drafts) > 0 && (complete || drafts[0].terms.Rounding.Stage == StageLine) {
+		slices.SortFunc(drafts, func(a, b *draft) int { return cmp.Compare(a.ID, b.ID) })
+		if err := round(drafts); err != nil {
+			group[0].differ("%s", err)
+		}
+	}
+	for _, x := range group {
+		if x.cap || x.exact == nil {
+			continue
+		}
+		x.same("the amount", x.line.Amount.String(), x.Amount.String())
+		if x.out.From != FromSteps {
+			if x.out.From == FromFigures {
+				x.same("the quantity", x.line.Quantity, x.Quantity)
+			}
+			x.same("the price of one", x.line.UnitPrice.String(), x.UnitPrice.String())
+			x.same("the factor", x.line.Times, x.Times)
+			x.same("the number of cases", fmt.Sprint(x.line.Cases), fmt.Sprint(x.Cases))
+			x.same("the reason", x.line.Reason, x.Reason)
+		}
+	}
+	a.caps(group)
+}
+
+// caps works out the lines of limits again that bring a provider's sum in a
+// settlement period down.
+func (a *auditor) caps(group []*again) {
+	t := group[0].draft.terms
+	if t == nil {
+		return
+	}
+	period, err := effect.ParsePeriod(group[0].line.Period)
+	if err != nil {
+		return
+	}
+	limits := t.Versions[t.limitsFor(period)].Limits
+	var before []Ore
+	plain := true // nothing but what is rounded and capped
+	for _, x := range group {
+		if !x.cap {
+			before = append(before, x.line.Amount)
+			plain = plain && x.line.Clause != "" && x.clause != nil
+		}
+	}
+	total, err := sum(before...)
+	if err != nil {
+		group[0].differ("%s", err)
+		return
+	}
+	for i := range limits {
+		l := &limits[i]
+		k := slices.IndexFunc(group, func(x *again) bool { return x.cap && x.line.Section == l.Section })
+		if !l.capsPeriod() || !plain {
+			continue
+		}
+		over := total > ore(l.Most)
+		switch {
+		case over && k < 0:
+			group[0].differ("its period pays %s, above the limit of %s, and nothing is taken off", total, ore(l.Most))
+		case !over && k >= 0:
+			group[k].differ("its period pays %s, not above the limit of %s", total, ore(l.Most))
+		case over:
+			group[k].out.From = FromLines
+			group[k].same("the amount", group[k].line.Amount.String(), (ore(l.Most) - total).String())
+			total = ore(l.Most)
+		}
+	}
+	for _, x := range group {
+		if x.cap && x.out.From == FromSteps {
+			a.last(x)
+		}
+	}
+}
+
+// capsPeriod says whether the limit is the most that a provider is paid in a
+// settlement period.
+func (l *Limit) capsPeriod() bool {
+	return l.Most != nil && l.Per == PerProvider && l.Over == OverPeriod && !l.onEntries() && len(l.Clauses) == 0
+}
