@@ -34,7 +34,6 @@ func TestDataDictionary(t *testing.T) {
 	_, err = jobeffekt.Run(context.Background(), decided)
 	require.NoError(t, err)
 	const deciding = "the step settle, where the terms decide something without paying"
-	const handedIn = "the step measure, where the dataset has such input"
 	weeks := job(t, "outcomes:\n", "outcomes:\n  - {name: weeks_in_work, kind: weeks_in, states: [ordinary_employment], within: 52 weeks, dated: true}\n")
 	_, err = jobeffekt.RunStep(context.Background(), weeks, jobeffekt.StepMeasure)
 	require.NoError(t, err)

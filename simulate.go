@@ -25,7 +25,7 @@ var (
 // Simulation says how terms are tried out before they are agreed on. Start from
 // [DefaultSimulation].
 type Simulation struct {
-	// Draws is how often citizens and figures are drawn, from 20 to 1,000,000. A chance of
+	// Draws is how often citizens and figures are drawn, from 20 to 100,000. A chance of
 	// 5 % is then told to 2 sqrt(0.05 x 0.95 / Draws): 1.4 points with 1,000.
 	Draws int
 	Seed  uint64
@@ -113,7 +113,7 @@ type SimulationRow struct {
 	Distribution
 	ChancePaid      float64 `col:"chance_paid" doc:"share of the draws in which anything is paid"`
 	MeanEffects     float64 `col:"mean_effects" doc:"mean amount of the effect clauses, before limits"`
-	MeanLimits      float64 `col:"mean_limits" doc:"mean amount that limits take off; negative"`
+	MeanLimits      float64 `col:"mean_limits" doc:"mean amount of the lines of limits: what they take off, negative, and what they carry forward"`
 	ChanceWithout   float64 `col:"chance_without_effect" doc:"share of the draws in which an effect clause pays for a cell whose true improvement is 0 or less"`
 	MeanWithout     float64 `col:"mean_without_effect" doc:"mean amount that is so paid, before limits"`
 	ExpectedChance  float64 `col:"expected_chance" doc:"the chance of that by formula, before gate and limits, were the cells independent: see WithoutEffect in docs/methods.md; null but for no_effect and world_no_effect with the volume of the data"`
@@ -132,7 +132,7 @@ type SimulationTotal struct {
 	Distribution
 	MeanWithout   float64 `col:"mean_without_effect" doc:"mean amount that effect clauses pay for cells whose true improvement is 0 or less, before limits"`
 	ChanceLimited float64 `col:"chance_limited" doc:"share of the draws in which a limit takes something off"`
-	MeanLimits    float64 `col:"mean_limits" doc:"mean amount that limits take off; negative"`
+	MeanLimits    float64 `col:"mean_limits" doc:"mean amount of the lines of limits: what they take off, negative, and what they carry forward"`
 	Budget        float64 `col:"budget" doc:"what may be paid: in the year, or in all the years together; that of the terms' upkeep where nothing else was said; null where nobody says"`
 	ChanceOver    float64 `col:"chance_over" doc:"share of the draws in which more is paid; null without a budget"`
 	MeanOver      float64 `col:"mean_over" doc:"mean amount above the budget, 0 where it is not exceeded; null without a budget"`
@@ -320,7 +320,7 @@ func (o *Simulation) check(c *Config) error {
 
 // The limits of what can be asked for.
 const (
-	minDraws, maxDraws = 20, 1_000_000
+	minDraws, maxDraws = 20, 100_000
 	maxWorlds          = 10_000
 	maxMonths          = 1200
 )

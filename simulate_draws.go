@@ -32,7 +32,8 @@ type pool struct {
 	strata [][][]int32 // those alike: a citizen is the indices of its cases
 	size   int         // citizens
 	rows   []effect.BenchmarkRow
-	drawn  []figureDraw // parallel to rows
+	drawn  []figureDraw      // parallel to rows
+	low    map[figureAt]bool // figures, without their cell, of which less is better
 }
 
 // figureDraw says how the error of a figure is drawn.
@@ -45,14 +46,15 @@ type figureDraw struct {
 // newPool lays out what the terms of any set need: the citizens of the providers
 // under their agreements, and the figures that their clauses pay on.
 func newPool(sets []*termsSet, obs *effect.Observations, estimates []effect.Estimate, benchmark []effect.BenchmarkRow, seed uint64) *pool {
-	p := &pool{seed: seed}
+	p := &pool{seed: seed, low: map[figureAt]bool{}}
 	paid, outcomes := map[figureAt]bool{}, map[string]bool{}
 	agreements := map[int32]bool{}
 	for _, set := range sets {
 		for _, clause := range set.effects() {
 			m := &clause.Measure
-			paid[figureAt{outcome: m.Effect, method: m.Method, part: effect.Part(m.Part)}] = true
-			outcomes[m.Effect] = true
+			figure := figureAt{outcome: m.Effect, method: m.Method, part: effect.Part(m.Part)}
+			paid[figure], outcomes[m.Effect] = true, true
+			p.low[figure] = p.low[figure] || m.Better == bonus.Low
 		}
 		for _, from := range set.from {
 			agreements[obs.Cases.Agreement.Code(from)] = true
@@ -209,7 +211,9 @@ func (p *pool) truths(what Truth, relevant map[string]float64) map[figureAt]trut
 				continue
 			}
 		case TruthRelevant:
-			t.difference = v
+			if t.difference = v; p.low[figureAt{outcome: r.Outcome, method: r.Method, part: r.Part}] {
+				t.difference = -v
+			}
 		}
 		out[figureAt{r.Outcome, r.Method, r.Part, r.Cell}] = t
 	}
@@ -378,14 +382,19 @@ func (s *simulation) draw(ctx context.Context) error {
 	}
 	err := inParallel(ctx, s.workers(), s.Draws, func(i int) error {
 		errors := s.pool.errors(i)
-		lists := map[float64][][]int32{}
+		facts := map[float64][]bonus.Facts{} // of the sets
 		for x, of := range scenarios {
-			if lists[of.volume] == nil {
-				lists[of.volume] = s.pool.draw(i, of.volume)
+			if facts[of.volume] == nil {
+				lists := s.pool.draw(i, of.volume)
+				for _, set := range s.sets {
+					facts[of.volume] = append(facts[of.volume], set.facts(lists, nil, diagnostics[of.volume]))
+				}
 			}
 			figures := figuresAround(rows[of.volume], truths[of], errors)
 			for k, set := range s.sets {
-				settled, err := bonus.Settle(ctx, set.terms, set.facts(lists[of.volume], figures, diagnostics[of.volume]))
+				f := facts[of.volume][k]
+				f.Benchmark = figures
+				settled, err := bonus.Settle(ctx, set.terms, f)
 				if err != nil {
 					return fmt.Errorf("%w: %s: draw %d, %s, volume %s: %w", ErrSimulation, set.name, i+1, of.truth, multiple(of.volume), err)
 				}

@@ -22,9 +22,9 @@ import (
 
 // effectTerms pay on the effect alone, through a gate that is open wherever there
 // is a figure.
-func effectTerms(t *testing.T, name, agreement, clause string) *bonus.Terms {
+func effectTerms(t *testing.T, name, agreement, clause string, change ...string) *bonus.Terms {
 	t.Helper()
-	terms, err := bonus.ParseTerms(name, []byte(fmt.Sprintf(`
+	terms, err := bonus.ParseTerms(name, []byte(strings.NewReplacer(change...).Replace(fmt.Sprintf(`
 agreement: %s
 title: Effect alone
 source: {document: Invented, dated: 2007-11-15}
@@ -54,7 +54,7 @@ versions:
             - {match_group: 5, package: P1, amount: 60000}
             - {match_group: 5, package: P2, amount: 60000}
 %s
-`, agreement, clause)))
+`, agreement, clause))))
 	require.NoError(t, err)
 	return terms
 }
@@ -378,4 +378,21 @@ func TestSimulateRefuses(t *testing.T) {
 	require.NoError(t, err)
 	_, err = jobeffekt.Simulate(ended, ds, c, []*bonus.Terms{own}, quick(100))
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// Where less is better, a relevant improvement is a lower outcome.
+func TestSimulateLessIsBetter(t *testing.T) {
+	c := job(t)
+	o := quick(20)
+	o.Relevant = map[string]float64{"employed_26w": 0.15}
+	s, err := simulate(t, c, o, effectTerms(t, "less.yaml", "A-751", strings.Replace(openGate, "gate:", "pay_on: point\n        gate:", 1), "method: strata", "method: strata, better: low"))
+	require.NoError(t, err)
+	for _, provider := range []string{"L751-1", "L751-2", "L751-3"} {
+		r := row(t, s, "less.yaml", provider, jobeffekt.TruthRelevant, 1)
+		assert.Zero(t, r.ChanceMissed, "0.15 is three standard errors or more, in four cells")
+		assert.Zero(t, r.ChanceWithout)
+		assert.Greater(t, r.Mean, 500_000.0)
+	}
+	// The third provider harms, so that there is less of the outcome.
+	assert.Greater(t, row(t, s, "less.yaml", "L751-3", jobeffekt.TruthMeasured, 1).Mean, row(t, s, "less.yaml", "L751-2", jobeffekt.TruthMeasured, 1).Mean)
 }
