@@ -243,7 +243,7 @@ func TestWhyNothingIsDue(t *testing.T) {
 		require.Equal(t, map[string]string{"a": bonus.RuleNotDue}, rules(s, "c"))
 		e, err := s.ExplainCase("a")
 		require.NoError(t, err)
-		return e.Why([]*bonus.Terms{terms}, facts).Needed[0]
+		return bonus.NewReasons([]*bonus.Terms{terms}, facts).Why(e).Needed[0]
 	}
 	facts := bonus.Facts{Observations: observe(row{id: "a", job: "2008-11-30"})}
 	require.Equal(t, "it counts on 2008-11-30; the first instalment is due on 2009-02-28, after 2008-12-31",

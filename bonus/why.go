@@ -132,8 +132,6 @@ func (w *why) needed(row *CaseLine) string {
 		return w.figures(c, detail)
 	case RuleOverLimit:
 		return w.overLimit(c)
-	case RuleNotDue:
-		return w.notDue(c)
 	case RuleNotReached, RulePending, RuleLeft, RuleNotFollowed:
 		if c.Measure.Score != nil && rule == RulePending {
 			return fmt.Sprintf("a score is made when the settlement period is over in which the case counts, which was not so by %s", obs.AsOf)
@@ -370,23 +368,6 @@ func (w *why) overLimit(c *Clause) string {
 		return ""
 	}
 	return strings.Join(out, "; ") + "; what counts on an earlier day comes first"
-}
-
-// notDue tells when something is due, or how much makes a payment.
-func (w *why) notDue(c *Clause) string {
-	on := w.event(w.at, c)
-	var out []string
-	if list := c.Schedule.Instalments; len(list) > 0 && on != effect.NoDate {
-		first := on.Add(list[0].After)
-		for _, x := range list {
-			first = min(first, on.Add(x.After))
-		}
-		out = append(out, fmt.Sprintf("it counts on %s, and the first instalment is due on %s", on, first))
-	}
-	if every := c.Schedule.Every; every != nil {
-		out = append(out, fmt.Sprintf("a payment is made for each full %d", *every))
-	}
-	return strings.Join(out, "; ")
 }
 
 // event is the day on which a clause counts a case, by its own facts alone.
