@@ -80,7 +80,7 @@ func TestFiguresAndEvidence(t *testing.T) {
 			inspection("north", date(2009, 9, 15), "4", ""), inspection("north", date(2009, 9, 15), "5", ""),
 			inspection("south", date(2009, 9, 15), "good", ""), inspection("south", date(2010, 7, 1), "4", ""),
 		),
-		rows(t, ingest.Figures, handedIn("ratio", "9", "2008", none, "0.9840"), handedIn("ratio", "10", "2008", 30, "-1"), handedIn("ratio", "10", "2011", 30, "1")),
+		rows(t, ingest.Figures, handedIn("ratio", "9", "2008", none, "0.9840"), handedIn("ratio", "10", "2008", 30, "-1"), handedIn("ratio", "10", "2011", 30, "1"), handedIn("weight", "", "2008", none, "0.662991")),
 		rows(
 			t, ingest.Evidence, proof(id, "contract", date(2008, 12, 31)), proof(id, "contract", date(2010, 7, 1)),
 			proof("nobody", "contract", date(2008, 12, 31)), proof(id, "", date(2008, 12, 31)),
@@ -99,6 +99,7 @@ func TestFiguresAndEvidence(t *testing.T) {
 		figureOf("response_rate", "south", "2008H2", 7, "0"),
 		figureOf("satisfaction", "north", "2008H2", 40, "4.25"),
 		figureOf("satisfaction", "north", "2009", 20, "4"),
+		figureOf("weight", "", "2008", -1, "0.662991"), // of all providers
 	}
 	evidence := []bonus.Evidence{{Participation: effect.TextID(id), Kind: "contract", On: date(2008, 12, 31)}}
 	require.Equal(t, figures, r.Figures)

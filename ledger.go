@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,8 +25,10 @@ func OpenLedger(ctx context.Context, path string, create bool) (*ledger.Ledger, 
 		if err := f.Close(); err != nil {
 			return nil, fmt.Errorf("ledger: %w", err)
 		}
-	} else if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("ledger: %s: %w", path, errors.Join(ledger.ErrNotLedger, err))
+	} else if info, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("ledger: %w; name one that is there", err)
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("ledger: %s: %w", path, ledger.ErrNotLedger)
 	}
 	o.Create = create
 	l, err := ledger.Open(ctx, path, o)
@@ -42,12 +43,15 @@ func OpenLedger(ctx context.Context, path string, create bool) (*ledger.Ledger, 
 // [ErrManifest].
 func ReadForLedger(ctx context.Context, folder string) (*ledger.Settled, error) {
 	s := &ledger.Settled{}
-	var err error
-	if s.Settlement, err = ReadSettlement(ctx, folder); err != nil {
-		return nil, err
-	}
 	m, err := ReadManifest(folder)
 	if err != nil {
+		return nil, err
+	}
+	before, err := hashFile(filepath.Join(folder, ManifestName), ManifestName)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrManifest, err)
+	}
+	if s.Settlement, err = ReadSettlement(ctx, folder); err != nil {
 		return nil, err
 	}
 	for _, f := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals) {
@@ -73,6 +77,9 @@ func ReadForLedger(ctx context.Context, folder string) (*ledger.Settled, error) 
 	manifest, err := hashFile(filepath.Join(folder, ManifestName), ManifestName)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrManifest, err)
+	}
+	if manifest != before {
+		return nil, fmt.Errorf("%w: another run has written to it meanwhile; try again when it is done", ErrManifest)
 	}
 	cohort := c.Study().Cohort.Period
 	s.AsOf, s.From, s.To = m.AsOf, cohort.Start, cohort.End-1

@@ -322,7 +322,14 @@ func (r *Result) writeSettlement(b *strings.Builder) {
 	r.writeWithout(b, unit)
 	for _, d := range r.Settlement.Decisions {
 		if d.State == bonus.DecisionMet {
-			fmt.Fprintf(b, "  %s: %s is %s by clause %s for %s, since %s\n", d.Agreement, d.Provider, d.Then, d.Clause, d.Period, d.Since)
+			fmt.Fprintf(b, "  %s: %s is %s by clause %s for %s, since %s", d.Agreement, d.Provider, d.Then, d.Clause, d.Period, d.Since)
+			if !math.IsNaN(d.SE) {
+				fmt.Fprintf(b, "; the difference from the best lies between %s and %s", written(d.Low), written(d.High))
+			}
+			if !math.IsNaN(d.Chance) {
+				fmt.Fprintf(b, ", and luck alone makes one as large with a chance of %s", written(d.Chance))
+			}
+			b.WriteString("\n")
 		}
 	}
 	for _, warning := range r.Settlement.Warnings {

@@ -196,8 +196,9 @@ type payee struct {
 
 // attributed are the entries that are credited to somebody.
 func (s *settler) attributed() ([]entry, error) {
-	together := map[payee][]entry{}
+	together, n := map[payee][]entry{}, 0
 	for key, entries := range s.entries {
+		n += len(entries)
 		p := payee{s.group[key.terms], key.id}
 		if s.terms[key.terms].perAgreement() {
 			p.clause = ""
@@ -215,7 +216,10 @@ func (s *settler) attributed() ([]entry, error) {
 	}
 	slices.SortFunc(keys, func(a, b payee) int { return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.clause, b.clause)) })
 	var out []entry
-	for i, p := range keys {
+	if len(keys) > 1 {
+		out = make([]entry, 0, n)
+	}
+	for _, p := range keys {
 		entries := together[p]
 		delete(together, p)
 		slices.SortFunc(entries, s.compareEntries)
@@ -223,7 +227,7 @@ func (s *settler) attributed() ([]entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		if i == 0 {
+		if len(keys) == 1 {
 			out = kept
 		} else {
 			out = append(out, kept...)

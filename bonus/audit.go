@@ -68,7 +68,8 @@ type again struct {
 	*draft
 	line *Line // as it stands
 	out  *Audited
-	cap  bool
+	// limit says that it is the line of a limit.
+	limit bool
 }
 
 func (a *auditor) audit() []Audited {
@@ -91,8 +92,18 @@ func (a *auditor) audit() []Audited {
 		groups[k] = append(groups[k], x)
 	}
 	a.payAgain()
+	periods := map[key][][]*again{} // by agreement and provider, in the order of time
+	var accounts []key
 	for _, k := range order {
-		a.close(groups[k])
+		a.round(groups[k])
+		of := key{agreement: k.agreement, provider: k.provider}
+		if periods[of] == nil {
+			accounts = append(accounts, of)
+		}
+		periods[of] = append(periods[of], groups[k])
+	}
+	for _, k := range accounts {
+		a.limits(periods[k])
 	}
 	for _, e := range a.s.Entries {
 		if !known[e.Line] {
@@ -129,11 +140,12 @@ func (a *auditor) line(l *Line, out *Audited) *again {
 	case l.TermsSHA256 != t.SHA256:
 		x.differ("it was settled under other terms than there are")
 		return x
-	case l.Clause == capClause:
-		x.cap = true
+	case slices.Contains(limitClauses(), l.Clause):
+		x.limit = true
+		a.last(x)
 		return x
 	case c == nil:
-		a.last(x)
+		x.differ("the terms have no such clause")
 		return x
 	case c.Measure.Score != nil || c.Schedule.Pool != nil:
 		x.clause = c
@@ -183,7 +195,11 @@ func (a *auditor) rebuild(l *Line, t *Terms, c *Clause) *draft {
 	}
 	for band := range bands {
 		for _, factor := range factors {
-			if d := newDraftAt(t, v, at, cell, period, int16(band), factor); d.ID == l.ID {
+			d := newDraftAt(t, v, at, cell, period, int16(band), factor)
+			if strings.HasSuffix(l.Clause, clawbackSuffix) && d.clause.Clawback != nil {
+				d.takesBack(v)
+			}
+			if d.ID == l.ID {
 				return d
 			}
 		}
@@ -296,6 +312,9 @@ func (a *auditor) sameGate(x *again) {
 	}
 	for i, g := range x.gate {
 		s := &stands[i]
+		if s.Diagnostic == GateAcceptance && g.Diagnostic == GateAcceptance && s.Accepted == g.Accepted {
+			continue // who accepted what is not known here
+		}
 		if s.Diagnostic != g.Diagnostic || s.State != g.State || s.Accepted != g.Accepted || text(s.Measured) != text(g.Measured) || text(s.Threshold) != text(g.Threshold) {
 			x.differ("%s in its gate is %s at %s and comes out as %s at %s", s.Diagnostic, s.State, text(s.Measured), g.State, text(g.Measured))
 		}
@@ -313,22 +332,22 @@ func (a *auditor) last(x *again) {
 			return
 		}
 	}
-	// A line that was not rounded is what its last step says.
-	if n := len(steps); n == 0 || steps[n-1].Value != x.line.Amount.String() {
-		x.differ("its amount is not that of its last step")
+	// A line that was not rounded is what one of its steps says.
+	if !slices.ContainsFunc(steps, func(step Step) bool { return step.Value == x.line.Amount.String() }) {
+		x.differ("its amount is not that of any of its steps")
 	}
 }
 
 // sectionRounding is the section of the step that rounds.
 const sectionRounding = "rounding"
 
-// close rounds the lines of a provider and settlement period, and applies caps.
-func (a *auditor) close(group []*again) {
+// round rounds the lines of a provider and settlement period, and compares them.
+func (a *auditor) round(group []*again) {
 	var drafts []*draft
 	complete := true
 	for _, x := range group {
 		switch {
-		case x.cap || x.exact == nil && x.out.From == FromSteps:
+		case x.limit:
 		case x.exact == nil:
 			complete = false
 		default:
@@ -342,7 +361,7 @@ func (a *auditor) close(group []*again) {
 		}
 	}
 	for _, x := range group {
-		if x.cap || x.exact == nil {
+		if x.limit || x.exact == nil {
 			continue
 		}
 		x.same("the amount", x.line.Amount.String(), x.Amount.String())
@@ -356,61 +375,123 @@ func (a *auditor) close(group []*again) {
 			x.same("the reason", x.line.Reason, x.Reason)
 		}
 	}
-	a.caps(group)
 }
 
-// caps works out the lines of limits again that bring a provider's sum in a
-// settlement period down.
-func (a *auditor) caps(group []*again) {
-	t := group[0].draft.terms
+// limits works the lines of limits of a provider under an agreement out again, from
+// the amounts that stand, in the order of time. The line of a limit of all
+// providers together is taken as it stands.
+func (a *auditor) limits(groups [][]*again) {
+	first := groups[0][0]
+	t, provider := first.draft.terms, first.line.Provider
 	if t == nil {
 		return
 	}
-	period, err := effect.ParsePeriod(group[0].line.Period)
-	if err != nil {
-		return
-	}
-	limits := t.Versions[t.limitsFor(period)].Limits
-	var before []Ore
-	plain := true // nothing but what is rounded and capped
-	for _, x := range group {
-		if !x.cap {
-			before = append(before, x.line.Amount)
-			plain = plain && x.line.Clause != "" && x.clause != nil
+	slices.SortStableFunc(groups, func(x, y []*again) int { return cmp.Compare(start(x), start(y)) })
+	acc := &account{terms: t, owed: map[string]Ore{provider: a.opening(groups)}, paid: map[paidTo]Ore{}, providers: []string{provider}}
+	for _, group := range groups {
+		period, err := effect.ParsePeriod(group[0].line.Period)
+		if err != nil {
+			group[0].differ("it has no settlement period")
+			return
 		}
-	}
-	total, err := sum(before...)
-	if err != nil {
-		group[0].differ("%s", err)
-		return
-	}
-	for i := range limits {
-		l := &limits[i]
-		k := slices.IndexFunc(group, func(x *again) bool { return x.cap && x.line.Section == l.Section })
-		if !l.capsPeriod() || !plain {
-			continue
+		acc.period, acc.version, acc.made = period, t.limitsFor(period), nil
+		acc.lines = map[string][]*draft{}
+		stands := map[string]*again{}
+		for _, x := range group {
+			if x.limit {
+				stands[x.line.ID] = x
+				continue
+			}
+			d := *x.draft
+			d.Amount = x.line.Amount
+			acc.lines[provider] = append(acc.lines[provider], &d)
 		}
-		over := total > ore(l.Most)
-		switch {
-		case over && k < 0:
-			group[0].differ("its period pays %s, above the limit of %s, and nothing is taken off", total, ore(l.Most))
-		case !over && k >= 0:
-			group[k].differ("its period pays %s, not above the limit of %s", total, ore(l.Most))
-		case over:
-			group[k].out.From = FromLines
-			group[k].same("the amount", group[k].line.Amount.String(), (ore(l.Most) - total).String())
-			total = ore(l.Most)
+		if err := a.limitsOf(acc, provider, stands); err != nil {
+			group[0].differ("%s", err)
+			return
 		}
-	}
-	for _, x := range group {
-		if x.cap && x.out.From == FromSteps {
-			a.last(x)
+		for _, d := range acc.made {
+			x := stands[d.ID]
+			if x == nil {
+				group[0].differ("a limit of the period takes off %s in a line %s that is not there", d.Amount, d.Clause)
+				continue
+			}
+			x.out.From = FromLines
+			x.same("the amount", x.line.Amount.String(), d.Amount.String())
+			delete(stands, d.ID)
+		}
+		for _, x := range group {
+			if stands[x.line.ID] == x {
+				x.differ("no limit of the period makes such a line")
+			}
 		}
 	}
 }
 
-// capsPeriod says whether the limit is the most that a provider is paid in a
-// settlement period.
-func (l *Limit) capsPeriod() bool {
-	return l.Most != nil && l.Per == PerProvider && l.Over == OverPeriod && !l.onEntries() && len(l.Clauses) == 0
+// limitsOf applies the limits of a period, and takes those lines out of the ones
+// that stand which rest on other providers.
+func (a *auditor) limitsOf(acc *account, provider string, stands map[string]*again) error {
+	limits := acc.terms.Versions[acc.version].Limits
+	for i := range limits {
+		l := &limits[i]
+		if l.onEntries() {
+			continue
+		}
+		if l.Per != OfAgreement {
+			if err := acc.apply(i, l); err != nil {
+				return err
+			}
+			continue
+		}
+		// The line as it would be called, with the amount that stands.
+		made := acc.made
+		d := acc.add(i, l, provider, capClause, 0, 0, 0)
+		acc.made = made
+		if x := stands[d.ID]; x != nil {
+			d.Amount = x.line.Amount
+			delete(stands, d.ID)
+		}
+	}
+	for _, k := range acc.terms.scopes(false) {
+		now, err := acc.sum(k, provider)
+		if err != nil {
+			return err
+		}
+		to := acc.paidTo(k, provider)
+		if acc.paid[to], err = sum(acc.paid[to], now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start is the first day of a settlement period.
+func start(group []*again) effect.Date {
+	period, _ := effect.ParsePeriod(group[0].line.Period)
+	return period.Start
+}
+
+// opening is what the provider owed at first: as the facts say, or as the first line
+// that carries something does.
+func (a *auditor) opening(groups [][]*again) Ore {
+	l := groups[0][0].line
+	for _, b := range a.f.Opening {
+		if b.Agreement == l.Agreement && b.Provider == l.Provider {
+			return b.Amount
+		}
+	}
+	for _, group := range groups {
+		for _, x := range group {
+			if x.line.Clause != carriedClause {
+				continue
+			}
+			for _, step := range a.steps[x.line.ID] {
+				if step.What == stepCarried {
+					owed, _ := ParseOre(step.Value)
+					return owed
+				}
+			}
+		}
+	}
+	return 0
 }

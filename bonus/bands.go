@@ -320,10 +320,6 @@ func (s *settler) bandBase(k bandKey, period effect.Period) *big.Rat {
 // referred is how many cases of a provider in the cohort, in packages that a
 // clause pays for, were referred under the agreement in [from, to).
 func (s *settler) referred(k bandKey, from, to effect.Date) (n int64) {
-	type dayKey struct {
-		provider int32
-		on       effect.Date
-	}
 	_, clause, _ := s.clauseAt(k.terms, k.version, k.clause)
 	of := bandKey{terms: k.terms, version: k.version, clause: k.clause}
 	if s.referrals == nil {

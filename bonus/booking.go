@@ -83,6 +83,10 @@ type Balance struct {
 	Amount    Ore    `col:"amount_ore" doc:"what is carried, in ore; negative for what is taken off later"`
 }
 
+// CarriedClause stands for a clause in the lines by which a limit carries a sum from
+// one settlement period to the next.
+const CarriedClause = carriedClause
+
 // Reading is the hash of a version as it reads, of [Terms.Canonical] without regard
 // to when it ends. Two terms files in which a version has the same reading pay the
 // same by it. It is "" for an index that no version has.

@@ -72,9 +72,12 @@ func (s *settler) decide(history []periodScores) {
 	runs := map[string]run{}
 	for _, h := range history {
 		d := h.x.clause.Decision
-		next := map[string]run{}
+		next, chance := map[string]run{}, h.chance()
 		for i, row := range h.rows {
 			out, steps, state := h.judge(i)
+			if out.Value != "" {
+				out.Chance = chance
+			}
 			if state == DecisionMet {
 				r := runs[row.provider]
 				if r.n == 0 || r.end != h.period.Start {
@@ -200,8 +203,7 @@ func (d *Distance) String() string {
 	return "more than " + d.Percent.String() + " percent of it"
 }
 
-// uncertain says how sure the difference of two shares is, by Newcombe's method,
-// and how often luck alone makes a difference that is enough.
+// uncertain says how sure the difference of two shares is, by Newcombe's method.
 func (h *periodScores) uncertain(out *Decided, row, best *scored) {
 	d := h.x.clause.Decision
 	if row.sharing == 0 || best.sharing == 0 {
@@ -210,25 +212,33 @@ func (h *periodScores) uncertain(out *Decided, row, best *scored) {
 	worth, _ := row.worth.Float64()
 	confidence, _ := d.Confidence.Rat().Float64()
 	if row != best {
-		p, q := float64(row.reached)/float64(row.sharing), float64(best.reached)/float64(best.sharing)
+		p, q := row.reached/float64(row.sharing), best.reached/float64(best.sharing)
 		out.SE = effect.Round(worth * math.Sqrt(p*(1-p)/float64(row.sharing)+q*(1-q)/float64(best.sharing)))
-		_, low, high := interval.Newcombe(float64(row.reached), float64(row.sharing), float64(best.reached), float64(best.sharing), confidence)
+		_, low, high := interval.Newcombe(row.reached, float64(row.sharing), best.reached, float64(best.sharing), confidence)
 		out.Low, out.High = effect.Round(worth*low), effect.Round(worth*high)
 	}
+}
+
+// chance is how often luck alone brings a provider as far under the best as is
+// asked for; NaN where the scores are no shares.
+func (h *periodScores) chance() float64 {
+	d := h.x.clause.Decision
 	if d.UnderBestBy == nil {
-		return
+		return math.NaN()
 	}
 	var n []int64
-	reached := int64(0)
-	for _, other := range h.rows {
-		if other.rated() {
-			if other.sharing == 0 {
-				return
-			}
-			n, reached = append(n, other.sharing), reached+other.reached
+	reached, worth := 0.0, 0.0
+	for _, row := range h.rows {
+		if !row.rated() {
+			continue
 		}
+		if row.sharing == 0 {
+			return math.NaN()
+		}
+		worth, _ = row.worth.Float64() // the same for all
+		n, reached = append(n, row.sharing), reached+row.reached
 	}
-	out.Chance = effect.Round(luck(n, reached, func(share float64) float64 {
+	return effect.Round(luck(n, reached, func(share float64) float64 {
 		if d.UnderBestBy.Points != nil {
 			points, _ := d.UnderBestBy.Points.Rat().Float64()
 			return share + points/worth
@@ -250,16 +260,16 @@ const maxLuck = 50_000_000
 // over the values v that a lowest share can have. It is NaN for fewer than two
 // providers and where there are too many cases to add up, and 0 under a
 // billionth.
-func luck(n []int64, reached int64, upTo func(float64) float64) float64 {
+func luck(n []int64, reached float64, upTo func(float64) float64) float64 {
 	total := int64(0)
 	for _, x := range n {
 		total += x
 	}
-	if len(n) < 2 || total*int64(len(n)) > maxLuck {
+	if len(n) < 2 || total > maxLuck {
 		return math.NaN()
 	}
-	p := float64(reached) / float64(total)
-	if reached == 0 || reached == total {
+	p := reached / float64(total)
+	if !(p > 0 && p < 1) {
 		return 0
 	}
 	type atom struct{ x, n int64 }
@@ -268,12 +278,21 @@ func luck(n []int64, reached int64, upTo func(float64) float64) float64 {
 	for i, size := range n {
 		below[i] = make([]float64, size+2)
 		whole, _ := math.Lgamma(float64(size + 1))
+		// Twelve standard deviations and two cases away nothing is left to add up.
+		mean, far := float64(size)*p, 12*math.Sqrt(float64(size)*p*(1-p))+2
 		for x := range size + 1 {
+			below[i][x+1] = below[i][x]
+			if math.Abs(float64(x)-mean) > far {
+				continue
+			}
 			a, _ := math.Lgamma(float64(x + 1))
 			b, _ := math.Lgamma(float64(size - x + 1))
-			below[i][x+1] = below[i][x] + math.Exp(whole-a-b+float64(x)*math.Log(p)+float64(size-x)*math.Log1p(-p))
 			atoms = append(atoms, atom{x, size})
+			below[i][x+1] += math.Exp(whole - a - b + float64(x)*math.Log(p) + float64(size-x)*math.Log1p(-p))
 		}
+	}
+	if len(atoms)*len(n) > maxLuck {
+		return math.NaN()
 	}
 	slices.SortFunc(atoms, func(a, b atom) int { return cmp.Compare(a.x*b.n, b.x*a.n) })
 	near := 0.0

@@ -246,6 +246,7 @@ func ruleText(rule string) string {
 		RuleUnless:             "the citizen counts in clause " + detail + ", and then not here",
 		RuleFigure:             "figures about the provider lie outside their limits (" + detail + "); it would have counted had they been within",
 		RuleFigureMissing:      "figures about the provider that nobody knows, or with too few behind them (" + detail + ")",
+		RuleNotDue:             "it counts, but nothing is due yet: there is no full payment, or the first instalment lies ahead",
 		RuleOverLimit:          "a limit was used up by what came before",
 		RuleTakenBack:          "what was paid is taken back",
 		RuleAlreadyPaid:        "an earlier outcome of the same citizen is paid under the agreement and clause",

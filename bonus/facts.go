@@ -14,7 +14,7 @@ import (
 // handed in.
 type Figure struct {
 	Name     string `col:"figure" doc:"name of the figure: satisfaction (mean of the answers), response_rate (answers of those asked), inspection (grade), or as the table figures calls it"`
-	Provider string `col:"provider_id" doc:"provider"`
+	Provider string `col:"provider_id" doc:"provider; empty for a figure of all providers, as a weight that is published, which scores look at where a provider has none of its own"`
 	Period   string `col:"period" doc:"period that the figure is of, as 2008, 2008H1, 2008Q3 or 2008-09, or one day, as 2008-09-15"`
 	N        int64  `col:"n" doc:"persons or cases behind it; of a response rate those who were asked; -1 where unknown"`
 	Value    string `col:"value" doc:"value, an exact decimal; null where there is none, as of a grade that is no number: then no condition on it holds"`
@@ -61,8 +61,8 @@ type datedFigure struct {
 	period effect.Period
 }
 
-// NewFigureBook puts figures in order. A value that is no decimal, a period that is
-// none, and two figures of one name, provider and period are errors that wrap
+// NewFigureBook puts figures in order. A value that is no decimal, an n under -1, a
+// period that is none, and two figures of one name, provider and period are errors that wrap
 // [ErrFacts].
 func NewFigureBook(figures []Figure) (*FigureBook, error) {
 	b := &FigureBook{of: map[providerFigure][]datedFigure{}}
@@ -73,6 +73,9 @@ func NewFigureBook(figures []Figure) (*FigureBook, error) {
 		}
 		if f.Value != "" && f.Rat() == nil {
 			return nil, fmt.Errorf("%w: figure %s of provider %s for %s has a value that is no decimal", ErrFacts, f.Name, f.Provider, f.Period)
+		}
+		if f.N < -1 {
+			return nil, fmt.Errorf("%w: figure %s of provider %s for %s is of %d cases", ErrFacts, f.Name, f.Provider, f.Period, f.N)
 		}
 		k := providerFigure{f.Name, f.Provider}
 		b.of[k] = append(b.of[k], datedFigure{f, p})

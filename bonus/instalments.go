@@ -148,3 +148,50 @@ func (d *draft) instalmentSteps(unit string) {
 		d.step(fmt.Sprintf("instalment %d, %s after: %s x %s", k+1, x.After, exactText(all), x.Share), exactText(sum), unit, section)
 	}
 }
+
+// notDue says what is missing before something is due: so many units more, or the
+// day of the first instalment.
+func (w *why) notDue(c *Clause) string {
+	m, s, obs := &c.Measure, &c.Schedule, w.f.Observations
+	on := effect.NoDate
+	switch {
+	case m.Sum != "":
+		r, ok := obs.Result(m.Sum)
+		if !ok {
+			return ""
+		}
+		need := 1
+		if s.Every != nil {
+			need = *s.Every
+		}
+		if s.Beyond != nil {
+			need += *s.Beyond
+		}
+		if !r.Dates.Kept() {
+			if value := figure(r.Value[w.at]); value == nil || value.Cmp(big.NewRat(int64(need), 1)) < 0 {
+				return fmt.Sprintf("%s %s of %s; the first payment needs %d", text(r.Value[w.at]), r.Unit, m.Sum, need)
+			}
+			on = r.WindowEnd[w.at] - 1
+			break
+		}
+		days := r.Dates.Of(int(w.at))
+		if len(days) < need {
+			return fmt.Sprintf("%s of %s by %s; the first payment needs %d", count(int64(len(days)), "week"), m.Sum, obs.AsOf, need)
+		}
+		on = days[need-1]
+	case m.Referred:
+		on = w.c.Referral[w.at]
+	case m.Started && w.c.Start != nil:
+		on = w.c.Start[w.at]
+	default:
+		for _, name := range m.Outcomes() {
+			if r, ok := obs.Result(name); ok && r.ReachedOn[w.at] != effect.NoDate && (on == effect.NoDate || r.ReachedOn[w.at] < on) {
+				on = r.ReachedOn[w.at]
+			}
+		}
+	}
+	if on == effect.NoDate || len(s.Instalments) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("it counts on %s; the first instalment is due on %s, after %s", on, on.Add(s.Instalments[0].After), obs.AsOf)
+}

@@ -2,6 +2,7 @@ package bonus_test
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -208,6 +209,21 @@ func TestCarryForward(t *testing.T) {
 	require.ErrorContains(t, err, "carry nothing forward")
 }
 
+// What does not fit is an error.
+func TestCarryingOverflows(t *testing.T) {
+	p := people{clause: "          penalty: true", more: "    limits: [{section: \"9\", per: provider, over: period, least: 0, carry_forward: true}]\n"}
+	for owed, fits := range map[bonus.Ore]bool{math.MinInt64 + 100_000: true, math.MinInt64 + 99_999: false} {
+		_, err := bonus.Settle(t.Context(), []*bonus.Terms{p.read(t)}, bonus.Facts{
+			Observations: stays(stay{id: "1", job: "2008-03-01"}), Opening: []bonus.Balance{{Agreement: "A-1", Provider: "north", Amount: owed}},
+		})
+		if fits {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, bonus.ErrOverflow)
+	}
+}
+
 // An effect that is worse than expected is carried, by the limit nearest to 0.
 func TestNegativeEffects(t *testing.T) {
 	const limits = `limits: [{section: "9", per: provider, over: period, most: 500000.00}]`
@@ -235,37 +251,9 @@ func TestNegativeEffects(t *testing.T) {
 // made: what lines say before it is carried is what is paid, and what is left over.
 func TestLimitsHold(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		list := drawStays(t)
-		for i := range list {
-			list[i].agreement = "A-1"
-			if rapid.Bool().Draw(t, "relapse") {
-				list[i].back = (day("2008-02-01") + effect.Date(rapid.IntRange(0, 60).Draw(t, "back"))).String()
-			}
-		}
-		unit := rapid.SampledFrom([]string{"ore", "krone"}).Draw(t, "unit")
-		number := func(name string, top int) int { return rapid.IntRange(0, top).Draw(t, name) }
-		persons, all, each := number("person", 3), number("all", 6000), number("each", 3000)
-		over := rapid.SampledFrom(bonus.LimitOver("").Names()).Draw(t, "over")
-		kroner := number("kroner", 2500)
-		limits := fmt.Sprintf(`{section: a, per: person, over: agreement, of: quantity, most: %d.5}, {section: b, per: person, over: period, most: %d, clauses: [job]},
-      {section: c, per: provider, over: %s, most: %d}, {section: d, per: agreement, over: %[3]s, most: %[5]d}`, persons, kroner, over, each, all)
-		least := ""
-		switch rapid.IntRange(0, 2).Draw(t, "floor") {
-		case 1:
-			least = `, {section: e, per: provider, over: period, least: 0, carry_forward: true}`
-		case 2:
-			least = `, {section: e, per: provider, over: period, least: 0}`
-		}
-		p := people{
-			periods: "month", terms: `attribution: {section: "7", credit: ` + rapid.SampledFrom([]string{"first", "last", "split_days"}).Draw(t, "credit") + "}",
-			clause: `        clawback: {section: "3", reached: relapsed}`, more: half + "    limits: [" + limits + least + "]\n",
-		}
-		terms := p.read(t)
-		terms.Rounding.Unit = bonus.RoundingUnit(unit)
-		opening := []bonus.Balance{}
-		if strings.Contains(least, "carry") {
-			opening = append(opening, bonus.Balance{"A-1", "north", bonus.Ore(-100 * number("opening", 500))})
-		}
+		d := drawLimited(t)
+		list, terms, least, over, opening := d.list, d.terms, d.least, d.over, d.opening
+		persons, all, each, kroner := d.persons, d.all, d.each, d.kroner
 		f := bonus.Facts{Observations: stays(list...), Opening: opening}
 		s := settle(t, terms, f)
 
@@ -340,5 +328,69 @@ func TestLimitsHold(t *testing.T) {
 		require.Equal(t, owed-owes, carried, "what is carried is neither lost nor made")
 		again := settle(t, terms, bonus.Facts{Observations: f.Observations, Opening: slices.Clone(opening)})
 		require.Equal(t, s, again)
+	})
+}
+
+// limitedWorld is what drawLimited draws.
+type limitedWorld struct {
+	list                       []stay
+	terms                      *bonus.Terms
+	least, over                string
+	persons, all, each, kroner int
+	opening                    []bonus.Balance
+}
+
+// drawLimited draws cases, and terms with every kind of limit, a credit and a clawback.
+func drawLimited(t *rapid.T) limitedWorld {
+	list := drawStays(t)
+	for i := range list {
+		list[i].agreement = "A-1"
+		if rapid.Bool().Draw(t, "relapse") {
+			list[i].back = (day("2008-02-01") + effect.Date(rapid.IntRange(0, 60).Draw(t, "back"))).String()
+		}
+	}
+	unit := rapid.SampledFrom([]string{"ore", "krone"}).Draw(t, "unit")
+	number := func(name string, top int) int { return rapid.IntRange(0, top).Draw(t, name) }
+	persons, all, each := number("person", 3), number("all", 6000), number("each", 3000)
+	over := rapid.SampledFrom(bonus.LimitOver("").Names()).Draw(t, "over")
+	kroner := number("kroner", 2500)
+	limits := fmt.Sprintf(`{section: a, per: person, over: agreement, of: quantity, most: %d.5}, {section: b, per: person, over: period, most: %d, clauses: [job]},
+	      {section: c, per: provider, over: %s, most: %d}, {section: d, per: agreement, over: %[3]s, most: %[5]d}`, persons, kroner, over, each, all)
+	least := ""
+	switch rapid.IntRange(0, 2).Draw(t, "floor") {
+	case 1:
+		least = `, {section: e, per: provider, over: period, least: 0, carry_forward: true}`
+	case 2:
+		least = `, {section: e, per: provider, over: period, least: 0}`
+	}
+	p := people{
+		periods: "month", terms: `attribution: {section: "7", credit: ` + rapid.SampledFrom([]string{"first", "last", "split_days"}).Draw(t, "credit") + "}",
+		clause: `        clawback: {section: "3", reached: relapsed}`, more: half + "    limits: [" + limits + least + "]\n",
+	}
+	terms := p.read(t)
+	terms.Rounding.Unit = bonus.RoundingUnit(unit)
+	opening := []bonus.Balance{}
+	if strings.Contains(least, "carry") {
+		opening = append(opening, bonus.Balance{"A-1", "north", bonus.Ore(-100 * number("opening", 500))})
+	}
+	return limitedWorld{list, terms, least, over, persons, all, each, kroner, opening}
+}
+
+// Rows, levels of a factor and numbers of persons in another order give the same.
+func TestOrderOfPeopleDoesNotMatter(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := drawLimited(t)
+		f := bonus.Facts{Observations: stays(d.list...)}
+		want := settle(t, d.terms, bonus.Facts{Observations: f.Observations, Opening: d.opening})
+		other := scramble(t, f)
+		other.Opening = slices.Clone(d.opening)
+		slices.Reverse(other.Opening)
+		got := settle(t, d.terms, other)
+		require.Equal(t, want.Lines, got.Lines)
+		require.Equal(t, want.Entries, got.Entries)
+		require.Equal(t, want.Steps, got.Steps)
+		require.Equal(t, want.Counts, got.Counts)
+		require.Equal(t, want.Carried, got.Carried)
+		require.ElementsMatch(t, want.Cases, got.Cases)
 	})
 }

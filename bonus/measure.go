@@ -94,7 +94,11 @@ func (m *Measure) find(s *settler, i int32) (rule string, reason effect.Reason, 
 	case m.Sum != "":
 		return m.findSum(s, i)
 	default:
-		for k, name := range m.Outcomes() {
+		for k := range 1 + len(m.Or) {
+			name := m.Outcome()
+			if k > 0 {
+				name = m.Or[k-1]
+			}
 			r, _ := s.obs.Result(name)
 			if other := m.rule(r, i, asOf); k == 0 || better(other, r.ReachedOn[i], rule, on) {
 				rule, reason, on = other, r.Reason[i], r.ReachedOn[i]

@@ -121,6 +121,7 @@ func settleAll(t tester, f bonus.Facts, terms ...*bonus.Terms) *bonus.Settlement
 	t.Helper()
 	s, err := bonus.Settle(context.Background(), terms, f)
 	require.NoError(t, err)
+	audit(t, s, f, terms...)
 	return s
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // Pool is a fixed amount for each settlement period, divided among all lines of
-// the clause in the period in proportion to what the clause measures: a score,
+// the clause in the period, under whichever versions, in proportion to what the clause measures: a score,
 // or a quantity. What is under 0 has no part in it.
 //
 // The shares are whole in the unit of the rounding and sum to the amount
@@ -21,10 +21,11 @@ type Pool struct {
 	Amount Ore `yaml:"amount" doc:"kroner that are divided in each settlement period"`
 }
 
-// poolKey is a clause of a version in a settlement period.
+// poolKey is a clause in a settlement period, whatever the versions that its lines
+// are paid under: they share one pool.
 type poolKey struct {
 	agreement, clause string
-	version, start    effect.Date
+	start             effect.Date
 }
 
 // intoPool gives a line its quantity and lets it wait for the others that it
@@ -32,15 +33,21 @@ type poolKey struct {
 func (s *settler) intoPool(d *draft, quantity *big.Rat, what, unit string) {
 	d.Quantity, d.exact, d.weight = exactText(quantity), new(big.Rat), quantity
 	d.step(what, d.Quantity, unit, d.Section)
-	key := poolKey{d.Agreement, d.Clause, d.Version, d.period.Start}
+	key := poolKey{d.Agreement, d.Clause, d.period.Start}
 	s.pools[key] = append(s.pools[key], d)
 }
 
 // dividePools gives the lines in pools their amounts.
 func (s *settler) dividePools() {
 	for _, lines := range s.pools {
-		pool, t := lines[0].clause.Schedule.Pool.Amount.Rat(), lines[0].terms
 		slices.SortFunc(lines, func(a, b *draft) int { return cmp.Compare(a.ID, b.ID) })
+		first := lines[0]
+		pool, t := first.clause.Schedule.Pool.Amount.Rat(), first.terms
+		if i := slices.IndexFunc(lines, func(d *draft) bool { return d.clause.Schedule.Pool.Amount != first.clause.Schedule.Pool.Amount }); i > 0 {
+			s.faults.Add(t.doc, "applies_by", FaultInseparable, "clause %s divides %s in %s by the version from %s and %s by that from %s: with pools of two sizes applies_by must be period",
+				first.Clause, first.clause.Schedule.Pool.Amount, first.Period, first.Version, lines[i].clause.Schedule.Pool.Amount, lines[i].Version)
+			continue
+		}
 		total := new(big.Rat)
 		for _, d := range lines {
 			if d.Reason == "" && d.weight.Sign() > 0 {

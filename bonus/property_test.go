@@ -385,6 +385,9 @@ func scramble(t *rapid.T, f bonus.Facts) bonus.Facts {
 		Municipality: factor(old.Municipality), MatchScheme: factor(old.MatchScheme), MatchGroup: factor(old.MatchGroup),
 		Provider: factor(old.Provider), Agreement: factor(old.Agreement), Package: factor(old.Package),
 	}
+	if old.Start != nil {
+		c.Start, c.End, c.Role = pick(old.Start, order), pick(old.End, order), factor(old.Role)
+	}
 	slices.Reverse(c.Persons)
 	for i := range c.Person {
 		c.Person[i] = int32(len(c.Persons)) - 1 - c.Person[i]

@@ -236,6 +236,31 @@ func TestQuantitiesThatDoNotFit(t *testing.T) {
 	}
 }
 
+// What is not due yet is explained by what is missing.
+func TestWhyNothingIsDue(t *testing.T) {
+	why := func(terms *bonus.Terms, facts bonus.Facts) string {
+		s := settle(t, terms, facts)
+		require.Equal(t, map[string]string{"a": bonus.RuleNotDue}, rules(s, "c"))
+		e, err := s.ExplainCase("a")
+		require.NoError(t, err)
+		return bonus.NewReasons([]*bonus.Terms{terms}, facts).Why(e).Needed[0]
+	}
+	facts := bonus.Facts{Observations: observe(row{id: "a", job: "2008-11-30"})}
+	require.Equal(t, "it counts on 2008-11-30; the first instalment is due on 2009-02-28, after 2008-12-31",
+		why(oneClause(t, "{reached: sustained_13w}", "{unit_prices: [{amount: 1}], instalments: [{share: 1, after: 3 months}]}", ""), facts))
+	n := 1
+	weeks := effect.Result{
+		Outcome: "weeks", Unit: effect.UnitWeeks, Status: make([]effect.Status, n), Reason: []effect.Reason{effect.ReasonPending}, Value: []float64{5},
+		ReachedOn: []effect.Date{effect.NoDate}, WindowEnd: []effect.Date{day("2010-01-01")}, Complete: make([]bool, n), Followed: make([]bool, n),
+		Dates: effect.Dates{First: []int{0, 5}, On: []effect.Date{day("2008-03-02"), day("2008-03-09"), day("2008-03-16"), day("2008-03-23"), day("2008-03-30")}},
+	}
+	facts.Observations.Results = append(facts.Observations.Results, weeks)
+	require.Equal(t, "5 weeks of weeks by 2008-12-31; the first payment needs 6",
+		why(oneClause(t, "{sum: weeks}", "{unit_prices: [{amount: 1}], beyond: 2, every: 4}", ""), facts))
+	require.Equal(t, "it counts on 2008-03-30; the first instalment is due on 2009-03-30, after 2008-12-31",
+		why(oneClause(t, "{sum: weeks}", "{unit_prices: [{amount: 1}], beyond: 4, instalments: [{share: 1, after: 1 year}]}", ""), facts))
+}
+
 // FuzzSettle looks for terms that Settle cannot stand: whatever is read as terms is
 // settled, or refused in words.
 func FuzzSettle(f *testing.F) {

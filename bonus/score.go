@@ -49,7 +49,7 @@ type ScorePart struct {
 	Figure string `yaml:"figure,omitempty" doc:"name of a figure of the provider for the period"`
 	// Results counts each case once for each of the outcomes that it reached.
 	Results []string `yaml:"results,omitempty" doc:"outcomes: how many of them the cases have reached, each case once for each"`
-	Share   bool     `yaml:"share,omitempty" doc:"of results: true divides by the cases of the part"`
+	Share   bool     `yaml:"share,omitempty" doc:"of results: true divides by the cases of the part. Of a figure: true says that it is a share, from 0 to 1, of its n, so that a decision on it can be told from luck"`
 	Effect  string   `yaml:"effect,omitempty" doc:"outcome: the mean difference from what similar citizens achieve"`
 	Ratio   string   `yaml:"ratio,omitempty" doc:"outcome: observed / expected"`
 	Part    Part     `yaml:"part,omitempty" doc:"of an effect or ratio: provider or total"`

@@ -346,11 +346,28 @@ func TestShareDifference(t *testing.T) {
 		}
 		rows = append(rows, r)
 	}
-	d := settle(t, terms, bonus.Facts{Observations: observe(rows...)}).Decisions[1]
+	counted := settle(t, terms, bonus.Facts{Observations: observe(rows...)}).Decisions
+	d := counted[1]
 	require.Equal(t, "-20", d.Difference)
 	require.InDelta(t, -33.39, d.Low, 0.005)
 	require.InDelta(t, -5.24, d.High, 0.005)
 	require.InDelta(t, 7.2702918, d.SE, 1e-6)
+
+	// Handed in as shares of 70 and 80, they are as sure.
+	terms = scoreTerms(t, "ore", `        measure: {score: {parts: [{name: share, figure: job, share: true, weight: 100}]}}
+        decision: {then: dropped, lowest: true}
+`)
+	figures := []bonus.Figure{{Name: "job", Provider: "best", Period: "2008", N: 70, Value: "0.8"}, {Name: "job", Provider: "worst", Period: "2008", N: 80, Value: "0.6"}}
+	given := settle(t, terms, oneEach([]string{"best", "worst"}, figures...)).Decisions
+	for i := range given {
+		require.Equal(t, fmt.Sprint(counted[i].SE, counted[i].Low, counted[i].High, counted[i].State, counted[i].N), fmt.Sprint(given[i].SE, given[i].Low, given[i].High, given[i].State, given[i].N))
+	}
+	figures[0].Value = "80"
+	_, err := bonus.Settle(t.Context(), []*bonus.Terms{terms}, oneEach([]string{"best", "worst"}, figures...))
+	require.ErrorContains(t, err, "figure job is 80, which is no share")
+	figures[0].N = -2
+	_, err = bonus.Settle(t.Context(), []*bonus.Terms{terms}, oneEach([]string{"best", "worst"}, figures...))
+	require.ErrorIs(t, err, bonus.ErrFacts)
 }
 
 // TestScoresAsAWhole: whatever providers are called and in whatever order they
@@ -433,4 +450,108 @@ func TestWhatNobodyGave(t *testing.T) {
 	s := settle(t, terms, facts)
 	require.Empty(t, s.Lines, "the year is not over")
 	require.Empty(t, s.Cases, "a score of figures is about no case")
+}
+
+// Cases of two versions share one pool, which must then be of one size.
+func TestPoolOfTwoVersions(t *testing.T) {
+	text := func(second string) string {
+		clause := "        measure: {reached: sustained_13w}\n        schedule: {pool: {amount: %s}}\n"
+		return strings.Replace(scoreText("ore", fmt.Sprintf(clause, "100")), "  - valid_from: 2008-01-01\n", "  - valid_from: 2008-01-01\n    valid_to: 2008-03-01\n", 1) +
+			"  - valid_from: 2008-03-01\n    clauses:\n      - id: s\n        section: \"1\"\n        text: A score\n" + fmt.Sprintf(clause, second)
+	}
+	facts := bonus.Facts{Observations: observe(
+		row{id: "1", job: "2008-06-01"}, row{id: "2", job: "2008-07-01", referral: "2008-04-01"}, row{id: "3", job: "2008-07-01", referral: "2008-04-01"},
+	)}
+	terms, err := bonus.ParseTerms("t.yaml", []byte(text("100")))
+	require.NoError(t, err)
+	lines := settle(t, terms, facts).Lines
+	require.Len(t, lines, 2)
+	require.EqualValues(t, []bonus.Ore{3333, 6667}, []bonus.Ore{lines[0].Amount, lines[1].Amount})
+	terms, err = bonus.ParseTerms("t.yaml", []byte(text("99")))
+	require.NoError(t, err)
+	_, err = bonus.Settle(context.Background(), []*bonus.Terms{terms}, facts)
+	require.ErrorContains(t, err, "clause s divides 100.00 in 2008 by the version from 2008-01-01 and 99.00 by that from 2008-03-01")
+}
+
+// A score of cases over months counts each case in every period that its day
+// belongs to, and its entry in the first.
+func TestScoresOverMonths(t *testing.T) {
+	terms, err := bonus.ParseTerms("t.yaml", []byte(strings.Replace(scoreText("ore", `        measure: {score: {cases: {by: start, months: 12}, parts: [{name: results, results: [sustained_13w]}], divide: {cases: 1}}}
+        schedule: {unit_prices: [{amount: 100}]}
+`), "periods: year", "periods: half_year", 1)))
+	require.NoError(t, err)
+	facts := bonus.Facts{Observations: observe(
+		row{id: "1", job: "2008-07-15"}, row{id: "2"}, row{id: "3", job: "2008-12-31"}, row{id: "4"}, row{id: "5"},
+	)}
+	facts.Observations.Cases.Start = []effect.Date{day("2008-06-30"), day("2008-07-01"), day("2008-07-01"), day("2009-01-01"), effect.NoDate}
+	s := settle(t, terms, facts)
+	require.Len(t, s.Lines, 2)
+	// By 30 June case 1 had started and not yet reached it; by 31 December 2 of 3 had.
+	require.Equal(t, []string{"2008H1", "0", "2008H2", "2/3"}, []string{s.Lines[0].Period, s.Lines[0].Quantity, s.Lines[1].Period, s.Lines[1].Quantity})
+	require.EqualValues(t, []int64{1, 3}, []int64{s.Lines[0].Cases, s.Lines[1].Cases})
+	require.EqualValues(t, 6667, s.Lines[1].Amount)
+	rules := map[string]string{}
+	for _, c := range s.Cases {
+		rules[c.Participation] = c.Rule + " " + c.Line
+	}
+	require.Equal(t, map[string]string{
+		"1": "counted A-1/north/2008H1/s@2008-01-01", "2": "counted A-1/north/2008H2/s@2008-01-01", "3": "counted A-1/north/2008H2/s@2008-01-01",
+		"4": "pending ", "5": "not_started ",
+	}, rules)
+}
+
+// BenchmarkScores: a share and a decision about a million cases of twenty providers,
+// four half-years.
+func BenchmarkScores(b *testing.B) {
+	const n = 1_000_000
+	rows := make([]row, n)
+	for i := range rows {
+		rows[i] = row{id: fmt.Sprint(i), provider: fmt.Sprint("provider", i%20), referral: (day("2008-01-01") + effect.Date(i%700)).String(), job: (day("2008-03-01") + effect.Date(i%900)).String()}
+	}
+	facts := bonus.Facts{Observations: observe(rows...)}
+	facts.Observations.AsOf = day("2009-12-31")
+	text := strings.Replace(scoreText("ore", "        measure: {score: {cases: {by: referral, months: 12}, parts: [{name: share, results: [sustained_13w], share: true}]}}\n        decision: {then: dropped, lowest: true, under_best_by: {points: 0.025}}\n"), "periods: year", "periods: half_year", 1)
+	terms, err := bonus.ParseTerms("t.yaml", []byte(text))
+	require.NoError(b, err)
+	for b.Loop() {
+		settle(b, terms, facts)
+	}
+}
+
+// What a score and a pool do not go together with.
+func TestScoresBesideOtherParts(t *testing.T) {
+	const score = "        measure: {score: {parts: [{name: a, figure: points}]}}\n"
+	const effects = "        measure: {effect: employed_26w, part: provider, method: balance}\n        gate: {require: {n: 30}}\n        negative: counts\n"
+	for clause, says := range map[string]string{
+		score + "        conditions: {indicators: {repeated_referral: 0.1}}\n        schedule: {pool: {amount: 5}}\n":                              "conditions.indicators: an indicator is counted in each municipality",
+		score + "        conditions: {figures: [{figure: x, at_least: 1}]}\n        decision: {then: dropped, lowest: true}\n":                     "conditions.figures: figures keep a line from being paid, and a decision pays nothing",
+		score + "        conditions: {latest: {by: 2009-01-01}}\n        schedule: {pool: {amount: 5}}\n":                                          "latest is about single cases",
+		effects + "        schedule: {pool: {amount: 5}}\n":                                                                                        "what is under 0 has no part in a pool",
+		effects + "        schedule: {threshold: {at_least: 5}, unit_prices: [{amount: 5}]}\n":                                                     "under a threshold nothing counts, so that nothing negative can",
+		"        measure: {reached: sustained_13w}\n        clawback: {section: '1', reached: back}\n        schedule: {pool: {amount: 5}}\n":      "a pool has neither clawback nor negative",
+		"        measure: {effect: employed_26w}\n        gate: {require: {n: 30}}\n        decision: {then: dropped, lowest: true}\n":             "a decision is about a score",
+		score + "        schedule: {exchange: {base: 5.555, slope: 1}}\n":                                                                          "not an amount such as 5000.00",
+		score + "        schedule: {exchange: {base: base, slope: neutral}}\n":                                                                     "neither a plain decimal number such as 2.5 nor budget_neutral",
+		"        measure: {score: {parts: [{name: a, figure: points, above: '0,5'}]}}\n        schedule: {pool: {amount: 5}}\n":                    "neither a plain decimal number such as 0.95 nor the name of a figure",
+		"        measure: {score: {parts: [{name: a, figure: points}]}, reached: sustained_13w}\n        schedule: {unit_prices: [{amount: 5}]}\n": "give one of referred",
+	} {
+		_, err := bonus.ParseTerms("t.yaml", []byte(scoreText("ore", clause)))
+		require.ErrorContains(t, err, says, clause)
+	}
+}
+
+// A figure outside its limits keeps a score from being paid, and from sharing in a
+// pool; one that nobody knows does too.
+func TestScoresOfProvidersThatFail(t *testing.T) {
+	terms := scoreTerms(t, "ore", `        measure: {score: {parts: [{name: a, figure: points}]}}
+        conditions: {figures: [{figure: response_rate, at_least: 0.5}]}
+        schedule: {pool: {amount: 100}}
+`)
+	f := func(name, provider, value string) bonus.Figure {
+		return bonus.Figure{Name: name, Provider: provider, Period: "2008", N: -1, Value: value}
+	}
+	lines := settle(t, terms, oneEach([]string{"a", "b", "c"}, f("points", "a", "1"), f("points", "b", "1"), f("points", "c", "1"),
+		f("response_rate", "a", "0.5"), f("response_rate", "b", "0.49"))).Lines
+	require.EqualValues(t, []bonus.Ore{10000, 0, 0}, []bonus.Ore{lines[0].Amount, lines[1].Amount, lines[2].Amount})
+	require.Equal(t, []string{"figure:response_rate", "figure_missing:response_rate"}, []string{lines[1].Reason, lines[2].Reason})
 }

@@ -190,8 +190,11 @@ func (p *ScorePart) check(c *checker, path string, m *Score) {
 	if given != 1 {
 		c.fault(path, "give one of figure, results, effect and ratio")
 	}
-	if p.Results == nil && (p.Share || p.MatchGroup != "" || p.Package != "") {
-		c.fault(path, "share, match_group and package belong to results")
+	if p.Results == nil && (p.MatchGroup != "" || p.Package != "") {
+		c.fault(path, "match_group and package belong to results")
+	}
+	if p.Share && p.estimated() {
+		c.fault(path+".share", "share belongs to results or a figure")
 	}
 	for i, name := range p.Results {
 		if slices.Index(p.Results, name) < i {

@@ -26,10 +26,11 @@ type scored struct {
 	gate     []GateRow
 	reasons  []string // why an effect in it may not be paid on
 
-	// Of a score that is a share of cases: reached, out of how many, and what a
+	// Of a score that is a share of cases, counted or handed in: reached, out of how many, and what a
 	// share of 1 is worth. sharing is 0 for other scores.
-	reached, sharing int64
-	worth            *big.Rat
+	reached float64 // a figure's share is rounded, and so no whole number of cases
+	sharing int64
+	worth   *big.Rat
 }
 
 // rated says whether the score can be compared with others.
@@ -261,7 +262,7 @@ func (x *scorer) judge(i int32) (rule string, ok bool) {
 		return rule, x.score.ofCases()
 	}
 	day := x.day(i)
-	mine := x.t.scoreVersion(x.t.Periods.Period(day)) == int(x.at.version)
+	mine := x.t.scoreVersion(x.settler.period(x.t, day)) == int(x.at.version)
 	rule = RulePending
 	for k := x.firstPeriod(day); k < len(x.periods) && x.from[k] <= day; k++ {
 		key := tallyKey{provider, k}
@@ -552,6 +553,10 @@ func (x *scoring) points(i int, path string) *big.Rat {
 			return nil
 		}
 		x.step(p.Name+": "+p.Figure, v, "", section)
+		if p.Share && (v.Sign() < 0 || v.Cmp(one()) > 0) {
+			x.fault(path+".share", "figure %s is %s, which is no share", p.Figure, f.Value)
+			return nil
+		}
 	case p.Results != nil:
 		t := x.tally.parts[i]
 		v, n = new(big.Rat).SetInt64(t.reached), t.n
@@ -737,7 +742,7 @@ func (x *scoring) share() {
 		return
 	}
 	p := &m.Parts[0]
-	if len(p.Results) != 1 || !p.Share || p.Above != nil || p.Scales != nil || p.Weight != nil && p.Weight.figure != "" || x.tally.parts[0].n == 0 {
+	if len(p.Results) > 1 || !p.Share || p.Above != nil || p.Scales != nil || p.Weight != nil && p.Weight.figure != "" {
 		return
 	}
 	x.worth = big.NewRat(1, 1)
@@ -746,8 +751,15 @@ func (x *scoring) share() {
 			x.worth.Mul(x.worth, o.number.Rat())
 		}
 	}
-	if t := x.tally.parts[0]; x.worth.Sign() > 0 {
-		x.reached, x.sharing = t.reached, t.n
+	t := x.tally.parts[0]
+	switch {
+	case x.worth.Sign() <= 0:
+	case p.Figure == "":
+		x.reached, x.sharing = float64(t.reached), t.n
+	case x.n > 0:
+		f, _ := x.look(p.Figure, x.provider, x.period)
+		share, _ := f.Rat().Float64()
+		x.reached, x.sharing = share*float64(x.n), x.n
 	}
 }
 

@@ -46,8 +46,11 @@ type Facts struct {
 // effect in the one that as_of lies in. Every case of an agreement gets a
 // [CaseLine] for each clause of its version, with the first rule that holds of:
 // outside_agreement, no_provider, no_version_in_force, excluded,
-// package_not_eligible, not_reached, pending,
-// left, not_started, not_followed, earlier_case, indicator, already_paid, counted.
+// package_not_eligible, earlier_case, too_late, outside_weeks, evidence_pending,
+// evidence_missing, not_reached, pending, left, not_started, not_followed, counts_in,
+// already_paid, credited_to_another, no_case_with_role, paid_under_another_clause,
+// paid_under_another_agreement, indicator, figure_missing, figure, over_limit,
+// not_due, counted.
 //
 // Where a gate asks for Holm, the family is every figure with a verdict that an
 // effect line of the settlement rests on, of all terms, whether or not its own
@@ -523,7 +526,7 @@ func newDraftAt(t *Terms, v, c int, cell effect.Cell, period effect.Period, band
 		Agreement: t.Agreement, Provider: cell.Provider, Period: period.Name,
 		Clause: clause.ID, Version: version.ValidFrom, Outcome: clause.Measure.outcomes(),
 		Municipality: cell.Municipality, MatchScheme: cell.MatchScheme, MatchGroup: cell.MatchGroup, Package: cell.Package,
-		Text: clause.Text, Section: clause.Section, VAT: t.VAT.String(),
+		Text: clause.Text, Section: clause.Section,
 	}}
 	d.complete(v)
 	return d
@@ -553,7 +556,7 @@ func (d *draft) standUnder(version int) {
 // complete fills in what every line of a version has, and the line's id.
 func (d *draft) complete(version int) {
 	d.stand(version)
-	d.TermsSHA256, d.Currency = d.terms.SHA256, d.terms.Currency
+	d.TermsSHA256, d.Currency, d.VAT = d.terms.SHA256, d.terms.Currency, d.terms.VAT.String()
 	d.Source = fmt.Sprintf("%s, %s", d.terms.Source.Document, d.terms.Source.Dated)
 	parts := []string{d.Agreement, d.Provider, d.Period, d.Clause}
 	if d.clause == nil {

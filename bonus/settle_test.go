@@ -123,7 +123,20 @@ func settle(t tester, terms *bonus.Terms, f bonus.Facts) *bonus.Settlement {
 	t.Helper()
 	s, err := bonus.Settle(context.Background(), []*bonus.Terms{terms}, f)
 	require.NoError(t, err)
+	audit(t, s, f, terms)
 	return s
+}
+
+// audit works every line out again, also without being told what was owed at first:
+// so a pack of the lines can be.
+func audit(t tester, s *bonus.Settlement, f bonus.Facts, terms ...*bonus.Terms) {
+	t.Helper()
+	for range 2 {
+		for _, a := range s.Audit(terms, f) {
+			require.Empty(t, a.Differs, a.Line)
+		}
+		f.Opening = nil
+	}
 }
 
 // faults settles and returns the faults as codes and problems.

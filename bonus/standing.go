@@ -53,15 +53,18 @@ type Further struct {
 	Amount     Ore    `col:"amount_ore" doc:"what the provider would be paid more in all, in ore, after every limit"`
 }
 
-// Headroom is what a limit leaves a provider.
+// Headroom is what a limit leaves a provider, exactly: in kroner, or in what the
+// clauses count.
 type Headroom struct {
 	Agreement string `col:"agreement_id" doc:"agreement"`
 	Section   string `col:"section" doc:"section of the source"`
-	Period    string `col:"period" doc:"settlement period"`
-	Limit     Ore    `col:"limit_ore" doc:"the most that is paid, in ore"`
-	Paid      Ore    `col:"paid_ore" doc:"what is paid of what it limits"`
-	Left      Ore    `col:"left_ore" doc:"what is left of it"`
-	TakenOff  Ore    `col:"taken_off_ore" doc:"what the limit has taken off"`
+	Period    string `col:"period" doc:"settlement period, up to which it is used"`
+	Over      string `col:"over" doc:"the time that the limit is over: period, year or agreement"`
+	Of        string `col:"of" doc:"what it limits: amount, quantity or cases"`
+	Limit     string `col:"limit" doc:"the most"`
+	Used      string `col:"used" doc:"what is used of it"`
+	Left      string `col:"left" doc:"what is left of it"`
+	TakenOff  string `col:"taken_off" doc:"amount that the limit has taken off in the period, below 0"`
 }
 
 // further are the numbers of citizens that are looked at.
@@ -92,7 +95,7 @@ func (s *Settlement) ExplainProvider(ctx context.Context, provider string, terms
 		}
 	}
 	e.margins(s, terms, f)
-	e.ceilings(terms)
+	e.ceilings(s, terms)
 	return e, e.ladder(ctx, s, terms, f)
 }
 
@@ -108,7 +111,7 @@ func clauseOf(l *Line, terms []*Terms) (*Terms, *Clause) {
 				continue
 			}
 			for c := range t.Versions[v].Clauses {
-				if t.Versions[v].Clauses[c].ID == l.Clause {
+				if t.Versions[v].Clauses[c].ID == strings.TrimSuffix(l.Clause, clawbackSuffix) {
 					return t, &t.Versions[v].Clauses[c]
 				}
 			}
@@ -294,10 +297,10 @@ func paidMargin(l *Line, c *Clause, row *effect.BenchmarkRow) Margin {
 	return m
 }
 
-// ceilings are what the limits of a provider's amounts leave in its settlement
+// ceilings are what the limits of a provider leave in its settlement
 // periods. What is limited for persons and for all providers together is in no one's
 // hands alone.
-func (e *ProviderExplanation) ceilings(terms []*Terms) {
+func (e *ProviderExplanation) ceilings(s *Settlement, terms []*Terms) {
 	for _, t := range terms {
 		seen := map[string]bool{}
 		for i := range e.Lines {
@@ -312,7 +315,7 @@ func (e *ProviderExplanation) ceilings(terms []*Terms) {
 			}
 			limits := t.Versions[t.limitsFor(period)].Limits
 			for k := range limits {
-				if h, ok := e.headroom(t, &limits[k], period); ok {
+				if h, ok := e.headroom(s, t, &limits[k], period); ok {
 					e.Ceilings = append(e.Ceilings, h)
 				}
 			}
@@ -321,28 +324,44 @@ func (e *ProviderExplanation) ceilings(terms []*Terms) {
 }
 
 // headroom is what one limit leaves, by the end of a settlement period.
-func (e *ProviderExplanation) headroom(t *Terms, limit *Limit, period effect.Period) (Headroom, bool) {
-	if limit.Most == nil || limit.Per != PerProvider || limit.onEntries() {
+func (e *ProviderExplanation) headroom(s *Settlement, t *Terms, limit *Limit, period effect.Period) (Headroom, bool) {
+	if limit.Most == nil || limit.Per != PerProvider {
 		return Headroom{}, false
 	}
-	k := limit.scope()
-	h := Headroom{Agreement: t.Agreement, Section: limit.Section, Period: period.Name, Limit: ore(limit.Most)}
+	h := Headroom{Agreement: t.Agreement, Section: limit.Section, Period: period.Name, Over: string(limit.Over), Of: string(limit.of()), Limit: limit.Most.String()}
+	k, used, off, counted := limit.scope(), new(big.Rat), new(big.Rat), map[string]bool{}
 	for _, l := range e.Lines {
 		of, err := effect.ParsePeriod(l.Period)
 		if err != nil || l.Agreement != t.Agreement || of.Start > period.Start || k.stretch(of) != k.stretch(period) {
 			continue
 		}
+		ofLimit := slices.Contains(limitClauses(), l.Clause)
 		mine := l.Clause == capClause && l.Section == limit.Section
 		switch {
-		case slices.Contains(limitClauses(), l.Clause) && !mine && k.clauses != "", !slices.Contains(limitClauses(), l.Clause) && !k.about(l.Clause):
+		case ofLimit && (!mine && k.clauses != "" || limit.onEntries()), !ofLimit && !k.about(l.Clause):
 			continue
+		case limit.of() == LimitAmount:
+			used.Add(used, l.Amount.Rat())
+		case limit.of() == LimitQuantity:
+			if q, ok := new(big.Rat).SetString(l.Quantity); ok {
+				used.Add(used, q)
+			}
 		}
-		h.Paid += l.Amount
+		counted[l.ID] = true
 		if mine && of == period {
-			h.TakenOff += l.Amount
+			off.Add(off, l.Amount.Rat())
 		}
 	}
-	h.Left = h.Limit - h.Paid
+	if limit.of() == LimitCases {
+		cases := map[string]bool{}
+		for _, x := range s.Entries {
+			if counted[x.Line] {
+				cases[x.Participation] = true
+			}
+		}
+		used.SetInt64(int64(len(cases)))
+	}
+	h.Used, h.Left, h.TakenOff = exactText(used), exactText(new(big.Rat).Sub(limit.Most.Rat(), used)), exactText(off)
 	return h, true
 }
 
@@ -512,9 +531,9 @@ func (e *ProviderExplanation) String() string {
 	if len(e.Ceilings) > 0 {
 		b.WriteString("\nWhat the limits leave\n")
 		table(&b, func(row func(cells ...string)) {
-			row("period", "section", "limit", "paid", "left", "taken off")
+			row("period", "section", "over", "of", "limit", "used", "left", "taken off")
 			for _, h := range e.Ceilings {
-				row(h.Period, h.Section, h.Limit.String(), h.Paid.String(), h.Left.String(), h.TakenOff.String())
+				row(h.Period, h.Section, h.Over, h.Of, h.Limit, h.Used, h.Left, h.TakenOff)
 			}
 		})
 	}

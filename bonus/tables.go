@@ -49,7 +49,7 @@ type Line struct {
 	Cases        int64       `col:"cases" doc:"cases that count in the line"`
 	Quantity     string      `col:"quantity" doc:"how many are paid for, exactly"`
 	UnitPrice    Ore         `col:"unit_price_ore" doc:"price of one, in ore, with the index factor in force"`
-	Times        string      `col:"times" doc:"what quantity x price is multiplied by, exactly: the clause's share of the price, the factor of its band, and -1 for a penalty"`
+	Times        string      `col:"times" doc:"what quantity x price is multiplied by, exactly: the clause's share of the price, the factor of its band, and -1 for a penalty; empty where there is no price"`
 	VAT          string      `col:"vat" doc:"how value added tax stands to the amount: exempt, excluded or included, and its rate; empty where the terms do not say"`
 	Amount       Ore         `col:"amount_ore" doc:"what is paid, in ore"`
 	Currency     Currency    `col:"currency" doc:"what amounts are in; an ore is a hundredth of it"`

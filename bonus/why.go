@@ -120,10 +120,18 @@ func (w *why) needed(row *CaseLine) string {
 		return fmt.Sprintf("the case is in package %s; the clause pays for %s", w.c.Package.At(int(w.at)), cmp.Or(strings.Join(pay, ", "), "none"))
 	case RuleNotStarted:
 		return fmt.Sprintf("a first day of the course by %s", obs.AsOf)
+	case RuleNotDue:
+		return w.notDue(c)
 	case RuleIndicator:
 		return w.indicators(c, detail)
 	case RuleAlreadyPaid:
 		return w.alreadyPaid(c)
+	case RuleTooLate, RuleOutsideWeeks, RuleEvidenceMissing, RuleEvidencePending:
+		return w.conditions(rule, c)
+	case RuleFigure, RuleFigureMissing:
+		return w.figures(c, detail)
+	case RuleOverLimit:
+		return w.overLimit(c)
 	case RuleNotReached, RulePending, RuleLeft, RuleNotFollowed:
 		if c.Measure.Score != nil && rule == RulePending {
 			return fmt.Sprintf("a score is made when the settlement period is over in which the case counts, which was not so by %s", obs.AsOf)
@@ -252,6 +260,116 @@ func (w *why) alreadyPaid(c *Clause) string {
 	return fmt.Sprintf("it counts here on %s, and on %s in another case of the citizen, referred on %s%s; a citizen is paid for once", own, on, w.c.Referral[first], w.elsewhere(first))
 }
 
+// conditions tells the days of the conditions on a case.
+func (w *why) conditions(rule string, c *Clause) string {
+	on, referral := w.event(w.at, c), w.c.Referral[w.at]
+	reached := "it was not reached by then"
+	if on != effect.NoDate {
+		reached = fmt.Sprintf("it was reached on %s", on)
+	}
+	switch x := &c.Conditions; {
+	case rule == RuleTooLate && x.Latest != nil:
+		return fmt.Sprintf("the last day on which it counts is %s; %s", x.Latest.day(referral), reached)
+	case rule == RuleOutsideWeeks && x.Weeks != nil && on != effect.NoDate:
+		since, which := referral, "the referral"
+		if x.Weeks.Since == SinceFirstReferral {
+			for _, i := range w.cases[w.c.Person[w.at]] {
+				if k := slices.IndexFunc(w.terms, func(t *Terms) bool { return t.Agreement == w.c.Agreement.At(int(i)) }); k >= 0 && w.together(w.terms[k]) && w.terms[k].covers(w.c.Referral[i]) {
+					since = min(since, w.c.Referral[i])
+				}
+			}
+			which = "the citizen's first referral"
+		}
+		from := max(1, x.Weeks.From)
+		window := fmt.Sprintf("from week %d, which begins on %s, on", from, since+effect.Date(7*(from-1)))
+		if x.Weeks.To > 0 {
+			window = fmt.Sprintf("in weeks %d to %d, from %s to %s", from, x.Weeks.To, since+effect.Date(7*(from-1)), since+effect.Date(7*x.Weeks.To)-1)
+		}
+		if w.Discreet && since != referral {
+			return ""
+		}
+		return fmt.Sprintf("it counts %s, counted from %s on %s; it was reached on %s", window, which, since, on)
+	case x.Evidence != nil && on != effect.NoDate:
+		last := on.Add(x.Evidence.Within)
+		received := "none was received by " + w.f.Observations.AsOf.String()
+		if day, ok := firstEvidence(w.f.Evidence)[evidenceKey{w.c.ID[w.at].String(), x.Evidence.Kind}]; ok {
+			received = fmt.Sprintf("one was received on %s", day)
+		}
+		return fmt.Sprintf("it was reached on %s; a document of kind %s counts if it is received by %s; %s", on, x.Evidence.Kind, last, received)
+	}
+	return ""
+}
+
+// together says whether an agreement counts together with that of the case.
+func (w *why) together(t *Terms) bool {
+	return t == w.t || w.t.Attribution != nil && slices.Contains(w.t.Attribution.Across, t.Agreement)
+}
+
+// figures tells the figures about the provider that are outside their limits.
+func (w *why) figures(c *Clause, names string) string {
+	book, err := NewFigureBook(w.f.Figures)
+	on := w.event(w.at, c)
+	if err != nil || on == effect.NoDate {
+		return ""
+	}
+	period := w.t.Periods.Period(on)
+	var out []string
+	for _, limit := range c.Conditions.Figures {
+		if !slices.Contains(strings.Split(names, ","), limit.Figure) {
+			continue
+		}
+		var asked []string
+		if limit.AtLeast != nil {
+			asked = append(asked, "at least "+limit.AtLeast.String())
+		}
+		if limit.AtMost != nil {
+			asked = append(asked, "at most "+limit.AtMost.String())
+		}
+		found, ok := book.For(limit.Figure, w.c.Provider.At(int(w.at)), period)
+		if limit.Latest {
+			list := book.UpTo(limit.Figure, w.c.Provider.At(int(w.at)), period.End-1)
+			if ok = len(list) > 0; ok {
+				found = list[0]
+			}
+		}
+		now := "is not known for " + period.Name
+		if ok {
+			now = fmt.Sprintf("is %s for %s", cmp.Or(found.Value, "no number"), found.Period)
+			if found.N >= 0 {
+				now += fmt.Sprintf(", of %d", found.N)
+			}
+		}
+		must := strings.Join(asked, " and ")
+		if limit.MinN > 0 {
+			must += fmt.Sprintf(", of %d or more", limit.MinN)
+		}
+		if limit.Consecutive > 1 {
+			must += fmt.Sprintf(", %d times in a row", limit.Consecutive)
+		}
+		out = append(out, fmt.Sprintf("%s %s, and must be %s", limit.Figure, now, must))
+	}
+	return strings.Join(out, "; ")
+}
+
+// overLimit names the limits on cases that are about the clause.
+func (w *why) overLimit(c *Clause) string {
+	on := w.event(w.at, c)
+	if on == effect.NoDate {
+		on = w.f.Observations.AsOf
+	}
+	var out []string
+	limits := w.t.Versions[w.t.limitsFor(w.t.Periods.Period(on))].Limits
+	for i := range limits {
+		if l := &limits[i]; l.onEntries() && l.Most != nil && l.scope().about(c.ID) {
+			out = append(out, fmt.Sprintf("section %s pays at most %s (%s) for a %s over the %s", l.Section, l.Most, l.of(), l.Per, l.Over))
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return strings.Join(out, "; ") + "; what counts on an earlier day comes first"
+}
+
 // event is the day on which a clause counts a case, by its own facts alone.
 func (w *why) event(i int32, c *Clause) effect.Date {
 	switch {
@@ -266,6 +384,9 @@ func (w *why) event(i int32, c *Clause) effect.Date {
 	on := effect.NoDate
 	for _, name := range c.Measure.Outcomes() {
 		r, ok := w.f.Observations.Result(name)
+		if c.Measure.Sum != "" {
+			break // it counts on many days
+		}
 		if ok && len(r.ReachedOn) > 0 && r.Status[i] == effect.Reached && r.ReachedOn[i] != effect.NoDate && (on == effect.NoDate || r.ReachedOn[i] < on) {
 			on = r.ReachedOn[i]
 		}

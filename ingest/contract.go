@@ -161,7 +161,8 @@ func contract(table string) []field {
 		return slices.Concat(required(wantText, "municipality"), required(wantWhole, "year"),
 			required(wantChannel, "channel"), required(wantAmount, "amount_dkk"))
 	case Figures:
-		return slices.Concat(required(wantText, "figure", "provider_id"), required(wantPeriod, "period"),
+		// A figure without a provider is one of all providers.
+		return slices.Concat(required(wantText, "figure"), []field{{name: "provider_id", want: wantText, required: true, nullable: true}}, required(wantPeriod, "period"),
 			optional(wantWhole, "n"), required(wantDecimal, "value"))
 	case Evidence:
 		return slices.Concat(required(wantID, "participation_id"), required(wantText, "kind"), required(wantDate, "received_on"))

@@ -71,7 +71,7 @@ const (
 // it stands; a float has nine significant digits. A negative n is a bad row.
 type Figure struct {
 	Name     string  `col:"figure" doc:"name of the figure, as the terms call it"`
-	Provider string  `col:"provider_id" doc:"provider"`
+	Provider string  `col:"provider_id" doc:"provider; null for a figure of all providers, which holds where a provider has none of its own"`
 	Period   string  `col:"period" doc:"period that the figure is of"`
 	N        float64 `col:"n" doc:"persons or cases behind it, a whole number; null where unknown"`
 	Value    string  `col:"value" doc:"value, an exact decimal"`

@@ -299,19 +299,18 @@ func nineTables() []contents {
 				row("ratio", "P1", "2009", 30.0, "0.9840"), row("ratio", "P1", "2008", nil, "-0"), row("base", "P1", "2008", 0.0, "1000000.05"),
 				row("ratio", "P1", "2009", 30.0, "0.984"), // the same number
 				row("ratio", "P2", "2009", 30.0, "1"), row("ratio", "P2", "2009", 30.0, "1.1"),
-				row(nil, "P1", "2009", 30.0, "1"), row("ratio", "", "2009", 30.0, "1"), row("ratio", "P1", "09", 30.0, "1"),
+				row(nil, "P1", "2009", 30.0, "1"), row("ratio", "", "2009", 30.0, "1") /* of all providers */, row("ratio", "P1", "09", 30.0, "1"),
 				row("ratio", "P1", "2007", -1.0, "1"), row("ratio", "P1", "2007", 0.5, "1"), row("ratio", "P1", "2007", 1.0, nil),
 				row("ratio", "P1", "2007", 1.0, ""), row("ratio", "P1", "2007", 1.0, "1e3"), row("ratio", "P1", "2007", 1.0, "1,5"),
 				row("ratio", "P1", "2007", 1.0, ".5"), row("ratio", "P1", "2007", 1.0, "5."), row("ratio", "P1", "2007", 1.0, "1/3"),
 				row("ratio", "P1", "2007", 1.0, "+1"), row("ratio", "P1", "2007", 1.0, strings.Repeat("1", 41)),
 			},
 			readAny[Figure],
-			[]Figure{{"base", "P1", "2008", 0, "1000000.05"}, {"ratio", "P1", "2008", math.NaN(), "0"}, {"ratio", "P1", "2009", 30, "0.984"}},
+			[]Figure{{"base", "P1", "2008", 0, "1000000.05"}, {"ratio", "", "2009", 30, "1"}, {"ratio", "P1", "2008", math.NaN(), "0"}, {"ratio", "P1", "2009", 30, "0.984"}},
 			[]Reject{
 				{Row: 5, Column: "figure", Cause: conflict},
 				{Row: 6, Column: "figure", Cause: conflict},
 				{Row: 7, Column: "figure", Cause: null},
-				{Row: 8, Column: "provider_id", Cause: noText},
 				{Row: 9, Column: "period", Cause: period},
 				{Row: 10, Column: "n", Cause: outOfRange},
 				{Row: 11, Column: "n", Cause: "number is not whole"},
@@ -325,7 +324,7 @@ func nineTables() []contents {
 				{Row: 19, Column: "value", Cause: noDecimal},
 				{Row: 20, Column: "value", Cause: digits},
 			},
-			map[string]int64{"read": 20, "rejected": 16, "duplicates": 1},
+			map[string]int64{"read": 20, "rejected": 15, "duplicates": 1},
 		},
 		{
 			Evidence, "participation_id kind received_on", // days as text

@@ -607,12 +607,29 @@ func TestOpening(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, got)
 	s := settle(t, seal(t, readTerms(t)), "2008-06-30", h1, nil)
-	s.Carried = []bonus.Balance{{Agreement: "A-1", Provider: "south", Amount: -5}, {Agreement: "A-2", Provider: "south", Amount: -7}, {Agreement: "A-1", Provider: "north"}}
+	s.Settlement.Carried = []bonus.Balance{{Agreement: "A-1", Provider: "south", Amount: -5}, {Agreement: "A-2", Provider: "south", Amount: -7}, {Agreement: "A-1", Provider: "north"}}
 	book(t, l, s, "2008H1", "2008-07-10")
 	got, err = l.Opening(ctx, "A-1")
 	require.NoError(t, err)
 	require.Equal(t, []bonus.Balance{{Agreement: "A-1", Provider: "south", Amount: -5}}, got)
 	whole(t, l)
+
+	// A settlement that goes further: what it took of the balance later is put back.
+	l, _ = open(t)
+	s.AsOf = day("2008-12-31")
+	s.Settlement.Carried = []bonus.Balance{{Agreement: "A-1", Provider: "south", Amount: -2}}
+	s.Settlement.Lines = append(s.Settlement.Lines,
+		bonus.Line{ID: "A-1/south/2008H1/carried", Agreement: "A-1", Provider: "south", Period: "2008H1", Clause: "carried", Amount: 5, Standing: bonus.StandingSealed},
+		bonus.Line{ID: "A-1/south/2008H2/carried", Agreement: "A-1", Provider: "south", Period: "2008H2", Clause: "carried", Amount: -3, Standing: bonus.StandingSealed},
+	)
+	book(t, l, s, "2008H1", "2009-01-10")
+	got, err = l.Opening(ctx, "A-1")
+	require.NoError(t, err)
+	require.Equal(t, []bonus.Balance{{Agreement: "A-1", Provider: "south", Amount: -5}}, got)
+	book(t, l, s, "2008H2", "2009-01-11")
+	got, err = l.Opening(ctx, "A-1")
+	require.NoError(t, err)
+	require.Equal(t, []bonus.Balance{{Agreement: "A-1", Provider: "south", Amount: -2}}, got)
 }
 
 // raw opens the file beside the ledger, as somebody with an editor for SQLite does.

@@ -20,8 +20,7 @@ import (
 // Settled is a settlement and what is known of how it was made. It is only read.
 type Settled struct {
 	Settlement *bonus.Settlement
-	Carried    []bonus.Balance // what limits carry to the next settlement
-	Terms      []*bonus.Terms  // what it was settled by, with their seals
+	Terms      []*bonus.Terms // what it was settled by, with their seals
 	AsOf       effect.Date
 	From, To   effect.Date // first and last day of the referrals that were measured
 	// Inputs, RunFile and Manifest are the SHA-256 of the dataset's files, of the run
@@ -154,12 +153,9 @@ func (p *planner) make() error {
 		}
 		return nil
 	}
-	for _, c := range s.Carried {
-		if c.Agreement == t.Agreement && c.Amount != 0 {
-			p.plan.Balances = append(p.plan.Balances, Balance{Provider: c.Provider, Amount: c.Amount})
-		}
+	if err := p.balances(); err != nil {
+		return err
 	}
-	slices.SortFunc(p.plan.Balances, func(a, b Balance) int { return cmp.Compare(a.Provider, b.Provider) })
 	if err := p.accounts(); err != nil {
 		return err
 	}
@@ -599,6 +595,35 @@ func (p *planner) lineVersions() {
 			p.plan.Versions = append(p.plan.Versions, Version{Version: from, Reading: p.terms.Reading(v)})
 		}
 	}
+}
+
+// balances are what limits carry from the period to the next: what they carry from
+// the last period of the settlement, without what they took in the periods after this.
+func (p *planner) balances() (err error) {
+	owed := map[string]bonus.Ore{}
+	for _, c := range p.settled.Settlement.Carried {
+		if c.Agreement == p.terms.Agreement {
+			owed[c.Provider] = c.Amount
+		}
+	}
+	for _, l := range p.settled.Settlement.Lines {
+		if l.Agreement != p.terms.Agreement || l.Clause != bonus.CarriedClause {
+			continue
+		}
+		at, wrong := p.periodOf(l.Period)
+		if wrong != nil {
+			return wrong
+		}
+		if at.Start > p.period.Start {
+			owed[l.Provider], err = add(owed[l.Provider], l.Amount, err)
+		}
+	}
+	for _, provider := range slices.Sorted(maps.Keys(owed)) {
+		if owed[provider] != 0 {
+			p.plan.Balances = append(p.plan.Balances, Balance{Provider: provider, Amount: owed[provider]})
+		}
+	}
+	return err
 }
 
 // accounts works out what each provider is due.

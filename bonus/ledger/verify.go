@@ -177,8 +177,10 @@ func (v *verifier) caseKeys() error {
 type cursor struct {
 	rows   *sql.Rows
 	table  int
+	at     map[string]int // of a column in values
 	row    int64
 	values []any
+	to     []any // where a row is scanned to, but for its hash
 	hash   []byte
 	done   bool
 }
@@ -188,13 +190,13 @@ func (c *cursor) next() error {
 		return c.rows.Err()
 	}
 	var hash any
-	to := make([]any, 0, len(c.values)+2)
-	to = append(to, &c.row)
-	for i := range c.values {
-		c.values[i] = nil
-		to = append(to, &c.values[i])
+	if c.to == nil {
+		c.to = append(c.to, &c.row)
+		for i := range c.values {
+			c.to = append(c.to, &c.values[i])
+		}
 	}
-	if err := c.rows.Scan(append(to, &hash)...); err != nil {
+	if err := c.rows.Scan(append(c.to, &hash)...); err != nil {
 		return err
 	}
 	c.hash, _ = hash.([]byte)
@@ -211,7 +213,10 @@ func (v *verifier) chain(head string) (found bool, err error) {
 			return false, err
 		}
 		defer rows.Close()
-		cursors[i] = &cursor{rows: rows, table: i, values: make([]any, len(t.names()))}
+		cursors[i] = &cursor{rows: rows, table: i, at: map[string]int{}, values: make([]any, len(t.names()))}
+		for k, name := range t.names() {
+			cursors[i].at[name] = k
+		}
 		if err := cursors[i].next(); err != nil {
 			return false, err
 		}
@@ -278,10 +283,8 @@ func (v *verifier) chain(head string) (found bool, err error) {
 // text and number are values of a row by the name of their column, "" and 0 where
 // they are of another kind, which the hash tells.
 func (c *cursor) value(column string) any {
-	for i, name := range tables[c.table].names() {
-		if name == column {
-			return c.values[i]
-		}
+	if i, ok := c.at[column]; ok {
+		return c.values[i]
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func filled(t *testing.T) string {
 	l, path := open(t)
 	terms := seal(t, readTerms(t))
 	s := settle(t, terms, "2008-06-30", h1, map[string]bonus.Ore{"north": 3000_00, "south": 0})
-	s.Carried = []bonus.Balance{{Agreement: "A-1", Provider: "south", Amount: -5}}
+	s.Settlement.Carried = []bonus.Balance{{Agreement: "A-1", Provider: "south", Amount: -5}}
 	book(t, l, s, "2008H1", "2008-07-10")
 	late := []job{h1[0], {id: "4", provider: "south", on: "2008-06-02"}, {id: "5", provider: "south", on: "2008-09-01"}}
 	book(t, l, settle(t, terms, "2008-12-31", late, map[string]bonus.Ore{"north": 1000_00}), "2008H2", "2009-01-10")

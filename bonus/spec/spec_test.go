@@ -116,3 +116,44 @@ func TestSchemaIsCurrent(t *testing.T) {
 	require.NoError(t, err)
 	golden(t, "spec.schema.json", string(got))
 }
+
+// TestWhyOfConditions: the sentences of rules that hang on conditions, limits and
+// instalments, with their dates worked out by hand: six months after 2008-02-01 are
+// 2008-08-01; week 5 begins 28 days after the referral, on 2008-02-29, and week 10
+// ends on 2008-04-10; 30 days after 2008-02-28 are 2008-03-29.
+func TestWhyOfConditions(t *testing.T) {
+	s, err := spec.Parse("why.spec.yaml", []byte(read(t, "testdata/why.spec.yaml")))
+	require.NoError(t, err)
+	plain, err := bonus.ParseTerms("why.yaml", []byte(read(t, "testdata/why.yaml")))
+	require.NoError(t, err)
+	failures, err := s.Run(context.Background(), plain)
+	require.NoError(t, err)
+	require.Empty(t, failures)
+	terms, f, err := s.Facts(0, plain)
+	require.NoError(t, err)
+	settled, err := bonus.Settle(context.Background(), terms, f)
+	require.NoError(t, err)
+	got := map[string]string{}
+	for _, id := range []string{"early", "late"} {
+		e, err := settled.ExplainCase(id)
+		require.NoError(t, err)
+		e = bonus.NewReasons(terms, f).Why(e)
+		for i, c := range e.Clauses {
+			require.Equal(t, c.Rule == bonus.RuleCounted, e.Needed[i] == "", "%s: %s", c.Clause, c.Rule)
+			got[id+" "+c.Clause] = e.Needed[i]
+		}
+	}
+	for what, want := range map[string]string{
+		"late latest":     "the last day on which it counts is 2008-08-01; it was reached on 2008-08-02",
+		"early weeks":     "it counts in weeks 5 to 10, from 2008-02-29 to 2008-04-10, counted from the referral on 2008-02-01; it was reached on 2008-02-28",
+		"early evidence":  "it was reached on 2008-02-28; a document of kind payslip counts if it is received by 2008-03-29; one was received on 2008-03-30",
+		"late evidence":   "it was reached on 2008-08-02; a document of kind payslip counts if it is received by 2008-09-01; none was received by 2008-12-31",
+		"early satisfied": "satisfaction is 3.5 for 2008H1, of 30, and must be at least 4, of 20 or more",
+		"late satisfied":  "satisfaction is not known for 2008H2, and must be at least 4, of 20 or more",
+		"late limited":    "section 8 pays at most 1 (cases) for a provider over the agreement; what counts on an earlier day comes first",
+		"late later":      "it counts on 2008-08-02; the first instalment is due on 2009-02-02, after 2008-12-31",
+		"early started":   "a first day of the course by 2008-12-31",
+	} {
+		require.Equal(t, want, got[what], what)
+	}
+}

@@ -19,7 +19,7 @@ func newExplain() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain FOLDER [LINE | --case PARTICIPATION | --provider PROVIDER]",
 		Short: "Say where a line of a settlement comes from, or why a case counted or not",
-		Long: `Without a line, the lines of the settlement are listed. With one, it is followed
+		Long: `Without a line, the lines and decisions of the settlement are listed. With one, it is followed
 down to counts, clause and section. With --case, a participation's fate under each
 clause is told, and what would have made it count. With --provider, where a provider
 stands: how far each line is from its thresholds, what is needed, what more citizens
@@ -63,6 +63,9 @@ without seeing others' citizens.`,
 			case len(args) == 1:
 				for _, l := range s.Lines {
 					fmt.Fprintf(out, "%14s  %s\n", l.Amount, l.ID)
+				}
+				for _, d := range s.Decisions {
+					fmt.Fprintf(out, "%14s  %s\n", d.State, d.ID)
 				}
 				return nil
 			case byCase:
