@@ -115,7 +115,9 @@ func packFiles(ctx context.Context, folder, provider string, minCount int64) ([]
 	mine := func(c effect.Cell) bool { return c.Provider == provider }
 	tables := append(settlementTables(own),
 		rowTable(TableBenchmark, keep(b.Facts.Benchmark, func(r effect.BenchmarkRow) bool { return mine(r.Cell) })),
-		rowTable(TableEstimates, keep(b.job.result.Estimates, func(r effect.Estimate) bool { return mine(r.Cell) })),
+		rowTable(TableEstimates, keep(b.job.result.Estimates, func(r effect.Estimate) bool {
+			return mine(r.Cell) && (r.NComparators == 0 || r.NComparators >= minCount)
+		})),
 		rowTable(TableDiagnostics, keep(b.Facts.Diagnostics, func(r effect.Diagnostic) bool { return mine(r.Cell) })),
 		caseTable(TablePackCases, b.packCases(own), func(c packCase) string { return c.Participation }),
 		rowTable(TablePackStrata, strata), rowTable(TablePackMargins, e.Margins),
@@ -437,6 +439,10 @@ func VerifyPack(ctx context.Context, from string) (*VerifiedPack, error) {
 			return nil, fmt.Errorf("%w: %w", ErrPack, err)
 		}
 	}
+	known, err := packedCases(ctx, folder)
+	if err != nil {
+		return nil, err
+	}
 	var terms []*bonus.Terms
 	for _, name := range v.Terms {
 		if !plainName(name) {
@@ -449,6 +455,11 @@ func VerifyPack(ctx context.Context, from string) (*VerifiedPack, error) {
 		terms = append(terms, t)
 	}
 	v.Lines = s.Audit(terms, f)
+	for _, e := range s.Entries {
+		if !known[e.Participation] {
+			v.Lines = append(v.Lines, bonus.Audited{Line: e.Line, From: bonus.FromEntries, Differs: "an entry is of a case that is none of the provider's"})
+		}
+	}
 	for i := range s.Lines {
 		if s.Lines[i].Provider != v.Provider {
 			v.Lines = append(v.Lines, bonus.Audited{Line: s.Lines[i].ID, From: bonus.FromLines, Differs: "it is of another provider"})
@@ -456,6 +467,23 @@ func VerifyPack(ctx context.Context, from string) (*VerifiedPack, error) {
 		v.Total += s.Lines[i].Amount
 	}
 	return v, nil
+}
+
+// packedCases are the cases of a pack: all of the provider's.
+func packedCases(ctx context.Context, folder string) (map[string]bool, error) {
+	t, err := readTable(ctx, folder, TablePackCases)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrPack, err)
+	}
+	rows, err := readCaseTable[packCase](t)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrPack, err)
+	}
+	known := map[string]bool{}
+	for _, r := range rows {
+		known[r.Participation] = true
+	}
+	return known, nil
 }
 
 // plainName says whether a name is that of a file in the folder itself.

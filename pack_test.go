@@ -177,6 +177,19 @@ func forgedPacks(t *testing.T, results string) {
 				q.Texts[0], q.Factor = "2", nil
 			})
 		},
+		"the case of an entry": func(f string) {
+			edit(f, "settlement_entries.parquet", func(t *ingest.Table) {
+				id := t.Column("participation_id")
+				if id.Factor != nil {
+					id.Texts = make([]string, t.Rows())
+					for i := range id.Texts {
+						id.Texts[i] = id.Factor.At(i)
+					}
+					id.Factor = nil
+				}
+				id.Texts[0] = "somebody"
+			})
+		},
 		"a figure": func(f string) {
 			edit(f, "benchmark.parquet", func(t *ingest.Table) {
 				for i := range t.Column("low").Floats {

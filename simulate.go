@@ -116,7 +116,7 @@ type SimulationRow struct {
 	MeanLimits      float64 `col:"mean_limits" doc:"mean amount of the lines of limits: what they take off, negative, and what they carry forward"`
 	ChanceWithout   float64 `col:"chance_without_effect" doc:"share of the draws in which an effect clause pays for a cell whose true improvement is 0 or less"`
 	MeanWithout     float64 `col:"mean_without_effect" doc:"mean amount that is so paid, before limits"`
-	ExpectedChance  float64 `col:"expected_chance" doc:"the chance of that by formula, before gate and limits, were the cells independent: see WithoutEffect in docs/methods.md; null but for no_effect and world_no_effect with the volume of the data"`
+	ExpectedChance  float64 `col:"expected_chance" doc:"the chance of that by formula, before gate and limits, were the cells independent: see docs/methods.md; null but for no_effect and world_no_effect with the volume of the data"`
 	ExpectedWithout float64 `col:"expected_without_effect" doc:"the mean amount by formula, before gate and limits; null likewise"`
 	ChanceMissed    float64 `col:"chance_missed" doc:"of the draws in which some cell has a true improvement that is relevant, the share in which none of those cells is paid for; null where there are none"`
 }

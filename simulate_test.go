@@ -297,7 +297,7 @@ func TestSimulateReplayAndSensitivity(t *testing.T) {
 // all the same. With JOBEFFEKT_FULL=1 it is held against the formula, which the
 // figures' own standard errors make.
 func TestSimulateWorlds(t *testing.T) {
-	worlds := 3
+	worlds := 2
 	if os.Getenv("JOBEFFEKT_FULL") != "" {
 		worlds = 60
 	}

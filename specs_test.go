@@ -29,7 +29,8 @@ func TestTermsDoWhatTheirSpecsSay(t *testing.T) {
 	}
 }
 
-// auditScenarios works every line of every scenario out again.
+// auditScenarios works every line of every scenario out again, and looks for clauses
+// that no scenario is about.
 func auditScenarios(t *testing.T, file string) {
 	t.Helper()
 	src, err := os.ReadFile(file)
@@ -42,6 +43,7 @@ func auditScenarios(t *testing.T, file string) {
 		require.NoError(t, err)
 		terms = append(terms, one)
 	}
+	said := map[string]bool{}
 	for i := range s.Scenarios {
 		sealed, f, err := s.Facts(i, terms...)
 		require.NoError(t, err)
@@ -49,8 +51,19 @@ func auditScenarios(t *testing.T, file string) {
 		if err != nil {
 			continue // a scenario about faults
 		}
+		for _, l := range settlement.Lines {
+			said[l.Agreement+" "+l.Clause] = true
+		}
+		for _, d := range settlement.Decisions {
+			said[d.Agreement+" "+d.Clause] = true
+		}
 		for _, a := range settlement.Audit(sealed, f) {
 			require.Empty(t, a.Differs, "%s: %s: from %s", s.Scenarios[i].It, a.Line, a.From)
+		}
+	}
+	for _, v := range terms[0].Versions {
+		for _, c := range v.Clauses {
+			require.True(t, said[terms[0].Agreement+" "+c.ID], "no scenario of %s says what clause %s does", s.File, c.ID)
 		}
 	}
 }
@@ -69,7 +82,7 @@ func TestEveryModelHasASpec(t *testing.T) {
 		{"UK Work Programme", "uk-work-programme"},
 		{"UK Restart", "uk-restart"},
 		{"Australia", "australia"},
-		{"Sweden Rusta och matcha, pay", "rusta-och-matcha-pay"},
+		{"Sweden Rusta och matcha, result pay", "rusta-och-matcha-pay"},
 		{"Sweden Rusta och matcha, score", "rusta-och-matcha-score"},
 		{"US HRRP", "us-hrrp"},
 		{"US HVBP", "us-hvbp"},
@@ -77,9 +90,7 @@ func TestEveryModelHasASpec(t *testing.T) {
 		{"Pool", "pool"},
 	} {
 		for _, name := range []string{model[1] + ".yaml", model[1] + ".spec.yaml"} {
-			if _, err := os.Stat(filepath.Join("testdata/terms", name)); err != nil {
-				t.Logf("%s has no testdata/terms/%s yet", model[0], name)
-			}
+			require.FileExists(t, filepath.Join("testdata/terms", name), model[0])
 		}
 	}
 	// Terms without a spec are a promise that nobody holds.

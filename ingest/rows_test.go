@@ -299,7 +299,7 @@ func nineTables() []contents {
 				row("ratio", "P1", "2009", 30.0, "0.9840"), row("ratio", "P1", "2008", nil, "-0"), row("base", "P1", "2008", 0.0, "1000000.05"),
 				row("ratio", "P1", "2009", 30.0, "0.984"), // the same number
 				row("ratio", "P2", "2009", 30.0, "1"), row("ratio", "P2", "2009", 30.0, "1.1"),
-				row(nil, "P1", "2009", 30.0, "1"), row("ratio", "", "2009", 30.0, "1"), /* of all providers */ row("ratio", "P1", "09", 30.0, "1"),
+				row(nil, "P1", "2009", 30.0, "1"), row("ratio", "", "2009", 30.0, "1") /* of all providers */, row("ratio", "P1", "09", 30.0, "1"),
 				row("ratio", "P1", "2007", -1.0, "1"), row("ratio", "P1", "2007", 0.5, "1"), row("ratio", "P1", "2007", 1.0, nil),
 				row("ratio", "P1", "2007", 1.0, ""), row("ratio", "P1", "2007", 1.0, "1e3"), row("ratio", "P1", "2007", 1.0, "1,5"),
 				row("ratio", "P1", "2007", 1.0, ".5"), row("ratio", "P1", "2007", 1.0, "5."), row("ratio", "P1", "2007", 1.0, "1/3"),

@@ -245,7 +245,7 @@ type Person struct {
 	On   effect.Date // as given: no clock is read
 }
 
-// is says whether two names are of the same person: letters' case and blanks are
+// same says whether two names are of the same person: letters' case and blanks are
 // of no account.
 func same(a, b string) bool {
 	return strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))

@@ -280,8 +280,8 @@ func (v *verifier) chain(head string) (found bool, err error) {
 	return found, nil
 }
 
-// text and number are values of a row by the name of their column, "" and 0 where
-// they are of another kind, which the hash tells.
+// value is that of a column. As a text it is "" and as a number 0 where it is of
+// another kind, which the hash tells.
 func (c *cursor) value(column string) any {
 	if i, ok := c.at[column]; ok {
 		return c.values[i]

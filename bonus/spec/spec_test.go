@@ -151,7 +151,7 @@ func TestWhyOfConditions(t *testing.T) {
 		"early satisfied": "satisfaction is 3.5 for 2008H1, of 30, and must be at least 4, of 20 or more",
 		"late satisfied":  "satisfaction is not known for 2008H2, and must be at least 4, of 20 or more",
 		"late limited":    "section 8 pays at most 1 (cases) for a provider over the agreement; what counts on an earlier day comes first",
-		"late later":      "it counts on 2008-08-02, and the first instalment is due on 2009-02-02",
+		"late later":      "it counts on 2008-08-02; the first instalment is due on 2009-02-02, after 2008-12-31",
 		"early started":   "a first day of the course by 2008-12-31",
 	} {
 		require.Equal(t, want, got[what], what)
