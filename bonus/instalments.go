@@ -185,5 +185,5 @@ func (w *why) notDue(c *Clause) string {
 	if on == effect.NoDate || len(s.Instalments) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("it counts on %s, and the first instalment is due on %s", on, on.Add(s.Instalments[0].After))
+	return fmt.Sprintf("it counts on %s; the first instalment is due on %s, after %s", on, on.Add(s.Instalments[0].After), obs.AsOf)
 }

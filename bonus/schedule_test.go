@@ -246,7 +246,7 @@ func TestWhyNothingIsDue(t *testing.T) {
 		return bonus.NewReasons([]*bonus.Terms{terms}, facts).Why(e).Needed[0]
 	}
 	facts := bonus.Facts{Observations: observe(row{id: "a", job: "2008-11-30"})}
-	require.Equal(t, "it counts on 2008-11-30, and the first instalment is due on 2009-02-28",
+	require.Equal(t, "it counts on 2008-11-30; the first instalment is due on 2009-02-28, after 2008-12-31",
 		why(oneClause(t, "{reached: sustained_13w}", "{unit_prices: [{amount: 1}], instalments: [{share: 1, after: 3 months}]}", ""), facts))
 	n := 1
 	weeks := effect.Result{
@@ -257,7 +257,7 @@ func TestWhyNothingIsDue(t *testing.T) {
 	facts.Observations.Results = append(facts.Observations.Results, weeks)
 	require.Equal(t, "5 weeks of weeks by 2008-12-31; the first payment needs 6",
 		why(oneClause(t, "{sum: weeks}", "{unit_prices: [{amount: 1}], beyond: 2, every: 4}", ""), facts))
-	require.Equal(t, "it counts on 2008-03-30, and the first instalment is due on 2009-03-30",
+	require.Equal(t, "it counts on 2008-03-30; the first instalment is due on 2009-03-30, after 2008-12-31",
 		why(oneClause(t, "{sum: weeks}", "{unit_prices: [{amount: 1}], beyond: 4, instalments: [{share: 1, after: 1 year}]}", ""), facts))
 }
 

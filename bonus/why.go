@@ -130,6 +130,8 @@ func (w *why) needed(row *CaseLine) string {
 		return w.figures(c, detail)
 	case RuleOverLimit:
 		return w.overLimit(c)
+	case RuleNotDue:
+		return w.notDue(c)
 	case RuleNotReached, RulePending, RuleLeft, RuleNotFollowed:
 		if c.Measure.Score != nil && rule == RulePending {
 			return fmt.Sprintf("a score is made when the settlement period is over in which the case counts, which was not so by %s", obs.AsOf)
