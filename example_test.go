@@ -50,7 +50,7 @@ func Example() {
 	//   A price for each citizen in work at 26 weeks beyond what similar citizens achieve with others in the city
 	//   section 8.4 of Framework agreement 2008, annex 4 (invented), 2007-11-15; version in force from 2008-01-01
 	//   sealed on 2007-12-14 by the head of finance
-	//   terms sha256 33fe8925d10fa61bebcef8f0ccf4f2cdd3ff5c6db3b2ed6614a382e5e01eb894
+	//   terms sha256 96b069c8003c046eab58bea1f1619a5eca28792f3ad2b674c930605452794ca5
 	//
 	// Cases of match group 5 (match5_2004), package P2 in 751, over all periods
 	//   117  counted                  the case counts
@@ -81,7 +81,7 @@ func Example() {
 	//   6   extra citizens = lower limit of the difference (not under 0) x cases that have comparators  6.4491359283 citizens  8.4
 	//   7   price of one                                                                                60000.00 kr.           8.4
 	//   8   quantity x price                                                                            386948.155698 kr.      8.4
-	//   9   rounded to krone, half_up                                                                   386948.00 kr.          rounding
+	//   9   rounded to 1.00 kr., half_up                                                                386948.00 kr.          rounding
 	//   10  if the provider had no effect: chance of being paid all the same, before gate and limit     0.025 share            pay_on
 	//   11  if the provider had no effect: mean amount paid, before gate and limit                      2707.78473 kr.         pay_on
 	//

@@ -38,7 +38,7 @@ packages:
   - {id: P3, name: Clarification, job_oriented: false}
 periods: half_year
 applies_by: referral
-rounding: {unit: ore, mode: half_up, stage: line}
+rounding: {unit: 0.01, mode: half_up, stage: line}
 versions:
   - valid_from: 2008-01-01
     clauses:

@@ -265,7 +265,7 @@ func (a *account) ceiling(i int, l *Limit) error {
 	if left = max(left, 0); earned <= left {
 		return nil
 	}
-	unit := a.terms.Rounding.Unit.size()
+	unit := max(1, int64(a.terms.Rounding.Unit))
 	// What earlier versions paid can leave less than a whole unit over; it stays unpaid.
 	units := int64(left) / unit
 	type portion struct {
@@ -401,7 +401,7 @@ func minus(a, b Ore) (Ore, error) {
 // order of the lines.
 func round(lines []*draft) error {
 	r := lines[0].terms.Rounding
-	how := fmt.Sprintf("rounded to %s, %s", r.Unit, r.Mode)
+	how := fmt.Sprintf("rounded to %s, %s", r.to(lines[0].Currency), r.Mode)
 	if r.Stage == StageTotal {
 		exact, down := new(big.Rat), Rounding{Unit: r.Unit, Mode: towardsLess}
 		rest := make(map[*draft]*big.Rat, len(lines))
@@ -425,8 +425,8 @@ func round(lines []*draft) error {
 		}
 		byRest := slices.Clone(lines)
 		slices.SortStableFunc(byRest, func(a, b *draft) int { return rest[b].Cmp(rest[a]) })
-		for i := range int64(total-already) / r.Unit.size() {
-			byRest[i].Amount += Ore(r.Unit.size())
+		for i := range int64((total - already) / max(1, r.Unit)) {
+			byRest[i].Amount += max(1, r.Unit)
 		}
 		how = fmt.Sprintf("share of the total %s %s, %s", total, lines[0].Currency.Unit(), how)
 	}

@@ -111,7 +111,7 @@ func TestAuditFindsTampering(t *testing.T) {
 
 // TestAuditOfTotals: under stage total the rounding of one line hangs on others.
 func TestAuditOfTotals(t *testing.T) {
-	terms := readTerms(t, "P1, amount: 5000.00", "P1, amount: 10.30", "P2, amount: 6000", "P2, amount: 10.40", "{unit: ore,", "{unit: krone,", "stage: line", "stage: total")
+	terms := readTerms(t, "P1, amount: 5000.00", "P1, amount: 10.30", "P2, amount: 6000", "P2, amount: 10.40", "{unit: 0.01,", "{unit: 1,", "stage: line", "stage: total")
 	f := bonus.Facts{Observations: observe(row{id: "1", job: "2008-03-01"}, row{id: "2", job: "2008-03-01", pkg: "P2"}, row{id: "3", job: "2008-03-01", pkg: "P2"})}
 	s := settle(t, terms, f)
 	require.Empty(t, differing(s, terms, f))

@@ -306,7 +306,7 @@ func (d *draft) priced(quantity *big.Rat, price Ore, what, unit string) {
 		x := d.terms.Indexation
 		price, _ = x.price(price, d.factor) // that it fits was checked with the terms
 		f := x.Factors[d.factor]
-		d.step(fmt.Sprintf("price x %s, the factor in force from %s, rounded to %s, %s", f.Factor, f.From, x.Round.Unit, x.Round.Mode), price.String(), "kr.", x.Section)
+		d.step(fmt.Sprintf("price x %s, the factor in force from %s, rounded to %s, %s", f.Factor, f.From, Rounding{Unit: x.Round.Unit}.to(d.terms.Currency), x.Round.Mode), price.String(), "kr.", x.Section)
 	}
 	for _, f := range d.factors() {
 		d.step(f.what, exactText(f.value), "", d.Section)

@@ -44,7 +44,7 @@ func twoCells(edit func(b *effect.BenchmarkRow)) bonus.Facts {
 //	effect = (160 x 0.0625 + 40 x 0.25)/200 = 0.1
 //	ratio  = (160 x 0.5 + 40 x 0.75)/(160 x 0.4375 + 40 x 0.5) = 110/90
 func TestEffectsInAScore(t *testing.T) {
-	terms := scoreTerms(t, "ore", effectScore)
+	terms := scoreTerms(t, "0.01", effectScore)
 	s := settle(t, terms, twoCells(nil))
 	require.Len(t, s.Lines, 1)
 	require.Equal(t, rat(t, "101/9"), rat(t, s.Lines[0].Quantity)) // 100 x 0.1 + 11/9
@@ -69,7 +69,7 @@ func TestEffectsInAScore(t *testing.T) {
 }
 
 func TestEffectsInAScoreThatNobodyComputed(t *testing.T) {
-	terms := scoreTerms(t, "ore", effectScore)
+	terms := scoreTerms(t, "0.01", effectScore)
 	fails := func(f bonus.Facts, says string) {
 		t.Helper()
 		_, err := bonus.Settle(context.Background(), []*bonus.Terms{terms}, f)
@@ -88,7 +88,7 @@ func TestEffectsInAScoreThatNobodyComputed(t *testing.T) {
 
 // Known says before anything is computed what a score's effects need.
 func TestCheckScores(t *testing.T) {
-	terms := scoreTerms(t, "ore", effectScore)
+	terms := scoreTerms(t, "0.01", effectScore)
 	k := bonus.Known{Outcomes: map[string]effect.Unit{"employed_26w": effect.UnitShare}, Methods: []string{"balance"}}
 	require.ErrorContains(t, terms.Check(k), `measure.score.parts[0].method: clause s pays on the method "regression", by which nothing is estimated`)
 	k.Methods = []string{"regression"}
@@ -99,12 +99,12 @@ func TestCheckScores(t *testing.T) {
 
 // Terms with several versions decide by period: a score has cases of many days.
 func TestVersionsOfScores(t *testing.T) {
-	_, err := bonus.ParseTerms("t.yaml", []byte(scoreText("ore", effectScore)+"  - valid_from: 2009-01-01\n    clauses:\n      - {id: x, section: '1', text: x, measure: {started: true}, schedule: {unit_prices: [{amount: 1}]}}\n"))
+	_, err := bonus.ParseTerms("t.yaml", []byte(scoreText("0.01", effectScore)+"  - valid_from: 2009-01-01\n    clauses:\n      - {id: x, section: '1', text: x, measure: {started: true}, schedule: {unit_prices: [{amount: 1}]}}\n"))
 	require.ErrorContains(t, err, "with more than one version, terms with a score need applies_by: period")
 }
 
 func TestExplainDecision(t *testing.T) {
-	terms := scoreTerms(t, "ore", `        measure: {score: {parts: [{name: In work, results: [sustained_13w], share: true, weight: 100}]}}
+	terms := scoreTerms(t, "0.01", `        measure: {score: {parts: [{name: In work, results: [sustained_13w], share: true, weight: 100}]}}
         decision: {then: dropped, lowest: true, under_best_by: {points: 2.5}}
 `)
 	var rows []row

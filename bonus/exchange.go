@@ -151,7 +151,7 @@ func (x *scorer) exchange(k int, rows []*scored, drafts []*draft) {
 	for i, amount := range allot(new(big.Rat), exact, x.t.Rounding.Unit) {
 		if d := in[i].draft; weighted.Sign() > 0 {
 			d.exact = amount
-			d.step(fmt.Sprintf("to whole %s, so that all sum to 0: rounded down, the rest by largest remainder", x.t.Rounding.Unit), exactText(amount), "kr.", section)
+			d.step(fmt.Sprintf("to multiples of %s, so that all sum to 0: rounded down, the rest by largest remainder", x.t.Rounding.to(x.t.Currency)), exactText(amount), "kr.", section)
 		}
 	}
 }

@@ -26,7 +26,7 @@ type IndexFactor struct {
 
 // IndexRounding says how an indexed price is rounded.
 type IndexRounding struct {
-	Unit RoundingUnit `yaml:"unit" doc:"ore or krone"`
+	Unit Ore          `yaml:"unit" doc:"what an indexed price is a whole multiple of: 0.01, 1"`
 	Mode RoundingMode `yaml:"mode" doc:"half_up, half_even or down"`
 }
 

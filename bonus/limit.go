@@ -113,8 +113,8 @@ func (l *Limit) check(c *checker, path string, v *Version) {
 			c.fault(path+"."+key, "%s", err)
 		case amount < 0:
 			c.fault(path+"."+key, "the limit %s is negative", amount)
-		case int64(amount)%unit.size() != 0 && l.Per != PerPerson:
-			c.fault(path+"."+key, "the limit %s is not a whole %s, to which amounts are rounded", amount, unit)
+		case unit > 0 && amount%unit != 0 && l.Per != PerPerson:
+			c.fault(path+"."+key, "the limit %s is no multiple of %s, to which amounts are rounded", amount, unit)
 		}
 	}
 	kroner("most", l.Most)

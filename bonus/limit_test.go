@@ -72,7 +72,7 @@ func TestClawback(t *testing.T) {
 	require.Zero(t, total)
 
 	// At the indexed price that was paid.
-	dear := people{terms: "indexation: {section: \"6\", by: period, factors: [{from: 2008-07-01, factor: 2}], round: {unit: ore, mode: half_up}}", clause: `        clawback: {section: "3", reached: relapsed}`}
+	dear := people{terms: "indexation: {section: \"6\", by: period, factors: [{from: 2008-07-01, factor: 2}], round: {unit: 0.01, mode: half_up}}", clause: `        clawback: {section: "3", reached: relapsed}`}
 	s = settle(t, dear.read(t), bonus.Facts{Observations: stays(stay{id: "1", job: "2008-03-01", back: "2008-07-01"})})
 	require.Equal(t, []string{"north 2008H1 job 1000.00", "north 2008H2 job.clawback -1000.00"}, amounts(s))
 
@@ -349,7 +349,7 @@ func drawLimited(t *rapid.T) limitedWorld {
 			list[i].back = (day("2008-02-01") + effect.Date(rapid.IntRange(0, 60).Draw(t, "back"))).String()
 		}
 	}
-	unit := rapid.SampledFrom([]string{"ore", "krone"}).Draw(t, "unit")
+	unit := rapid.SampledFrom([]bonus.Ore{1, 100}).Draw(t, "unit")
 	number := func(name string, top int) int { return rapid.IntRange(0, top).Draw(t, name) }
 	persons, all, each := number("person", 3), number("all", 6000), number("each", 3000)
 	over := rapid.SampledFrom(bonus.LimitOver("").Names()).Draw(t, "over")
@@ -368,7 +368,7 @@ func drawLimited(t *rapid.T) limitedWorld {
 		clause: `        clawback: {section: "3", reached: relapsed}`, more: half + "    limits: [" + limits + least + "]\n",
 	}
 	terms := p.read(t)
-	terms.Rounding.Unit = bonus.RoundingUnit(unit)
+	terms.Rounding.Unit = unit
 	opening := []bonus.Balance{}
 	if strings.Contains(least, "carry") {
 		opening = append(opening, bonus.Balance{"A-1", "north", bonus.Ore(-100 * number("opening", 500))})

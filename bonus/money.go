@@ -127,22 +127,19 @@ func exactText(r *big.Rat) string {
 // Rounding says to what, how and when exact amounts are rounded. Rounding
 // happens once.
 type Rounding struct {
-	Unit  RoundingUnit  `yaml:"unit" doc:"what amounts are whole numbers of: ore or krone"`
+	Unit  Ore           `yaml:"unit" doc:"what amounts are whole multiples of: 0.01, 1, 100"`
 	Mode  RoundingMode  `yaml:"mode" doc:"half_up (a half goes away from zero), half_even, or down (towards zero)"`
 	Stage RoundingStage `yaml:"stage" doc:"line: every line is rounded; total: the sum of a provider's lines in a period is rounded once and the lines share it, each rounded down and the rest given by largest remainder, ties in the order of the lines"`
 }
 
 // The names a Rounding is made of.
 type (
-	RoundingUnit  string
 	RoundingMode  string
 	RoundingStage string
 )
 
 // What can be rounded to, how and when.
 const (
-	ToOre    RoundingUnit = "ore"
-	ToKrone  RoundingUnit = "krone"
 	HalfUp   RoundingMode = "half_up"
 	HalfEven RoundingMode = "half_even"
 	Down     RoundingMode = "down"
@@ -153,27 +150,26 @@ const (
 	StageTotal  RoundingStage = "total"
 )
 
-// Names lists the units.
-func (RoundingUnit) Names() []string { return []string{string(ToOre), string(ToKrone)} }
-
 // Names lists the modes.
 func (RoundingMode) Names() []string { return []string{string(HalfUp), string(HalfEven), string(Down)} }
 
 // Names lists the stages.
 func (RoundingStage) Names() []string { return []string{string(StageLine), string(StageTotal)} }
 
-// size is how many øre the unit has.
-func (u RoundingUnit) size() int64 {
-	if u == ToKrone {
-		return 100
+// to says what is rounded to in a step, as in 1.00 kr.
+func (r Rounding) to(c Currency) string { return r.Unit.String() + " " + c.Unit() }
+
+// checkUnit finds a unit that nothing is a multiple of.
+func (r Rounding) checkUnit(c *checker, path string) {
+	if r.Unit <= 0 {
+		c.fault(path+".unit", "amounts are rounded to whole multiples of the unit, and %s is none: write 0.01 or 1", r.Unit)
 	}
-	return 1
 }
 
-// Round rounds an amount in kroner to the unit of the rounding. The error wraps
-// ErrOverflow.
+// Round rounds an amount in kroner to a whole multiple of the unit, which is an øre
+// where none above 0 is given. The error wraps ErrOverflow.
 func (r Rounding) Round(kroner *big.Rat) (Ore, error) {
-	unit := big.NewRat(r.Unit.size(), 100)
+	unit := big.NewRat(max(1, int64(r.Unit)), 100)
 	whole := toWhole(new(big.Rat).Quo(kroner, unit), r.Mode)
 	return toOre(unit.Mul(unit, new(big.Rat).SetInt(whole)))
 }

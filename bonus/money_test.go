@@ -32,12 +32,12 @@ func TestRounding(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		num, den := rapid.Int64Range(-1e12, 1e12).Draw(t, "num"), rapid.SampledFrom([]int64{1, 2, 3, 7, 100, 200, 1000, 20000}).Draw(t, "den")
 		kroner := big.NewRat(num, den)
-		unit := rapid.SampledFrom(bonus.RoundingUnit("").Names()).Draw(t, "unit")
+		unit := rapid.SampledFrom([]bonus.Ore{1, 5, 100, 10000}).Draw(t, "unit")
 		mode := rapid.SampledFrom(bonus.RoundingMode("").Names()).Draw(t, "mode")
-		got, err := bonus.Rounding{Unit: bonus.RoundingUnit(unit), Mode: bonus.RoundingMode(mode)}.Round(kroner)
+		got, err := bonus.Rounding{Unit: unit, Mode: bonus.RoundingMode(mode)}.Round(kroner)
 		require.NoError(t, err)
 
-		size := map[string]int64{"ore": 1, "krone": 100}[unit]
+		size := int64(unit)
 		units := new(big.Rat).Mul(kroner, big.NewRat(100, size))
 		f, _ := units.Float64()
 		var best *big.Int
@@ -60,6 +60,6 @@ func TestRounding(t *testing.T) {
 		}
 		require.Equal(t, best.Int64()*size, int64(got), "%s kr. to %s, %s", kroner, unit, mode)
 	})
-	_, err := bonus.Rounding{Unit: bonus.ToOre, Mode: bonus.HalfUp}.Round(big.NewRat(1<<62, 1))
+	_, err := bonus.Rounding{Unit: 1, Mode: bonus.HalfUp}.Round(big.NewRat(1<<62, 1))
 	require.ErrorIs(t, err, bonus.ErrOverflow)
 }

@@ -84,7 +84,7 @@ packages:
   - {id: P3, name: Three, job_oriented: false}
 periods: %s
 applies_by: referral
-rounding: {unit: ore, mode: half_up, stage: line}
+rounding: {unit: 0.01, mode: half_up, stage: line}
 %s
 versions:
   - valid_from: 2008-01-01

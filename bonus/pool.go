@@ -79,7 +79,7 @@ func (s *settler) dividePools() {
 		}
 		for i, amount := range allot(pool, exact, t.Rounding.Unit) {
 			in[i].exact = amount
-			in[i].step(fmt.Sprintf("to whole %s: rounded down, the rest by largest remainder", t.Rounding.Unit), exactText(amount), "kr.", in[i].Section)
+			in[i].step(fmt.Sprintf("to multiples of %s: rounded down, the rest by largest remainder", t.Rounding.to(t.Currency)), exactText(amount), "kr.", in[i].Section)
 		}
 	}
 }
@@ -87,8 +87,8 @@ func (s *settler) dividePools() {
 // allot makes exact amounts whole in a unit, so that they sum to a total that is:
 // each is rounded down, and what is left over goes, a unit at a time, to the
 // largest remainders, ties in the order given. The exact amounts sum to the total.
-func allot(total *big.Rat, exact []*big.Rat, unit RoundingUnit) []*big.Rat {
-	size := big.NewRat(unit.size(), 100)
+func allot(total *big.Rat, exact []*big.Rat, unit Ore) []*big.Rat {
+	size := unit.Rat()
 	units := make([]*big.Int, len(exact))
 	rest := make([]*big.Rat, len(exact))
 	order := make([]int, len(exact))
@@ -115,7 +115,7 @@ func (p *Pool) check(c *checker, path string) {
 	switch unit := c.t.Rounding.Unit; {
 	case p.Amount < 0:
 		c.fault(path+".amount", "the pool %s is negative", p.Amount)
-	case int64(p.Amount)%unit.size() != 0:
-		c.fault(path+".amount", "the pool %s is not a whole %s, to which amounts are rounded", p.Amount, unit)
+	case unit > 0 && p.Amount%unit != 0:
+		c.fault(path+".amount", "the pool %s is no multiple of %s, to which amounts are rounded", p.Amount, unit)
 	}
 }

@@ -113,12 +113,12 @@ func drawParts(t *rapid.T) (edits []string) {
 	if maybe(t, "penalty") {
 		part("penalty: true")
 	}
-	const prices, rounding = "            - {match_group: 4, package: P1, amount: \"12500.50\"}\n", "rounding: {unit: ore, mode: half_up, stage: line}\n"
+	const prices, rounding = "            - {match_group: 4, package: P1, amount: \"12500.50\"}\n", "rounding: {unit: 0.01, mode: half_up, stage: line}\n"
 	edits = append(edits, prices, prices+parts.String())
 	terms := "profile: [{period: 2008H1, number: 3}, {period: 2008H2, number: 2.5}, {period: 2008H2, provider: south, number: 0}, {period: 2009H1, number: 4}]\n"
 	if maybe(t, "indexation") {
 		terms += fmt.Sprintf("indexation: {section: \"6\", by: period, factors: [{from: 2008-05-01, factor: 1.0213}, {from: 2009-01-01, factor: 0.9}], round: {unit: %s, mode: half_even}}\n",
-			rapid.SampledFrom(bonus.RoundingUnit("").Names()).Draw(t, "unit of index"))
+			rapid.SampledFrom([]bonus.Ore{1, 100, 500}).Draw(t, "unit of index"))
 	}
 	if maybe(t, "VAT") {
 		terms += "vat: {treatment: excluded, rate: 0.25}\n"
@@ -131,7 +131,7 @@ func drawParts(t *rapid.T) (edits []string) {
 func drawTerms(t *rapid.T, minN int) *bonus.Terms {
 	terms := readTerms(t, drawParts(t)...)
 	terms.Rounding = bonus.Rounding{
-		Unit:  bonus.RoundingUnit(rapid.SampledFrom(bonus.RoundingUnit("").Names()).Draw(t, "unit")),
+		Unit:  rapid.SampledFrom([]bonus.Ore{1, 100, 1000}).Draw(t, "unit"),
 		Mode:  bonus.RoundingMode(rapid.SampledFrom(bonus.RoundingMode("").Names()).Draw(t, "mode")),
 		Stage: bonus.RoundingStage(rapid.SampledFrom(bonus.RoundingStage("").Names()).Draw(t, "stage")),
 	}

@@ -34,7 +34,7 @@ packages:
   - {id: P2, name: Company placement, job_oriented: true}
 periods: quarter
 applies_by: referral
-rounding: {unit: ore, mode: half_up, stage: line}
+rounding: {unit: 0.01, mode: half_up, stage: line}
 %s
 versions:
   - valid_from: 2008-01-01
@@ -137,7 +137,7 @@ func TestPenaltyAndShare(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"band 1 of 1, slab, begins at: 0", "citizens who reached sustained_13w: 1 citizens", "price of one: 99.99 kr.", "share of the price: 0.333", "factor of band 1: 2", "a penalty is taken off: -1",
-		"quantity x price x 0.333 x 2 x -1: -66.59334 kr.", "rounded to ore, half_up: -66.59 kr.",
+		"quantity x price x 0.333 x 2 x -1: -66.59334 kr.", "rounded to 0.01 kr., half_up: -66.59 kr.",
 	}, steps)
 }
 
@@ -145,7 +145,7 @@ func TestPenaltyAndShare(t *testing.T) {
 func TestTotalOfPenalties(t *testing.T) {
 	for _, mode := range bonus.RoundingMode("").Names() {
 		terms := oneClause(t, "{reached: sustained_13w}", "{unit_prices: [{amount: 0.55}, {match_group: 4, amount: 0.33}, {match_group: 5, amount: 0.10}], penalty: true}", "")
-		terms.Rounding = bonus.Rounding{Unit: bonus.ToKrone, Mode: bonus.RoundingMode(mode), Stage: bonus.StageTotal}
+		terms.Rounding = bonus.Rounding{Unit: 100, Mode: bonus.RoundingMode(mode), Stage: bonus.StageTotal}
 		job := "2008-04-01"
 		s := settle(t, terms, bonus.Facts{Observations: observe(row{id: "a", job: job}, row{id: "b", group: "4", job: job}, row{id: "c", group: "5", job: job})})
 		var total bonus.Ore
@@ -159,7 +159,7 @@ func TestTotalOfPenalties(t *testing.T) {
 // The factor in force on the day that chooses it multiplies the price, which is then
 // rounded; lines never mix factors.
 func TestIndexation(t *testing.T) {
-	const more = "indexation: {section: \"6\", by: %s, factors: [{from: 2008-04-01, factor: 1.0215}, {from: 2008-07-02, factor: 1.05}], round: {unit: krone, mode: half_up}}"
+	const more = "indexation: {section: \"6\", by: %s, factors: [{from: 2008-04-01, factor: 1.0215}, {from: 2008-07-02, factor: 1.05}], round: {unit: 1, mode: half_up}}"
 	facts := func() bonus.Facts {
 		return bonus.Facts{Observations: observe(
 			row{id: "a", referral: "2008-03-31", job: "2008-07-10"}, row{id: "b", referral: "2008-04-01", job: "2008-07-11"}, row{id: "c", referral: "2008-07-02", job: "2008-07-12"},
@@ -174,7 +174,7 @@ func TestIndexation(t *testing.T) {
 		"north 2008Q1 1/P1: 1 x 1000.50 x 1 = 1000.50", "north 2008Q3 1/P1: 1 x 1000.50 x 1 = 1000.50",
 		"north 2008Q3 1/P1/index@2008-04-01: 1 x 1022.00 x 1 = 1022.00", "north 2008Q3 1/P1/index@2008-07-02: 1 x 1051.00 x 1 = 1051.00",
 	}, short(s))
-	require.Contains(t, fmt.Sprint(s.Steps), "price x 1.05, the factor in force from 2008-07-02, rounded to krone, half_up")
+	require.Contains(t, fmt.Sprint(s.Steps), "price x 1.05, the factor in force from 2008-07-02, rounded to 1.00 kr., half_up")
 }
 
 // A sum of kroner counts once, on the last day of its window, when that is complete.
@@ -270,7 +270,7 @@ func FuzzSettle(f *testing.F) {
 		"{bands: {of: share_of_cases, mode: slab, steps: [{from: 0, amount: 1}, {from: 0.25, amount: 2}]}, penalty: true}",
 	} {
 		for _, measure := range []string{"{sum: weeks}", "{reached: job, or: [other]}", "{sum: earned}", "{referred: true}"} {
-			f.Add([]byte(oneClauseText(measure, schedule, "profile: [{period: 2008Q1, number: 3}, {period: 2008Q2, number: 3}]\nindexation: {section: \"6\", by: period, factors: [{from: 2008-04-01, factor: 1.02}], round: {unit: ore, mode: down}}")))
+			f.Add([]byte(oneClauseText(measure, schedule, "profile: [{period: 2008Q1, number: 3}, {period: 2008Q2, number: 3}]\nindexation: {section: \"6\", by: period, factors: [{from: 2008-04-01, factor: 1.02}], round: {unit: 0.01, mode: down}}")))
 		}
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {

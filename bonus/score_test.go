@@ -113,7 +113,7 @@ func ore(t tester, s string) bonus.Ore {
 func TestScoresAgainstFractions(t *testing.T) {
 	notRated := 0
 	for i, x := range readReference(t).Scores {
-		terms := scoreTerms(t, "ore", fmt.Sprintf("        measure: {score: %s}\n        schedule: {unit_prices: [{amount: 1}]}\n", x.Score))
+		terms := scoreTerms(t, "0.01", fmt.Sprintf("        measure: {score: %s}\n        schedule: {unit_prices: [{amount: 1}]}\n", x.Score))
 		var figures []bonus.Figure
 		for name, f := range x.Figures {
 			figures = append(figures, bonus.Figure{Name: name, Provider: "north", Period: "2008", N: f.N, Value: f.Value})
@@ -305,7 +305,7 @@ func TestLuck(t *testing.T) {
 		if x.Distance[kind] == "" {
 			kind = "percent"
 		}
-		terms := scoreTerms(t, "ore", fmt.Sprintf(`        measure: {score: {parts: [{name: share, results: [sustained_13w], share: true}]}}
+		terms := scoreTerms(t, "0.01", fmt.Sprintf(`        measure: {score: {parts: [{name: share, results: [sustained_13w], share: true}]}}
         decision: {then: dropped, lowest: true, under_best_by: {%s: %s}}
 `, kind, x.Distance[kind]))
 		var rows []row
@@ -332,7 +332,7 @@ func TestLuck(t *testing.T) {
 // is 0.0524 to 0.3339 (Newcombe 1998, table II, example a, method 10). The standard
 // error is sqrt(0.8 x 0.2/70 + 0.6 x 0.4/80).
 func TestShareDifference(t *testing.T) {
-	terms := scoreTerms(t, "ore", `        measure: {score: {parts: [{name: share, results: [sustained_13w], share: true, weight: 100}]}}
+	terms := scoreTerms(t, "0.01", `        measure: {score: {parts: [{name: share, results: [sustained_13w], share: true, weight: 100}]}}
         decision: {then: dropped, lowest: true}
 `)
 	var rows []row
@@ -354,7 +354,7 @@ func TestShareDifference(t *testing.T) {
 	require.InDelta(t, 7.2702918, d.SE, 1e-6)
 
 	// Handed in as shares of 70 and 80, they are as sure.
-	terms = scoreTerms(t, "ore", `        measure: {score: {parts: [{name: share, figure: job, share: true, weight: 100}]}}
+	terms = scoreTerms(t, "0.01", `        measure: {score: {parts: [{name: share, figure: job, share: true, weight: 100}]}}
         decision: {then: dropped, lowest: true}
 `)
 	figures := []bonus.Figure{{Name: "job", Provider: "best", Period: "2008", N: 70, Value: "0.8"}, {Name: "job", Provider: "worst", Period: "2008", N: 80, Value: "0.6"}}
@@ -376,7 +376,7 @@ func TestShareDifference(t *testing.T) {
 func TestScoresAsAWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 8).Draw(t, "providers")
-		unit := rapid.SampledFrom([]string{"ore", "krone"}).Draw(t, "unit")
+		unit := rapid.SampledFrom([]string{"0.01", "1"}).Draw(t, "unit")
 		var providers []string
 		var figures, scaled []bonus.Figure
 		some := false
@@ -418,7 +418,7 @@ func TestScoresAsAWhole(t *testing.T) {
 // TestWhatNobodyGave: a period that is not over has no score, a provider without
 // cases or figures in it none either, and every missing figure is a fault.
 func TestWhatNobodyGave(t *testing.T) {
-	terms := scoreTerms(t, "ore", `        measure:
+	terms := scoreTerms(t, "0.01", `        measure:
           score:
             parts: [{name: a, figure: x, above: y, weight: w, scales: [{from: lo, to: hi, points: 1}]}]
             times: z
@@ -456,7 +456,7 @@ func TestWhatNobodyGave(t *testing.T) {
 func TestPoolOfTwoVersions(t *testing.T) {
 	text := func(second string) string {
 		clause := "        measure: {reached: sustained_13w}\n        schedule: {pool: {amount: %s}}\n"
-		return strings.Replace(scoreText("ore", fmt.Sprintf(clause, "100")), "  - valid_from: 2008-01-01\n", "  - valid_from: 2008-01-01\n    valid_to: 2008-03-01\n", 1) +
+		return strings.Replace(scoreText("0.01", fmt.Sprintf(clause, "100")), "  - valid_from: 2008-01-01\n", "  - valid_from: 2008-01-01\n    valid_to: 2008-03-01\n", 1) +
 			"  - valid_from: 2008-03-01\n    clauses:\n      - id: s\n        section: \"1\"\n        text: A score\n" + fmt.Sprintf(clause, second)
 	}
 	facts := bonus.Facts{Observations: observe(
@@ -476,7 +476,7 @@ func TestPoolOfTwoVersions(t *testing.T) {
 // A score of cases over months counts each case in every period that its day
 // belongs to, and its entry in the first.
 func TestScoresOverMonths(t *testing.T) {
-	terms, err := bonus.ParseTerms("t.yaml", []byte(strings.Replace(scoreText("ore", `        measure: {score: {cases: {by: start, months: 12}, parts: [{name: results, results: [sustained_13w]}], divide: {cases: 1}}}
+	terms, err := bonus.ParseTerms("t.yaml", []byte(strings.Replace(scoreText("0.01", `        measure: {score: {cases: {by: start, months: 12}, parts: [{name: results, results: [sustained_13w]}], divide: {cases: 1}}}
         schedule: {unit_prices: [{amount: 100}]}
 `), "periods: year", "periods: half_year", 1)))
 	require.NoError(t, err)
@@ -510,7 +510,7 @@ func BenchmarkScores(b *testing.B) {
 	}
 	facts := bonus.Facts{Observations: observe(rows...)}
 	facts.Observations.AsOf = day("2009-12-31")
-	text := strings.Replace(scoreText("ore", "        measure: {score: {cases: {by: referral, months: 12}, parts: [{name: share, results: [sustained_13w], share: true}]}}\n        decision: {then: dropped, lowest: true, under_best_by: {points: 0.025}}\n"), "periods: year", "periods: half_year", 1)
+	text := strings.Replace(scoreText("0.01", "        measure: {score: {cases: {by: referral, months: 12}, parts: [{name: share, results: [sustained_13w], share: true}]}}\n        decision: {then: dropped, lowest: true, under_best_by: {points: 0.025}}\n"), "periods: year", "periods: half_year", 1)
 	terms, err := bonus.ParseTerms("t.yaml", []byte(text))
 	require.NoError(b, err)
 	for b.Loop() {
@@ -535,7 +535,7 @@ func TestScoresBesideOtherParts(t *testing.T) {
 		"        measure: {score: {parts: [{name: a, figure: points, above: '0,5'}]}}\n        schedule: {pool: {amount: 5}}\n":                    "neither a plain decimal number such as 0.95 nor the name of a figure",
 		"        measure: {score: {parts: [{name: a, figure: points}]}, reached: sustained_13w}\n        schedule: {unit_prices: [{amount: 5}]}\n": "give one of referred",
 	} {
-		_, err := bonus.ParseTerms("t.yaml", []byte(scoreText("ore", clause)))
+		_, err := bonus.ParseTerms("t.yaml", []byte(scoreText("0.01", clause)))
 		require.ErrorContains(t, err, says, clause)
 	}
 }
@@ -543,7 +543,7 @@ func TestScoresBesideOtherParts(t *testing.T) {
 // A figure outside its limits keeps a score from being paid, and from sharing in a
 // pool; one that nobody knows does too.
 func TestScoresOfProvidersThatFail(t *testing.T) {
-	terms := scoreTerms(t, "ore", `        measure: {score: {parts: [{name: a, figure: points}]}}
+	terms := scoreTerms(t, "0.01", `        measure: {score: {parts: [{name: a, figure: points}]}}
         conditions: {figures: [{figure: response_rate, at_least: 0.5}]}
         schedule: {pool: {amount: 100}}
 `)

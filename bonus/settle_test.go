@@ -262,14 +262,14 @@ func TestRoundingStage(t *testing.T) {
 		row{id: "1", job: "2008-03-01"}, row{id: "2", job: "2008-03-01", pkg: "P2"}, row{id: "3", job: "2008-03-01", group: "4"},
 	)}
 	prices := []string{"P1, amount: 5000.00", "P1, amount: 10.30", "P2, amount: 6000", "P2, amount: 10.40", `amount: "12500.50"`, "amount: 10.30"}
-	line := readTerms(t, append(prices, "{unit: ore,", "{unit: krone,")...)
+	line := readTerms(t, append(prices, "{unit: 0.01,", "{unit: 1,")...)
 	require.Equal(t, []string{
 		"A-1/north/2008H1/sustained-job@2008-01-01/match5_2004/1/P1 1 x 1 = 10.00",
 		"A-1/north/2008H1/sustained-job@2008-01-01/match5_2004/1/P2 1 x 1 = 10.00",
 		"A-1/north/2008H1/sustained-job@2008-01-01/match5_2004/4/P1 1 x 1 = 10.00",
 	}, paid(settle(t, line, facts)))
 	// 10.30 + 10.40 + 10.30 = 31.00: the krone left over goes to the largest remainder.
-	total := readTerms(t, append(prices, "{unit: ore,", "{unit: krone,", "stage: line", "stage: total")...)
+	total := readTerms(t, append(prices, "{unit: 0.01,", "{unit: 1,", "stage: line", "stage: total")...)
 	require.Equal(t, []string{
 		"A-1/north/2008H1/sustained-job@2008-01-01/match5_2004/1/P1 1 x 1 = 10.00",
 		"A-1/north/2008H1/sustained-job@2008-01-01/match5_2004/1/P2 1 x 1 = 11.00",
@@ -339,7 +339,7 @@ func TestEffect(t *testing.T) {
 		// 0.0625 x 160 = 10, x 20000 = 200000.
 		{name: "point", terms: []string{"pay_on: lower_limit", "pay_on: point"}, want: "200 x 10 = 200000.00"},
 		{name: "pay_on left out", terms: []string{"        pay_on: lower_limit\n", ""}, want: "200 x 3.397530864 = 67950.62"},
-		{name: "down to the krone", terms: []string{"{unit: ore, mode: half_up", "{unit: krone, mode: down"}, want: "200 x 3.397530864 = 67950.00"},
+		{name: "down to the krone", terms: []string{"{unit: 0.01, mode: half_up", "{unit: 1, mode: down"}, want: "200 x 3.397530864 = 67950.00"},
 		// Twenty is 20, not some binary fraction near it: 0.1 x 160 = 16 exactly.
 		{name: "written decimal", row: func(b *effect.BenchmarkRow) { b.Low = 0.1 + 1e-17 }, want: "200 x 16 = 320000.00"},
 		{name: "below nothing", row: func(b *effect.BenchmarkRow) { b.Low = -0.01 }, want: "200 x 0 = 0.00 not_above_0"},

@@ -312,6 +312,7 @@ func (c *checker) terms() {
 			c.fault(fmt.Sprintf("packages[%d].id", i), "package %q is declared twice", p.ID)
 		}
 	}
+	t.Rounding.checkUnit(c, "rounding")
 	t.Indexation.check(c)
 	t.VAT.check(c)
 	c.profile()

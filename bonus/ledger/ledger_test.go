@@ -31,7 +31,7 @@ ends: 2012-01-01
 packages: [{id: P1, name: Job search, job_oriented: true}]
 periods: half_year
 applies_by: referral
-rounding: {unit: ore, mode: half_up, stage: line}
+rounding: {unit: 0.01, mode: half_up, stage: line}
 settlement:
   section: "10"
   accepted_by: controller

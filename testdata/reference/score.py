@@ -69,15 +69,15 @@ def rusta():
 
 
 def exchanges():
-    rows = [{"bases": [10**7, 2 * 10**7, 3 * 10**7], "scores": ["0.6", "0.4", "0.2"], "withhold": "0.02", "unit": "ore"}]
+    rows = [{"bases": [10**7, 2 * 10**7, 3 * 10**7], "scores": ["0.6", "0.4", "0.2"], "withhold": "0.02", "unit": "0.01"}]
     for _ in range(30):
         k = 1 + lot(6)
         rows.append({
             "bases": [lot(10**6) for _ in range(k)], "scores": [f"{lot(2) * lot(1000) / 1000:.3f}" for _ in range(k)],
-            "withhold": ["1", "0.02", "0.0333"][lot(3)], "unit": ["ore", "krone"][lot(2)],
+            "withhold": ["1", "0.02", "0.0333"][lot(3)], "unit": ["0.01", "1"][lot(2)],
         })
     for r in rows:
-        bases, scores, unit = [F(b) for b in r["bases"]], [F(s) for s in r["scores"]], F(1, 100) if r["unit"] == "ore" else F(1)
+        bases, scores, unit = [F(b) for b in r["bases"]], [F(s) for s in r["scores"]], F(1, 100) if r["unit"] == "0.01" else F(1)
         weighted = sum(b * s for b, s in zip(bases, scores))
         if weighted == 0:
             r["slope"], r["amounts"] = "0", ["0"] * len(bases)
@@ -91,14 +91,14 @@ def exchanges():
 def pools():
     rows = []
     for _ in range(30):
-        k, unit = 1 + lot(7), ["ore", "krone"][lot(2)]
-        amount = F(lot(10**6)) if unit == "krone" else F(lot(10**8), 100)
+        k, unit = 1 + lot(7), ["0.01", "1"][lot(2)]
+        amount = F(lot(10**6)) if unit == "1" else F(lot(10**8), 100)
         weights = [f"{(lot(3) > 0) * lot(100) / [1, 10, 100][lot(3)]:.2f}" for _ in range(k)]
         total = sum(F(w) for w in weights)
         if total == 0:
             amounts = ["0"] * k
         else:
-            shares = largest_remainder(amount, [amount * F(w) / total for w in weights if F(w) > 0], F(1, 100) if unit == "ore" else F(1))
+            shares = largest_remainder(amount, [amount * F(w) / total for w in weights if F(w) > 0], F(1, 100) if unit == "0.01" else F(1))
             amounts = [shares.pop(0) if F(w) > 0 else "0" for w in weights]
         rows.append({"amount": f"{float(amount):.2f}", "unit": unit, "weights": weights, "amounts": amounts})
     return rows
