@@ -187,16 +187,20 @@ func (x *effectLine) pay(s *settler) {
 	}
 	if clause.Schedule.Pool != nil {
 		s.intoPool(d, quantity, what, unit)
-		return
+	} else {
+		d.priced(quantity, x.price, what, unit)
 	}
-	d.priced(quantity, x.price, what, unit)
 	d.withoutEffect(row)
 }
 
-// withoutEffect notes what the line would pay a provider without any effect.
+// withoutEffect notes what the line would pay a provider without any effect. Of a
+// pool that is the chance alone: the amount rests on what the others have.
 func (d *draft) withoutEffect(row *effect.BenchmarkRow) {
 	chance, amount := d.clause.WithoutEffect(row.Figures)
 	kroner, _ := new(big.Rat).Mul(d.UnitPrice.Rat(), d.times()).Float64()
+	if d.clause.Schedule.Pool != nil {
+		kroner = math.NaN()
+	}
 	amount = effect.Round(amount * float64(row.NCompared) * kroner)
 	d.notes = append(d.notes,
 		Step{What: noteChanceWithout, Value: text(effect.Round(chance)), Unit: "share", Section: "pay_on"},
