@@ -306,11 +306,13 @@ func (s *settler) holding(clause *Clause, i int32, rule string, found []piece) (
 }
 
 // byDay says whether the single days of a sum must be told apart, rather than
-// gathered by settlement period: where a condition or a credit asks of each, or a
-// limit adds up several clauses in the order of days.
+// gathered by settlement period: where a condition asks of each, an attribution
+// looks for the first, bands or a limit of several clauses add them up in the order of
+// days, or instalments or a clawback reckon from the day of each.
 func (t *Terms) byDay(clause *Clause) bool {
-	c := &clause.Conditions
-	return t.EveryCase() || c.Latest != nil || c.Weeks != nil || c.Evidence != nil ||
+	c, x := &clause.Conditions, &clause.Schedule
+	return t.Attribution != nil || c.Latest != nil || c.Weeks != nil || c.Evidence != nil ||
+		x.Bands != nil || len(x.Instalments) > 0 || clause.Clawback != nil ||
 		slices.ContainsFunc(t.scopes(true), func(k scope) bool { return k.about(clause.ID) && (k.per != PerPerson || k.clauses != clause.ID) })
 }
 
