@@ -25,7 +25,7 @@ func (s *settler) limitEntries(entries []entry, which func(scope) bool) ([]entry
 		return entries, nil
 	}
 	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.terms, b.terms), s.compareDays(a, b), cmp.Compare(a.band, b.band), cmp.Compare(a.instalment, b.instalment))
+		return cmp.Or(cmp.Compare(a.terms, b.terms), s.compareDays(&a, &b), cmp.Compare(a.band, b.band), cmp.Compare(a.instalment, b.instalment))
 	})
 	var out []entry
 	for from, to := 0, 0; from < len(entries); from = to {
