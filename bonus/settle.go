@@ -115,6 +115,7 @@ type settler struct {
 	origin  []origin // parallel to rows
 	entries map[clauseKey][]entry
 	periods map[periodKey]effect.Period
+	byDays  map[*Clause]bool
 
 	// The cases of each person and the rows of each case, where attribution or a
 	// window asks; judged is how many rows there were then.
@@ -192,7 +193,7 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
 		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{}, pools: map[poolKey][]*draft{}, cutShort: map[int32]bool{},
 		indicators: indicators(f.Indicators), evidence: firstEvidence(f.Evidence),
-		periods: map[periodKey]effect.Period{}, texts: map[fraction]string{},
+		periods: map[periodKey]effect.Period{}, byDays: map[*Clause]bool{}, texts: map[fraction]string{},
 	}
 	var err error
 	if s.book, err = NewFigureBook(f.Figures); err != nil {
