@@ -185,7 +185,7 @@ func (s *settler) banded(entries []entry) ([]entry, error) {
 		if c := cmp.Compare(a.provider, b.provider); c != 0 {
 			return c
 		}
-		return s.compareDays(a, b)
+		return s.compareDays(&a, &b)
 	})
 	out := make([]entry, 0, len(entries))
 	bounds := map[bandKey][]fraction{}

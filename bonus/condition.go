@@ -316,6 +316,16 @@ func (t *Terms) byDay(clause *Clause) bool {
 		slices.ContainsFunc(t.scopes(true), func(k scope) bool { return k.about(clause.ID) && (k.per != PerPerson || k.clauses != clause.ID) })
 }
 
+// byDay is what the terms say of a clause; every case asks.
+func (s *settler) byDay(t *Terms, clause *Clause) bool {
+	is, known := s.byDays[clause]
+	if !known {
+		is = t.byDay(clause)
+		s.byDays[clause] = is
+	}
+	return is
+}
+
 // unproved is the rule by which a case does not count because no document shows
 // what it reached on a day; "" where one does.
 func (s *settler) unproved(clause *Clause, i int32, on effect.Date) string {
