@@ -255,7 +255,7 @@ func (s *settler) banded(entries []entry) ([]entry, error) {
 						if s.bandSums == nil {
 							s.bandSums = map[bandKey]fraction{}
 						}
-						s.bandSums[k] = total[since]
+						s.bandSums[k] = total
 					}
 					if out, err = divide(out, x, b.Mode, bounds[k], place, total); err != nil {
 						return nil, err
