@@ -185,7 +185,7 @@ func (s *settler) banded(entries []entry) ([]entry, error) {
 		if c := cmp.Compare(a.provider, b.provider); c != 0 {
 			return c
 		}
-		return s.compareDays(a, b)
+		return s.compareDays(&a, &b)
 	})
 	out := make([]entry, 0, len(entries))
 	bounds := map[bandKey][]fraction{}
@@ -252,6 +252,10 @@ func (s *settler) banded(entries []entry) ([]entry, error) {
 						if bounds[k], err = s.bounds(k, period); err != nil {
 							return nil, err
 						}
+						if s.bandSums == nil {
+							s.bandSums = map[bandKey]fraction{}
+						}
+						s.bandSums[k] = total
 					}
 					if out, err = divide(out, x, b.Mode, bounds[k], place, total); err != nil {
 						return nil, err
@@ -369,7 +373,14 @@ func (s *settler) referred(k bandKey, from, to effect.Date) (n int64) {
 	return n
 }
 
-// bandStep says which band a line is in, and from where.
+// The notes that say how far a provider is from the next band.
+const (
+	stepBandSum  = "counted for the bands by the end of the period"
+	stepNextBand = "the next band begins at"
+)
+
+// bandStep says which band a line is in, and from where; and, of the highest that
+// is reached, where the next begins.
 func (s *settler) bandStep(d *draft, k bandKey) {
 	b := d.clause.Schedule.Bands
 	if b == nil {
@@ -387,6 +398,15 @@ func (s *settler) bandStep(d *draft, k bandKey) {
 			}
 		}
 		d.step(what+", begins at", exactText(new(big.Rat).Mul(x.From.Rat(), base)), "", d.Section)
+		sum, next := s.bandSums[k].rat(), int(d.band)+1
+		if next == len(b.Steps) {
+			return
+		}
+		if from := new(big.Rat).Mul(b.Steps[next].From.Rat(), base); sum.Cmp(from) < 0 || sum.Cmp(from) == 0 && b.Mode == Marginal {
+			d.notes = append(d.notes,
+				Step{What: stepBandSum, Value: exactText(sum), Section: d.Section},
+				Step{What: stepNextBand, Value: exactText(from), Section: d.Section})
+		}
 		return
 	}
 	d.step(what+" (of the event), begins at", x.From.String(), "", d.Section)
