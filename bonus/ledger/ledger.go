@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -245,8 +246,16 @@ type Person struct {
 	On   effect.Date // as given: no clock is read
 }
 
-// same says whether two names are of the same person: letters' case and blanks are
-// of no account.
+// same says whether two names are of the same person: letters' case, blanks and
+// signs, as the dot after an initial, are of no account.
 func same(a, b string) bool {
-	return strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))
+	bare := func(name string) string {
+		return strings.Map(func(r rune) rune {
+			if unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) {
+				return r
+			}
+			return -1
+		}, name)
+	}
+	return strings.EqualFold(bare(a), bare(b))
 }
