@@ -25,17 +25,16 @@ func (s *settler) limitEntries(entries []entry, which func(scope) bool) ([]entry
 		return entries, nil
 	}
 	slices.SortFunc(entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.terms, b.terms), s.compareDays(a, b), cmp.Compare(a.band, b.band), cmp.Compare(a.instalment, b.instalment))
+		return cmp.Or(cmp.Compare(a.terms, b.terms), s.compareDays(&a, &b), cmp.Compare(a.band, b.band), cmp.Compare(a.instalment, b.instalment))
 	})
-	var out []entry
+	out := entries[:0]
 	for from, to := 0, 0; from < len(entries); from = to {
 		for to = from + 1; to < len(entries) && entries[to].terms == entries[from].terms; to++ {
 		}
 		t := s.terms[entries[from].terms]
-		used := usage{quantity: map[usedBy]*big.Rat{}, cases: map[usedBy]map[int32]bool{}}
-		scopes := slices.DeleteFunc(t.scopes(true), func(k scope) bool { return !which(k) })
+		u := newUsage(s, t, which)
 		for _, x := range entries[from:to] {
-			kept, err := s.cut(&x, &used, which)
+			kept, err := u.cut(&x)
 			if err != nil {
 				return nil, err
 			}
@@ -43,10 +42,8 @@ func (s *settler) limitEntries(entries []entry, which func(scope) bool) ([]entry
 				s.rows[x.row].Rule = RuleOverLimit
 				continue
 			}
-			for _, k := range scopes {
-				if k.about(s.clauseOf(x).ID) {
-					s.use(&used, k, &x)
-				}
+			for _, k := range u.about[x.version][x.clause] {
+				u.use(k, &x)
 			}
 			out = append(out, x)
 		}
@@ -54,24 +51,71 @@ func (s *settler) limitEntries(entries []entry, which func(scope) bool) ([]entry
 	return out, nil
 }
 
-// usedBy is who used up something of a limit, in which stretch of time.
-type usedBy struct {
-	scope
-	who   int32
-	since effect.Date
-}
-
-// usage is what was used up: quantities or kroner, and cases.
+// usage is what limits on entries have left of some terms: what they say, looked up
+// once because every entry asks, and what was used up.
 type usage struct {
-	quantity map[usedBy]*big.Rat
-	cases    map[usedBy]map[int32]bool
+	s      *settler
+	t      *Terms
+	scopes []scope
+	about  [][][]int32      // version, clause -> the scopes that add it up
+	limits [][]mostOf       // by version, as they stand
+	used   map[usedBy]tally // quantities, kroner or cases
+	cases  map[usedCase]bool
+	prices map[priced]tally
 }
 
-func (s *settler) usedBy(k scope, x *entry) usedBy {
-	by := usedBy{scope: k, since: k.stretch(s.period(s.terms[x.terms], x.on))}
-	switch k.per {
+// mostOf is the most of a scope.
+type mostOf struct {
+	scope int32
+	most  tally
+}
+
+// usedBy is who used up something of a scope, in which stretch of time.
+type usedBy struct {
+	scope, who int32
+	since      effect.Date
+}
+
+// usedCase is a case that was paid for.
+type usedCase struct {
+	usedBy
+	at int32
+}
+
+// priced is what the price of an entry hangs on.
+type priced struct {
+	version, clause, scheme, group, pkg, factor int32
+	band                                        int16
+}
+
+func newUsage(s *settler, t *Terms, which func(scope) bool) *usage {
+	u := &usage{s: s, t: t, used: map[usedBy]tally{}, cases: map[usedCase]bool{}, prices: map[priced]tally{}}
+	u.scopes = slices.DeleteFunc(t.scopes(true), func(k scope) bool { return !which(k) })
+	for v := range t.Versions {
+		version := &t.Versions[v]
+		about, limits := make([][]int32, len(version.Clauses)), []mostOf(nil)
+		for k, scope := range u.scopes {
+			for c := range version.Clauses {
+				if scope.about(version.Clauses[c].ID) {
+					about[c] = append(about[c], int32(k))
+				}
+			}
+		}
+		for i := range version.Limits {
+			if l := &version.Limits[i]; l.onEntries() && l.Most != nil && which(l.scope()) {
+				limits = append(limits, mostOf{int32(slices.Index(u.scopes, l.scope())), newTallyOf(l.Most.Rat())})
+			}
+		}
+		u.about, u.limits = append(u.about, about), append(u.limits, limits)
+	}
+	return u
+}
+
+func (u *usage) usedBy(k int32, x *entry) usedBy {
+	by := usedBy{scope: k, since: u.scopes[k].stretch(u.s.period(u.t, x.on))}
+	switch u.scopes[k].per {
 	case PerPerson:
-		by.who = s.cases.Person[x.at]
+		by.who = u.s.cases.Person[x.at]
 	case PerProvider:
 		by.who = x.provider
 	}
@@ -79,74 +123,87 @@ func (s *settler) usedBy(k scope, x *entry) usedBy {
 }
 
 // use adds an entry to what is used up.
-func (s *settler) use(used *usage, k scope, x *entry) {
-	by := s.usedBy(k, x)
-	if k.of == LimitCases {
-		if used.cases[by] == nil {
-			used.cases[by] = map[int32]bool{}
+func (u *usage) use(k int32, x *entry) {
+	by := u.usedBy(k, x)
+	if u.scopes[k].of == LimitCases {
+		if u.cases[usedCase{by, x.at}] {
+			return
 		}
-		used.cases[by][x.at] = true
-		return
+		u.cases[usedCase{by, x.at}] = true
 	}
-	if used.quantity[by] == nil {
-		used.quantity[by] = new(big.Rat)
+	sum, ok := u.used[by]
+	if !ok {
+		sum = newTally()
 	}
-	used.quantity[by].Add(used.quantity[by], s.ofLimit(k, x))
+	sum.addTally(u.asked(k, x))
+	u.used[by] = sum
 }
 
-// ofLimit is how much an entry uses of a limit of quantities or amounts.
-func (s *settler) ofLimit(k scope, x *entry) *big.Rat {
-	if k.of == LimitQuantity {
-		return x.quantity.rat()
+// asked is how much an entry uses of a scope.
+func (u *usage) asked(k int32, x *entry) tally {
+	switch u.scopes[k].of {
+	case LimitCases:
+		return tally{small: whole(1)}
+	case LimitQuantity:
+		return tally{small: x.quantity}
 	}
-	return new(big.Rat).Mul(s.worth(x), x.quantity.rat())
+	price := u.price(x)
+	if price.rest == nil {
+		if amount, err := price.small.times(x.quantity); err == nil {
+			return tally{small: amount}
+		}
+	}
+	return newTallyOf(new(big.Rat).Mul(price.rat(), x.quantity.rat()))
 }
 
-// worth is what one of an entry's quantity is paid, in kroner. An entry without a
+// price is what one of an entry's quantity is paid, in kroner. An entry without a
 // price, which is a fault when lines are made, is worth nothing.
-func (s *settler) worth(x *entry) *big.Rat {
-	c, t, clause := s.cases, s.terms[x.terms], s.clauseOf(*x)
-	price, _ := clause.Schedule.price(t, level(&c.MatchScheme, code(&c.MatchScheme, x.at)), level(&c.MatchGroup, code(&c.MatchGroup, x.at)), level(&c.Package, code(&c.Package, x.at)))
+func (u *usage) price(x *entry) tally {
+	c := u.s.cases
+	key := priced{
+		x.version, x.clause, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at),
+		u.s.factorOf(x), x.band,
+	}
+	if known, ok := u.prices[key]; ok {
+		return known
+	}
+	clause := u.s.clauseOf(*x)
+	price, _ := clause.Schedule.price(u.t, level(&c.MatchScheme, key.scheme), level(&c.MatchGroup, key.group), level(&c.Package, key.pkg))
 	if b := clause.Schedule.Bands; b != nil && b.Steps[x.band].Amount != nil {
 		price = *b.Steps[x.band].Amount
 	}
-	if factor := s.factorOf(x); factor != noFactor {
-		price, _ = t.Indexation.price(price, factor) // that it fits was checked with the terms
+	if key.factor != noFactor {
+		price, _ = u.t.Indexation.price(price, key.factor) // that it fits was checked with the terms
 	}
-	d := draft{clause: clause, band: x.band}
-	return d.times().Mul(d.times(), price.Rat())
+	times := (&draft{clause: clause, band: x.band}).times()
+	u.prices[key] = newTallyOf(times.Mul(times, price.Rat()))
+	return u.prices[key]
 }
 
 // cut shrinks an entry to what the limits of its period leave of it; kept is false
 // where that is nothing.
-func (s *settler) cut(x *entry, used *usage, which func(scope) bool) (kept bool, err error) {
-	t := s.terms[x.terms]
-	limits := t.Versions[t.limitsFor(s.period(t, x.on))].Limits
-	for i := range limits {
-		l := &limits[i]
-		k := l.scope()
-		if !l.onEntries() || !which(k) || l.Most == nil || !k.about(s.clauseOf(*x).ID) {
+func (u *usage) cut(x *entry) (kept bool, err error) {
+	for _, l := range u.limits[u.t.limitsFor(u.s.period(u.t, x.on))] {
+		if !slices.Contains(u.about[x.version][x.clause], l.scope) {
 			continue
 		}
-		by := s.usedBy(k, x)
-		if k.of == LimitCases {
-			if cases := used.cases[by]; !cases[x.at] && big.NewRat(int64(len(cases)), 1).Cmp(l.Most.Rat()) >= 0 {
-				return false, nil
-			}
+		by, ofCases := u.usedBy(l.scope, x), u.scopes[l.scope].of == LimitCases
+		if ofCases && u.cases[usedCase{by, x.at}] {
 			continue
 		}
-		left := l.Most.Rat()
-		if already := used.quantity[by]; already != nil {
-			left.Sub(left, already)
+		already, ok := u.used[by]
+		if !ok {
+			already = newTally()
 		}
-		asked := s.ofLimit(k, x)
-		if asked.Cmp(left) <= 0 {
+		asked := u.asked(l.scope, x)
+		if !already.exceeds(asked, l.most) {
 			continue
 		}
-		if left.Sign() <= 0 {
+		left := l.most.rat()
+		if left.Sub(left, already.rat()).Sign() <= 0 || ofCases {
 			return false, nil
 		}
-		share := left.Quo(left, asked)
+		share := left.Quo(left, asked.rat())
 		if x.quantity, err = newFraction(share.Mul(share, x.quantity.rat())); err != nil {
 			return false, err
 		}

@@ -312,8 +312,8 @@ func (w *why) conditions(rule string, c *Clause) string {
 		}
 		from := max(1, x.Weeks.From)
 		window := fmt.Sprintf("from week %d, which begins on %s, on", from, since+effect.Date(7*(from-1)))
-		if x.Weeks.To > 0 {
-			window = fmt.Sprintf("in weeks %d to %d, from %s to %s", from, x.Weeks.To, since+effect.Date(7*(from-1)), since+effect.Date(7*x.Weeks.To)-1)
+		if to := x.Weeks.To; to != nil {
+			window = fmt.Sprintf("in weeks %d to %d, from %s to %s", from, *to, since+effect.Date(7*(from-1)), since+effect.Date(7**to)-1)
 		}
 		if w.Discreet && since != referral {
 			return ""
