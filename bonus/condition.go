@@ -72,7 +72,7 @@ func (l *Latest) day(referral effect.Date) effect.Date {
 type WeekWindow struct {
 	Section string    `yaml:"section,omitempty" doc:"section of the source that says so, where it is not that of the clause"`
 	From    int       `yaml:"from,omitempty" doc:"first week; 1 if left out"`
-	To      int       `yaml:"to,omitempty" doc:"last week; left out: no last one"`
+	To      *int      `yaml:"to,omitempty" doc:"last week; left out: no last one"`
 	Since   WeekSince `yaml:"since" doc:"referral (of the case itself) or first_referral (of the citizen's first case under the agreements that count together)"`
 }
 
@@ -135,12 +135,12 @@ func (c *Conditions) check(k *checker, path string, clause *Clause) {
 	}
 	if w := c.Weeks; w != nil {
 		switch {
-		case w.From < 0 || w.To < 0:
+		case w.From < 0 || w.To != nil && *w.To < 1:
 			k.fault(path+".weeks", "weeks are numbered from 1")
-		case w.From == 0 && w.To == 0:
+		case w.From == 0 && w.To == nil:
 			k.fault(path+".weeks", "give from, to or both")
-		case w.To > 0 && w.To < w.From:
-			k.fault(path+".weeks.to", "the last week %d comes before the first, %d", w.To, w.From)
+		case w.To != nil && *w.To < w.From:
+			k.fault(path+".weeks.to", "the last week %d comes before the first, %d", *w.To, w.From)
 		}
 	}
 	if clause.Measure.Score != nil && len(c.Indicators) > 0 {
@@ -274,7 +274,7 @@ func (s *settler) misses(clause *Clause, i int32, rule string, on effect.Date) s
 				}
 			}
 		}
-		if week := int(on-since)/7 + 1; on < since || week < w.From || w.To > 0 && week > w.To {
+		if week := int(on-since)/7 + 1; on < since || week < w.From || w.To != nil && week > *w.To {
 			return RuleOutsideWeeks
 		}
 	}
@@ -306,11 +306,13 @@ func (s *settler) holding(clause *Clause, i int32, rule string, found []piece) (
 }
 
 // byDay says whether the single days of a sum must be told apart, rather than
-// gathered by settlement period: where a condition or a credit asks of each, or a
-// limit adds up several clauses in the order of days.
+// gathered by settlement period: where a condition asks of each, an attribution
+// looks for the first, bands or a limit of several clauses add them up in the order of
+// days, or instalments or a clawback reckon from the day of each.
 func (t *Terms) byDay(clause *Clause) bool {
-	c := &clause.Conditions
-	return t.EveryCase() || c.Latest != nil || c.Weeks != nil || c.Evidence != nil ||
+	c, x := &clause.Conditions, &clause.Schedule
+	return t.Attribution != nil || c.Latest != nil || c.Weeks != nil || c.Evidence != nil ||
+		x.Bands != nil || len(x.Instalments) > 0 || clause.Clawback != nil ||
 		slices.ContainsFunc(t.scopes(true), func(k scope) bool { return k.about(clause.ID) && (k.per != PerPerson || k.clauses != clause.ID) })
 }
 

@@ -307,7 +307,8 @@ func luck(n []int64, reached float64, upTo func(float64) float64) float64 {
 			// a share that is just at the limit is not above it.
 			at := (v.x*size + v.n - 1) / v.n
 			over := v.x*size/v.n + 1
-			end := min(size, int64(math.Floor(high*float64(size)+1e-9))) + 1
+			// Bounded as a float: far above 1 it is no int64.
+			end := int64(math.Floor(min(high, 1)*float64(size)+1e-9)) + 1
 			from *= below[i][end] - below[i][min(at, end)]
 			above *= below[i][end] - below[i][min(over, end)]
 		}

@@ -191,7 +191,7 @@ func reasonText(reason string) string {
 		code, detail, _ := strings.Cut(r, ":")
 		out = append(out, map[string]string{
 			ReasonRefusal:     "there is no figure (" + detail + ")",
-			ReasonNotRated:    "the cell is not rated",
+			ReasonNotRated:    "there is too little behind it to be rated",
 			ReasonNoFigure:    "the figure to pay on is not a number",
 			ReasonGate:        "the gate is shut by " + strings.ReplaceAll(detail, ",", ", "),
 			ReasonIndicator:   "indicators of gaming above their limits, or not evaluated: " + strings.ReplaceAll(detail, ",", ", "),

@@ -76,6 +76,7 @@ func (x *Indexation) check(c *checker) {
 			c.fault(at+".from", "factors stand in the order of time, and %s is not after %s", f.From, x.Factors[i-1].From)
 		}
 	}
+	Rounding{Unit: x.Round.Unit}.checkUnit(c, "indexation.round")
 	if x.By == ByReferral {
 		c.t.eachClause(func(v, i int, clause *Clause) {
 			if !clause.Measure.OfCases() {

@@ -132,7 +132,7 @@ func (m *Measure) check(c *checker, path string, clause *Clause) {
 		c.fault(path+".measure.or", "or belongs to a reached outcome")
 	}
 	for i, name := range m.Or {
-		if slices.Contains(m.Outcomes()[:i+1], name) {
+		if name == m.Reached || slices.Contains(m.Or[:i], name) {
 			c.fault(fmt.Sprintf("%s.measure.or[%d]", path, i), "%s stands twice", name)
 		}
 	}

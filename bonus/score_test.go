@@ -500,6 +500,18 @@ func TestScoresOverMonths(t *testing.T) {
 	}, rules)
 }
 
+// TestLuckOfTheImpossible: nobody lies further under the best than a share can, however
+// far is written.
+func TestLuckOfTheImpossible(t *testing.T) {
+	for _, points := range []string{"1", "2.5", "9223372036854775807", "999999999999999999999"} {
+		terms := scoreTerms(t, "0.01", "        measure: {score: {parts: [{name: share, results: [sustained_13w], share: true}]}}\n        decision: {then: dropped, under_best_by: {points: "+points+"}}\n")
+		for _, d := range settle(t, terms, bonus.Facts{Observations: observe(row{id: "1", provider: "a", job: "2008-08-01"}, row{id: "2", provider: "b"})}).Decisions {
+			require.Equal(t, bonus.DecisionNotMet, d.State)
+			require.Zero(t, d.Chance)
+		}
+	}
+}
+
 // BenchmarkScores: a share and a decision about a million cases of twenty providers,
 // four half-years.
 func BenchmarkScores(b *testing.B) {

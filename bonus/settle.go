@@ -130,6 +130,7 @@ type settler struct {
 	texts     map[fraction]string
 	found     []piece                                     // what the case at hand has
 	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
+	bandSums  map[bandKey]fraction                        // what bands had counted by the end of the period
 
 	book      *FigureBook
 	scorers   map[scoreClause]*scorer

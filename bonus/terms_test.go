@@ -116,6 +116,14 @@ func TestCheckOfDescribedOutcomes(t *testing.T) {
 	}
 }
 
+// Other outcomes beside nothing that is reached are faults, however many there are.
+func TestOrWithoutReached(t *testing.T) {
+	for _, measure := range []string{"{or: [a, b]}", "{started: true, or: [a]}", "{sum: weeks, or: [a, b, a]}"} {
+		_, err := bonus.ParseTerms("t.yaml", []byte(oneClauseText(measure, "{unit_prices: [{amount: 5}]}", "")))
+		require.ErrorContains(t, err, "measure.or: or belongs to a reached outcome", measure)
+	}
+}
+
 // The golden files hold our own messages: they show how faults read.
 func TestFaultsInTerms(t *testing.T) {
 	for _, name := range []string{"faults", "contradictions", "contradictions_people", "schedules", "scores"} {
