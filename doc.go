@@ -33,6 +33,11 @@
 //	what may a payment depend on?              effect.Diagnostic, bonus.Gate
 //	were the terms there before the results?   bonus.Seal, bonus.Acceptance
 //	what does a contract pay?                  bonus.Terms, bonus.Settle
+//	do terms do what we meant?                 bonus/spec, CheckTerms
+//	what would they pay, with no effect?       Simulate
+//	what was booked, and what has changed?     bonus/ledger, OpenLedger
+//	was it invoiced, paid, documented?         Reconcile, ErrorRates
+//	can a provider work it out again?          WritePack, VerifyPack
 //	which columns does the input need?         ingest
 //	what would the software find if we knew
 //	the truth?                                 effect/world

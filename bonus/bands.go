@@ -3,6 +3,7 @@ package bonus
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 
@@ -129,13 +130,16 @@ func (c *checker) profile() {
 	}
 }
 
-// since is the first day of the time that bands are counted over.
+// since is the first day of the time that bands are counted over: that of a
+// settlement period, and none before that in which the agreement starts, of which
+// nothing is there and no profile is asked for.
 func (b *Bands) since(t *Terms, period effect.Period) effect.Date {
+	first := min(t.Periods.Period(t.Starts).Start, period.Start)
 	switch b.Over {
 	case BandsOfYear:
-		return Year.Period(period.Start).Start
+		return max(Year.Period(period.Start).Start, first)
 	case BandsOfAgreement:
-		return min(t.Starts, period.Start)
+		return first
 	}
 	return period.Start
 }
@@ -182,11 +186,15 @@ func (s *settler) banded(entries []entry) ([]entry, error) {
 		if c := cmp.Compare(a.provider, b.provider); c != 0 {
 			return c
 		}
-		return s.compareDays(a, b)
+		return s.compareDays(&a, &b)
 	})
 	out := make([]entry, 0, len(entries))
 	bounds := map[bandKey][]fraction{}
-	sums := map[effect.Date]fraction{} // what came before, by the day it is counted from
+	type sum struct {
+		start effect.Date
+		of    fraction
+	}
+	var earlier []sum // of the provider's earlier periods
 	for from := 0; from < len(entries); {
 		first := entries[from]
 		period := s.period(s.terms[first.terms], first.on)
@@ -195,53 +203,70 @@ func (s *settler) banded(entries []entry) ([]entry, error) {
 			to++
 		}
 		if from == 0 || entries[from-1].provider != first.provider {
-			clear(sums)
+			earlier = earlier[:0]
 		}
-		// A clause can count over another time in another version.
-		before := map[effect.Date]fraction{}
+		// A clause can count over another time, or have no bands, in another version.
+		since, before := map[*Bands]effect.Date{}, map[effect.Date]fraction{}
 		for _, x := range entries[from:to] {
 			b := s.clauseOf(x).Schedule.Bands
 			if b == nil {
 				out = append(out, x)
 				continue
 			}
-			since := b.since(s.terms[x.terms], period)
-			if _, ok := before[since]; !ok {
-				before[since] = cmp.Or(sums[since], whole(0))
+			if _, ok := since[b]; ok {
+				continue
 			}
-		}
-		total := map[effect.Date]fraction{}
-		for since, sum := range before {
-			var err error
-			for _, x := range entries[from:to] {
-				if sum, err = sum.plus(x.quantity); err != nil {
+			since[b] = b.since(s.terms[x.terms], period)
+			so := whole(0)
+			for _, p := range earlier {
+				if p.start < since[b] {
+					continue
+				}
+				var err error
+				if so, err = so.plus(p.of); err != nil {
 					return nil, err
 				}
 			}
-			total[since] = sum
+			before[since[b]] = so
 		}
-		for since, place := range before {
+		all := whole(0)
+		for _, x := range entries[from:to] {
+			var err error
+			if all, err = all.plus(x.quantity); err != nil {
+				return nil, err
+			}
+		}
+		for _, day := range slices.Sorted(maps.Keys(before)) {
+			place := before[day]
+			total, err := place.plus(all)
+			if err != nil {
+				return nil, err
+			}
 			for _, x := range entries[from:to] {
 				b := s.clauseOf(x).Schedule.Bands
 				end, err := place.plus(x.quantity)
 				if err != nil {
 					return nil, err
 				}
-				if b != nil && b.since(s.terms[x.terms], period) == since {
+				if b != nil && since[b] == day {
 					k := bandKey{x.terms, x.version, x.clause, x.provider, period.Start}
 					if _, ok := bounds[k]; !ok {
 						if bounds[k], err = s.bounds(k, period); err != nil {
 							return nil, err
 						}
+						if s.bandSums == nil {
+							s.bandSums = map[bandKey]fraction{}
+						}
+						s.bandSums[k] = total
 					}
-					if out, err = divide(out, x, b.Mode, bounds[k], place, total[since]); err != nil {
+					if out, err = divide(out, x, b.Mode, bounds[k], place, total); err != nil {
 						return nil, err
 					}
 				}
 				place = end
 			}
-			sums[since] = total[since]
 		}
+		earlier = append(earlier, sum{period.Start, all})
 		from = to
 	}
 	return out, nil
@@ -350,7 +375,14 @@ func (s *settler) referred(k bandKey, from, to effect.Date) (n int64) {
 	return n
 }
 
-// bandStep says which band a line is in, and from where.
+// The notes that say how far a provider is from the next band.
+const (
+	stepBandSum  = "counted for the bands by the end of the period"
+	stepNextBand = "the next band begins at"
+)
+
+// bandStep says which band a line is in, and from where; and, of the highest that
+// is reached, where the next begins.
 func (s *settler) bandStep(d *draft, k bandKey) {
 	b := d.clause.Schedule.Bands
 	if b == nil {
@@ -368,6 +400,15 @@ func (s *settler) bandStep(d *draft, k bandKey) {
 			}
 		}
 		d.step(what+", begins at", exactText(new(big.Rat).Mul(x.From.Rat(), base)), "", d.Section)
+		sum, next := s.bandSums[k].rat(), int(d.band)+1
+		if next == len(b.Steps) {
+			return
+		}
+		if from := new(big.Rat).Mul(b.Steps[next].From.Rat(), base); sum.Cmp(from) < 0 || sum.Cmp(from) == 0 && b.Mode == Marginal {
+			d.notes = append(d.notes,
+				Step{What: stepBandSum, Value: exactText(sum), Section: d.Section},
+				Step{What: stepNextBand, Value: exactText(from), Section: d.Section})
+		}
 		return
 	}
 	d.step(what+" (of the event), begins at", x.From.String(), "", d.Section)

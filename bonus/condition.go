@@ -22,7 +22,7 @@ import (
 // A condition about a package is a field here and its test in allow; one about a
 // case a field and its test in misses; one about a provider a field and its test in
 // lacks. An effect is about many cases together, so that a condition about single
-// cases is a fault beside it: shares in effects.go would have to split the cases
+// cases is a fault beside it: shares in effect_lines.go would have to split the cases
 // behind an effect by it.
 type Conditions struct {
 	JobOriented *bool `yaml:"job_oriented,omitempty" doc:"only packages that are (true) or are not (false) job-oriented"`
@@ -306,12 +306,24 @@ func (s *settler) holding(clause *Clause, i int32, rule string, found []piece) (
 }
 
 // byDay says whether the single days of a sum must be told apart, rather than
-// gathered by settlement period: where a condition or a credit asks of each, or a
-// limit adds up several clauses in the order of days.
+// gathered by settlement period: where a condition asks of each, an attribution
+// looks for the first, bands or a limit of several clauses add them up in the order of
+// days, or instalments or a clawback reckon from the day of each.
 func (t *Terms) byDay(clause *Clause) bool {
-	c := &clause.Conditions
-	return t.EveryCase() || c.Latest != nil || c.Weeks != nil || c.Evidence != nil ||
+	c, x := &clause.Conditions, &clause.Schedule
+	return t.Attribution != nil || c.Latest != nil || c.Weeks != nil || c.Evidence != nil ||
+		x.Bands != nil || len(x.Instalments) > 0 || clause.Clawback != nil ||
 		slices.ContainsFunc(t.scopes(true), func(k scope) bool { return k.about(clause.ID) && (k.per != PerPerson || k.clauses != clause.ID) })
+}
+
+// byDay is what the terms say of a clause; every case asks.
+func (s *settler) byDay(t *Terms, clause *Clause) bool {
+	is, known := s.byDays[clause]
+	if !known {
+		is = t.byDay(clause)
+		s.byDays[clause] = is
+	}
+	return is
 }
 
 // unproved is the rule by which a case does not count because no document shows

@@ -40,6 +40,23 @@ type entry struct {
 	paid            effect.Date // of what is taken back: the day on which it was paid
 }
 
+// blocks are entries of which nobody knows how many there will be: one long slice
+// that grows would be copied, and allocated, several times over.
+type blocks [][]entry
+
+// How many entries the first block holds, and how many the largest.
+const firstBlock, largestBlock = 1 << 6, 1 << 14
+
+func (b *blocks) add(x entry) {
+	last := len(*b) - 1
+	if last < 0 {
+		*b, last = append(*b, make([]entry, 0, firstBlock)), 0
+	} else if n := cap((*b)[last]); len((*b)[last]) == n {
+		*b, last = append(*b, make([]entry, 0, min(2*n, largestBlock))), last+1
+	}
+	(*b)[last] = append((*b)[last], x)
+}
+
 // clauseOf is the clause of an entry, in its version.
 func (s *settler) clauseOf(x entry) *Clause {
 	return &s.terms[x.terms].Versions[x.version].Clauses[x.clause]
@@ -51,12 +68,12 @@ func (s *settler) compareEntries(a, b entry) int {
 	if c := cmp.Compare(s.cases.Person[a.at], s.cases.Person[b.at]); c != 0 {
 		return c
 	}
-	return s.compareDays(a, b)
+	return s.compareDays(&a, &b)
 }
 
 // compareDays is the order of the entries of a line: by day, then by agreement, then
 // by the day of referral, then by participation id, then by clause.
-func (s *settler) compareDays(a, b entry) int {
+func (s *settler) compareDays(a, b *entry) int {
 	if a.on != b.on {
 		return cmp.Compare(a.on, b.on)
 	}
@@ -109,9 +126,15 @@ func (s *settler) eachOf(stage func([]entry) ([]entry, error), asked func(*Sched
 		if !any {
 			return entries, nil
 		}
-		of := map[clauseKey][]entry{}
+		of, n := map[clauseKey][]entry{}, map[clauseKey]int{}
+		for _, x := range entries {
+			n[clauseKey{x.terms, s.clauseOf(x).ID}]++
+		}
 		for _, x := range entries {
 			key := clauseKey{x.terms, s.clauseOf(x).ID}
+			if of[key] == nil {
+				of[key] = make([]entry, 0, n[key])
+			}
 			of[key] = append(of[key], x)
 		}
 		out := entries[:0]
@@ -149,25 +172,39 @@ func (s *settler) enterLines(entries []entry) {
 		takenBack                                                    bool
 		start                                                        effect.Date
 	}
-	c, lines := s.cases, map[lineKey]*draft{}
-	for _, x := range entries {
+	c, places := s.cases, map[lineKey]int32{}
+	var lines []*draft
+	var sizes []int
+	of := make([]int32, len(entries)) // entry -> its line
+	for i := range entries {
+		x := &entries[i]
 		t := s.terms[x.terms]
 		period := s.period(t, x.on)
 		k := lineKey{
 			x.terms, x.version, x.clause, x.provider, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at),
-			s.factorOf(&x), x.band, x.takenBack, period.Start,
+			s.factorOf(x), x.band, x.takenBack, period.Start,
 		}
-		line, ok := lines[k]
+		place, ok := places[k]
 		if !ok {
 			cell := s.cell(-1, k.scheme, k.group, k.provider, k.pkg)
-			line = newDraftAt(t, int(k.version), int(k.clause), cell, period, k.band, k.factor)
+			line := newDraftAt(t, int(k.version), int(k.clause), cell, period, k.band, k.factor)
 			if k.takenBack {
 				line.takesBack(int(k.version))
 			}
-			lines[k] = line
+			place = int32(len(lines))
+			places[k], lines, sizes = place, append(lines, line), append(sizes, 0)
 		}
-		line.entries = append(line.entries, x)
-		s.inLine(x, line.ID)
+		of[i] = place
+		sizes[place]++
+		s.inLine(x, lines[place].ID)
+	}
+	rest := make([]entry, len(entries))
+	for place, line := range lines {
+		n := sizes[place]
+		line.entries, rest = rest[:0:n], rest[n:]
+	}
+	for i, place := range of {
+		lines[place].entries = append(lines[place].entries, entries[i])
 	}
 	for _, line := range lines {
 		s.priceEntries(line)
@@ -186,9 +223,9 @@ func (s *settler) factorOf(x *entry) int32 {
 
 // inLine notes in the row of a case that it counts, and in which line: the first of
 // several. What is taken back has a row of its own for each line.
-func (s *settler) inLine(x entry, line string) {
+func (s *settler) inLine(x *entry, line string) {
 	if x.takenBack {
-		row := CaseLine{Participation: s.cases.ID[x.at].String(), Clause: s.clauseOf(x).ID + clawbackSuffix, Rule: RuleTakenBack, Line: line}
+		row := CaseLine{Participation: s.cases.ID[x.at].String(), Clause: s.clauseOf(*x).ID + clawbackSuffix, Rule: RuleTakenBack, Line: line}
 		if s.rows[len(s.rows)-1] != row {
 			s.rows, s.origin, s.unsorted = append(s.rows, row), append(s.origin, origin{x.at, x.version, x.clause}), true
 		}
@@ -208,7 +245,7 @@ func (s *settler) priceEntries(d *draft) {
 	s.marks++
 	quantity, mark := newTally(), s.marks
 	slices.SortFunc(d.entries, func(a, b entry) int {
-		if c := s.compareDays(a, b); c != 0 {
+		if c := s.compareDays(&a, &b); c != 0 {
 			return c
 		}
 		return cmp.Or(cmp.Compare(a.instalment, b.instalment), a.quantity.compare(b.quantity))
@@ -244,16 +281,20 @@ func (s *settler) priceEntries(d *draft) {
 	s.drafts = append(s.drafts, d)
 }
 
-// entryRows are the entries of a line, in the order of days and cases.
-func (s *settler) entryRows(d *draft) []Entry {
-	out := make([]Entry, len(d.entries))
-	for i, x := range d.entries {
+// entryRows adds the entries of a line, in the order of days and cases.
+func (s *settler) entryRows(out []Entry, d *draft) []Entry {
+	for _, x := range d.entries {
 		quantity, ok := s.texts[x.quantity]
 		if !ok {
 			quantity = exactText(x.quantity.rat())
 			s.texts[x.quantity] = quantity
 		}
-		out[i] = Entry{Line: d.ID, Participation: s.cases.ID[x.at].String(), On: x.on, Quantity: quantity}
+		// The text of the id stands in the row of the case already.
+		id := s.rows[x.row].Participation
+		if s.origin[x.row].at != x.at {
+			id = s.cases.ID[x.at].String()
+		}
+		out = append(out, Entry{Line: d.ID, Participation: id, On: x.on, Quantity: quantity})
 	}
 	return out
 }

@@ -191,7 +191,7 @@ func reasonText(reason string) string {
 		code, detail, _ := strings.Cut(r, ":")
 		out = append(out, map[string]string{
 			ReasonRefusal:     "there is no figure (" + detail + ")",
-			ReasonNotRated:    "the cell is not rated",
+			ReasonNotRated:    "there is too little behind it to be rated",
 			ReasonNoFigure:    "the figure to pay on is not a number",
 			ReasonGate:        "the gate is shut by " + strings.ReplaceAll(detail, ",", ", "),
 			ReasonIndicator:   "indicators of gaming above their limits, or not evaluated: " + strings.ReplaceAll(detail, ",", ", "),
@@ -261,6 +261,7 @@ type CaseExplanation struct {
 	Participation string
 	Clauses       []CaseLine
 	Needed        []string // of each clause what would have made the case count; nil before Why
+	Entries       []Entry  // the parts of lines that the case stands for
 }
 
 // ExplainCase answers why a case did or did not count. The error wraps
@@ -271,6 +272,11 @@ func (s *Settlement) ExplainCase(participation string) (CaseExplanation, error) 
 	for _, c := range s.Cases {
 		if c.Participation == participation {
 			e.Clauses = append(e.Clauses, c)
+		}
+	}
+	for _, x := range s.Entries {
+		if x.Participation == participation {
+			e.Entries = append(e.Entries, x)
 		}
 	}
 	if len(e.Clauses) == 0 {
@@ -297,6 +303,9 @@ func (e CaseExplanation) String() string {
 		if e.Needed != nil && e.Needed[i] != "" {
 			fmt.Fprintf(&b, "    %s\n", e.Needed[i])
 		}
+	}
+	for _, x := range e.Entries {
+		fmt.Fprintf(&b, "  it is %s of the quantity of %s, on %s\n", x.Quantity, x.Line, x.On)
 	}
 	return b.String()
 }

@@ -113,6 +113,35 @@ type tally struct {
 // newTally is a sum of nothing.
 func newTally() tally { return tally{small: whole(0)} }
 
+// newTallyOf is a sum of one number.
+func newTallyOf(r *big.Rat) tally {
+	f, err := newFraction(r)
+	if err != nil {
+		return tally{whole(0), new(big.Rat).Set(r)}
+	}
+	return tally{small: f}
+}
+
+// addTally adds a sum.
+func (t *tally) addTally(x tally) {
+	t.add(x.small)
+	if x.rest != nil {
+		t.rest = new(big.Rat).Add(x.rest, t.rat())
+		t.small = whole(0)
+	}
+}
+
+// exceeds says whether t + x is more than the most.
+func (t *tally) exceeds(x, most tally) bool {
+	if t.rest == nil && x.rest == nil && most.rest == nil {
+		if sum, err := t.small.plus(x.small); err == nil {
+			return sum.compare(most.small) > 0
+		}
+	}
+	sum := t.rat()
+	return sum.Add(sum, x.rat()).Cmp(most.rat()) > 0
+}
+
 // add adds a quantity.
 func (t *tally) add(x fraction) {
 	sum, err := t.small.plus(x)

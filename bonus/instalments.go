@@ -40,38 +40,58 @@ func checkInstalments(c *checker, path string, list []Instalment) {
 }
 
 // full leaves of each citizen's units those beyond the first so many, and of these
-// the full payments: the entry that completes one has it, and what is over counts
-// on. The entries are of one clause, by citizen and day.
+// the full payments: the day that completes one has it, and what is over counts on.
+// What several share of a day's units they share of its payment. The entries are of
+// one clause, by citizen and day.
 func (s *settler) full(entries []entry) ([]entry, error) {
 	kept, person := entries[:0], int32(-1)
 	var units, over fraction // so far, and of those beyond what no payment was made for
-	for _, x := range entries {
-		schedule := &s.clauseOf(x).Schedule
-		if p := s.cases.Person[x.at]; p != person {
+	for from, to := 0, 0; from < len(entries); from = to {
+		first := entries[from]
+		schedule := &s.clauseOf(first).Schedule
+		if p := s.cases.Person[first.at]; p != person {
 			person, units, over = p, whole(0), whole(0)
 		}
-		all, err := units.plus(x.quantity)
-		if err != nil {
-			return nil, err
+		day, all := whole(0), units // the units of the day, and those up to it
+		for to = from; to < len(entries); to++ {
+			x := &entries[to]
+			if s.cases.Person[x.at] != person || x.on != first.on {
+				break
+			}
+			var err error
+			if day, err = day.plus(x.quantity); err != nil {
+				return nil, err
+			}
+			if all, err = all.plus(x.quantity); err != nil {
+				return nil, err
+			}
 		}
+		full, err := day, error(nil)
 		if schedule.Beyond != nil {
-			if x.quantity, err = all.beyond(*schedule.Beyond, units); err != nil {
+			if full, err = all.beyond(*schedule.Beyond, units); err != nil {
 				return nil, err
 			}
 		}
 		units = all
 		if schedule.Every != nil {
-			if over, err = over.plus(x.quantity); err != nil {
+			if over, err = over.plus(full); err != nil {
 				return nil, err
 			}
 			n := over.floor() / int64(*schedule.Every)
 			if over, err = over.plus(whole(-n * int64(*schedule.Every))); err != nil {
 				return nil, err
 			}
-			x.quantity = whole(n)
+			full = whole(n)
 		}
-		if x.quantity.num > 0 {
-			kept = append(kept, x)
+		for _, x := range entries[from:to] {
+			if to-from == 1 {
+				x.quantity = full
+			} else if x.quantity, err = newFraction(new(big.Rat).Quo(new(big.Rat).Mul(x.quantity.rat(), full.rat()), day.rat())); err != nil {
+				return nil, err
+			}
+			if x.quantity.num > 0 {
+				kept = append(kept, x)
+			}
 		}
 	}
 	return kept, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -466,4 +467,66 @@ func BenchmarkSettle(b *testing.B) {
 			}
 		})
 	}
+}
+
+// A million weeks of 20,000 citizens under the terms of IMPACT60, whose limit adds up
+// two clauses in the order of weeks; and a million outcomes that the days of two
+// courses share.
+func BenchmarkSettleStages(b *testing.B) {
+	read := func(b *testing.B, name string) *bonus.Terms {
+		src, err := os.ReadFile("../testdata/terms/" + name)
+		require.NoError(b, err)
+		terms, err := bonus.ParseTerms(name, src)
+		require.NoError(b, err)
+		return terms
+	}
+	run := func(name string, terms *bonus.Terms, facts bonus.Facts) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := bonus.Settle(context.Background(), []*bonus.Terms{terms}, facts)
+				require.NoError(b, err)
+			}
+		})
+	}
+	weeks := func() bonus.Facts {
+		const citizens, each = 20_000, 50
+		rows := make([]row, citizens)
+		for i := range rows {
+			rows[i] = row{id: fmt.Sprint(i), agreement: "IMPACT60", pkg: "impact60", provider: fmt.Sprint("provider", i%20), referral: "2018-01-01", complete: true}
+		}
+		obs := observe(rows...)
+		obs.AsOf = day("2021-12-31")
+		for k, name := range []string{"weeks_full", "weeks_partly"} {
+			r := &obs.Results[k]
+			r.Outcome, r.Unit, r.Dates = name, effect.UnitWeeks, effect.Dates{First: []int{0}}
+			for i := range citizens {
+				r.Value, r.WindowEnd = append(r.Value, each/2), append(r.WindowEnd, day("2021-01-01"))
+				for w := range each / 2 {
+					r.Dates.On = append(r.Dates.On, day("2018-01-07")+effect.Date(7*(2*w+(k+i)%2)))
+				}
+				r.Dates.First = append(r.Dates.First, len(r.Dates.On))
+			}
+		}
+		return bonus.Facts{Observations: obs}
+	}
+	split := func() bonus.Facts {
+		const citizens = 500_000
+		rows := make([]row, 2*citizens)
+		for i := range rows {
+			rows[i] = row{
+				id: fmt.Sprint(i), person: fmt.Sprint(i / 2), agreement: "CREDIT-split-days", pkg: "help", provider: fmt.Sprint("provider", i%20),
+				referral: (day("2020-02-01") + effect.Date(i%2*30)).String(), job: (day("2020-08-01") + effect.Date(i/2%200)).String(),
+			}
+		}
+		obs := observe(rows...)
+		obs.AsOf = day("2021-12-31")
+		obs.Results[0].Outcome = "work_13w"
+		for _, on := range obs.Cases.Referral {
+			obs.Cases.Start, obs.Cases.End = append(obs.Cases.Start, on+7), append(obs.Cases.End, on+100)
+		}
+		return bonus.Facts{Observations: obs}
+	}
+	run("weeks with a limit", read(b, "aalborg-impact60.yaml"), weeks())
+	run("split by days", read(b, "credit-split-days.yaml"), split())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,6 +113,31 @@ func TestMarginalBands(t *testing.T) {
 		first = append(first, e.Participation)
 	}
 	require.Equal(t, []string{"early", "a"}, first, "referred earlier, then the lower id")
+}
+
+// A provider is told how far the next band is: of slab at its boundary, of marginal
+// above it, and nothing past the last.
+func TestNextBand(t *testing.T) {
+	const bands = "{unit_prices: [{amount: 100}], bands: {of: quantity, mode: %s, steps: [{from: 0, times: 1}, {from: 2, times: 1.5}]}}"
+	for _, x := range []struct {
+		mode string
+		n    int
+		want []string
+	}{
+		{"slab", 1, []string{"1 of 2, -1: 1 more for the next band"}},
+		{"slab", 2, nil},
+		{"marginal", 2, []string{"2 of 2, 0: one more for the next band"}},
+		{"marginal", 3, nil},
+	} {
+		terms, facts := oneClause(t, "{reached: sustained_13w}", fmt.Sprintf(bands, x.mode), ""), bonus.Facts{Observations: observe(jobs("north", slices.Repeat([]string{"2008-08-01"}, x.n)...)...)}
+		e, err := settle(t, terms, facts).ExplainProvider(context.Background(), "north", []*bonus.Terms{terms}, facts)
+		require.NoError(t, err)
+		var got []string
+		for _, m := range e.Margins {
+			got = append(got, fmt.Sprintf("%s of %s, %s: %s", m.Now, m.Asked, m.Spare, m.Needed))
+		}
+		require.Equal(t, x.want, got, "%s with %d", x.mode, x.n)
+	}
 }
 
 // A provider to whom nobody was referred in the time has no share of anything: all

@@ -115,6 +115,7 @@ type settler struct {
 	origin  []origin // parallel to rows
 	entries map[clauseKey][]entry
 	periods map[periodKey]effect.Period
+	byDays  map[*Clause]bool
 
 	// The cases of each person and the rows of each case, where attribution or a
 	// window asks; judged is how many rows there were then.
@@ -127,8 +128,10 @@ type settler struct {
 	seen      []int32 // case -> the line in which it was counted last, of so many marks
 	marks     int32
 	texts     map[fraction]string
+	able      []entry                                     // the cases that the event at hand can be credited to
 	found     []piece                                     // what the case at hand has
 	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
+	bandSums  map[bandKey]fraction                        // what bands had counted by the end of the period
 
 	book      *FigureBook
 	scorers   map[scoreClause]*scorer
@@ -192,7 +195,7 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 		terms: slices.Clone(terms), entries: map[clauseKey][]entry{},
 		undeclared: map[undeclared]int64{}, unpriced: map[unpriced]int64{}, pools: map[poolKey][]*draft{}, cutShort: map[int32]bool{},
 		indicators: indicators(f.Indicators), evidence: firstEvidence(f.Evidence),
-		periods: map[periodKey]effect.Period{}, texts: map[fraction]string{},
+		periods: map[periodKey]effect.Period{}, byDays: map[*Clause]bool{}, texts: map[fraction]string{},
 	}
 	var err error
 	if s.book, err = NewFigureBook(f.Figures); err != nil {
@@ -289,6 +292,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 	excluded, outside := map[effect.Reason]string{}, s.outsidePeriod()
 	n := s.countRows()
 	s.rows, s.origin = make([]CaseLine, 0, n), make([]origin, 0, n)
+	found := map[clauseKey]*blocks{}
 	for i := range int32(s.cases.Len()) {
 		if i%stopEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -323,17 +327,17 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				return
 			}
 			rule, reason, event := clause.Measure.find(s, i)
-			found, err := s.piecesIn(i, v, clause, rule, event)
+			pieces, err := s.piecesIn(i, v, clause, rule, event)
 			if err != nil {
 				failed = err
 			}
-			if len(found) == 0 {
+			if len(pieces) == 0 {
 				return
 			}
 			ofCases := clause.Measure.OfCases()
 			missed := ""
 			if ofCases {
-				found, missed = s.holding(clause, i, rule, found)
+				pieces, missed = s.holding(clause, i, rule, pieces)
 			}
 			pkg := code(&s.cases.Package, i)
 			offer := s.offer(ti, pkg)
@@ -353,8 +357,11 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				s.undeclared[undeclared{ti, int32(v), int32(c), pkg}]++
 			case rule == RuleCounted && ofCases:
 				key := clauseKey{ti, clause.ID}
-				for _, p := range found {
-					s.entries[key] = append(s.entries[key], entry{
+				if found[key] == nil {
+					found[key] = &blocks{}
+				}
+				for _, p := range pieces {
+					found[key].add(entry{
 						row: int32(len(s.rows)), at: i, terms: ti, version: int32(v), clause: int32(c),
 						provider: code(&s.cases.Provider, i), on: p.on, quantity: p.quantity,
 						by: i, since: p.on,
@@ -369,6 +376,10 @@ func (s *settler) judgeCases(ctx context.Context) error {
 		if len(s.rows) == before && !known {
 			add("", RuleNoVersion, -1, -1)
 		}
+	}
+	for key, b := range found {
+		s.entries[key] = slices.Concat(*b...)
+		delete(found, key)
 	}
 	return nil
 }
@@ -591,8 +602,7 @@ func (s *settler) settlement() *Settlement {
 			cmp.Compare(a.MatchScheme, b.MatchScheme), cmp.Compare(a.MatchGroup, b.MatchGroup), cmp.Compare(a.Package, b.Package),
 			cmp.Compare(a.Municipality, b.Municipality), cmp.Compare(a.ID, b.ID))
 	})
-	s.sortRows()
-	out := &Settlement{Cases: s.rows, Carried: s.carried}
+	out := &Settlement{Carried: s.carried}
 	cohort := s.obs.Period
 	if cohort.End <= cohort.Start {
 		cohort.Start, cohort.End = effect.NoDate, effect.NoDate
@@ -605,7 +615,7 @@ func (s *settler) settlement() *Settlement {
 	for _, d := range s.drafts {
 		d.CohortFrom, d.CohortTo = cohort.Start, cohort.End
 		out.Lines = append(out.Lines, d.Line)
-		out.Entries = append(out.Entries, s.entryRows(d)...)
+		out.Entries = s.entryRows(out.Entries, d)
 		for i, step := range slices.Concat(d.steps, d.notes) {
 			step.Line, step.No = d.ID, int64(i+1)
 			if step.Unit == unitKroner {
@@ -618,6 +628,8 @@ func (s *settler) settlement() *Settlement {
 			out.Gate = append(out.Gate, row)
 		}
 	}
+	s.sortRows() // entries name rows by their places until here
+	out.Cases = s.rows
 	out.Decisions, out.Steps = s.decided, append(out.Steps, s.decisionSteps...)
 	out.Counts = s.counts()
 	out.Warnings = s.warnings(out.Counts)

@@ -249,7 +249,7 @@ func TestBook(t *testing.T) {
 	// Four eyes.
 	_, err = l.Book(ctx, s, "2008H1", p.Hash, preparer("2008-07-11"))
 	refused(t, err, ledger.RefusedSamePerson, "who proposed it cannot accept it")
-	_, err = l.Book(ctx, s, "2008H1", p.Hash, ledger.Person{Name: " p.  P. ", Role: "controller", On: day("2008-07-11")})
+	_, err = l.Book(ctx, s, "2008H1", p.Hash, ledger.Person{Name: " p.  P ", Role: "controller", On: day("2008-07-11")})
 	refused(t, err, ledger.RefusedSamePerson, "")
 	_, err = l.Book(ctx, s, "2008H1", p.Hash, ledger.Person{Name: "C. C.", Role: "caseworker", On: day("2008-07-11")})
 	refused(t, err, ledger.RefusedRole, `the terms ask for the controller`)

@@ -152,8 +152,40 @@ func TestWhyOfConditions(t *testing.T) {
 		"late satisfied":  "satisfaction is not known for 2008H2, and must be at least 4, of 20 or more",
 		"late limited":    "section 8 pays at most 1 (cases) for a provider over the agreement; what counts on an earlier day comes first",
 		"late later":      "it counts on 2008-08-02; the first instalment is due on 2009-02-02, after 2008-12-31",
-		"early started":   "a first day of the course by 2008-12-31",
+		"early started":   "it counts on the first day of the course; none is known up to 2008-12-31",
 	} {
 		require.Equal(t, want, got[what], what)
+	}
+}
+
+// TestWhyOfAttribution: the sentences of rules that hang on a citizen's other cases,
+// of the specs of contract models, as their terms have them.
+func TestWhyOfAttribution(t *testing.T) {
+	for _, x := range []struct {
+		name     string
+		scenario int
+		id, want string
+	}{
+		{"credit-last", 0, "a1", "section 4 credits the case that was referred last, by the day on which it was reached"},
+		{"credit-role", 0, "b", "section 4 credits the case with the role authority that was referred last, by the day on which it was reached"},
+		{"across-a", 0, "b", "it counts here on 2020-09-01; section 4 pays for what a citizen reached first under ACROSS-A, ACROSS-B together, and for that alone"},
+		{"aalborg-impact60", 7, "second", "it counts here on 2018-01-09, and on 2018-01-07 in another case of the citizen, referred on 2018-01-01 to another provider; a citizen is paid for once"},
+	} {
+		const folder = "../../testdata/terms/"
+		s, err := spec.Parse(x.name, []byte(read(t, folder+x.name+".spec.yaml")))
+		require.NoError(t, err)
+		var terms []*bonus.Terms
+		for _, file := range append([]string{s.Terms}, s.Also...) {
+			one, err := bonus.ParseTerms(file, []byte(read(t, folder+file)))
+			require.NoError(t, err)
+			terms = append(terms, one)
+		}
+		terms, f, err := s.Facts(x.scenario, terms...)
+		require.NoError(t, err)
+		settled, err := bonus.Settle(context.Background(), terms, f)
+		require.NoError(t, err)
+		e, err := settled.ExplainCase(x.id)
+		require.NoError(t, err)
+		require.Contains(t, bonus.NewReasons(terms, f).Why(e).Needed, x.want, x.name)
 	}
 }

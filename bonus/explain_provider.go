@@ -134,7 +134,8 @@ func rowOf(l *Line, c *Clause, f Facts) *effect.BenchmarkRow {
 	return nil
 }
 
-// margins are those of the provider's effect lines.
+// margins are those of the provider's effect lines, and of lines in bands the
+// distance to the next.
 func (e *ProviderExplanation) margins(s *Settlement, terms []*Terms, f Facts) {
 	var family []*effect.BenchmarkRow
 	for i := range s.Lines {
@@ -147,6 +148,9 @@ func (e *ProviderExplanation) margins(s *Settlement, terms []*Terms, f Facts) {
 	for i := range e.Lines {
 		l := &e.Lines[i]
 		_, c := clauseOf(l, terms)
+		if c != nil && c.Schedule.Bands != nil {
+			e.nextBand(s, l)
+		}
 		if c == nil || c.Measure.Effect == "" {
 			continue
 		}
@@ -160,6 +164,31 @@ func (e *ProviderExplanation) margins(s *Settlement, terms []*Terms, f Facts) {
 			e.Margins = append(e.Margins, paidMargin(l, c, row))
 		}
 	}
+}
+
+// nextBand is how far a line is from the next band, if there is one.
+func (e *ProviderExplanation) nextBand(s *Settlement, l *Line) {
+	m := Margin{Line: l.ID, What: stepBandSum, Passes: "at_least"}
+	for _, step := range s.Steps {
+		switch {
+		case step.Line != l.ID:
+		case step.What == stepBandSum:
+			m.Now = step.Value
+		case step.What == stepNextBand:
+			m.Asked = step.Value
+		}
+	}
+	now, known := new(big.Rat).SetString(m.Now)
+	next, more := new(big.Rat).SetString(m.Asked)
+	if !known || !more {
+		return
+	}
+	m.Spare = exactText(now.Sub(now, next))
+	m.Needed = exactText(now.Neg(now)) + " more for the next band"
+	if now.Sign() == 0 {
+		m.Needed = "one more for the next band" // marginal: it begins above the boundary
+	}
+	e.Margins = append(e.Margins, m)
 }
 
 // judged says whether Holm judges a figure.

@@ -20,10 +20,11 @@ type effectLine struct {
 	measured map[effect.DiagnosticName]*effect.Diagnostic
 	price    Ore
 
-	why    []string // why it may not be paid on
-	paid   *big.Rat // the figure that is paid, as an improvement
-	chance *big.Rat
-	pooled *pooled // of all lines that stand in for each other
+	why     []string // why it may not be paid on
+	outside bool     // the provider does not meet the conditions
+	paid    *big.Rat // the figure that is paid, as an improvement
+	chance  *big.Rat
+	pooled  *pooled // of all lines that stand in for each other
 }
 
 // payEffects judges the figures and gives the lines their quantities.
@@ -35,6 +36,7 @@ func (s *settler) payEffects() {
 			p = math.NaN()
 		}
 		x.judge(p, s.facts.Acceptance)
+		x.outside = len(s.lacks(x.terms, x.clause, place{x.Municipality, x.Provider}, x.period)) > 0
 	}
 	poolEffects(s.effects)
 	for _, x := range s.effects {
@@ -185,6 +187,7 @@ func (x *effectLine) pay(s *settler) {
 	}
 	if clause.Schedule.Pool != nil {
 		s.intoPool(d, quantity, what, unit)
+		d.withoutEffect(row)
 		return
 	}
 	d.priced(quantity, x.price, what, unit)
@@ -196,6 +199,9 @@ func (d *draft) withoutEffect(row *effect.BenchmarkRow) {
 	chance, amount := d.clause.WithoutEffect(row.Figures)
 	kroner, _ := new(big.Rat).Mul(d.UnitPrice.Rat(), d.times()).Float64()
 	amount = effect.Round(amount * float64(row.NCompared) * kroner)
+	if d.clause.Schedule.Pool != nil {
+		amount = math.NaN() // what a share in a pool is worth, the others decide
+	}
 	d.notes = append(d.notes,
 		Step{What: noteChanceWithout, Value: text(effect.Round(chance)), Unit: "share", Section: "pay_on"},
 		Step{What: noteAmountWithout, Value: text(amount), Unit: "kr.", Section: "pay_on"},
@@ -217,6 +223,11 @@ func (d *draft) withoutEffect(row *effect.BenchmarkRow) {
 //	E (T - c)+      = (v + c^2)/(v - 1) g(c) - c S(c)
 //	E T [T >= k]    = (v + k^2)/(v - 1) g(k)
 //
+// and with a threshold c, 0 and k are at least where what is paid reaches it: in the first
+// two rows (T - c) [T >= k] with k = c + at_least/s, at_least times what is expected where it
+// is relative. With else_pooled the threshold is left out, since a line can be paid without
+// reaching it: then both are the most that there can be.
+//
 // On the point that is about 0.4 standard errors. Where negative results count, what
 // is paid and what is taken off have the same mean, and the mean is 0. The gate, Holm, the limit and
 // rounding are left out: they can only make both less, but for rounding. Both
@@ -237,6 +248,16 @@ func (c *Clause) WithoutEffect(f effect.Figures) (chance, mean float64) {
 	default:
 		from = quantile((1+f.Confidence)/2, v)
 		off = from
+	}
+	if t := c.Schedule.Threshold; t != nil && t.ElsePooled == nil {
+		least, _ := t.AtLeast.Rat().Float64()
+		if t.Relative {
+			if f.Expected <= 0 {
+				return 0, 0 // there is nothing that it is a share of, and so no payment
+			}
+			least *= f.Expected
+		}
+		from = max(from, off+least/s)
 	}
 	chance = tail(from, v)
 	if !(v > 1) {

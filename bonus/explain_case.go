@@ -55,7 +55,7 @@ func (r *Reasons) Why(e CaseExplanation) CaseExplanation {
 		return e
 	}
 	w.t = r.terms[k]
-	out := CaseExplanation{Participation: e.Participation, Clauses: slices.Clone(e.Clauses), Needed: make([]string, len(e.Clauses))}
+	out := CaseExplanation{Participation: e.Participation, Clauses: slices.Clone(e.Clauses), Needed: make([]string, len(e.Clauses)), Entries: e.Entries}
 	for i := range out.Clauses {
 		out.Needed[i] = w.needed(&out.Clauses[i])
 	}
@@ -119,11 +119,13 @@ func (w *why) needed(row *CaseLine) string {
 		}
 		return fmt.Sprintf("the case is in package %s; the clause pays for %s", w.c.Package.At(int(w.at)), cmp.Or(strings.Join(pay, ", "), "none"))
 	case RuleNotStarted:
-		return fmt.Sprintf("a first day of the course by %s", obs.AsOf)
+		return fmt.Sprintf("it counts on the first day of the course; none is known up to %s", obs.AsOf)
 	case RuleIndicator:
 		return w.indicators(c, detail)
 	case RuleAlreadyPaid:
 		return w.alreadyPaid(c)
+	case RuleCreditedToAnother, RuleNoRole, RuleOtherClause, RuleOtherAgreement:
+		return w.attributed(rule, c)
 	case RuleTooLate, RuleOutsideWeeks, RuleEvidenceMissing, RuleEvidencePending:
 		return w.conditions(rule, c)
 	case RuleFigure, RuleFigureMissing:
@@ -248,16 +250,44 @@ func (w *why) alreadyPaid(c *Clause) string {
 		if i == w.at || code(&w.c.Agreement, i) != code(&w.c.Agreement, w.at) {
 			continue
 		}
-		day := w.event(i, c)
+		day := w.first(i, c)
 		if day != effect.NoDate && (first < 0 || day < on) {
 			first, on = i, day
 		}
 	}
-	own := w.event(w.at, c)
+	own := w.first(w.at, c)
 	if first < 0 || own == effect.NoDate || w.hidden(first) {
 		return ""
 	}
 	return fmt.Sprintf("it counts here on %s, and on %s in another case of the citizen, referred on %s%s; a citizen is paid for once", own, on, w.c.Referral[first], w.elsewhere(first))
+}
+
+// attributed tells who is credited, or what a citizen is paid for, by the terms. It
+// tells nothing of the citizen's other cases.
+func (w *why) attributed(rule string, c *Clause) string {
+	a := w.t.Attribution
+	if a == nil {
+		return ""
+	}
+	switch rule {
+	case RuleOtherClause, RuleOtherAgreement:
+		on := w.event(w.at, c)
+		if on == effect.NoDate {
+			return ""
+		}
+		together := ""
+		if len(a.Across) > 0 {
+			together = " under " + strings.Join(a.group(w.t.Agreement), ", ") + " together"
+		}
+		return fmt.Sprintf("it counts here on %s; section %s pays for what a citizen reached first%s, and for that alone", on, a.Section, together)
+	}
+	return fmt.Sprintf("section %s credits %s", a.Section, map[Credit]string{
+		CreditFirst:   "the case that reached it first",
+		CreditLast:    "the case that was referred last, by the day on which it was reached",
+		CreditLongest: "the case with most days of course, by the day on which it was reached",
+		CreditSplit:   "each case by its days of course, up to the day on which it was reached; this one has none",
+		CreditRole:    fmt.Sprintf("the case with the role %s that was referred last, by the day on which it was reached", a.Role),
+	}[cmp.Or(a.Credit, CreditFirst)])
 }
 
 // conditions tells the days of the conditions on a case.
@@ -392,6 +422,20 @@ func (w *why) event(i int32, c *Clause) effect.Date {
 		}
 	}
 	return on
+}
+
+// first is the event; of a sum the first day on which something of it counts.
+func (w *why) first(i int32, c *Clause) effect.Date {
+	r, ok := w.f.Observations.Result(c.Measure.Sum)
+	switch {
+	case c.Measure.Sum == "" || !ok:
+		return w.event(i, c)
+	case r.Dates.Kept() && len(r.Dates.Of(int(i))) > 0:
+		return r.Dates.Of(int(i))[0]
+	case !r.Dates.Kept() && r.Complete[i] && r.Value[i] > 0:
+		return r.WindowEnd[i] - 1
+	}
+	return effect.NoDate
 }
 
 // indicators tells the measured shares of those above their limits.

@@ -67,7 +67,7 @@ func (s *settler) piecesIn(i int32, version int, clause *Clause, rule string, ev
 		s.found = append(out, piece{event, q})
 		return s.found, err
 	}
-	end, mine, byDay := effect.NoDate, false, t.byDay(clause)
+	end, mine, byDay := effect.NoDate, false, s.byDay(t, clause)
 	for _, on := range r.Dates.Of(int(i)) {
 		if on >= end || byDay {
 			end = s.period(t, on).End

@@ -57,6 +57,15 @@ func TestWithoutEffect(t *testing.T) {
 	require.True(t, math.IsNaN(mean), "with one degree of freedom the mean has no finite value")
 	chance, _ = point.WithoutEffect(effect.Figures{SE: math.NaN(), DF: 10, Confidence: 0.95})
 	require.True(t, math.IsNaN(chance))
+	// A threshold: pt(0.1 x 0.4 / 0.02, 40, lower.tail = FALSE) = 0.02616117 [R 4.2.2].
+	point.Schedule.Threshold = &bonus.Threshold{AtLeast: *decimal(t, "0.1"), Relative: true}
+	chance, _ = point.WithoutEffect(effect.Figures{SE: 0.02, DF: 40, Expected: 0.4})
+	require.InDelta(t, 0.02616117, chance, 5e-9)
+	chance, mean = point.WithoutEffect(effect.Figures{SE: 0.02, DF: 40})
+	require.Equal(t, [2]float64{}, [2]float64{chance, mean}, "nothing is expected that it could be a share of")
+	point.Schedule.Threshold.ElsePooled = decimal(t, "0.05")
+	chance, _ = point.WithoutEffect(effect.Figures{SE: 0.02, DF: 40, Expected: 0.4})
+	require.Equal(t, 0.5, chance, "others can stand in for it")
 }
 
 // The rule itself, simulated by settling figures of a provider without effect:
@@ -69,6 +78,9 @@ func TestWithoutEffectSimulated(t *testing.T) {
 		{"pay_on: lower_limit", "pay_on: point"},
 		{"pay_on: lower_limit", "pay_on: probability\n        probability: 0.8\n        above: 0.01"},
 		{"pay_on: lower_limit", "pay_on: probability\n        probability: 0.8", "method: regression", "method: regression, better: low"},
+		{"pay_on: lower_limit\n        schedule:", "pay_on: lower_limit\n        schedule:\n          threshold: {at_least: 0.01}"},
+		{"pay_on: lower_limit\n        schedule:", "pay_on: point\n        schedule:\n          threshold: {at_least: 0.05, relative: true}"},
+		{"pay_on: lower_limit\n        schedule:", "pay_on: probability\n        probability: 0.6\n        schedule:\n          threshold: {at_least: 0.02}"},
 	} {
 		terms := readTerms(t, append(edits, "    limits: [{section: \"9\", per: provider, over: period, most: 500000.00}]\n", "")...)
 		obs := observe(cell200(nil)...)
