@@ -142,6 +142,9 @@ func Together(terms []*Terms) error {
 		byAgreement[t.Agreement] = t
 	}
 	for _, t := range terms {
+		if first := terms[0]; t.Currency != first.Currency {
+			faults.Add(t.doc, "currency", FaultCurrency, "the terms are in %s, and %s, which is settled with them, in %s: amounts of two currencies do not add up; settle them apart", t.Currency, first.File, first.Currency)
+		}
 		a := t.Attribution
 		if a == nil {
 			continue
