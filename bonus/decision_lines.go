@@ -28,6 +28,9 @@ func (x *Decide) check(c *checker, path string, clause *Clause) {
 	if x.Unrated != "" && clause.Measure.Score.MinN == nil && clause.Measure.Score.MinMonths == nil {
 		c.fault(path+".unrated", "the score leaves nobody unrated: give it min_n or min_months")
 	}
+	if x.Unrated == UnratedCounts && clause.Measure.Score.estimated() {
+		c.fault(path+".unrated", "an effect whose gate is shut or was not evaluated says nothing, and would count as the lowest: leave unrated out")
+	}
 	d := x.UnderBestBy
 	if d == nil {
 		return

@@ -224,8 +224,8 @@ func (m *Score) checkGate(c *checker, path string, clause *Clause) {
 	case !m.estimated():
 	case clause.PayOn != Point:
 		c.fault(path, "a score takes an effect as it is, not its lower limit: say so with pay_on: point, or pay on the effect itself")
-	case clause.Gate == nil && clause.Decision == nil:
-		c.fault(path, "an effect is paid only through a gate: give the clause one, as in gate: {require: {n: 30}}")
+	case clause.Gate == nil:
+		c.fault(path, "an effect is paid or decided on only through a gate: give the clause one, as in gate: {require: {n: 30}}")
 	}
 	if !m.estimated() || clause.Gate == nil {
 		return

@@ -120,3 +120,15 @@ func TestExplainDecision(t *testing.T) {
 	require.NoError(t, err)
 	golden(t, "testdata/explain_decision.txt", e.String())
 }
+
+// An effect that nobody has vouched for decides as little as it pays.
+func TestDecisionsOnEffectsNeedAGate(t *testing.T) {
+	const score = "        measure: {score: {parts: [{name: In work, effect: employed_26w, part: provider, method: regression}], min_n: 5}}\n        pay_on: point\n"
+	for decision, want := range map[string]string{
+		"{then: dropped, lowest: true}":                  "an effect is paid or decided on only through a gate",
+		"{then: dropped, lowest: true, unrated: counts}": "says nothing, and would count as the lowest",
+	} {
+		_, err := bonus.ParseTerms("t.yaml", []byte(scoreText("0.01", score+"        decision: "+decision+"\n")))
+		require.ErrorContains(t, err, want)
+	}
+}
