@@ -241,7 +241,7 @@ func (s *settler) attributed() ([]entry, error) {
 func (s *settler) attribute(entries []entry) ([]entry, error) {
 	person := func(i int) int32 { return s.cases.Person[entries[i].at] }
 	kept := entries[:0]
-	var more []entry // what is credited to others can be more than there was
+	var more blocks // what is credited to others can be more than there was
 	for from, to := 0, 0; from < len(entries); from = to {
 		for to = from + 1; to < len(entries) && person(to) == person(from); to++ {
 		}
@@ -282,25 +282,33 @@ func (s *settler) attribute(entries []entry) ([]entry, error) {
 			if len(shared) == 0 {
 				s.rows[x.row].Rule = RuleNoRole
 			}
-			more = append(more, shared...)
+			for _, x := range shared {
+				more.add(x)
+			}
 		}
 	}
-	for _, x := range more {
-		s.rows[x.row].Rule = RuleCounted
+	for _, b := range more {
+		for _, x := range b {
+			s.rows[x.row].Rule = RuleCounted
+		}
 	}
-	return append(kept, more...), nil
+	if len(more) == 0 {
+		return kept, nil
+	}
+	return slices.Concat(append(blocks{kept}, more...)...), nil
 }
 
 // credited are the parts of an event, one for each case that it is credited to.
-// Their quantities sum to that of the event.
+// Their quantities sum to that of the event. They are valid until the next call.
 func (s *settler) credited(event entry, credit Credit) ([]entry, error) {
 	c := s.cases
-	var able []entry // by referral, then participation id
+	able := s.able[:0] // by referral, then participation id
 	for _, j := range s.casesOf(c.Person[event.at]) {
 		if x, ok := s.candidate(event, j); ok {
 			able = append(able, x)
 		}
 	}
+	s.able = able
 	slices.SortFunc(able, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(c.Referral[a.at], c.Referral[b.at]), c.ID[a.at].Compare(c.ID[b.at]))
 	})
@@ -311,12 +319,12 @@ func (s *settler) credited(event entry, credit Credit) ([]entry, error) {
 	if len(able) == 0 {
 		return nil, nil
 	}
-	days, total, longest := make([]int64, len(able)), int64(0), 0
+	total, most, longest := int64(0), int64(0), 0
 	for k, x := range able {
-		days[k] = s.courseDays(x.at, event.since)
-		total += days[k]
-		if days[k] > days[longest] {
-			longest = k
+		days := s.courseDays(x.at, event.since)
+		total += days
+		if days > most {
+			most, longest = days, k
 		}
 	}
 	switch {
@@ -325,13 +333,14 @@ func (s *settler) credited(event entry, credit Credit) ([]entry, error) {
 	case credit != CreditSplit || total == 0:
 		return able[len(able)-1:], nil
 	}
-	var out []entry
-	for k, x := range able {
-		if days[k] == 0 {
+	out := able[:0]
+	for _, x := range able {
+		days := s.courseDays(x.at, event.since)
+		if days == 0 {
 			continue
 		}
 		var err error
-		if x.quantity, err = x.quantity.times(fraction{days[k], total}); err != nil {
+		if x.quantity, err = x.quantity.times(fraction{days, total}); err != nil {
 			return nil, err
 		}
 		out = append(out, x)

@@ -3,6 +3,7 @@ package bonus
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 
@@ -205,20 +206,20 @@ func (s *settler) banded(entries []entry) ([]entry, error) {
 			earlier = earlier[:0]
 		}
 		// A clause can count over another time, or have no bands, in another version.
-		before := map[effect.Date]fraction{}
+		since, before := map[*Bands]effect.Date{}, map[effect.Date]fraction{}
 		for _, x := range entries[from:to] {
 			b := s.clauseOf(x).Schedule.Bands
 			if b == nil {
 				out = append(out, x)
 				continue
 			}
-			since := b.since(s.terms[x.terms], period)
-			if _, ok := before[since]; ok {
+			if _, ok := since[b]; ok {
 				continue
 			}
+			since[b] = b.since(s.terms[x.terms], period)
 			so := whole(0)
 			for _, p := range earlier {
-				if p.start < since {
+				if p.start < since[b] {
 					continue
 				}
 				var err error
@@ -226,7 +227,7 @@ func (s *settler) banded(entries []entry) ([]entry, error) {
 					return nil, err
 				}
 			}
-			before[since] = so
+			before[since[b]] = so
 		}
 		all := whole(0)
 		for _, x := range entries[from:to] {
@@ -235,7 +236,8 @@ func (s *settler) banded(entries []entry) ([]entry, error) {
 				return nil, err
 			}
 		}
-		for since, place := range before {
+		for _, day := range slices.Sorted(maps.Keys(before)) {
+			place := before[day]
 			total, err := place.plus(all)
 			if err != nil {
 				return nil, err
@@ -246,7 +248,7 @@ func (s *settler) banded(entries []entry) ([]entry, error) {
 				if err != nil {
 					return nil, err
 				}
-				if b != nil && b.since(s.terms[x.terms], period) == since {
+				if b != nil && since[b] == day {
 					k := bandKey{x.terms, x.version, x.clause, x.provider, period.Start}
 					if _, ok := bounds[k]; !ok {
 						if bounds[k], err = s.bounds(k, period); err != nil {

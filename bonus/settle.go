@@ -128,6 +128,7 @@ type settler struct {
 	seen      []int32 // case -> the line in which it was counted last, of so many marks
 	marks     int32
 	texts     map[fraction]string
+	able      []entry                                     // the cases that the event at hand can be credited to
 	found     []piece                                     // what the case at hand has
 	referrals map[bandKey]map[int32]map[effect.Date]int64 // by clause, provider and day
 	bandSums  map[bandKey]fraction                        // what bands had counted by the end of the period
