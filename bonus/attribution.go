@@ -142,6 +142,9 @@ func Together(terms []*Terms) error {
 		byAgreement[t.Agreement] = t
 	}
 	for _, t := range terms {
+		if first := terms[0]; t.Currency != first.Currency {
+			faults.Add(t.doc, "currency", FaultCurrency, "the terms are in %s, and %s, which is settled with them, in %s: amounts of two currencies do not add up; settle them apart", t.Currency, first.File, first.Currency)
+		}
 		a := t.Attribution
 		if a == nil {
 			continue
@@ -156,12 +159,22 @@ func Together(terms []*Terms) error {
 				faults.Add(t.doc, path, FaultTogether, "the terms of agreement %q in %s do not name %q under across: both must say so", name, other.File, t.Agreement)
 			case !slices.Equal(a.group(t.Agreement), other.Attribution.group(name)):
 				faults.Add(t.doc, path, FaultTogether, "these terms count together %s, and those in %s %s: all must name the same agreements", strings.Join(a.group(t.Agreement), ", "), other.File, strings.Join(other.Attribution.group(name), ", "))
+			case a.Payments != PerAgreement && !t.sharesClause(other):
+				faults.Add(t.doc, path, FaultTogether, "a citizen is paid for once for each clause, and no clause has an id that one of agreement %q has, so that nobody would be: give clauses for the same result one id, or say payments: per_agreement", name)
 			case a.Credit != other.Attribution.Credit || a.Role != other.Attribution.Role || a.Payments != other.Attribution.Payments:
 				faults.Add(t.doc, path, FaultTogether, "credit, role and payments differ from those in %s: what is counted together is credited by one rule", other.File)
 			}
 		}
 	}
 	return faults.Err()
+}
+
+// sharesClause says whether a clause on cases stands, by its id, in other terms too.
+func (t *Terms) sharesClause(other *Terms) (shares bool) {
+	ids := map[string]bool{}
+	t.eachClause(func(_, _ int, c *Clause) { ids[c.ID] = ids[c.ID] || c.Measure.OfCases() })
+	other.eachClause(func(_, _ int, c *Clause) { shares = shares || ids[c.ID] && c.Measure.OfCases() })
+	return shares
 }
 
 func agreements(terms []*Terms) (out []string) {

@@ -3,6 +3,7 @@ package bonus
 import (
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -33,6 +34,9 @@ func (b *Clawback) check(c *checker, path string, clause *Clause) {
 	}
 	if r := b.Share.Rat(); r.Sign() <= 0 || r.Cmp(big.NewRat(1, 1)) > 0 {
 		c.fault(path+".share", "%s is no share to take back: it lies above 0 and is at most 1", b.Share)
+	}
+	if m := &clause.Measure; b.Reached == m.Reached || slices.Contains(m.Or, b.Reached) {
+		c.fault(path+".reached", "%s is what is paid for: all of it would be taken back at once", b.Reached)
 	}
 	if !clause.Measure.OfCases() {
 		c.fault(path, "clawback takes back what was paid for single cases, and this clause is about a figure of many")

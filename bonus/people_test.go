@@ -253,7 +253,13 @@ func TestOnePaymentAcrossAgreements(t *testing.T) {
 	s = settleAll(t, bonus.Facts{Observations: observed}, terms("credit: last", "A-2", "A-1")...)
 	require.Equal(t, []string{"A-1 half north: case 1 on 2008-05-01 x 1", "A-1 job north: case 1 on 2008-06-01 x 1"}, entered(s), "the latest referred, under its own agreement")
 
+	// Clauses that stand for the same result under two ids would both pay.
+	renamed, err := bonus.ParseTerms("A-2.yaml", []byte(strings.NewReplacer("id: job\n", "id: placed\n", "id: half\n", "id: part\n").Replace(
+		people{agreement: "A-2", terms: `attribution: {section: "7", credit: last, across: [A-1]}`, more: half}.source())))
+	require.NoError(t, err)
+
 	for name, list := range map[string][]*bonus.Terms{
+		"no clause has an id":        {terms("credit: last", "A-2")[0], renamed},
 		"do not name":                {terms("credit: last", "A-2")[0], people{agreement: "A-2"}.read(t)},
 		"no terms of agreement":      terms("credit: last", "A-2"),
 		"credit, role and payments ": {terms("credit: last", "A-2")[0], terms("credit: first", "A-2", "A-1")[1]},

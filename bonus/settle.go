@@ -226,9 +226,6 @@ func newSettler(terms []*Terms, f Facts) (*settler, error) {
 			s.faults.Add(t.doc, "agreement", FaultAgreement, "agreement %q has terms in %s too", t.Agreement, s.terms[i-1].File)
 			continue
 		}
-		if first := s.terms[0]; t.Currency != first.Currency {
-			s.faults.Add(t.doc, "currency", FaultCurrency, "the terms are in %s, and %s, which is settled with them, in %s: amounts of two currencies do not add up; settle them apart", t.Currency, first.File, first.Currency)
-		}
 		if code := s.cases.Agreement.Code(t.Agreement); code >= 0 {
 			s.of[code] = int32(i)
 		}

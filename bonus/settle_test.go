@@ -639,6 +639,8 @@ func TestCurrencies(t *testing.T) {
 	require.Contains(t, e.String(), "5000.00 GBP to north")
 	require.NotContains(t, e.String(), "kr.")
 
-	_, err = bonus.Settle(context.Background(), []*bonus.Terms{pounds, readTerms(t, "agreement: A-1", "agreement: A-2")}, facts)
-	require.ErrorContains(t, err, "amounts of two currencies do not add up")
+	mixed := []*bonus.Terms{pounds, readTerms(t, "agreement: A-1", "agreement: A-2")}
+	_, err = bonus.Settle(context.Background(), mixed, facts)
+	require.ErrorContains(t, err, "currency: the terms are in DKK, and terms.yaml, which is settled with them, in GBP: amounts of two currencies do not add up")
+	require.ErrorContains(t, bonus.Together(mixed), "amounts of two currencies do not add up", "before anything is computed")
 }
