@@ -283,6 +283,7 @@ func (a *auditor) judgeAgain(x *again) {
 		}
 	}
 	e.judge(adjusted, acceptance)
+	e.outside = l.Stopped(ReasonIndicator) || l.Stopped(ReasonFigure) || l.Stopped(ReasonNoFigures)
 	a.sameGate(x)
 	a.effects, a.judged = append(a.effects, e), append(a.judged, x)
 }

@@ -22,7 +22,7 @@ import (
 // A condition about a package is a field here and its test in allow; one about a
 // case a field and its test in misses; one about a provider a field and its test in
 // lacks. An effect is about many cases together, so that a condition about single
-// cases is a fault beside it: shares in effects.go would have to split the cases
+// cases is a fault beside it: shares in effect_lines.go would have to split the cases
 // behind an effect by it.
 type Conditions struct {
 	JobOriented *bool `yaml:"job_oriented,omitempty" doc:"only packages that are (true) or are not (false) job-oriented"`

@@ -261,6 +261,7 @@ type CaseExplanation struct {
 	Participation string
 	Clauses       []CaseLine
 	Needed        []string // of each clause what would have made the case count; nil before Why
+	Entries       []Entry  // the parts of lines that the case stands for
 }
 
 // ExplainCase answers why a case did or did not count. The error wraps
@@ -271,6 +272,11 @@ func (s *Settlement) ExplainCase(participation string) (CaseExplanation, error) 
 	for _, c := range s.Cases {
 		if c.Participation == participation {
 			e.Clauses = append(e.Clauses, c)
+		}
+	}
+	for _, x := range s.Entries {
+		if x.Participation == participation {
+			e.Entries = append(e.Entries, x)
 		}
 	}
 	if len(e.Clauses) == 0 {
@@ -297,6 +303,9 @@ func (e CaseExplanation) String() string {
 		if e.Needed != nil && e.Needed[i] != "" {
 			fmt.Fprintf(&b, "    %s\n", e.Needed[i])
 		}
+	}
+	for _, x := range e.Entries {
+		fmt.Fprintf(&b, "  it is %s of the quantity of %s, on %s\n", x.Quantity, x.Line, x.On)
 	}
 	return b.String()
 }

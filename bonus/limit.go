@@ -33,7 +33,7 @@ import (
 // earlier periods were paid stays.
 //
 // A new limit is a name of Per, Over or Of, its rules in check, and its place in
-// limitEntries (limitentries.go) or in apply (account.go).
+// limitEntries (limit_entries.go) or in apply (limit_amounts.go).
 type Limit struct {
 	Section string    `yaml:"section" doc:"section of the source that limits what is paid"`
 	Per     LimitPer  `yaml:"per" doc:"whose payments are limited: person, provider, or agreement (all providers together)"`

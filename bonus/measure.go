@@ -12,12 +12,12 @@ import (
 )
 
 // Measure says what a clause counts. Exactly one of Referred, Started, Reached,
-// Sum and Effect is given. The first four count cases, and make entries; an effect
-// is one figure of many cases.
+// Sum, Effect and Score is given. The first four count cases, and make entries; an
+// effect and a score are one figure of many cases.
 //
 // A new measure of cases is a field here, its rules in check and what it finds in
 // find. One of figures is a field here, its rules in check, a file that turns
-// facts into drafts of lines (as effects.go does) and a call of it in Settle.
+// facts into drafts of lines (as effect_lines.go does) and a call of it in Settle.
 type Measure struct {
 	// Referred and Started count citizens by the day of referral, and by the day on
 	// which the course began.

@@ -74,9 +74,14 @@ type ScoreDomain struct {
 // Scale is a straight line between two values, which may lie either way round:
 // 0 before from, then plus + points x (value - from)/(to - from), rounded, not
 // under 0 and not above full, and full at to and beyond.
+//
+// Two numbers say themselves which way round. Where an end is a figure, Better
+// does: from a baseline that is at the other end already, or past it, there is no
+// way to go, and the scale gives 0 whatever the value.
 type Scale struct {
 	From   Operand  `yaml:"from" doc:"where points begin: a number, or the name of a figure"`
 	To     Operand  `yaml:"to" doc:"where they end: a number, or the name of a figure"`
+	Better Better   `yaml:"better,omitempty" doc:"of a scale with a figure at an end: high (if left out), or low where less is better and from lies above to; from an end that is not before the other there are no points"`
 	Points Decimal  `yaml:"points" doc:"points from one end to the other"`
 	Plus   *Decimal `yaml:"plus,omitempty" doc:"points added between the ends; none if left out"`
 	Full   *Decimal `yaml:"full,omitempty" doc:"points at the far end and beyond; points if left out"`

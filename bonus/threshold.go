@@ -17,8 +17,9 @@ import (
 //	sum of figure x cases / sum of cases   (relative: / sum of expected x cases)
 //
 // is at least that. They are then paid as they are, also under 0, so that they sum
-// to what was achieved together. A line without a figure, or with a gate that is
-// shut, keeps the others from standing in for each other.
+// to what was achieved together. A line without a figure, with a gate that is shut,
+// or of a provider that does not meet the conditions there, keeps the others from
+// standing in for each other.
 type Threshold struct {
 	AtLeast    Decimal  `yaml:"at_least" doc:"what the score, or the figure of an effect that is paid on, must be at least"`
 	Relative   bool     `yaml:"relative,omitempty" doc:"of an effect: true divides the figure by what was expected, so that 0.10 is ten percent more, or less where less is better"`
@@ -67,7 +68,7 @@ func (t *Threshold) measured(paid *big.Rat, row *effect.BenchmarkRow) *big.Rat {
 	return new(big.Rat).Quo(paid, expected)
 }
 
-// pool adds up what the effects have together, by agreement, clause, version and
+// poolEffects adds up what the effects have together, by agreement, clause, version and
 // provider.
 func poolEffects(lines []*effectLine) {
 	type key struct {
@@ -87,7 +88,7 @@ func poolEffects(lines []*effectLine) {
 		p := all[k]
 		x.pooled = p
 		p.n++
-		if len(x.why) > 0 {
+		if len(x.why) > 0 || x.outside {
 			p.broken = true
 			continue
 		}

@@ -98,7 +98,7 @@ func (s *Settled) run(agreement, period, outcome string, by Person) *Run {
 func (l *Ledger) attempt(ctx context.Context, s *Settled, period string, by Person, do func(*writer, *Receipt, *caseKeys) error) (*Receipt, error) {
 	r := &Receipt{}
 	var err error
-	if by.Name == "" || by.Role == "" || by.On == effect.NoDate {
+	if letters(by.Name) == "" || letters(by.Role) == "" || by.On == effect.NoDate {
 		err = &Refusal{Code: RefusedPerson, Period: period, Why: "a name, a role or a day is missing", Cure: "say who does it, in which role, on which day"}
 	} else {
 		r.Head, err = l.transact(ctx, func(w *writer) error {

@@ -91,7 +91,7 @@ func (l *Ledger) assign(ctx context.Context, keys *caseKeys, plan *Plan) error {
 // more who it was. What was booked stays as it is, and so does the chain. That it
 // was done is recorded, without the case. It reports whether the case had a key.
 func (l *Ledger) Erase(ctx context.Context, participation string, by Person) (had bool, err error) {
-	if by.Name == "" || by.Role == "" {
+	if letters(by.Name) == "" || letters(by.Role) == "" {
 		return false, &Refusal{Code: RefusedPerson, Why: "a name or a role is missing", Cure: "say who erases, and in which role"}
 	}
 	_, err = l.transact(ctx, func(w *writer) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -121,6 +122,8 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return nil
 	case have > version:
 		return fmt.Errorf("%w: its tables have version %d, and this program knows %d", ErrNewer, have, version)
+	case have == 0 && !o.Create:
+		return fmt.Errorf("%w: it is empty", ErrNotLedger)
 	}
 	return l.migrate(ctx)
 }
@@ -138,6 +141,9 @@ func (l *Ledger) version(ctx context.Context) (int, error) {
 	}
 	if app != application && (app != 0 || have != 0 || objects != 0) {
 		return 0, ErrNotLedger
+	}
+	if have < 0 || have == 0 && objects != 0 {
+		return 0, fmt.Errorf("%w: it has tables, and none have version %d", ErrDamaged, have)
 	}
 	return have, nil
 }
@@ -245,8 +251,16 @@ type Person struct {
 	On   effect.Date // as given: no clock is read
 }
 
-// same says whether two names are of the same person: letters' case and blanks are
-// of no account.
-func same(a, b string) bool {
-	return strings.EqualFold(strings.Join(strings.Fields(a), " "), strings.Join(strings.Fields(b), " "))
+// same says whether two names are of the same person: only letters and digits count,
+// whatever their case.
+func same(a, b string) bool { return strings.EqualFold(letters(a), letters(b)) }
+
+// letters are the letters and digits of a name.
+func letters(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) {
+			return r
+		}
+		return -1
+	}, name)
 }

@@ -218,6 +218,22 @@ func refused(t tester, err error, code, why string) {
 
 var h1 = []job{{id: "1", provider: "north", on: "2008-03-01"}, {id: "2", provider: "north", on: "2008-04-01"}, {id: "3", provider: "south", on: "2008-05-01"}}
 
+func TestOneNameInManySpellings(t *testing.T) {
+	l, _ := open(t)
+	ctx := context.Background()
+	s := settle(t, seal(t, readTerms(t)), "2008-06-30", h1, map[string]bonus.Ore{"north": 3000_00})
+	p, err := l.Propose(ctx, s, "2008H1", preparer("2008-07-10"))
+	require.NoError(t, err)
+	for _, name := range []string{"P. P.", " p.  P. ", "P.P.", "p p", "P.\u200bP."} {
+		_, err = l.Book(ctx, s, "2008H1", p.Hash, ledger.Person{Name: name, Role: "controller", On: day("2008-07-11")})
+		refused(t, err, ledger.RefusedSamePerson, "")
+	}
+	for _, name := range []string{" ", " . "} {
+		_, err = l.Book(ctx, s, "2008H1", p.Hash, ledger.Person{Name: name, Role: "controller", On: day("2008-07-11")})
+		refused(t, err, ledger.RefusedPerson, "")
+	}
+}
+
 func TestBook(t *testing.T) {
 	l, _ := open(t)
 	ctx := context.Background()
@@ -233,7 +249,7 @@ func TestBook(t *testing.T) {
 	// Four eyes.
 	_, err = l.Book(ctx, s, "2008H1", p.Hash, preparer("2008-07-11"))
 	refused(t, err, ledger.RefusedSamePerson, "who proposed it cannot accept it")
-	_, err = l.Book(ctx, s, "2008H1", p.Hash, ledger.Person{Name: " p.  P. ", Role: "controller", On: day("2008-07-11")})
+	_, err = l.Book(ctx, s, "2008H1", p.Hash, ledger.Person{Name: " p.  P ", Role: "controller", On: day("2008-07-11")})
 	refused(t, err, ledger.RefusedSamePerson, "")
 	_, err = l.Book(ctx, s, "2008H1", p.Hash, ledger.Person{Name: "C. C.", Role: "caseworker", On: day("2008-07-11")})
 	refused(t, err, ledger.RefusedRole, `the terms ask for the controller`)

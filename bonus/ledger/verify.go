@@ -149,7 +149,9 @@ func (v *verifier) schema() (whole bool, err error) {
 	return whole, rows.Err()
 }
 
-// caseKeys finds cases that were put in another's place in the table of keys.
+// caseKeys finds cases that were put in another's place in the table of keys, and keys
+// that were put in, or taken away by other means than [Ledger.Erase]: every key stands
+// with a case that was booked, and each that is missing has an erasure.
 func (v *verifier) caseKeys() error {
 	rows, err := v.l.conn.QueryContext(v.ctx, "SELECT participation, secret, case_key FROM case_keys")
 	if err != nil {
@@ -170,7 +172,22 @@ func (v *verifier) caseKeys() error {
 	if wrong > 0 {
 		v.problem(0, "case_keys", "%d keys do not belong to the cases that they stand with", wrong)
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, q := range []struct{ query, says string }{
+		{"SELECT count(*) FROM case_keys WHERE case_key NOT IN (SELECT case_key FROM cases)", "%d keys stand with no case that was booked"},
+		{"SELECT (SELECT count(*) FROM (SELECT case_key FROM cases EXCEPT SELECT case_key FROM case_keys)) - (SELECT count(*) FROM runs WHERE outcome = '" + RunErased + "')", "%d cases more have no key than were erased"},
+	} {
+		var n int64
+		if err := v.l.conn.QueryRowContext(v.ctx, q.query).Scan(&n); err != nil {
+			return err
+		}
+		if n != 0 {
+			v.problem(0, "case_keys", q.says, n)
+		}
+	}
+	return nil
 }
 
 // cursor goes through the rows of a table.

@@ -3,7 +3,9 @@ package ledger_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -172,6 +174,13 @@ func TestTamperingIsFound(t *testing.T) {
 		"a case in another's place": func(db *sql.DB) {
 			run(t, db, "UPDATE case_keys SET participation = 'x' || participation WHERE participation = '1'")
 		},
+		"a case whose key is gone, and no erasure": func(db *sql.DB) {
+			run(t, db, "DELETE FROM case_keys WHERE participation = '1'")
+		},
+		"a key of a case that was never booked": func(db *sql.DB) {
+			key := sha256.Sum256([]byte("secretother"))
+			run(t, db, "INSERT INTO case_keys VALUES ('other', CAST('secret' AS BLOB), ?)", hex.EncodeToString(key[:12]))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NotEmpty(t, altered(t, path, "", do).Problems)
@@ -245,9 +254,20 @@ func TestFilesThatAreNoLedger(t *testing.T) {
 	run(t, raw(t, path), "PRAGMA user_version = 99")
 	_, err = ledger.Open(ctx, path, ledger.Default())
 	require.ErrorIs(t, err, ledger.ErrNewer)
-	// An empty file has version 0, and is brought to that of today.
+	// Tables without a version that makes them.
+	for _, none := range []string{"-1", "0"} {
+		run(t, raw(t, path), "PRAGMA user_version = "+none)
+		_, err = ledger.Open(ctx, path, ledger.Default())
+		require.ErrorIs(t, err, ledger.ErrDamaged)
+	}
+	// An empty file has version 0, and is brought to that of today where a ledger is to
+	// be made. To others it is none: it may have been one.
 	path = write("empty ?#% ø.db", nil)
-	l, err := ledger.Open(ctx, path, ledger.Default())
+	_, err = ledger.Open(ctx, path, ledger.Default())
+	require.ErrorIs(t, err, ledger.ErrNotLedger)
+	create := ledger.Default()
+	create.Create = true
+	l, err := ledger.Open(ctx, path, create)
 	require.NoError(t, err)
 	whole(t, l)
 	require.NoError(t, l.Close())

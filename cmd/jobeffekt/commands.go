@@ -304,7 +304,7 @@ and everything about providers is invented.`,
 	c.Flags().IntVar(&o.Municipalities, "municipalities", o.Municipalities, "municipalities")
 	c.Flags().IntVar(&o.ProvidersPerMunicipality, "providers", o.ProvidersPerMunicipality, "providers in each municipality")
 	c.Flags().Float64Var(&o.ProviderSD, "provider-sd", o.ProviderSD, "standard deviation of the providers' true effects, in log-odds of finding a job in a week")
-	c.Flags().Float64Var(&o.MunicipalitySD, "municipality-sd", o.MunicipalitySD, "standard deviation of the municipalities' true effects, in the same")
+	c.Flags().Float64Var(&o.MunicipalitySD, "municipality-sd", o.MunicipalitySD, "standard deviation of the municipalities' true effects, in log-odds of finding a job in a week")
 	c.Flags().Float64Var(&o.Selection, "selection", o.Selection, "how strongly providers differ in their case mix")
 	c.Flags().StringVar(&named, "world", "", "a named world in place of the flags: demo")
 	c.Flags().StringVar(&truthFor, "truth-for", "", "municipality whose true effects are written; all if left out")

@@ -163,12 +163,21 @@ func receipt(out io.Writer, r *ledger.Receipt, s *ledger.Settled) {
 func newLedgerBook(what string) *cobra.Command {
 	var b booking
 	short, does := "Show what would be booked for a settlement period, and record it as proposed", "proposes"
+	long := `Reads a results folder and shows what would be booked for the settlement period: lines,
+corrections of what was booked before with the cases behind them, and what is to be
+paid to each provider. The hash of all that is printed, for somebody else to accept
+with ledger book. Nothing is booked yet.`
 	if what == "book" {
 		short, does = "Accept what somebody else has proposed, and book it", "accepts"
+		long = `Books a settlement period in one transaction, if the hash is that of what somebody else
+has proposed, whoever accepts has the role that the terms name, the terms were sealed
+in time, the period is over and the one before it is booked. A refusal is recorded too,
+and says what is missing. Booked again on the same inputs, nothing is added.`
 	}
 	c := &cobra.Command{
 		Use:   what + " FOLDER",
 		Short: short,
+		Long:  long,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {

@@ -26,8 +26,9 @@ func newReconcile() *cobra.Command {
 		Use:   "reconcile FOLDER | jobeffekt.yaml",
 		Short: "Hold a settlement against invoices, payments and the evidence of its cases",
 		Long: `Reads a settlement (its results folder, or the run file that made it) and sets it
-beside invoices and payments, which are tables of the dataset or files: for each agreement, provider and settlement
-period who was referred, what was earned, invoiced and paid, and the differences.
+beside invoices and payments, which are tables of the dataset or files: for each
+agreement, provider and settlement period who was referred, what was earned, invoiced
+and paid, and the differences.
 --documents lists the invoices and payments that match nothing, that fall outside, or
 that are the same twice.
 

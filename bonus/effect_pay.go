@@ -20,10 +20,11 @@ type effectLine struct {
 	measured map[effect.DiagnosticName]*effect.Diagnostic
 	price    Ore
 
-	why    []string // why it may not be paid on
-	paid   *big.Rat // the figure that is paid, as an improvement
-	chance *big.Rat
-	pooled *pooled // of all lines that stand in for each other
+	why     []string // why it may not be paid on
+	outside bool     // the provider does not meet the conditions
+	paid    *big.Rat // the figure that is paid, as an improvement
+	chance  *big.Rat
+	pooled  *pooled // of all lines that stand in for each other
 }
 
 // payEffects judges the figures and gives the lines their quantities.
@@ -35,6 +36,7 @@ func (s *settler) payEffects() {
 			p = math.NaN()
 		}
 		x.judge(p, s.facts.Acceptance)
+		x.outside = len(s.lacks(x.terms, x.clause, place{x.Municipality, x.Provider}, x.period)) > 0
 	}
 	poolEffects(s.effects)
 	for _, x := range s.effects {

@@ -55,7 +55,7 @@ func (r *Reasons) Why(e CaseExplanation) CaseExplanation {
 		return e
 	}
 	w.t = r.terms[k]
-	out := CaseExplanation{Participation: e.Participation, Clauses: slices.Clone(e.Clauses), Needed: make([]string, len(e.Clauses))}
+	out := CaseExplanation{Participation: e.Participation, Clauses: slices.Clone(e.Clauses), Needed: make([]string, len(e.Clauses)), Entries: e.Entries}
 	for i := range out.Clauses {
 		out.Needed[i] = w.needed(&out.Clauses[i])
 	}

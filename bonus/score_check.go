@@ -225,6 +225,9 @@ func (p *ScorePart) check(c *checker, path string, m *Score) {
 		if s.From.figure != "" && s.From == s.To {
 			c.fault(at, "from and to are the same figure: between them there is no scale")
 		}
+		if s.Better != "" && s.From.figure == "" && s.To.figure == "" {
+			c.fault(at+".better", "two numbers say themselves which way round the scale is: leave better out")
+		}
 		if s.Points.Rat().Sign() < 0 || s.Full != nil && s.Full.Rat().Sign() < 0 {
 			c.fault(at, "points are not under 0: turn the scale round")
 		}

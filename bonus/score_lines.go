@@ -605,17 +605,27 @@ func (x *scoring) scales(p *ScorePart, path string, v *big.Rat) (best *big.Rat) 
 		if from == nil || to == nil {
 			continue
 		}
-		if from.Cmp(to) == 0 {
-			x.fault(at, "%s and %s are both %s: between them there is no scale", sc.From, sc.To, exactText(from))
-			continue
+		points := new(big.Rat)
+		if sc.leads(from, to) {
+			points = sc.of(v, from, to)
 		}
-		points := sc.of(v, from, to)
 		x.step(fmt.Sprintf("%s: points from %s to %s", p.Name, exactText(from), exactText(to)), points, "points", x.clause.Section)
 		if best == nil || points.Cmp(best) > 0 {
 			best = points
 		}
 	}
 	return best
+}
+
+// leads says whether from lies before to, on the way to what is better.
+func (s *Scale) leads(from, to *big.Rat) bool {
+	if s.From.figure == "" && s.To.figure == "" {
+		return true // which way round is said by the numbers themselves
+	}
+	if s.Better == Low {
+		from, to = to, from
+	}
+	return from.Cmp(to) < 0
 }
 
 // of are the points for a value.
