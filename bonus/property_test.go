@@ -530,3 +530,29 @@ func BenchmarkSettleStages(b *testing.B) {
 	run("weeks with a limit", read(b, "aalborg-impact60.yaml"), weeks())
 	run("split by days", read(b, "credit-split-days.yaml"), split())
 }
+
+// What a case costs is its texts, and nothing that the terms say once for all.
+func TestSettleMakesLittleForEachCase(t *testing.T) {
+	const n = 10_000
+	rows := make([]row, n)
+	for i := range rows {
+		rows[i] = row{id: fmt.Sprint(i), provider: fmt.Sprint("provider", i%5), job: (day("2008-03-01") + effect.Date(i%300)).String()}
+	}
+	facts := bonus.Facts{Observations: observe(rows...)}
+	for name, edits := range map[string][2]string{
+		"bands": {
+			"            - {match_group: 4, package: P1, amount: \"12500.50\"}\n",
+			"            - {match_group: 4, package: P1, amount: \"12500.50\"}\n          bands: {of: quantity, mode: marginal, over: agreement, steps: [{from: 0, times: 1}, {from: 100.5, times: 1.5}]}\n",
+		},
+		"limit": {"    limits: [{", "    limits: [{section: \"9\", per: person, over: agreement, of: quantity, most: 1, clauses: [sustained-job]}, {"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			terms := readTerms(t, edits[0], edits[1])
+			got := testing.AllocsPerRun(1, func() {
+				_, err := bonus.Settle(context.Background(), []*bonus.Terms{terms}, facts)
+				require.NoError(t, err)
+			})
+			require.Less(t, got, 5.0*n)
+		})
+	}
+}
