@@ -52,6 +52,8 @@ kroner, for each provider and in all.`,
 				return usageError{errors.New("--seed, --per-provider and --findings belong to --sample; with --findings give those that the sample was drawn with")}
 			case sampling && (documents || invoices != "" || payments != "" || booked != ""):
 				return usageError{errors.New("--documents, --invoices, --payments and --ledger belong to the reconciliation, and --sample is about cases: ask for one of the two")}
+			case sampling && !cmd.Flags().Changed("seed"):
+				return usageError{errors.New("--sample needs a --seed, agreed on before anybody knows whom it draws")}
 			case findings == "" && cmd.Flags().Changed("confidence"):
 				return usageError{errors.New("--confidence belongs to --findings")}
 			case !confident(confidence):
