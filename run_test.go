@@ -566,7 +566,7 @@ func TestCheck(t *testing.T) {
 	err := jobeffekt.Check(context.Background(), c)
 	var faults *bonus.Faults
 	require.ErrorAs(t, err, &faults)
-	assert.ErrorContains(t, err, `terms.yaml:22:19: versions[0].clauses[0].measure.reached: clause sustained-job needs the outcome "sustained_13w", which nobody observes; did you mean "sustained_26w"?`)
+	assert.ErrorContains(t, err, `terms.yaml:23:19: versions[0].clauses[0].measure.reached: clause sustained-job needs the outcome "sustained_13w", which nobody observes; did you mean "sustained_26w"?`)
 	assert.ErrorContains(t, err, `clause effect pays on the method "strta", by which nothing is estimated; did you mean "strata"?`)
 	_, err = jobeffekt.Run(context.Background(), c)
 	assert.ErrorAs(t, err, &faults)
