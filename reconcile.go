@@ -247,7 +247,7 @@ func (r *reconciler) count(c *effect.Cases) {
 	type days struct{ referral, start map[effect.Date]int64 }
 	seen := map[codes]days{}
 	for i := range c.Len() {
-		k := codes{codeAt(&c.Agreement, i), codeAt(&c.Provider, i)}
+		k := codes{c.Agreement.CodeAt(i), c.Provider.CodeAt(i)}
 		d, ok := seen[k]
 		if !ok {
 			d = days{map[effect.Date]int64{}, map[effect.Date]int64{}}

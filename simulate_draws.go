@@ -63,12 +63,12 @@ func newPool(sets []*termsSet, obs *effect.Observations, estimates []effect.Esti
 	c := obs.Cases
 	mine := map[[2]int32]bool{} // municipality and provider
 	for i := range c.ID {
-		if provider := codeAt(&c.Provider, i); provider >= 0 && agreements[codeAt(&c.Agreement, i)] {
-			mine[[2]int32{codeAt(&c.Municipality, i), provider}] = true
+		if provider := c.Provider.CodeAt(i); provider >= 0 && agreements[c.Agreement.CodeAt(i)] {
+			mine[[2]int32{c.Municipality.CodeAt(i), provider}] = true
 		}
 	}
 	p.citizens(obs, outcomes, func(i int) bool {
-		return agreements[codeAt(&c.Agreement, i)] || mine[[2]int32{codeAt(&c.Municipality, i), codeAt(&c.Provider, i)}]
+		return agreements[c.Agreement.CodeAt(i)] || mine[[2]int32{c.Municipality.CodeAt(i), c.Provider.CodeAt(i)}]
 	})
 	names := map[[2]string]bool{}
 	for k := range mine {
@@ -106,14 +106,6 @@ func newPool(sets []*termsSet, obs *effect.Observations, estimates []effect.Esti
 	return p
 }
 
-// codeAt is a row's code in a factor, -1 where it is missing.
-func codeAt(f *effect.Factor, i int) int32 {
-	if len(f.Codes) == 0 {
-		return -1
-	}
-	return f.Codes[i]
-}
-
 // subject is a number for names.
 func subject(names ...string) uint64 {
 	h := fnv.New64a()
@@ -144,7 +136,7 @@ func (p *pool) citizens(obs *effect.Observations, outcomes map[string]bool, want
 		var key strings.Builder
 		for _, i := range x.cases {
 			for _, f := range []*effect.Factor{&c.Municipality, &c.MatchScheme, &c.MatchGroup, &c.Provider, &c.Package, &c.Agreement} {
-				fmt.Fprintf(&key, "%d ", codeAt(f, int(i)))
+				fmt.Fprintf(&key, "%d ", f.CodeAt(int(i)))
 			}
 			for k := range obs.Results {
 				r := &obs.Results[k]

@@ -1,10 +1,12 @@
 package jobeffekt
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 )
@@ -65,83 +67,87 @@ func meant(t Truth, volume float64) string {
 
 func (s *Simulated) several() bool { return len(s.names) > 1 }
 
-// of names the terms where there are several.
-func (s *Simulated) of(terms string) string {
-	if s.several() {
-		return "  " + oneLine(terms) + "\t"
+// listing is a part of the summary with a row for each of several things. The terms
+// stand in front where there are several, and rows beyond those that a summary has are
+// counted alone.
+type listing struct {
+	b       *strings.Builder
+	w       *tabwriter.Writer
+	several bool
+	table   string // where all rows stand
+	n       int
+}
+
+// list begins a part under its title.
+func (s *Simulated) list(b *strings.Builder, table, title string, head ...string) *listing {
+	fmt.Fprintf(b, "\n%s (%s)\n", title, s.Unit)
+	l := &listing{b: b, w: columns(b), several: s.several(), table: table}
+	l.write("terms", head)
+	return l
+}
+
+func (l *listing) row(terms string, cells ...string) {
+	if l.n++; l.n <= maxSummaryCells {
+		l.write(oneLine(terms), cells)
 	}
-	return "  "
+}
+
+func (l *listing) write(terms string, cells []string) {
+	if l.several {
+		cells = append([]string{terms}, cells...)
+	}
+	fmt.Fprintln(l.w, "  "+strings.Join(cells, "\t"))
+}
+
+func (l *listing) end() {
+	l.w.Flush()
+	if l.n > maxSummaryCells {
+		fmt.Fprintf(l.b, "  and %d more in %s.parquet\n", l.n-maxSummaryCells, l.table)
+	}
 }
 
 func (s *Simulated) writeTotals(b *strings.Builder) {
-	fmt.Fprintf(b, "\nWhat an agreement would cost, all periods together (%s)\n", s.Unit)
-	w := columns(b)
-	head := "agreement\ttrue effects\tmean\t5 %\thalf\t95 %\tlimits take off\tpaid for no effect\n"
-	if s.several() {
-		head = "terms\t" + head
-	}
-	fmt.Fprint(w, "  "+head)
+	l := s.list(b, TableSimulationTotal, "What an agreement would cost, all periods together",
+		"agreement", "true effects", "mean", "5 %", "half", "95 %", "limits take off", "paid for no effect")
 	for _, r := range s.Totals {
 		if r.Year == "" {
-			fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.of(r.Terms), oneLine(r.Agreement), meant(r.Truth, r.Volume),
+			l.row(r.Terms, oneLine(r.Agreement), meant(r.Truth, r.Volume),
 				wholes(r.Mean), wholes(r.P5), wholes(r.Median), wholes(r.P95), wholes(-r.MeanLimits), wholes(r.MeanWithout))
 		}
 	}
-	w.Flush()
+	l.end()
 }
 
 func (s *Simulated) writeYears(b *strings.Builder) {
 	budget := slices.ContainsFunc(s.Totals, func(r SimulationTotal) bool { return !math.IsNaN(r.Budget) })
-	fmt.Fprintf(b, "\nBy calendar year, true effects as measured (%s)\n", s.Unit)
-	w := columns(b)
-	head := "agreement\tyear\tmean\t5 %\t95 %\tmost\tchance that a limit cuts"
-	if s.several() {
-		head = "terms\t" + head
-	}
+	head := []string{"agreement", "year", "mean", "5 %", "95 %", "most", "chance that a limit cuts"}
 	if budget {
-		head += "\tbudget\tchance of more\tmean above it"
+		head = append(head, "budget", "chance of more", "mean above it")
 	}
-	fmt.Fprintln(w, "  "+head)
+	l := s.list(b, TableSimulationTotal, "By calendar year, true effects as measured", head...)
 	for _, r := range s.Totals {
 		if r.Truth != TruthMeasured || r.Volume != 1 || r.Year == "" && !budget {
 			continue
 		}
-		year := r.Year
-		if year == "" {
-			year = "all"
-		}
-		fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%s\t%s\t%s", s.of(r.Terms), oneLine(r.Agreement), year, wholes(r.Mean), wholes(r.P5), wholes(r.P95), wholes(r.Most), percent(r.ChanceLimited))
+		cells := []string{oneLine(r.Agreement), cmp.Or(r.Year, "all"), wholes(r.Mean), wholes(r.P5), wholes(r.P95), wholes(r.Most), percent(r.ChanceLimited)}
 		if budget {
-			fmt.Fprintf(w, "\t%s\t%s\t%s", wholes(r.Budget), percent(r.ChanceOver), wholes(r.MeanOver))
+			cells = append(cells, wholes(r.Budget), percent(r.ChanceOver), wholes(r.MeanOver))
 		}
-		fmt.Fprintln(w)
+		l.row(r.Terms, cells...)
 	}
-	w.Flush()
+	l.end()
 }
 
 func (s *Simulated) writeProviders(b *strings.Builder) {
-	fmt.Fprintf(b, "\nWhat each provider would be paid, all periods together (%s)\n", s.Unit)
-	w := columns(b)
-	head := "provider\ttrue effects\tmean\t5 %\t95 %\tof it for effects\tchance of pay for no effect\tchance that a relevant effect goes unpaid\n"
-	if s.several() {
-		head = "terms\t" + head
-	}
-	fmt.Fprint(w, "  "+head)
-	n := 0
+	l := s.list(b, TableSimulation, "What each provider would be paid, all periods together",
+		"provider", "true effects", "mean", "5 %", "95 %", "of it for effects", "chance of pay for no effect", "chance that a relevant effect goes unpaid")
 	for _, r := range s.Rows {
-		if r.Year != "" || r.Volume != 1 {
-			continue
+		if r.Year == "" && r.Volume == 1 {
+			l.row(r.Terms, oneLine(r.Provider), meant(r.Truth, r.Volume),
+				wholes(r.Mean), wholes(r.P5), wholes(r.P95), wholes(r.MeanEffects), percent(r.ChanceWithout), percent(r.ChanceMissed))
 		}
-		if n++; n > maxSummaryCells {
-			continue
-		}
-		fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.of(r.Terms), oneLine(r.Provider), meant(r.Truth, r.Volume),
-			wholes(r.Mean), wholes(r.P5), wholes(r.P95), wholes(r.MeanEffects), percent(r.ChanceWithout), percent(r.ChanceMissed))
 	}
-	w.Flush()
-	if n > maxSummaryCells {
-		fmt.Fprintf(b, "  and %d more in %s.parquet\n", n-maxSummaryCells, TableSimulation)
-	}
+	l.end()
 	b.WriteString("  For effects: before limits. A chance of pay for no effect is that of a provider with no effect in the cell paid for, or less.\n")
 }
 
@@ -150,82 +156,48 @@ func (s *Simulated) writeWithout(b *strings.Builder) {
 	if !slices.ContainsFunc(s.Rows, func(r SimulationRow) bool { return !math.IsNaN(r.ExpectedChance) }) {
 		return
 	}
-	fmt.Fprintf(b, "\nWhat effect clauses would pay a provider without any effect (%s)\n", s.Unit)
-	w := columns(b)
-	head := "provider\thow\tchance by formula, before the gate\tchance in the draws\tmean by formula, before gate and limits\tmean in the draws\n"
-	if s.several() {
-		head = "terms\t" + head
-	}
-	fmt.Fprint(w, "  "+head)
-	n := 0
+	l := s.list(b, TableSimulation, "What effect clauses would pay a provider without any effect",
+		"provider", "how", "chance by formula, before the gate", "chance in the draws", "mean by formula, before gate and limits", "mean in the draws")
 	for _, r := range s.Rows {
 		if r.Year != "" || r.Truth != TruthNone && r.Truth != TruthNoWorld || math.IsNaN(r.ExpectedChance) {
-			continue
-		}
-		if n++; n > maxSummaryCells {
 			continue
 		}
 		what := "drawn"
 		if r.Truth == TruthNoWorld {
 			what = fmt.Sprintf("%d worlds", r.Draws)
 		}
-		fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%s\t%s\n", s.of(r.Terms), oneLine(r.Provider), what,
+		l.row(r.Terms, oneLine(r.Provider), what,
 			percent(r.ExpectedChance), percent(r.ChanceWithout), wholes(r.ExpectedWithout), wholes(r.MeanWithout))
 	}
-	w.Flush()
-	if n > maxSummaryCells {
-		fmt.Fprintf(b, "  and %d more in %s.parquet\n", n-maxSummaryCells, TableSimulation)
-	}
+	l.end()
 }
 
 func (s *Simulated) writeDifferences(b *strings.Builder) {
 	if len(s.Differences) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\nOther terms less %s, on the same draws, all periods together (%s)\n", oneLine(s.names[0]), s.Unit)
-	w := columns(b)
-	fmt.Fprintf(w, "  terms\tprovider\ttrue effects\tmean\t95 %% interval of the mean\t5 %%\t95 %%\tpay more\tpay less\n")
-	n := 0
+	l := s.list(b, TableSimulationDiff, fmt.Sprintf("Other terms less %s, on the same draws, all periods together", oneLine(s.names[0])),
+		"provider", "true effects", "mean", "95 % interval of the mean", "5 %", "95 %", "pay more", "pay less")
 	for _, r := range s.Differences {
-		if r.Year != "" {
-			continue
+		if r.Year == "" {
+			l.row(r.Terms, oneLine(cmp.Or(r.Provider, "all")), meant(r.Truth, 1), wholes(r.Mean), wholes(r.Low)+" to "+wholes(r.High),
+				wholes(r.P5), wholes(r.P95), percent(r.ChanceMore), percent(r.ChanceLess))
 		}
-		if n++; n > maxSummaryCells {
-			continue
-		}
-		provider := r.Provider
-		if provider == "" {
-			provider = "all"
-		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s to %s\t%s\t%s\t%s\t%s\n", oneLine(r.Terms), oneLine(provider), meant(r.Truth, 1),
-			wholes(r.Mean), wholes(r.Low), wholes(r.High), wholes(r.P5), wholes(r.P95), percent(r.ChanceMore), percent(r.ChanceLess))
 	}
-	w.Flush()
-	if n > maxSummaryCells {
-		fmt.Fprintf(b, "  and %d more in %s.parquet\n", n-maxSummaryCells, TableSimulationDiff)
-	}
+	l.end()
 }
 
 func (s *Simulated) writeReplays(b *strings.Builder) {
 	if len(s.Replays) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\nThe settlement dates again, with what was known on each (%s)\n", s.Unit)
-	w := columns(b)
-	head := "date\tprovider\tto pay on it\tsettled by it\tof it for effects, before limits\tlines stopped\n"
-	if s.several() {
-		head = "terms\t" + head
+	l := s.list(b, TableSimulationReplay, "The settlement dates again, with what was known on each",
+		"date", "provider", "to pay on it", "settled by it", "of it for effects, before limits", "lines stopped")
+	whole := func(o bonus.Ore) string { return wholes(float64(o) / 100) }
+	for _, r := range s.Replays {
+		l.row(r.Terms, r.AsOf.String(), oneLine(r.Provider), whole(r.Change), whole(r.Settled), whole(r.Effects), fmt.Sprint(r.Stopped))
 	}
-	fmt.Fprint(w, "  "+head)
-	for i, r := range s.Replays {
-		if i == maxSummaryCells {
-			fmt.Fprintf(w, "  and %d more in %s.parquet\n", len(s.Replays)-i, TableSimulationReplay)
-			break
-		}
-		whole := func(o bonus.Ore) string { return wholes(float64(o) / 100) }
-		fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\t%s\t%d\n", s.of(r.Terms), r.AsOf, oneLine(r.Provider), whole(r.Change), whole(r.Settled), whole(r.Effects), r.Stopped)
-	}
-	w.Flush()
+	l.end()
 }
 
 // writeVariations shows what each way of doing otherwise changes; ways of one kind
@@ -250,19 +222,11 @@ func (s *Simulated) writeVariations(b *strings.Builder) {
 		fmt.Fprintf(b, "\nWhat other peers, windows and numbers of citizens would change stands in %s.parquet.\n", TableSimulationVary)
 		return
 	}
-	fmt.Fprintf(b, "\nIf it had been done otherwise: change of what is paid (%s)\n", s.Unit)
-	w := columns(b)
-	head := "what"
-	if s.several() {
-		head = "terms\t" + head
-	}
+	head := []string{"what"}
 	for _, p := range who {
-		if p == "" {
-			p = "all"
-		}
-		head += "\t" + oneLine(p)
+		head = append(head, oneLine(cmp.Or(p, "all")))
 	}
-	fmt.Fprintln(w, "  "+head)
+	l := s.list(b, TableSimulationVary, "If it had been done otherwise: change of what is paid", head...)
 	same := map[key]int{}
 	for _, k := range order {
 		if !slices.ContainsFunc(at[k], func(r SimulationVariation) bool { return r.Change != 0 }) {
@@ -284,7 +248,7 @@ func (s *Simulated) writeVariations(b *strings.Builder) {
 		} else if same[all] == 0 && !slices.ContainsFunc(at[k], func(r SimulationVariation) bool { return r.Change != 0 }) {
 			continue
 		}
-		fmt.Fprintf(w, "%s%s", s.of(k.terms), oneLine(what))
+		cells := []string{oneLine(what)}
 		for _, p := range who {
 			text := "-"
 			for _, r := range at[k] {
@@ -292,11 +256,11 @@ func (s *Simulated) writeVariations(b *strings.Builder) {
 					text = wholes(r.Change)
 				}
 			}
-			fmt.Fprintf(w, "\t%s", text)
+			cells = append(cells, text)
 		}
-		fmt.Fprintln(w)
+		l.row(k.terms, cells...)
 	}
-	w.Flush()
+	l.end()
 	for _, k := range order {
 		for _, r := range at[k] {
 			if r.Provider == "" && r.Note != "" {

@@ -327,7 +327,7 @@ func (s *settler) credited(event entry, credit Credit) ([]entry, error) {
 	})
 	if credit == CreditRole {
 		role := c.Role.Code(string(s.terms[event.terms].Attribution.Role))
-		able = slices.DeleteFunc(able, func(x entry) bool { return role < 0 || code(&c.Role, x.at) != role })
+		able = slices.DeleteFunc(able, func(x entry) bool { return role < 0 || c.Role.CodeAt(int(x.at)) != role })
 	}
 	if len(able) == 0 {
 		return nil, nil
@@ -371,7 +371,7 @@ func (s *settler) candidate(event entry, j int32) (x entry, ok bool) {
 	}
 	t := s.terms[ti]
 	x = event
-	x.at, x.terms, x.provider = j, ti, code(&c.Provider, j)
+	x.at, x.terms, x.provider = j, ti, c.Provider.CodeAt(int(j))
 	if !t.covers(c.Referral[j]) || x.provider < 0 {
 		return x, false
 	}
@@ -390,7 +390,7 @@ func (s *settler) candidate(event entry, j int32) (x entry, ok bool) {
 		return x, false
 	}
 	clause := s.clauseOf(x)
-	pkg := code(&c.Package, j)
+	pkg := c.Package.CodeAt(int(j))
 	switch offer := s.offer(ti, pkg); {
 	case offer == nil:
 		s.undeclared[undeclared{ti, x.version, x.clause, pkg}]++

@@ -353,11 +353,11 @@ func (s *settler) referred(k bandKey, from, to effect.Date) (n int64) {
 	if s.referrals[of] == nil {
 		days := map[int32]map[effect.Date]int64{}
 		for i := range int32(s.cases.Len()) {
-			provider := code(&s.cases.Provider, i)
+			provider := s.cases.Provider.CodeAt(int(i))
 			if s.termsOf(i) != k.terms || provider < 0 || !s.terms[k.terms].covers(s.cases.Referral[i]) || s.cohortReason(i) != effect.NoReason {
 				continue
 			}
-			if offer := s.offer(k.terms, code(&s.cases.Package, i)); offer == nil || !clause.Conditions.allow(offer) {
+			if offer := s.offer(k.terms, s.cases.Package.CodeAt(int(i))); offer == nil || !clause.Conditions.allow(offer) {
 				continue
 			}
 			if days[provider] == nil {

@@ -473,10 +473,10 @@ func (s *settler) ofProviders(entries []entry) ([]entry, error) {
 		}
 		t := s.terms[x.terms]
 		period := s.period(t, x.on)
-		k := key{x.terms, x.version, x.clause, code(&s.cases.Municipality, x.at), x.provider, period.Start}
+		k := key{x.terms, x.version, x.clause, s.cases.Municipality.CodeAt(int(x.at)), x.provider, period.Start}
 		rule, judged := known[k]
 		if !judged {
-			p := place{level(&s.cases.Municipality, k.municipality), level(&s.cases.Provider, k.provider)}
+			p := place{s.cases.Municipality.Level(k.municipality), s.cases.Provider.Level(k.provider)}
 			if lacks := s.lacks(t, clause, p, period); len(lacks) > 0 {
 				rule = lacks[0]
 			}

@@ -87,7 +87,7 @@ func (s *settler) shares(ctx context.Context, r *effect.Result) (map[cellCodes][
 		if i%stopEvery == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		provider := code(&c.Provider, i)
+		provider := c.Provider.CodeAt(int(i))
 		if !r.Complete[i] || provider < 0 {
 			continue
 		}
@@ -96,8 +96,8 @@ func (s *settler) shares(ctx context.Context, r *effect.Result) (map[cellCodes][
 			version = int32(s.terms[ti].versionFor(c.Referral[i], s.obs.AsOf))
 		}
 		n[key{
-			cellCodes{code(&c.Municipality, i), code(&c.MatchScheme, i), code(&c.MatchGroup, i), provider},
-			code(&c.Agreement, i), code(&c.Package, i), version,
+			cellCodes{c.Municipality.CodeAt(int(i)), c.MatchScheme.CodeAt(int(i)), c.MatchGroup.CodeAt(int(i)), provider},
+			c.Agreement.CodeAt(int(i)), c.Package.CodeAt(int(i)), version,
 		}]++
 	}
 	out := map[cellCodes][]share{}
@@ -137,7 +137,7 @@ func (s *settler) effectLines(ctx context.Context) error {
 	s.payEffects()
 	for r, o := range s.origin {
 		if o.version >= 0 && s.rows[r].Rule == RuleCounted && s.rows[r].Line == "" {
-			s.rows[r].Line = counted[countedKey{s.codes(o.at), code(&s.cases.Package, o.at), s.termsOf(o.at), o.version, o.clause}]
+			s.rows[r].Line = counted[countedKey{s.codes(o.at), s.cases.Package.CodeAt(int(o.at)), s.termsOf(o.at), o.version, o.clause}]
 		}
 	}
 	return nil
@@ -145,7 +145,7 @@ func (s *settler) effectLines(ctx context.Context) error {
 
 func (s *settler) codes(i int32) cellCodes {
 	c := s.cases
-	return cellCodes{code(&c.Municipality, i), code(&c.MatchScheme, i), code(&c.MatchGroup, i), code(&c.Provider, i)}
+	return cellCodes{c.Municipality.CodeAt(int(i)), c.MatchScheme.CodeAt(int(i)), c.MatchGroup.CodeAt(int(i)), c.Provider.CodeAt(int(i))}
 }
 
 // countedKey finds the line that a case counts in.
@@ -189,7 +189,7 @@ func (e *effectClause) settle(cells map[cellCodes][]share) {
 		}
 		for pkg, parts := range byPackage {
 			if slices.ContainsFunc(parts, e.mine) {
-				key.cell.Package = level(&e.cases.Package, pkg)
+				key.cell.Package = e.cases.Package.Level(pkg)
 				e.line(codes, key, parts)
 			}
 		}

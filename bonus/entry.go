@@ -181,7 +181,7 @@ func (s *settler) enterLines(entries []entry) {
 		t := s.terms[x.terms]
 		period := s.period(t, x.on)
 		k := lineKey{
-			x.terms, x.version, x.clause, x.provider, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at),
+			x.terms, x.version, x.clause, x.provider, c.MatchScheme.CodeAt(int(x.at)), c.MatchGroup.CodeAt(int(x.at)), c.Package.CodeAt(int(x.at)),
 			s.factorOf(x), x.band, x.takenBack, period.Start,
 		}
 		place, ok := places[k]

@@ -222,7 +222,7 @@ func (w *why) excluded(reason string, row *CaseLine) string {
 func (w *why) earlier(format string) string {
 	first := int32(-1)
 	for _, i := range w.cases[w.c.Person[w.at]] {
-		if i != w.at && code(&w.c.Agreement, i) == code(&w.c.Agreement, w.at) && (first < 0 || w.c.Referral[i] < w.c.Referral[first]) {
+		if i != w.at && w.c.Agreement.CodeAt(int(i)) == w.c.Agreement.CodeAt(int(w.at)) && (first < 0 || w.c.Referral[i] < w.c.Referral[first]) {
 			first = i
 		}
 	}
@@ -237,7 +237,7 @@ func (w *why) hidden(i int32) bool { return w.Discreet && w.elsewhere(i) != "" }
 
 // elsewhere says that a case is another provider's, without saying whose.
 func (w *why) elsewhere(i int32) string {
-	if code(&w.c.Provider, i) != code(&w.c.Provider, w.at) {
+	if w.c.Provider.CodeAt(int(i)) != w.c.Provider.CodeAt(int(w.at)) {
 		return " to another provider"
 	}
 	return ""
@@ -247,7 +247,7 @@ func (w *why) elsewhere(i int32) string {
 func (w *why) alreadyPaid(c *Clause) string {
 	first, on := int32(-1), effect.NoDate
 	for _, i := range w.cases[w.c.Person[w.at]] {
-		if i == w.at || code(&w.c.Agreement, i) != code(&w.c.Agreement, w.at) {
+		if i == w.at || w.c.Agreement.CodeAt(int(i)) != w.c.Agreement.CodeAt(int(w.at)) {
 			continue
 		}
 		day := w.first(i, c)

@@ -161,14 +161,14 @@ func (u *usage) asked(k int32, x *entry) tally {
 func (u *usage) price(x *entry) tally {
 	c := u.s.cases
 	key := priced{
-		x.version, x.clause, code(&c.MatchScheme, x.at), code(&c.MatchGroup, x.at), code(&c.Package, x.at),
+		x.version, x.clause, c.MatchScheme.CodeAt(int(x.at)), c.MatchGroup.CodeAt(int(x.at)), c.Package.CodeAt(int(x.at)),
 		u.s.factorOf(x), x.band,
 	}
 	if known, ok := u.prices[key]; ok {
 		return known
 	}
 	clause := u.s.clauseOf(*x)
-	price, _ := clause.Schedule.price(u.t, level(&c.MatchScheme, key.scheme), level(&c.MatchGroup, key.group), level(&c.Package, key.pkg))
+	price, _ := clause.Schedule.price(u.t, c.MatchScheme.Level(key.scheme), c.MatchGroup.Level(key.group), c.Package.Level(key.pkg))
 	if b := clause.Schedule.Bands; b != nil && b.Steps[x.band].Amount != nil {
 		price = *b.Steps[x.band].Amount
 	}

@@ -66,7 +66,7 @@ func (x *scoring) estimate(p *ScorePart, path string) (v *big.Rat, n int64) {
 	var keys []figureKey
 	cases := map[figureKey]int64{}
 	for codes, parts := range x.estimates.shares[name] {
-		if level(&x.cases.Provider, codes.provider) != x.provider {
+		if x.cases.Provider.Level(codes.provider) != x.provider {
 			continue
 		}
 		all := figureKey{name, p.Method, effect.Part(p.Part), x.cell(codes.municipality, codes.scheme, codes.group, codes.provider, -1)}
@@ -74,7 +74,7 @@ func (x *scoring) estimate(p *ScorePart, path string) (v *big.Rat, n int64) {
 		for _, s := range parts {
 			key := all
 			if known.byPackage[all] {
-				key.cell.Package = level(&x.cases.Package, s.pkg)
+				key.cell.Package = x.cases.Package.Level(s.pkg)
 			}
 			split[key] = append(split[key], s)
 		}
@@ -139,7 +139,7 @@ func (x *scorer) estimatedFor(provider string) bool {
 	for i := range x.score.Parts {
 		if p := &x.score.Parts[i]; p.estimated() {
 			for codes, parts := range x.estimates.shares[p.outcomes()[0]] {
-				if level(&x.cases.Provider, codes.provider) == provider && slices.ContainsFunc(parts, x.mine) {
+				if x.cases.Provider.Level(codes.provider) == provider && slices.ContainsFunc(parts, x.mine) {
 					return true
 				}
 			}

@@ -95,7 +95,7 @@ func (s *settler) scores() {
 	for r, o := range s.origin {
 		x := s.scorers[scoreClause{s.termsOf(o.at), o.version, o.clause}]
 		if o.version >= 0 && x != nil && s.rows[r].Rule == RuleCounted {
-			s.rows[r].Line = x.lineOf[tallyKey{code(&s.cases.Provider, o.at), x.firstPeriod(x.day(o.at))}]
+			s.rows[r].Line = x.lineOf[tallyKey{s.cases.Provider.CodeAt(int(o.at)), x.firstPeriod(x.day(o.at))}]
 		}
 	}
 }
@@ -213,7 +213,7 @@ func (x *scorer) rule(i int32) string {
 	if why := x.cohortReason(i); why != effect.NoReason {
 		return RuleExcluded + ":" + why.String()
 	}
-	pkg := code(&x.cases.Package, i)
+	pkg := x.cases.Package.CodeAt(int(i))
 	if offer := x.offer(x.at.terms, pkg); offer != nil && !x.clause.Conditions.allow(offer) {
 		return RulePackageNotEligible
 	}
@@ -254,7 +254,7 @@ func (x *scorer) dated(i int32) string {
 // judge counts a case of the agreement that has a provider, and returns its rule;
 // ok is false where the score is not about cases, or not about this one's day.
 func (x *scorer) judge(i int32) (rule string, ok bool) {
-	provider := code(&x.cases.Provider, i)
+	provider := x.cases.Provider.CodeAt(int(i))
 	if first, known := x.first[provider]; !known || x.cases.Referral[i] < first {
 		x.first[provider] = x.cases.Referral[i]
 	}
@@ -272,7 +272,7 @@ func (x *scorer) judge(i int32) (rule string, ok bool) {
 		x.tallies[key].add(x, i, k)
 		rule, mine = RuleCounted, true
 	}
-	if pkg := code(&x.cases.Package, i); rule == RuleCounted && x.score.ofCases() && x.offer(x.at.terms, pkg) == nil {
+	if pkg := x.cases.Package.CodeAt(int(i)); rule == RuleCounted && x.score.ofCases() && x.offer(x.at.terms, pkg) == nil {
 		x.undeclared[undeclared{x.at.terms, x.at.version, x.at.index, pkg}]++
 	}
 	return rule, mine && x.score.ofCases()

@@ -251,22 +251,6 @@ func (t *Terms) eachClause(yield func(v, c int, clause *Clause)) {
 	}
 }
 
-// code is a row's code in a factor, -1 where it is missing.
-func code(f *effect.Factor, i int32) int32 {
-	if len(f.Codes) == 0 {
-		return -1
-	}
-	return f.Codes[i]
-}
-
-// level is the name of a code, "" for a missing one.
-func level(f *effect.Factor, code int32) string {
-	if code < 0 {
-		return ""
-	}
-	return f.Levels[code]
-}
-
 // offer is the declared package of a case, nil where there is none.
 func (s *settler) offer(terms, pkg int32) *OfferPackage {
 	if pkg < 0 {
@@ -277,7 +261,7 @@ func (s *settler) offer(terms, pkg int32) *OfferPackage {
 
 // termsOf is the index of the terms that a case is under, -1 for none.
 func (s *settler) termsOf(i int32) int32 {
-	if a := code(&s.cases.Agreement, i); a >= 0 {
+	if a := s.cases.Agreement.CodeAt(int(i)); a >= 0 {
 		return s.of[a]
 	}
 	return -1
@@ -311,7 +295,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			add("", RuleOutsideAgreement, -1, -1)
 			continue
 		}
-		if code(&s.cases.Provider, i) < 0 {
+		if s.cases.Provider.CodeAt(int(i)) < 0 {
 			add("", RuleNoProvider, -1, -1)
 			continue
 		}
@@ -339,7 +323,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			if ofCases {
 				pieces, missed = s.holding(clause, i, rule, pieces)
 			}
-			pkg := code(&s.cases.Package, i)
+			pkg := s.cases.Package.CodeAt(int(i))
 			offer := s.offer(ti, pkg)
 			switch {
 			case rule == RuleExcluded:
@@ -363,7 +347,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 				for _, p := range pieces {
 					found[key].add(entry{
 						row: int32(len(s.rows)), at: i, terms: ti, version: int32(v), clause: int32(c),
-						provider: code(&s.cases.Provider, i), on: p.on, quantity: p.quantity,
+						provider: s.cases.Provider.CodeAt(int(i)), on: p.on, quantity: p.quantity,
 						by: i, since: p.on,
 					})
 				}
@@ -649,8 +633,8 @@ func (s *settler) counts() []Count {
 	c, n := s.cases, map[key]int64{}
 	for r, o := range s.origin {
 		n[key{
-			s.termsOf(o.at), code(&c.Municipality, o.at), code(&c.MatchScheme, o.at), code(&c.MatchGroup, o.at),
-			code(&c.Provider, o.at), code(&c.Package, o.at), s.rows[r].Clause, s.rows[r].Rule,
+			s.termsOf(o.at), c.Municipality.CodeAt(int(o.at)), c.MatchScheme.CodeAt(int(o.at)), c.MatchGroup.CodeAt(int(o.at)),
+			c.Provider.CodeAt(int(o.at)), c.Package.CodeAt(int(o.at)), s.rows[r].Clause, s.rows[r].Rule,
 		}]++
 	}
 	var out []Count
@@ -670,8 +654,8 @@ func (s *settler) counts() []Count {
 func (s *settler) cell(municipality, scheme, group, provider, pkg int32) effect.Cell {
 	c := s.cases
 	return effect.Cell{
-		Municipality: level(&c.Municipality, municipality), MatchScheme: level(&c.MatchScheme, scheme), MatchGroup: level(&c.MatchGroup, group),
-		Provider: cmp.Or(level(&c.Provider, provider), effect.OwnProvider), Package: level(&c.Package, pkg),
+		Municipality: c.Municipality.Level(municipality), MatchScheme: c.MatchScheme.Level(scheme), MatchGroup: c.MatchGroup.Level(group),
+		Provider: cmp.Or(c.Provider.Level(provider), effect.OwnProvider), Package: c.Package.Level(pkg),
 	}
 }
 

@@ -15,11 +15,23 @@ type Factor struct {
 }
 
 // At returns the name in row i, "" where it is missing.
-func (f *Factor) At(i int) string {
-	if len(f.Codes) == 0 || f.Codes[i] < 0 {
+func (f *Factor) At(i int) string { return f.Level(f.CodeAt(i)) }
+
+// CodeAt returns the code in row i, -1 where it is missing and where the column
+// is not there.
+func (f *Factor) CodeAt(i int) int32 {
+	if len(f.Codes) == 0 {
+		return -1
+	}
+	return f.Codes[i]
+}
+
+// Level returns the name of a code, "" for a missing one.
+func (f *Factor) Level(code int32) string {
+	if code < 0 {
 		return ""
 	}
-	return f.Levels[f.Codes[i]]
+	return f.Levels[code]
 }
 
 // Code returns the code of a level, -1 where there is none.

@@ -71,11 +71,11 @@ func history(c *effect.Cases, visit func(i int32, earlier []int32)) {
 type offerer struct{ provider, municipality int32 }
 
 func offererOf(c *effect.Cases, i int32) offerer {
-	p := code(&c.Provider, i)
+	p := c.Provider.CodeAt(int(i))
 	if p >= 0 {
 		return offerer{p, -1}
 	}
-	return offerer{-1, code(&c.Municipality, i)}
+	return offerer{-1, c.Municipality.CodeAt(int(i))}
 }
 
 func markReturned(f *Facts, _ Design) (marks, string) {
@@ -105,10 +105,10 @@ func markReturned(f *Facts, _ Design) (marks, string) {
 type agreement struct{ agreement, municipality int32 }
 
 func agreementOf(c *effect.Cases, i int32) agreement {
-	if a := code(&c.Agreement, i); a >= 0 {
+	if a := c.Agreement.CodeAt(int(i)); a >= 0 {
 		return agreement{a, -1}
 	}
-	return agreement{-1, code(&c.Municipality, i)}
+	return agreement{-1, c.Municipality.CodeAt(int(i))}
 }
 
 func markRepeated(f *Facts, d Design) (marks, string) {
@@ -144,7 +144,7 @@ func markSister(f *Facts, d Design) (marks, string) {
 		if len(earlier) == 0 {
 			clear(met)
 		}
-		by := code(&c.Provider, i)
+		by := c.Provider.CodeAt(int(i))
 		if by < 0 {
 			return
 		}
@@ -153,7 +153,7 @@ func markSister(f *Facts, d Design) (marks, string) {
 		}
 		met[by] = true
 	})
-	return each(f, inPeriod(f.Observations), func(i int32) (bool, bool) { return code(&c.Provider, i) >= 0, sister[i] }), ""
+	return each(f, inPeriod(f.Observations), func(i int32) (bool, bool) { return c.Provider.CodeAt(int(i)) >= 0, sister[i] }), ""
 }
 
 // kinOf lists the kin of every provider and, at -1, of own projects.
@@ -232,7 +232,7 @@ func markOwnEmployer(f *Facts, _ Design) (marks, string) {
 	}
 	c := f.Observations.Cases
 	return each(f, inCohort(s), func(i int32) (bool, bool) {
-		return s.EmployedDays[i] > 0 && code(&c.Provider, i) >= 0, s.OwnEmployerDays[i] > 0
+		return s.EmployedDays[i] > 0 && c.Provider.CodeAt(int(i)) >= 0, s.OwnEmployerDays[i] > 0
 	}), ""
 }
 
@@ -246,8 +246,8 @@ func markRegrouped(f *Facts, _ Design) (marks, string) {
 			if c.Referral[i]-c.Referral[j] > groupDays {
 				return
 			}
-			if code(&c.MatchScheme, j) == code(&c.MatchScheme, i) {
-				known[i], other[i], some = true, code(&c.MatchGroup, j) != code(&c.MatchGroup, i), true
+			if c.MatchScheme.CodeAt(int(j)) == c.MatchScheme.CodeAt(int(i)) {
+				known[i], other[i], some = true, c.MatchGroup.CodeAt(int(j)) != c.MatchGroup.CodeAt(int(i)), true
 				return
 			}
 		}

@@ -74,29 +74,15 @@ func compareCells(a, b cell) int {
 		cmp.Compare(a.group, b.group), cmp.Compare(a.provider, b.provider))
 }
 
-func code(f *effect.Factor, i int32) int32 {
-	if len(f.Codes) == 0 {
-		return -1
-	}
-	return f.Codes[i]
-}
-
-func name(f *effect.Factor, code int32) string {
-	if code < 0 {
-		return ""
-	}
-	return f.Levels[code]
-}
-
 func cellOf(c *effect.Cases, i int32) cell {
-	return cell{code(&c.Municipality, i), code(&c.MatchScheme, i), code(&c.MatchGroup, i), code(&c.Provider, i)}
+	return cell{c.Municipality.CodeAt(int(i)), c.MatchScheme.CodeAt(int(i)), c.MatchGroup.CodeAt(int(i)), c.Provider.CodeAt(int(i))}
 }
 
 // who names a cell.
 func who(c *effect.Cases, k cell) Who {
 	return Who{
-		name(&c.Municipality, k.municipality), name(&c.MatchScheme, k.scheme), name(&c.MatchGroup, k.group),
-		cmp.Or(name(&c.Provider, k.provider), effect.OwnProvider),
+		c.Municipality.Level(k.municipality), c.MatchScheme.Level(k.scheme), c.MatchGroup.Level(k.group),
+		cmp.Or(c.Provider.Level(k.provider), effect.OwnProvider),
 	}
 }
 
@@ -136,7 +122,7 @@ func (d Design) kin(c *effect.Cases, provider int32) map[int32]bool {
 // whole, and what they are.
 func (d Design) peers(c *effect.Cases, municipality int32) (in map[int32]bool, against string) {
 	in = map[int32]bool{}
-	for _, p := range d.Peers[name(&c.Municipality, municipality)] {
+	for _, p := range d.Peers[c.Municipality.Level(municipality)] {
 		if k := c.Municipality.Code(p); k >= 0 && k != municipality {
 			in[k] = true
 		}
