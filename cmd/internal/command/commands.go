@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/bonus/spec"
+	"github.com/jobeffekt/jobeffekt/cmd/jobeffekt/demo"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/world"
 )
@@ -366,7 +367,7 @@ func runDemo(ctx context.Context, stdout io.Writer, folder string) error {
 // unpackDemo writes the embedded files to the folder. A file that is there
 // already is kept, so that one can change the run file and look what happens.
 func unpackDemo(folder string) error {
-	files := demoFiles()
+	files := demo.Files
 	return fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err

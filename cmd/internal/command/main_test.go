@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -13,11 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/cmd/jobeffekt/demo"
 	"github.com/jobeffekt/jobeffekt/effect/world"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"jobeffekt": main, "sqlite": sqlite, "early": early})
+	testscript.Main(m, map[string]func(){"jobeffekt": Main, "sqlite": sqlite, "early": early})
 }
 
 // The scripts in testdata/script read like a manual: what is typed, what comes
@@ -41,11 +42,11 @@ func TestDemoData(t *testing.T) {
 			return err
 		}
 		made++
-		want, err := fs.ReadFile(demoFiles(), "data/"+path)
-		require.NoError(t, err, "run go generate ./cmd/jobeffekt")
+		want, err := fs.ReadFile(demo.Files, "data/"+path)
+		require.NoError(t, err, "run go generate ./cmd/...")
 		got, err := os.ReadFile(filepath.Join(folder, path))
 		require.NoError(t, err)
-		assert.True(t, bytes.Equal(want, got), "%s differs: run go generate ./cmd/jobeffekt", path)
+		assert.True(t, bytes.Equal(want, got), "%s differs: run go generate ./cmd/...", path)
 		return nil
 	})
 	require.NoError(t, err)

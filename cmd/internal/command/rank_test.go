@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ import (
 // another order of rows, comes out whole as one command, from CSV and from Parquet,
 // to CSV, to Parquet and to the terminal.
 func TestRankCommand(t *testing.T) {
-	b, err := os.ReadFile("../../testdata/reference/benchmark_y30r21_2022qmat02_total.csv")
+	b, err := os.ReadFile("../../../testdata/reference/benchmark_y30r21_2022qmat02_total.csv")
 	require.NoError(t, err)
 	want, err := csv.NewReader(bytes.NewReader(b)).ReadAll()
 	require.NoError(t, err)

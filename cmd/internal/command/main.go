@@ -1,0 +1,71 @@
+// Package command is the command line of jobeffekt: flags, files and printing,
+// each command a few lines over the package jobeffekt. The programs that are made
+// of it differ in where their data may lie.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/jobeffekt/jobeffekt/ingest"
+)
+
+// Exit codes.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRejects = 3 // more rejects than the run file allows
+	exitGate    = 4 // --fail-on-gate: a gate stopped a payment
+)
+
+// Main runs the command line of the process and ends it with the exit code.
+func Main() {
+	// The first interrupt ends the work cleanly; a second one ends the program.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// usageError marks an error of the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// errGate ends a run whose gate stopped a payment, when that is asked for.
+var errGate = errors.New("a gate stopped a payment")
+
+// execute runs one command line and returns its exit code.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot(stdout, stderr)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil && strings.HasPrefix(err.Error(), "unknown command") {
+		err = usageError{err} // the library has no type for it
+	}
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "jobeffekt: stopped; no result was written")
+		return exitFailed
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "jobeffekt: %s\n", lines(err.Error()))
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "jobeffekt: %s\n", lines(err.Error()))
+	switch {
+	case errors.Is(err, errGate):
+		return exitGate
+	case errors.Is(err, ingest.ErrTooManyRejects):
+		return exitRejects
+	}
+	return exitFailed
+}
