@@ -4,7 +4,6 @@ import (
 	"iter"
 	"math"
 	"math/bits"
-	"sync/atomic"
 )
 
 var nan = math.NaN()
@@ -121,17 +120,8 @@ func (v AmountView) Untold(from, to Date) bool {
 	return false
 }
 
-// addDaily adds to a day. The sum stops at maxDaily, so that it does not depend
-// on the order, and several goroutines may add to the same day.
-func addDaily(p *uint32, v uint32) {
-	for {
-		old := atomic.LoadUint32(p)
-		if sum := joinDaily(old, v); sum == old || atomic.CompareAndSwapUint32(p, old, sum) {
-			return
-		}
-	}
-}
-
+// joinDaily adds to a day. The sum stops at maxDaily, so that it does not depend
+// on the order.
 func joinDaily(a, b uint32) uint32 {
 	return min(a&maxDaily+b&maxDaily, maxDaily) | (a|b)&untold
 }
@@ -160,6 +150,6 @@ func mark(words []uint64, i, j int) {
 		if k == last {
 			mask &= ^uint64(0) >> (63 - (j-1)&63)
 		}
-		atomic.OrUint64(&words[k], mask)
+		words[k] |= mask
 	}
 }

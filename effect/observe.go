@@ -71,17 +71,47 @@ type Observer struct {
 	stride  int              // words per slot
 	depth   int              // amounts per slot
 	slotOf  []int32          // case -> slot, -1 outside the cohort
-	caseOf  []int32          // slot -> case
-	first   []int32          // person -> first entry of slots
-	slots   []int32          // slots by person
-	words   []uint64
-	daily   []uint32 // amounts
-	seen    []uint32 // bit per person: occurs in the spells
+	caseOf  []int32          // slot -> case; slots are in the order of persons
+	first   []int32          // person -> first slot
+	blocks  []block          // of blockPersons persons each
+	seen    []uint32         // bit per person: occurs in the spells
 	deadOn  []int32  // per person: first day of death, MaxInt32 for none
 	reach   atomic.Int32
 
 	own       [][]int32   // provider code -> indices of its own employers
 	employers atomic.Bool // the spells name employers
+}
+
+// block holds the days of the cases of some persons, made when the first spell
+// falls on one of them: neighbours in a sorted table, so that one lock serves many
+// spells, and what no spell has touched takes no room.
+type block struct {
+	sync.Mutex
+	base  int      // slot that the block begins with
+	words []uint64 // stride for each of its slots
+	daily []uint32 // depth for each: amounts
+}
+
+// blockPersons is how many persons share a block.
+const (
+	blockBits    = 10
+	blockPersons = 1 << blockBits
+)
+
+// touch makes room for the days of block k, which is locked.
+func (o *Observer) touch(k int32) *block {
+	b := &o.blocks[k]
+	if b.words == nil && b.daily == nil {
+		b.base = int(o.first[int(k)<<blockBits])
+		slots := int(o.first[min(int(k+1)<<blockBits, len(o.first)-1)]) - b.base
+		b.words, b.daily = make([]uint64, o.stride*slots), make([]uint32, o.depth*slots)
+	}
+	return b
+}
+
+// blockOf is the block of a slot.
+func (o *Observer) blockOf(slot int32) *block {
+	return &o.blocks[o.cases.Person[o.caseOf[slot]]>>blockBits]
 }
 
 // NewObserver prepares to observe the cases. It returns an error wrapping
@@ -98,23 +128,22 @@ func NewObserver(study Study, cases *Cases) (*Observer, error) {
 	for i, why := range o.excluded {
 		o.slotOf[i] = -1
 		if why == NoReason {
-			o.slotOf[i] = int32(len(o.caseOf))
-			o.caseOf = append(o.caseOf, int32(i))
 			o.first[cases.Person[i]+1]++
 		}
 	}
 	for p := range cases.Persons {
 		o.first[p+1] += o.first[p]
 	}
-	o.slots = make([]int32, len(o.caseOf))
+	o.caseOf = make([]int32, o.first[len(cases.Persons)])
 	at := slices.Clone(o.first)
-	for slot, i := range o.caseOf {
-		p := cases.Person[i]
-		o.slots[at[p]] = int32(slot)
-		at[p]++
+	for i, why := range o.excluded {
+		if why == NoReason {
+			p := cases.Person[i]
+			o.slotOf[i], o.caseOf[at[p]] = at[p], int32(i)
+			at[p]++
+		}
 	}
-	o.words = make([]uint64, o.stride*len(o.caseOf))
-	o.daily = make([]uint32, o.depth*len(o.caseOf))
+	o.blocks = make([]block, (len(cases.Persons)+blockPersons-1)>>blockBits)
 	o.seen = make([]uint32, (len(cases.Persons)+31)/32)
 	o.deadOn = make([]int32, len(cases.Persons))
 	for p := range o.deadOn {
@@ -252,6 +281,8 @@ func (o *Observer) Add(b Spells) {
 	if b.Employer != nil && !o.employers.Load() {
 		o.employers.Store(true)
 	}
+	var held *block
+	at := int32(-1)
 	for k, p := range b.Person {
 		if bit := uint32(1) << (p & 31); atomic.LoadUint32(&o.seen[p>>5])&bit == 0 {
 			atomic.OrUint32(&o.seen[p>>5], bit)
@@ -275,8 +306,16 @@ func (o *Observer) Add(b Spells) {
 		if len(lanes) == 0 || s >= e {
 			continue
 		}
-		for _, slot := range o.slots[o.first[p]:o.first[p+1]] {
-			words := o.words[int(slot)*o.stride:]
+		if p>>blockBits != at {
+			if held != nil {
+				held.Unlock()
+			}
+			at = p >> blockBits
+			o.blocks[at].Lock()
+			held = o.touch(at)
+		}
+		for slot := o.first[p]; slot < o.first[p+1]; slot++ {
+			in := int(slot) - held.base
 			for _, li := range lanes {
 				l := &o.lanes[li]
 				clock := o.anchor(l.clock, o.caseOf[slot])
@@ -288,14 +327,17 @@ func (o *Observer) Add(b Spells) {
 				case i >= j:
 				case l.watch.Of == ofOwnDays && (b.Employer == nil || !o.owns(o.caseOf[slot], b.Employer[k])):
 				case !l.watch.Of.amounts():
-					mark(words[l.offset:], i, j)
+					mark(held.words[in*o.stride+l.offset:], i, j)
 				default:
 					from := clock + Date(l.from)
-					days := o.daily[int(slot)*o.depth+l.offset:]
+					days := held.daily[in*o.depth+l.offset:]
 					b.spread(k, l.watch.Of, from+Date(i), days[i:j])
 				}
 			}
 		}
+	}
+	if held != nil {
+		held.Unlock()
 	}
 	raise(&o.reach, int32(reach))
 }
@@ -308,14 +350,14 @@ func (b *Spells) spread(k int, of Quantity, first Date, days []uint32) {
 	}
 	if amounts == nil || !(amounts[k] >= 0 && amounts[k] <= most) || of == OfKroner && b.End[k] == NoDate {
 		for i := range days {
-			addDaily(&days[i], untold)
+			days[i] = joinDaily(days[i], untold)
 		}
 		return
 	}
 	if of == OfHours {
 		v := uint32(math.Round(amounts[k] * hourPercent))
 		for i := range days {
-			addDaily(&days[i], v)
+			days[i] = joinDaily(days[i], v)
 		}
 		return
 	}
@@ -324,7 +366,7 @@ func (b *Spells) spread(k int, of Quantity, first Date, days []uint32) {
 	before := total * int64(first-b.Start[k]) / n
 	for i := range days {
 		upto := total * int64(first-b.Start[k]+Date(i)+1) / n
-		addDaily(&days[i], uint32(min(upto-before, maxDaily)))
+		days[i] = joinDaily(days[i], uint32(min(upto-before, maxDaily)))
 		before = upto
 	}
 }
@@ -352,11 +394,18 @@ func (o *Observer) Merge(other *Observer) error {
 	if o.cases != other.cases || !slices.Equal(o.lanes, other.lanes) || o.study.AsOf != other.study.AsOf {
 		return fmt.Errorf("%w: only observers of the same cases and study merge", ErrOutcome)
 	}
-	for i, w := range other.words {
-		o.words[i] |= w
-	}
-	for i, v := range other.daily {
-		o.daily[i] = joinDaily(o.daily[i], v)
+	for k := range other.blocks {
+		from := &other.blocks[k]
+		if from.words == nil && from.daily == nil {
+			continue
+		}
+		to := o.touch(int32(k))
+		for i, w := range from.words {
+			to.words[i] |= w
+		}
+		for i, v := range from.daily {
+			to.daily[i] = joinDaily(to.daily[i], v)
+		}
 	}
 	for i, w := range other.seen {
 		o.seen[i] |= w
@@ -386,11 +435,10 @@ func (o *Observer) Unseen() int {
 // count hours or kroner, a spell that does not tell them.
 func (o *Observer) Untold() int {
 	n := 0
-	for slot := range o.caseOf {
-		for _, v := range o.daily[slot*o.depth : (slot+1)*o.depth] {
-			if v&untold != 0 {
+	for k := range o.blocks {
+		for days := o.blocks[k].daily; len(days) > 0; days = days[o.depth:] {
+			if slices.ContainsFunc(days[:o.depth], func(v uint32) bool { return v&untold != 0 }) {
 				n++
-				break
 			}
 		}
 	}
@@ -414,8 +462,12 @@ func (o *Observer) view(slot int32, clock Clock, watch Watch, from, to int) DayV
 	if !ok {
 		return DayView{}
 	}
-	at := int(slot)*o.stride + l.offset
-	return DayView{words: o.words[at : at+l.words()], base: o.anchor(clock, o.caseOf[slot]) + Date(l.from)}
+	b := o.blockOf(slot)
+	if b.words == nil {
+		return DayView{} // no spell fell on it
+	}
+	at := (int(slot)-b.base)*o.stride + l.offset
+	return DayView{words: b.words[at : at+l.words()], base: o.anchor(clock, o.caseOf[slot]) + Date(l.from)}
 }
 
 // amounts is view for hours and kroner.
@@ -424,8 +476,12 @@ func (o *Observer) amounts(slot int32, clock Clock, watch Watch, from, to int) A
 	if !ok {
 		return AmountView{}
 	}
-	at := int(slot)*o.depth + l.offset
-	return AmountView{days: o.daily[at : at+l.to-l.from], base: o.anchor(clock, o.caseOf[slot]) + Date(l.from)}
+	b := o.blockOf(slot)
+	if b.daily == nil {
+		return AmountView{}
+	}
+	at := (int(slot)-b.base)*o.depth + l.offset
+	return AmountView{days: b.daily[at : at+l.to-l.from], base: o.anchor(clock, o.caseOf[slot]) + Date(l.from)}
 }
 
 // Observations reads off what became of every case. The covariates of the
