@@ -141,6 +141,7 @@ type account struct {
 	counts  []Count
 	rejects []reject
 	moves   []Move
+	unread  int64 // rows that were passed over, which count as read
 }
 
 func (d *Dataset) newAccount(table string, cols []input) *account {
@@ -157,6 +158,7 @@ func (d *Dataset) close(a *account, rows int64) error {
 	slices.SortFunc(a.rejects, func(x, y reject) int {
 		return cmp.Or(cmp.Compare(x.part, y.part), cmp.Compare(x.row, y.row))
 	})
+	rows += a.unread
 	rejected := int64(len(a.rejects))
 	a.counts = slices.Insert(a.counts, 0,
 		Count{a.table, "read", rows, "every row of the table"},
@@ -236,6 +238,9 @@ func (d *Dataset) load(ctx context.Context, table string, extra []field, prepare
 	if prepare != nil {
 		prepare(cols)
 	}
+	if err := d.narrow(ctx, table, cols); err != nil {
+		return nil, err
+	}
 	var mu sync.Mutex
 	var batches []batch
 	err := d.scan(ctx, table, cols, func() func(*batch) error {
@@ -273,7 +278,13 @@ func (d *Dataset) load(ctx context.Context, table string, extra []field, prepare
 			b.cols[i] = vector{} // so that a large table is not held twice
 		}
 	}
+	if n := narrowed(cols); n != nil {
+		f.unread = n.unread.Load()
+	}
 	f.bad = make([]bool, f.rows)
+	if k := municipalityOf(table, cols); k >= 0 && len(d.opt.Municipalities) > 0 {
+		f.dropElsewhere(k, d.chosen())
+	}
 	for i := range cols {
 		if _, ok := cols[i].res.(*personIndex); ok {
 			f.dropOrphans(i)
@@ -287,7 +298,7 @@ func (d *Dataset) load(ctx context.Context, table string, extra []field, prepare
 
 // dropOrphans sets the rows of unknown persons aside, whatever else they hold.
 func (f *frame) dropOrphans(col int) {
-	var n int64
+	n := f.unread
 	for i, c := range f.cols[col].ints {
 		if c == codeUnknown {
 			f.bad[i] = true

@@ -42,6 +42,7 @@ type unitReader interface {
 // run is a page of a column, or the part of an array.
 type run struct {
 	rows int
+	skip int // rows at the front that nobody asked for
 	// levels says which rows have a value: those equal to maxLevel. Empty means
 	// all of them.
 	levels   []byte
@@ -64,6 +65,7 @@ type input struct {
 	constant *string
 	res      resolver
 	absent   bool
+	narrow   *narrowing // of the scan; in the first column, nil for none
 }
 
 // batch is a run of rows of a table. It is valid only during the call it is
@@ -140,7 +142,14 @@ func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, col
 		names = r.cols[i].reset(p, &cols[i], names)
 	}
 	var u unitReader
+	spans := []span{{0, rows}}
 	err := protect(func() (err error) {
+		if n := narrowed(cols); n != nil {
+			if in, ok := p.(*parquetPart); ok {
+				u, spans, err = in.openOnly(unit, names, n.only)
+				return err
+			}
+		}
 		u, err = p.open(unit, names)
 		return err
 	})
@@ -148,6 +157,30 @@ func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, col
 		return fileError(p, unit, "", err)
 	}
 	defer u.close()
+	first := r.batch.row
+	for _, s := range spans {
+		if s != (span{0, rows}) {
+			if err := protect(func() error { return u.(*parquetUnit).seek(s.from) }); err != nil {
+				return fileError(p, unit, "", err)
+			}
+			for i := range r.cols {
+				r.cols[i].restart()
+			}
+		}
+		r.batch.row = first + s.from
+		if err := r.readSpan(ctx, p, u, unit, s.to-s.from, cols, f); err != nil {
+			return err
+		}
+		rows -= s.to - s.from
+	}
+	if n := narrowed(cols); n != nil {
+		n.unread.Add(rows)
+	}
+	return nil
+}
+
+// readSpan reads the next rows of a unit.
+func (r *reader) readSpan(ctx context.Context, p part, u unitReader, unit int, rows int64, cols []input, f func(*batch) error) error {
 	for done := int64(0); done < rows; {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -246,6 +279,13 @@ func (c *columnReader) reset(p part, in *input, names []string) []string {
 	return append(names, in.column)
 }
 
+// restart forgets what is left of a run, after the unit reader went elsewhere.
+func (c *columnReader) restart() {
+	if c.in != nil && !c.in.absent && c.index >= 0 {
+		c.run, c.row, c.value = run{}, 0, 0
+	}
+}
+
 func (c *columnReader) read(u unitReader, n int) (vector, error) {
 	out := resize(&c.scratch, n, c.conv.want.numeric())
 	if c.index == nullColumn {
@@ -258,7 +298,10 @@ func (c *columnReader) read(u unitReader, n int) (vector, error) {
 			if c.run, err = u.next(c.index); err != nil {
 				return out, err
 			}
-			c.row, c.value = 0, 0
+			c.row, c.value = c.run.skip, c.run.skip
+			if len(c.run.levels) > 0 {
+				c.value = bytes.Count(c.run.levels[:c.run.skip], []byte{c.run.maxLevel})
+			}
 		}
 		k := min(n-done, c.run.rows-c.row)
 		if err := c.part(out.slice(done, done+k)); err != nil {

@@ -41,6 +41,9 @@ func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []e
 		cols[employerCol].absent = true
 	}
 	cols[employerCol].res = newPersonIndex(employers, d.opt.Limits.TextBytes)
+	if err := d.narrow(ctx, Spells, cols); err != nil {
+		return err
+	}
 	acc := d.newAccount(Spells, cols)
 	var mu sync.Mutex
 	var total spellCounts
@@ -61,7 +64,10 @@ func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []e
 	if err != nil {
 		return err
 	}
-	acc.count("orphans", total.orphans, orphanRule)
+	if n := narrowed(cols); n != nil {
+		acc.unread = n.unread.Load()
+	}
+	acc.count("orphans", total.orphans+acc.unread, orphanRule)
 	acc.count("empty", total.empty, emptyRule)
 	acc.count("used", total.used, "spells handed to the observation of outcomes")
 	err = d.close(acc, total.rows)
@@ -173,7 +179,8 @@ func (s *spellBatch) sift(b *batch, cols []input) int {
 	}
 	none := int32(effect.NoDate)
 	person, state, start := b.cols[0].ints[:b.rows], b.cols[1].ints[:b.rows], b.cols[2].ints[:b.rows]
-	end := b.cols[3].ints // nil where there is no such column
+	end := b.cols[3].ints        // nil where there is no such column
+	all := cols[0].narrow == nil // else nobody asks what the states of others are
 	n := 0
 	for i, p := range person {
 		st, from, to := state[i], start[i], none
@@ -181,7 +188,7 @@ func (s *spellBatch) sift(b *batch, cols []input) int {
 			to = end[i]
 		}
 		switch {
-		case st >= firstUnmapped:
+		case st >= firstUnmapped && (all || p != codeUnknown):
 			s.addUnmapped(int(st-firstUnmapped), 1)
 		case p == codeUnknown:
 			s.orphans++

@@ -1,0 +1,514 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+)
+
+// narrowing lets a scan pass over rows that nobody asks for: where the index of a
+// file's pages shows that a page holds none of the values wanted of a column. It
+// is a promise about what is not read only; rows that are read may be wanted or not.
+//
+// Pages that hold a null in the column are always read, so that bad rows are found.
+type narrowing struct {
+	only   []only
+	unread atomic.Int64 // rows that were passed over
+}
+
+// only is the values wanted of one column: numbers where it holds whole numbers,
+// texts where it holds text. Where it holds something else, nothing is passed over.
+type only struct {
+	column  string   // in the input
+	numbers []int64  // ascending
+	texts   []string // ascending, by bytes
+}
+
+// onlyIDs are identifiers wanted of a column.
+func onlyIDs(column string, ids []effect.ID) only {
+	o := only{column: column, texts: []string{}}
+	for _, id := range ids {
+		if n, ok := id.Number(); ok {
+			o.numbers = append(o.numbers, n)
+		}
+		o.texts = append(o.texts, id.String())
+	}
+	slices.Sort(o.numbers)
+	slices.Sort(o.texts)
+	return o
+}
+
+// span is the rows [from, to) of a unit.
+type span struct{ from, to int64 }
+
+// narrowed is the narrowing of the columns of a scan, nil for none.
+func narrowed(cols []input) *narrowing {
+	if len(cols) == 0 {
+		return nil
+	}
+	return cols[0].narrow
+}
+
+// narrow prepares the reading of a table where the options choose municipalities.
+// Participations and caseload are theirs; of persons and spells, the rows of the
+// persons that the first column looks for.
+func (d *Dataset) narrow(ctx context.Context, table string, cols []input) error {
+	if len(d.opt.Municipalities) == 0 {
+		return nil
+	}
+	n := &narrowing{}
+	if index, ok := cols[0].res.(*personIndex); ok {
+		if cols[0].constant == nil {
+			n.only = append(n.only, only{column: cols[0].column, numbers: index.nums})
+		}
+		clusters, arranged, err := d.clusters(ctx, index)
+		if err != nil {
+			return err
+		}
+		if own := d.arrangement(table); clusters != nil && own != "" && own == arranged {
+			n.only = append(n.only, only{column: clusterColumn, texts: clusters})
+		}
+	} else if k := municipalityOf(table, cols); k >= 0 {
+		if cols[k].constant == nil {
+			n.only = append(n.only, onlyIDs(cols[k].column, d.chosen()))
+		}
+	} else {
+		return nil
+	}
+	cols[0].narrow = n
+	return nil
+}
+
+// municipalityOf is the place of the column that says whose the rows of a table of
+// citizens are, -1 for other tables.
+func municipalityOf(table string, cols []input) int {
+	if table != Participations && table != Caseload {
+		return -1
+	}
+	return slices.IndexFunc(cols, func(in input) bool { return in.name == "municipality" })
+}
+
+// chosen are the municipalities of the options as identifiers.
+func (d *Dataset) chosen() []effect.ID {
+	out := make([]effect.ID, len(d.opt.Municipalities))
+	for i, m := range d.opt.Municipalities {
+		out[i] = effect.TextID(m)
+	}
+	return out
+}
+
+const elsewhereRule = "rows of other municipalities than those asked for are not used, nor checked further"
+
+// dropElsewhere sets the rows of other municipalities aside, whatever else they hold.
+// A row that names none is a bad one.
+func (f *frame) dropElsewhere(col int, chosen []effect.ID) {
+	n := f.unread
+	if col >= 0 {
+		levels := f.columns[col].res.(*interner).levels
+		for i, c := range f.cols[col].ints {
+			if c != codeNull && c != codeEmpty && (c < 0 || !slices.Contains(chosen, levels[c])) {
+				f.bad[i] = true
+				n++
+			}
+		}
+	}
+	f.count("elsewhere", n, elsewhereRule)
+}
+
+// clusters are the values of the column cluster in the rows of the persons looked
+// for, and the arrangement they are of. They are nil unless every one of these
+// persons is in the arranged tables participations and caseload, in a row of the
+// chosen municipalities that has a cluster.
+func (d *Dataset) clusters(ctx context.Context, persons *personIndex) ([]string, string, error) {
+	arranged := d.arrangement(Participations)
+	if arranged == "" {
+		return nil, "", nil
+	}
+	left := len(persons.nums) + len(persons.texts)
+	found, names, whole := make([]bool, left), map[string]bool{}, true
+	for _, table := range []string{Participations, Caseload} {
+		if left == 0 || !d.Has(table) {
+			continue
+		}
+		if d.arrangement(table) != arranged {
+			return nil, "", nil
+		}
+		cols := make([]input, 3)
+		var problems []SchemaProblem
+		for i, f := range []field{{name: "person_id", want: wantID}, {name: "municipality", want: wantText}, {name: clusterColumn, want: wantText}} {
+			problems = append(problems, d.find(table, f, &cols[i])...)
+		}
+		if len(problems) > 0 {
+			return nil, "", &SchemaError{problems}
+		}
+		cols[0].res, cols[0].narrow = persons, &narrowing{}
+		if cols[1].constant == nil {
+			cols[0].narrow.only = []only{onlyIDs(cols[1].column, d.chosen())}
+		}
+		var mu sync.Mutex
+		err := d.scan(ctx, table, cols, func() func(*batch) error {
+			return func(b *batch) error {
+				mu.Lock()
+				defer mu.Unlock()
+				in := cols[2].res.(*interner)
+				in.Lock() // others may be adding levels
+				defer in.Unlock()
+				for i, p := range b.cols[0].ints {
+					if p < 0 {
+						continue
+					}
+					c := b.cols[2].ints[i]
+					if c < 0 && c != codeEmpty {
+						whole = false // nobody knows where the rest of this person is
+						continue
+					}
+					if !found[p] {
+						found[p] = true
+						left--
+					}
+					if c == codeEmpty {
+						names[""] = true
+					} else {
+						names[in.levels[c].String()] = true
+					}
+				}
+				return nil
+			}
+		})
+		if err != nil {
+			return nil, "", err
+		}
+	}
+	if !whole || left > 0 {
+		return nil, "", nil
+	}
+	return slices.AppendSeq([]string{}, maps.Keys(names)), arranged, nil
+}
+
+// clusterColumn is the column that an arranged dataset has beside its own: for every
+// person the same text in every row of every table.
+const clusterColumn = "cluster"
+
+// arrangedKey is the key of a file's metadata that says how it was arranged.
+const arrangedKey = "jobeffekt.arranged"
+
+// arrangement is what an arranged file says of itself.
+type arrangement struct {
+	Version  int    `json:"version"`
+	Person   string `json:"person"`   // column of persons
+	Clusters string `json:"clusters"` // SHA-256 of which person is in which cluster
+}
+
+const arrangementVersion = 1
+
+// application is who this package says has written its files.
+const application = "jobeffekt"
+
+// arrangement returns what tells an arrangement of persons from others, "" where a
+// table was not arranged by this package or its parts were not together. Another
+// program that changes such a file may keep its metadata, but not who wrote it.
+func (d *Dataset) arrangement(table string) string {
+	id := ""
+	for _, part := range d.tables[table] {
+		p, ok := part.(*parquetPart)
+		if !ok {
+			return ""
+		}
+		a, ok := p.arranged()
+		_, constant := d.opt.Constants[table]["person_id"]
+		if !ok || constant || a.Person != d.inputName(table, "person_id") || id != "" && id != a.Clusters {
+			return ""
+		}
+		id = a.Clusters
+	}
+	return id
+}
+
+// arranged is what the file says of its arrangement.
+func (p *parquetPart) arranged() (a arrangement, ok bool) {
+	text, ok := p.parquet.Lookup(arrangedKey)
+	if !ok || !strings.HasPrefix(p.parquet.Metadata().CreatedBy, application+" version") || json.Unmarshal([]byte(text), &a) != nil {
+		return a, false
+	}
+	l, ok := p.lookup(clusterColumn)
+	return a, ok && l.class == classText && a.Version == arrangementVersion && a.Clusters != ""
+}
+
+// chunkPages is where the pages of a column chunk are.
+type chunkPages struct {
+	first    []int64 // first row of each page, and the rows of the row group at the end
+	from, to []int64 // bytes of each page
+}
+
+// covering are the pages [i, j) that hold rows of a span that is not empty.
+func (c *chunkPages) covering(s span) (i, j int) {
+	i = sort.Search(len(c.from), func(k int) bool { return c.first[k+1] > s.from })
+	j = sort.Search(len(c.from), func(k int) bool { return c.first[k] >= s.to })
+	return i, j
+}
+
+// openOnly begins to read the rows of a unit that can hold what is wanted, as open
+// does; where the file does not tell, all of them.
+func (p *parquetPart) openOnly(unit int, columns []string, wanted []only) (unitReader, []span, error) {
+	f, err := p.source.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	u := &parquetUnit{file: f}
+	all := []span{{0, p.rows[unit]}}
+	spans := all
+	pages := make([]*chunkPages, len(columns))
+	err = protect(func() error {
+		for _, o := range wanted {
+			some, err := p.spans(f, unit, o)
+			if err != nil {
+				return err
+			}
+			spans = meet(spans, some)
+		}
+		if len(spans) == 0 || slices.Equal(spans, all) {
+			return nil
+		}
+		for i, name := range columns {
+			var err error
+			if pages[i], _, err = p.pagesOf(f, unit, name, false); err != nil {
+				return err
+			}
+			if pages[i] == nil {
+				spans = all
+			}
+		}
+		return nil
+	})
+	switch {
+	case f.failed != nil:
+		err = f.failed
+	case err == nil && len(spans) == 0:
+		return u, nil, nil
+	case err == nil && slices.Equal(spans, all):
+		f.Close()
+		whole, err := p.open(unit, columns)
+		return whole, all, err
+	}
+	if err != nil {
+		u.close()
+		return nil, nil, err
+	}
+	// What is read is checked before the library sees it, and told to the file.
+	meta := &p.parquet.Metadata().RowGroups[unit]
+	var plan []Range
+	for i, name := range columns {
+		m := &meta.Columns[p.parquet.Root().Column(name).Index()].MetaData
+		if m.DictionaryPageOffset != 0 {
+			plan = append(plan, Range{m.DictionaryPageOffset, pages[i].from[0]})
+		}
+		last := 0
+		for _, s := range spans {
+			a, b := pages[i].covering(s)
+			if a = max(a, last); a < b {
+				plan = append(plan, Range{pages[i].from[a], pages[i].to[b-1]})
+				last = b
+			}
+		}
+	}
+	slices.SortFunc(plan, func(a, b Range) int { return int(a.From - b.From) })
+	f.plan(joined(plan)...)
+	group := p.parquet.RowGroups()[unit].ColumnChunks()
+	for i, name := range columns {
+		column := p.parquet.Root().Column(name)
+		m := &meta.Columns[column.Index()].MetaData
+		err := p.checkCodec(unit, name, m)
+		if err == nil && m.DictionaryPageOffset != 0 {
+			err = p.checkPages(f, unit, name, m.DictionaryPageOffset, pages[i].from[0])
+		}
+		last := 0
+		for _, s := range spans {
+			a, b := pages[i].covering(s)
+			if a = max(a, last); a < b && err == nil {
+				err = p.checkPages(f, unit, name, pages[i].from[a], pages[i].to[b-1])
+				last = b
+			}
+		}
+		if err != nil {
+			u.close()
+			return nil, nil, err
+		}
+		u.columns = append(u.columns, parquetColumn{
+			pages: group[column.Index()].(*parquet.FileColumnChunk).PagesFrom(f), maxLevel: maxLevel(column), where: pages[i],
+		})
+	}
+	return u, spans, nil
+}
+
+// joined are ascending ranges, in one where they touch.
+func joined(ranges []Range) []Range {
+	var out []Range
+	for _, r := range ranges {
+		if n := len(out); n > 0 && out[n-1].To >= r.From {
+			out[n-1].To = max(out[n-1].To, r.To)
+		} else {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// meet are the rows that are in both of two lists of ascending spans.
+func meet(a, b []span) []span {
+	var out []span
+	for len(a) > 0 && len(b) > 0 {
+		if s := (span{max(a[0].from, b[0].from), min(a[0].to, b[0].to)}); s.from < s.to {
+			out = append(out, s)
+		}
+		if a[0].to < b[0].to {
+			a = a[1:]
+		} else {
+			b = b[1:]
+		}
+	}
+	return out
+}
+
+// spans are the rows of a unit whose pages can hold what is wanted of a column.
+func (p *parquetPart) spans(f *reading, unit int, o only) ([]span, error) {
+	all := []span{{0, p.rows[unit]}}
+	l, ok := p.lookup(o.column)
+	if !ok {
+		return all, nil
+	}
+	var holds func(low, high []byte) bool
+	chunk, ok := p.parquet.RowGroups()[unit].ColumnChunks()[p.parquet.Root().Column(o.column).Index()].(*parquet.FileColumnChunk)
+	switch kind := chunk.Type().Kind(); {
+	case !ok:
+		return all, nil
+	case l.class == classText && kind == parquet.ByteArray && o.texts != nil:
+		holds = func(low, high []byte) bool { return holdsText(o.texts, string(low), string(high)) }
+	case l.class == classInteger && !l.unsigned && (kind == parquet.Int32 || kind == parquet.Int64):
+		holds = func(low, high []byte) bool {
+			a, b := kind.Value(low), kind.Value(high)
+			if kind == parquet.Int32 {
+				return holdsNumber(o.numbers, int64(a.Int32()), int64(b.Int32()))
+			}
+			return holdsNumber(o.numbers, a.Int64(), b.Int64())
+		}
+	default:
+		return all, nil
+	}
+	pages, index, err := p.pagesOf(f, unit, o.column, true)
+	if err != nil || pages == nil || index == nil {
+		return all, err
+	}
+	optional := p.parquet.Root().Column(o.column).Optional()
+	out := []span{}
+	for i := range pages.from {
+		nulls := optional && (len(index.NullCounts) == 0 || index.NullCounts[i] != 0)
+		if !nulls && !index.NullPages[i] && !holds(index.MinValues[i], index.MaxValues[i]) {
+			continue
+		}
+		if n := len(out); n > 0 && out[n-1].to == pages.first[i] {
+			out[n-1].to = pages.first[i+1]
+		} else {
+			out = append(out, span{pages.first[i], pages.first[i+1]})
+		}
+	}
+	return out, nil
+}
+
+// holdsNumber says whether one of the ascending numbers lies in [low, high].
+func holdsNumber(numbers []int64, low, high int64) bool {
+	k, _ := slices.BinarySearch(numbers, low)
+	return k < len(numbers) && numbers[k] <= high
+}
+
+// holdsText says whether one of the ascending texts lies in [low, high], of which
+// both may be cut short: low is then no larger than before, and whatever high was,
+// it began like that.
+func holdsText(texts []string, low, high string) bool {
+	k, _ := slices.BinarySearch(texts, low)
+	return k < len(texts) && (texts[k] <= high || strings.HasPrefix(texts[k], high))
+}
+
+// pagesOf reads where the pages of a column chunk are and, if asked, what the values
+// on them lie between; nil where the file does not tell, or not in a way that can be
+// relied on. An index that contradicts itself is an error.
+func (p *parquetPart) pagesOf(f *reading, unit int, column string, values bool) (*chunkPages, *format.ColumnIndex, error) {
+	at := p.parquet.Root().Column(column).Index()
+	meta := &p.parquet.Metadata().RowGroups[unit].Columns[at]
+	start, end, ok := p.extent(&meta.MetaData)
+	if meta.OffsetIndexOffset == 0 || values && meta.ColumnIndexOffset == 0 || !ok {
+		return nil, nil, nil
+	}
+	wrong := &FileError{p.path, fmt.Sprintf("row group %d, column %q", unit, column), fmt.Errorf("%w: the index of its pages makes no sense", ErrCorrupt), "export the file again"}
+	if meta.MetaData.NumValues != p.rows[unit] {
+		return nil, nil, wrong
+	}
+	// The library would trust the lengths that they claim.
+	if _, ok := p.indexBytes(f, meta.OffsetIndexOffset, int64(meta.OffsetIndexLength)); !ok {
+		return nil, nil, wrong
+	}
+	chunk := p.parquet.RowGroups()[unit].ColumnChunks()[at].(*parquet.FileColumnChunk)
+	offsets, err := chunk.OffsetIndexFrom(f)
+	if err != nil {
+		return nil, nil, wrong
+	}
+	c := &chunkPages{}
+	n := offsets.NumPages()
+	for i := range n {
+		from := offsets.Offset(i)
+		to := from + offsets.CompressedPageSize(i)
+		first := offsets.FirstRowIndex(i)
+		if from < start || to <= from || to > end || i == 0 && first != 0 || i > 0 && (from < c.to[i-1] || first <= c.first[i-1]) || first >= p.rows[unit] {
+			return nil, nil, wrong
+		}
+		c.first, c.from, c.to = append(c.first, first), append(c.from, from), append(c.to, to)
+	}
+	if n == 0 {
+		return nil, nil, wrong
+	}
+	c.first = append(c.first, p.rows[unit])
+	switch dict := meta.MetaData.DictionaryPageOffset; {
+	case dict == 0 && c.from[0] != meta.MetaData.DataPageOffset:
+		return nil, nil, nil // old writers have a dictionary there, and do not say so
+	case dict != 0 && dict >= c.from[0]:
+		return nil, nil, wrong
+	}
+	if !values {
+		return c, nil, nil
+	}
+	b, ok := p.indexBytes(f, meta.ColumnIndexOffset, int64(meta.ColumnIndexLength))
+	index := &format.ColumnIndex{}
+	if !ok || thrift.Unmarshal(&thrift.CompactProtocol{}, b, index) != nil {
+		return nil, nil, wrong
+	}
+	if len(index.NullPages) != n || len(index.MinValues) != n || len(index.MaxValues) != n || len(index.NullCounts) != 0 && len(index.NullCounts) != n {
+		return nil, nil, wrong
+	}
+	return c, index, nil
+}
+
+// indexBytes reads a part of a file's page index, whose lengths fit the bytes that
+// are there.
+func (p *parquetPart) indexBytes(f *reading, from, size int64) ([]byte, bool) {
+	if from < 4 || size <= 0 || size > p.limits.FooterBytes || from+size > p.size {
+		return nil, false
+	}
+	b := make([]byte, size)
+	if _, err := f.ReadAt(b, from); err != nil {
+		return nil, false
+	}
+	w := walker{b: b}
+	w.structure(0, 0)
+	return b, !w.bad
+}
