@@ -99,10 +99,10 @@ func (p place) parts(entries []fs.DirEntry, table string, limits Limits) ([]stri
 type parquetPart struct {
 	*source
 	parquet *parquet.File
-	limits Limits
-	rows   []int64 // of each row group
-	names  []string
-	leaves map[string]leaf
+	limits  Limits
+	rows    []int64 // of each row group
+	names   []string
+	leaves  map[string]leaf
 }
 
 // footerGuess is how much of a file's end is planned for before the length of its
