@@ -58,10 +58,10 @@ func (d *Dataset) CasesAndControls(ctx context.Context, period effect.Period) (c
 	// Covariates are read once, for all, and dealt out afterwards.
 	all := &effect.Cases{Persons: out.Persons, Person: slices.Concat(c.Person, out.Person), Referral: slices.Concat(c.Referral, out.Referral)}
 	for i, p := range c.Person {
-		k, _ := slices.BinarySearchFunc(out.Persons, c.Persons[p], effect.ID.Compare)
+		k, _ := out.Persons.Find(c.Persons.At(int(p)))
 		all.Person[i] = int32(k)
 	}
-	all.ID = slices.Concat(c.ID, out.ID)
+	all.ID = c.ID.Concat(out.ID)
 	if err := d.addCovariates(ctx, all, f, append(slices.Clone(rows), slices.Repeat([]int32{-1}, out.Len())...)); err != nil {
 		return nil, nil, err
 	}
@@ -116,11 +116,8 @@ func (d *Dataset) participations(ctx context.Context) (*effect.Cases, *frame, []
 			return nil, nil, nil, err
 		}
 	}
-	c.ID = make([]effect.ID, len(rows))
 	id := f.index("participation_id")
-	for i, r := range rows {
-		c.ID[i] = f.columns[id].res.(*interner).levels[f.cols[id].ints[r]]
-	}
+	c.ID = effect.GatherIDs(len(rows), func(i int) effect.ID { return f.columns[id].res.(*interner).levels[f.cols[id].ints[rows[i]]] })
 	c.Person, c.Persons = f.persons(f.index("person_id"), rows)
 	return c, f, rows, nil
 }
@@ -144,18 +141,18 @@ func (f *frame) answers(col int, rows []int32) effect.Factor {
 }
 
 // persons numbers the persons of the rows in the order of their ids.
-func (f *frame) persons(col int, rows []int32) ([]int32, []effect.ID) {
+func (f *frame) persons(col int, rows []int32) ([]int32, effect.IDs) {
 	f.rank(col)
 	levels := f.columns[col].res.(*interner).levels
 	number := make([]int32, len(levels))
 	for _, r := range rows {
 		number[f.cols[col].ints[r]] = 1
 	}
-	var ids []effect.ID
+	var ids effect.IDs
 	for i, used := range number {
 		if used != 0 {
-			number[i] = int32(len(ids))
-			ids = append(ids, levels[i])
+			number[i] = int32(ids.Len())
+			ids.Append(levels[i])
 		}
 	}
 	out := make([]int32, len(rows))
@@ -376,9 +373,9 @@ type personIndex struct {
 	texts   map[string]int32
 }
 
-func newPersonIndex(ids []effect.ID, maxText int) *personIndex {
+func newPersonIndex(ids effect.IDs, maxText int) *personIndex {
 	p := &personIndex{maxText: maxText, texts: map[string]int32{}}
-	for i, id := range ids {
+	for i, id := range ids.All() {
 		if n, ok := id.Number(); ok {
 			p.nums = append(p.nums, n)
 		} else {
