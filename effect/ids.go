@@ -187,7 +187,7 @@ func (c IDs) order() []int32 {
 // SortRows returns the rows in the order of their keys; equal ones stay in the
 // order in which they come. It may use the memory of rows for its result. The
 // time is that of some passes over the rows, of 11 bits each of the span of keys.
-func SortRows(rows []int32, keys []int64) []int32 {
+func SortRows[T ~int32 | ~int64](rows []int32, keys []T) []int32 {
 	if len(rows) == 0 {
 		return rows
 	}
@@ -196,10 +196,10 @@ func SortRows(rows []int32, keys []int64) []int32 {
 		least, most = min(least, keys[r]), max(most, keys[r])
 	}
 	const bits = 11
-	span, out := uint64(most)-uint64(least), make([]int32, len(rows))
+	span, out := uint64(int64(most)-int64(least)), make([]int32, len(rows))
 	for shift := 0; shift < 64 && span>>shift > 0; shift += bits {
 		var starts [1<<bits + 1]int32
-		digit := func(r int32) uint64 { return (uint64(keys[r]) - uint64(least)) >> shift & (1<<bits - 1) }
+		digit := func(r int32) uint64 { return uint64(int64(keys[r])-int64(least)) >> shift & (1<<bits - 1) }
 		for _, r := range rows {
 			starts[digit(r)+1]++
 		}
