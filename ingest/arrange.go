@@ -143,7 +143,7 @@ func storable(c *parquet.Column) bool {
 // readClusters reads the persons of participations and caseload.
 func (a *Arranged) readClusters(ctx context.Context) error {
 	const none = -1
-	person, municipality := newInterner(wantID, a.d.opt.Limits.TextBytes), newInterner(wantText, a.d.opt.Limits.TextBytes)
+	person, municipality := newInterner(wantText, a.d.opt.Limits.TextBytes), newInterner(wantText, a.d.opt.Limits.TextBytes)
 	var of []int32 // the set of each person
 	var sets [][]int32
 	type step struct{ set, municipality int32 }
@@ -176,7 +176,7 @@ func (a *Arranged) readClusters(ctx context.Context) error {
 			continue
 		}
 		cols := make([]input, 2)
-		for i, f := range []field{{name: "person_id", want: wantID, required: true}, {name: "municipality", want: wantText, required: true}} {
+		for i, f := range []field{{name: "person_id", want: wantText, required: true}, {name: "municipality", want: wantText, required: true}} {
 			if problems := a.d.find(table, f, &cols[i]); len(problems) > 0 {
 				return &SchemaError{problems}
 			}
@@ -229,7 +229,7 @@ func (a *Arranged) readClusters(ctx context.Context) error {
 		fmt.Fprintf(h, "%q %q\n", ids[i].String(), a.cluster[i])
 	}
 	a.clusters = hex.EncodeToString(h.Sum(nil))
-	a.persons = newPersonIndex(ids, a.d.opt.Limits.TextBytes)
+	a.persons = newPersonIndex(effect.NewIDs(ids...), a.d.opt.Limits.TextBytes)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 	"sort"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
@@ -18,14 +18,35 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-// narrowing lets a scan pass over rows that nobody asks for: where the index of a
-// file's pages shows that a page holds none of the values wanted of a column. It
-// is a promise about what is not read only; rows that are read may be wanted or not.
-//
-// Pages that hold a null in the column are always read, so that bad rows are found.
+// narrowing is what a scan passes over because nobody asks for it: rows on pages of
+// which the index of the file shows that they hold none of the values wanted of a
+// column. Rows that are read may be wanted or not. Pages that hold a null in the
+// column are always read, so that bad rows are found.
 type narrowing struct {
-	only   []only
-	unread atomic.Int64 // rows that were passed over
+	units  map[[2]int]some // by part and unit, those of which not all is read
+	unread int64           // rows that are passed over
+}
+
+// some is the rows to read of a unit, and where the pages of its columns are.
+type some struct {
+	spans []span
+	pages map[string]*chunkPages
+}
+
+// unit is what is read of a unit; ok is false where that is all of it.
+func (n *narrowing) unit(part, unit int) (s some, ok bool) {
+	if n != nil {
+		s, ok = n.units[[2]int{part, unit}]
+	}
+	return s, ok
+}
+
+// spans are the rows to read of a unit that has some.
+func (n *narrowing) spans(part, unit int, rows int64) []span {
+	if s, ok := n.unit(part, unit); ok {
+		return s.spans
+	}
+	return []span{{0, rows}}
 }
 
 // only is the values wanted of one column: numbers where it holds whole numbers,
@@ -68,27 +89,76 @@ func (d *Dataset) narrow(ctx context.Context, table string, cols []input) error 
 	if len(d.opt.Municipalities) == 0 {
 		return nil
 	}
-	n := &narrowing{}
+	var wanted []only
 	if index, ok := cols[0].res.(*personIndex); ok {
 		if cols[0].constant == nil {
-			n.only = append(n.only, only{column: cols[0].column, numbers: index.nums})
+			wanted = append(wanted, only{column: cols[0].column, numbers: index.nums})
 		}
 		clusters, arranged, err := d.clusters(ctx, index)
 		if err != nil {
 			return err
 		}
 		if own := d.arrangement(table); clusters != nil && own != "" && own == arranged {
-			n.only = append(n.only, only{column: clusterColumn, texts: clusters})
+			wanted = append(wanted, only{column: clusterColumn, texts: clusters})
 		}
 	} else if k := municipalityOf(table, cols); k >= 0 {
 		if cols[k].constant == nil {
-			n.only = append(n.only, onlyIDs(cols[k].column, d.chosen()))
+			wanted = append(wanted, onlyIDs(cols[k].column, d.chosen()))
 		}
 	} else {
 		return nil
 	}
-	cols[0].narrow = n
-	return nil
+	var err error
+	cols[0].narrow, err = d.passOver(ctx, table, cols, wanted)
+	return err
+}
+
+// passOver finds the pages of a table that hold nothing of what is wanted.
+func (d *Dataset) passOver(ctx context.Context, table string, cols []input, wanted []only) (*narrowing, error) {
+	n := &narrowing{units: map[[2]int]some{}}
+	for k, part := range d.tables[table] {
+		p, ok := part.(*parquetPart)
+		if !ok || len(wanted) == 0 {
+			continue
+		}
+		var names []string
+		for i := range cols {
+			var c columnReader
+			names = c.reset(p, &cols[i], names)
+		}
+		f, err := p.source.open()
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		for unit, rows := range p.rows {
+			if err := ctx.Err(); err != nil {
+				return nil, context.Cause(ctx)
+			}
+			var s some
+			ok := false
+			err := protect(func() (err error) {
+				s, ok, err = p.wanted(f, unit, names, wanted)
+				return err
+			})
+			if f.failed != nil {
+				return nil, f.failed
+			}
+			if err != nil {
+				return nil, fileError(p, unit, "", err)
+			}
+			if !ok {
+				continue
+			}
+			n.units[[2]int{k, unit}] = s
+			for _, s := range s.spans {
+				rows -= s.to - s.from
+			}
+			n.unread += rows
+		}
+		f.Close()
+	}
+	return n, nil
 }
 
 // municipalityOf is the place of the column that says whose the rows of a table of
@@ -153,12 +223,17 @@ func (d *Dataset) clusters(ctx context.Context, persons *personIndex) ([]string,
 		if len(problems) > 0 {
 			return nil, "", &SchemaError{problems}
 		}
-		cols[0].res, cols[0].narrow = persons, &narrowing{}
+		cols[0].res = persons
+		var wanted []only
 		if cols[1].constant == nil {
-			cols[0].narrow.only = []only{onlyIDs(cols[1].column, d.chosen())}
+			wanted = []only{onlyIDs(cols[1].column, d.chosen())}
+		}
+		var err error
+		if cols[0].narrow, err = d.passOver(ctx, table, cols, wanted); err != nil {
+			return nil, "", err
 		}
 		var mu sync.Mutex
-		err := d.scan(ctx, table, cols, func() func(*batch) error {
+		err = d.scan(ctx, table, cols, func() func(*batch) error {
 			return func(b *batch) error {
 				mu.Lock()
 				defer mu.Unlock()
@@ -259,97 +334,84 @@ func (c *chunkPages) covering(s span) (i, j int) {
 	return i, j
 }
 
-// openOnly begins to read the rows of a unit that can hold what is wanted, as open
-// does; where the file does not tell, all of them.
-func (p *parquetPart) openOnly(unit int, columns []string, wanted []only) (unitReader, []span, error) {
+// wanted finds the rows of a unit that can hold what is wanted, and where the pages
+// of the columns to read are; ok is false where that is all rows, or the file does
+// not tell.
+func (p *parquetPart) wanted(f *reading, unit int, columns []string, wanted []only) (s some, ok bool, err error) {
+	all := []span{{0, p.rows[unit]}}
+	s.spans = all
+	for _, o := range wanted {
+		spans, err := p.spans(f, unit, o)
+		if err != nil {
+			return s, false, err
+		}
+		s.spans = meet(s.spans, spans)
+	}
+	if slices.Equal(s.spans, all) || p.rows[unit] == 0 {
+		return s, false, nil
+	}
+	s.pages = map[string]*chunkPages{}
+	for _, name := range columns {
+		if len(s.spans) == 0 {
+			break
+		}
+		if s.pages[name], _, err = p.pagesOf(f, unit, name, false); err != nil || s.pages[name] == nil {
+			return s, false, err
+		}
+	}
+	return s, true, nil
+}
+
+// openSome begins to read some rows of a unit, as open does all of them; see seek.
+func (p *parquetPart) openSome(unit int, columns []string, s some) (unitReader, error) {
+	u := &parquetUnit{}
+	if len(s.spans) == 0 {
+		return u, nil
+	}
 	f, err := p.source.open()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	u := &parquetUnit{file: f}
-	all := []span{{0, p.rows[unit]}}
-	spans := all
-	pages := make([]*chunkPages, len(columns))
-	err = protect(func() error {
-		for _, o := range wanted {
-			some, err := p.spans(f, unit, o)
-			if err != nil {
-				return err
-			}
-			spans = meet(spans, some)
-		}
-		if len(spans) == 0 || slices.Equal(spans, all) {
-			return nil
-		}
-		for i, name := range columns {
-			var err error
-			if pages[i], _, err = p.pagesOf(f, unit, name, false); err != nil {
-				return err
-			}
-			if pages[i] == nil {
-				spans = all
-			}
-		}
-		return nil
-	})
-	switch {
-	case f.failed != nil:
-		err = f.failed
-	case err == nil && len(spans) == 0:
-		return u, nil, nil
-	case err == nil && slices.Equal(spans, all):
-		f.Close()
-		whole, err := p.open(unit, columns)
-		return whole, all, err
-	}
-	if err != nil {
-		u.close()
-		return nil, nil, err
-	}
-	// What is read is checked before the library sees it, and told to the file.
+	u.file = f
+	// What is read is told to the file, and checked before the library sees it.
 	meta := &p.parquet.Metadata().RowGroups[unit]
 	var plan []Range
+	of := make([][]Range, len(columns))
 	for i, name := range columns {
-		m := &meta.Columns[p.parquet.Root().Column(name).Index()].MetaData
-		if m.DictionaryPageOffset != 0 {
-			plan = append(plan, Range{m.DictionaryPageOffset, pages[i].from[0]})
+		pages := s.pages[name]
+		if dict := meta.Columns[p.parquet.Root().Column(name).Index()].MetaData.DictionaryPageOffset; dict != 0 {
+			of[i] = append(of[i], Range{dict, pages.from[0]})
 		}
 		last := 0
-		for _, s := range spans {
-			a, b := pages[i].covering(s)
+		for _, s := range s.spans {
+			a, b := pages.covering(s)
 			if a = max(a, last); a < b {
-				plan = append(plan, Range{pages[i].from[a], pages[i].to[b-1]})
+				of[i] = append(of[i], Range{pages.from[a], pages.to[b-1]})
 				last = b
 			}
 		}
+		plan = append(plan, of[i]...)
 	}
-	slices.SortFunc(plan, func(a, b Range) int { return int(a.From - b.From) })
+	slices.SortFunc(plan, func(a, b Range) int { return cmp.Compare(a.From, b.From) })
 	f.plan(joined(plan)...)
 	group := p.parquet.RowGroups()[unit].ColumnChunks()
 	for i, name := range columns {
 		column := p.parquet.Root().Column(name)
-		m := &meta.Columns[column.Index()].MetaData
-		err := p.checkCodec(unit, name, m)
-		if err == nil && m.DictionaryPageOffset != 0 {
-			err = p.checkPages(f, unit, name, m.DictionaryPageOffset, pages[i].from[0])
-		}
-		last := 0
-		for _, s := range spans {
-			a, b := pages[i].covering(s)
-			if a = max(a, last); a < b && err == nil {
-				err = p.checkPages(f, unit, name, pages[i].from[a], pages[i].to[b-1])
-				last = b
+		err := p.checkCodec(unit, name, &meta.Columns[column.Index()].MetaData)
+		for _, r := range of[i] {
+			if err == nil {
+				err = p.checkPages(f, unit, name, r.From, r.To)
 			}
 		}
 		if err != nil {
 			u.close()
-			return nil, nil, err
+			return nil, err
 		}
 		u.columns = append(u.columns, parquetColumn{
-			pages: group[column.Index()].(*parquet.FileColumnChunk).PagesFrom(f), maxLevel: maxLevel(column), where: pages[i],
+			pages: group[column.Index()].(*parquet.FileColumnChunk).PagesFrom(f), maxLevel: maxLevel(column), where: s.pages[name],
 		})
 	}
-	return u, spans, nil
+	return u, nil
 }
 
 // joined are ascending ranges, in one where they touch.

@@ -378,7 +378,9 @@ func (u *parquetUnit) close() {
 		parquet.Release(u.columns[i].page)
 		u.columns[i].pages.Close()
 	}
-	u.file.Close()
+	if u.file != nil {
+		u.file.Close()
+	}
 }
 
 // extent is where the pages of a column chunk lie; ok is false if not in the file.

@@ -66,6 +66,9 @@ type input struct {
 	res      resolver
 	absent   bool
 	narrow   *narrowing // of the scan; in the first column, nil for none
+	// into says where the values of rows are wanted: they are written there, not to
+	// memory that is used again. nil where nobody asks.
+	into func(part int, row int64, rows int) vector
 }
 
 // batch is a run of rows of a table. It is valid only during the call it is
@@ -142,45 +145,40 @@ func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, col
 		names = r.cols[i].reset(p, &cols[i], names)
 	}
 	var u unitReader
-	spans := []span{{0, rows}}
+	some, narrow := narrowed(cols).unit(r.batch.part, unit)
 	err := protect(func() (err error) {
-		if n := narrowed(cols); n != nil {
-			if in, ok := p.(*parquetPart); ok {
-				u, spans, err = in.openOnly(unit, names, n.only)
-				return err
-			}
+		if narrow {
+			u, err = p.(*parquetPart).openSome(unit, names, some)
+		} else {
+			u, err = p.open(unit, names)
 		}
-		u, err = p.open(unit, names)
 		return err
 	})
 	if err != nil {
 		return fileError(p, unit, "", err)
 	}
 	defer u.close()
+	if !narrow {
+		return r.readRows(ctx, p, u, unit, rows, cols, f)
+	}
 	first := r.batch.row
-	for _, s := range spans {
-		if s != (span{0, rows}) {
-			if err := protect(func() error { return u.(*parquetUnit).seek(s.from) }); err != nil {
-				return fileError(p, unit, "", err)
-			}
-			for i := range r.cols {
-				r.cols[i].restart()
-			}
+	for _, s := range some.spans {
+		if err := protect(func() error { return u.(*parquetUnit).seek(s.from) }); err != nil {
+			return fileError(p, unit, "", err)
+		}
+		for i := range r.cols {
+			r.cols[i].restart()
 		}
 		r.batch.row = first + s.from
-		if err := r.readSpan(ctx, p, u, unit, s.to-s.from, cols, f); err != nil {
+		if err := r.readRows(ctx, p, u, unit, s.to-s.from, cols, f); err != nil {
 			return err
 		}
-		rows -= s.to - s.from
-	}
-	if n := narrowed(cols); n != nil {
-		n.unread.Add(rows)
 	}
 	return nil
 }
 
-// readSpan reads the next rows of a unit.
-func (r *reader) readSpan(ctx context.Context, p part, u unitReader, unit int, rows int64, cols []input, f func(*batch) error) error {
+// readRows reads the next rows of a unit.
+func (r *reader) readRows(ctx context.Context, p part, u unitReader, unit int, rows int64, cols []input, f func(*batch) error) error {
 	for done := int64(0); done < rows; {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -190,6 +188,9 @@ func (r *reader) readSpan(ctx context.Context, p part, u unitReader, unit int, r
 			c := &r.cols[i]
 			if c.in.absent {
 				continue
+			}
+			if c.in.into != nil {
+				c.scratch = c.in.into(r.batch.part, r.batch.row, n)
 			}
 			err := protect(func() (err error) {
 				r.batch.cols[i], err = c.read(u, n)
@@ -287,7 +288,7 @@ func (c *columnReader) restart() {
 }
 
 func (c *columnReader) read(u unitReader, n int) (vector, error) {
-	out := resize(&c.scratch, n, c.conv.want.numeric())
+	out := resize(&c.scratch, n, c.conv.form())
 	if c.index == nullColumn {
 		fill(out, c.in.want)
 		return out, nil
@@ -314,7 +315,7 @@ func (c *columnReader) read(u unitReader, n int) (vector, error) {
 
 // part fills dst from the current run.
 func (c *columnReader) part(dst vector) error {
-	n := max(len(dst.ints), len(dst.floats))
+	n := max(len(dst.ints), len(dst.floats), len(dst.ids))
 	values := n
 	var levels []byte
 	if len(c.run.levels) > 0 {
@@ -330,6 +331,8 @@ func (c *columnReader) part(dst vector) error {
 	case values == n:
 	case dst.floats != nil:
 		spread(dst.floats, levels, c.run.maxLevel, values, math.NaN())
+	case dst.ids != nil:
+		spread(dst.ids, levels, c.run.maxLevel, values, codeID(codeNull))
 	default:
 		spread(dst.ints, levels, c.run.maxLevel, values, nullOf(c.in.want))
 	}
@@ -339,7 +342,7 @@ func (c *columnReader) part(dst vector) error {
 // spread moves the values at the front of dst to the rows that have one, and
 // sets the others to null. It goes from the end, so that none is overwritten before
 // it has moved, and without branches, which nulls here and there would mislead.
-func spread[T int32 | float64](dst []T, levels []byte, maxLevel byte, values int, null T) {
+func spread[T int32 | float64 | int64](dst []T, levels []byte, maxLevel byte, values int, null T) {
 	choice := [2]T{null}
 	levels = levels[:len(dst)]
 	i := len(dst) - 1
@@ -365,7 +368,7 @@ func (c *columnReader) values(dst vector, from, to int) error {
 		return c.conv.convert(dst, &c.run.data, from, to)
 	}
 	if c.dict != c.run.dict {
-		lut := resize(&c.lut, c.run.dict.size, c.conv.want.numeric())
+		lut := resize(&c.lut, c.run.dict.size, c.conv.form())
 		if err := c.conv.convert(lut, &c.run.dict.data, 0, c.run.dict.size); err != nil {
 			return err
 		}
@@ -378,6 +381,9 @@ func (c *columnReader) values(dst vector, from, to int) error {
 		for i := range dst.floats {
 			dst.floats[i] = c.lut.floats[0]
 		}
+		for i := range dst.ids {
+			dst.ids[i] = c.lut.ids[0]
+		}
 		return nil
 	}
 	codes := c.run.data.Int32()
@@ -385,15 +391,18 @@ func (c *columnReader) values(dst vector, from, to int) error {
 		return errValues
 	}
 	codes = codes[from:to]
-	if dst.floats != nil {
+	switch {
+	case dst.floats != nil:
 		return look(dst.floats, c.lut.floats[:c.run.dict.size], codes)
+	case dst.ids != nil:
+		return look(dst.ids, c.lut.ids[:c.run.dict.size], codes)
 	}
 	return look(dst.ints, c.lut.ints[:c.run.dict.size], codes)
 }
 
 var errCode = errors.New("a value lies outside the page's dictionary")
 
-func look[T int32 | float64](dst, lut []T, codes []int32) error {
+func look[T int32 | float64 | int64](dst, lut []T, codes []int32) error {
 	for i, code := range codes {
 		if uint32(code) >= uint32(len(lut)) {
 			return errCode
@@ -407,6 +416,9 @@ func look[T int32 | float64](dst, lut []T, codes []int32) error {
 func fill(dst vector, w want) {
 	for i := range dst.floats {
 		dst.floats[i] = math.NaN()
+	}
+	for i := range dst.ids {
+		dst.ids[i] = codeID(codeNull)
 	}
 	null := nullOf(w)
 	for i := range dst.ints {
@@ -423,17 +435,23 @@ func nullOf(w want) int32 {
 }
 
 // resize returns n rows of the vector's memory, which grows as needed.
-func resize(v *vector, n int, numeric bool) vector {
-	if numeric {
-		if cap(v.floats) < n {
-			v.floats = make([]float64, n)
-		}
-		v.floats = v.floats[:n]
+func resize(v *vector, n int, f form) vector {
+	switch f {
+	case formNumbers:
+		v.floats = room(v.floats, n)
 		return vector{floats: v.floats}
+	case formIDs:
+		v.ids = room(v.ids, n)
+		return vector{ids: v.ids}
 	}
-	if cap(v.ints) < n {
-		v.ints = make([]int32, n)
-	}
-	v.ints = v.ints[:n]
+	v.ints = room(v.ints, n)
 	return vector{ints: v.ints}
+}
+
+// room returns n of a slice whose values do not matter.
+func room[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
 }

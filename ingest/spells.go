@@ -40,7 +40,7 @@ func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []e
 	if employers == nil {
 		cols[employerCol].absent = true
 	}
-	cols[employerCol].res = newPersonIndex(employers, d.opt.Limits.TextBytes)
+	cols[employerCol].res = newPersonIndex(effect.NewIDs(employers...), d.opt.Limits.TextBytes)
 	if err := d.narrow(ctx, Spells, cols); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []e
 		return err
 	}
 	if n := narrowed(cols); n != nil {
-		acc.unread = n.unread.Load()
+		acc.unread = n.unread
 	}
 	acc.count("orphans", total.orphans+acc.unread, orphanRule)
 	acc.count("empty", total.empty, emptyRule)
