@@ -40,6 +40,9 @@ type Arranged struct {
 	cluster  []string // of each person
 	clusters string   // SHA-256 of both
 	scratch  Scratch
+	// How much is sorted in memory, in a row group, and on a page.
+	rows, group int64
+	page        int
 }
 
 // Scratch is where rows lie between being read and being written, as files that are
@@ -68,7 +71,7 @@ func (d *Dataset) Arrange(ctx context.Context, scratch Scratch) (*Arranged, erro
 	if !d.Has(Participations) {
 		return nil, fmt.Errorf("ingest: %w: %s", ErrNoTable, Participations)
 	}
-	a := &Arranged{d: d, scratch: scratch}
+	a := &Arranged{d: d, scratch: scratch, rows: sortRows, group: arrangedGroup, page: arrangedPage}
 	var errs []error
 	for _, table := range a.Tables() {
 		_, problems := d.plan(table, nil)
@@ -287,7 +290,7 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 	}
 	options := []parquet.WriterOption{
 		parquet.NewSchema(table, schema), parquet.Compression(&parquet.Zstd), parquet.CreatedBy(application, "", ""),
-		parquet.PageBufferSize(arrangedPage), parquet.MaxRowsPerRowGroup(arrangedGroup), parquet.ColumnIndexSizeLimit(func([]string) int { return boundBytes }),
+		parquet.PageBufferSize(a.page), parquet.MaxRowsPerRowGroup(a.group), parquet.ColumnIndexSizeLimit(func([]string) int { return boundBytes }),
 		parquet.SortingWriterConfig(parquet.SortingBuffers(a.scratch), parquet.SortingColumns(order...)),
 		parquet.KeyValueMetadata(arrangedKey, string(says)),
 	}
@@ -296,7 +299,7 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 			options = append(options, parquet.KeyValueMetadata(kv.Key, kv.Value))
 		}
 	}
-	out := parquet.NewSortingWriter[any](w, sortRows, options...)
+	out := parquet.NewSortingWriter[any](w, a.rows, options...)
 	rows := int64(0)
 	for _, p := range parts {
 		for unit, n := range p.units() {

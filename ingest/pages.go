@@ -179,6 +179,10 @@ func (d *Dataset) chosen() []effect.ID {
 	return out
 }
 
+// CountElsewhere is the count of rows of municipalities that nobody asked for. They
+// count whether they were read or passed over.
+const CountElsewhere = "elsewhere"
+
 const elsewhereRule = "rows of other municipalities than those asked for are not used, nor checked further"
 
 // dropElsewhere sets the rows of other municipalities aside, whatever else they hold.
@@ -194,7 +198,7 @@ func (f *frame) dropElsewhere(col int, chosen []effect.ID) {
 			}
 		}
 	}
-	f.count("elsewhere", n, elsewhereRule)
+	f.count(CountElsewhere, n, elsewhereRule)
 }
 
 // clusters are the values of the column cluster in the rows of the persons looked
