@@ -273,7 +273,7 @@ func (d *Dataset) clusters(ctx context.Context, persons *personIndex) ([]string,
 	if !whole || left > 0 {
 		return nil, "", nil
 	}
-	return slices.AppendSeq([]string{}, maps.Keys(names)), arranged, nil
+	return append([]string{}, slices.Sorted(maps.Keys(names))...), arranged, nil
 }
 
 // clusterColumn is the column that an arranged dataset has beside its own: for every
