@@ -13,9 +13,6 @@ import (
 // citizens of other municipalities.
 func (c *Config) checkMunicipalities(fault func(path, format string, args ...any)) {
 	chosen := c.Cohort.Municipalities
-	if chosen != nil && len(chosen) == 0 {
-		fault("cohort.municipalities", "name a municipality, or leave the key out for all")
-	}
 	if len(chosen) == 0 {
 		return
 	}
