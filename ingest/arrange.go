@@ -43,6 +43,7 @@ type Arranged struct {
 	// How much is sorted in memory, in a row group, and on a page.
 	rows, group int64
 	page        int
+	dictionary  int64
 }
 
 // Scratch is where rows lie between being read and being written, as files that are
@@ -57,6 +58,9 @@ const (
 	// others along.
 	arrangedGroup = 1 << 20
 	arrangedPage  = 16 << 10
+	// arrangedDictionary is how many bytes of distinct values a row group may have
+	// before they are written out: who reads one page reads them all.
+	arrangedDictionary = 64 << 10
 	// boundBytes is how long a text in the index of pages may be.
 	boundBytes = 64
 )
@@ -71,7 +75,7 @@ func (d *Dataset) Arrange(ctx context.Context, scratch Scratch) (*Arranged, erro
 	if !d.Has(Participations) {
 		return nil, fmt.Errorf("ingest: %w: %s", ErrNoTable, Participations)
 	}
-	a := &Arranged{d: d, scratch: scratch, rows: sortRows, group: arrangedGroup, page: arrangedPage}
+	a := &Arranged{d: d, scratch: scratch, rows: sortRows, group: arrangedGroup, page: arrangedPage, dictionary: arrangedDictionary}
 	var errs []error
 	for _, table := range a.Tables() {
 		_, problems := d.plan(table, nil)
@@ -264,7 +268,8 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 	for _, c := range first.parquet.Root().Columns() {
 		if c.Name() != clusterColumn {
 			names = append(names, c.Name())
-			schema.Group[c.Name()] = arrangedNode(c)
+			id := slices.ContainsFunc(contract(table), func(f field) bool { return f.want == wantID && a.d.inputName(table, f.name) == c.Name() })
+			schema.Group[c.Name()] = arrangedNode(c, id)
 		}
 	}
 	schema.Group[clusterColumn] = parquet.Optional(parquet.Encoded(parquet.String(), &parquet.RLEDictionary))
@@ -290,7 +295,7 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 	}
 	options := []parquet.WriterOption{
 		parquet.NewSchema(table, schema), parquet.Compression(&parquet.Zstd), parquet.CreatedBy(application, "", ""),
-		parquet.PageBufferSize(a.page), parquet.MaxRowsPerRowGroup(a.group), parquet.ColumnIndexSizeLimit(func([]string) int { return boundBytes }),
+		parquet.PageBufferSize(a.page), parquet.DictionaryMaxBytes(a.dictionary), parquet.MaxRowsPerRowGroup(a.group), parquet.ColumnIndexSizeLimit(func([]string) int { return boundBytes }),
 		parquet.SortingWriterConfig(parquet.SortingBuffers(a.scratch), parquet.SortingColumns(order...)),
 		parquet.KeyValueMetadata(arrangedKey, string(says)),
 	}
@@ -326,13 +331,15 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 }
 
 // arrangedNode is how a column is stored: its type and whether it may be null are as
-// they were.
-func arrangedNode(c *parquet.Column) parquet.Node {
+// they were. Identifiers are not expected to repeat much.
+func arrangedNode(c *parquet.Column, id bool) parquet.Node {
 	node := parquet.Leaf(c.Type())
-	switch c.Type().Kind() {
-	case parquet.ByteArray:
+	switch kind := c.Type().Kind(); {
+	case kind == parquet.ByteArray && id:
+		node = parquet.Encoded(node, &parquet.DeltaLengthByteArray)
+	case kind == parquet.ByteArray, kind == parquet.Float, kind == parquet.Double:
 		node = parquet.Encoded(node, &parquet.RLEDictionary)
-	case parquet.Int32, parquet.Int64:
+	case kind == parquet.Int32, kind == parquet.Int64:
 		node = parquet.Encoded(node, &parquet.DeltaBinaryPacked)
 	}
 	if c.Optional() {

@@ -5,15 +5,21 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/fstest"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -24,7 +30,7 @@ import (
 func arrangeTo(t require.TestingT, d *Dataset, dir string, page int, rows, group int64) {
 	a, err := d.Arrange(context.Background(), parquet.NewFileBufferPool(dir, ".sort-*"))
 	require.NoError(t, err)
-	a.page, a.rows, a.group = page, rows, group
+	a.page, a.rows, a.group, a.dictionary = page, rows, group, int64(page)
 	for _, table := range a.Tables() {
 		var b bytes.Buffer
 		n, err := a.WriteTable(context.Background(), table, &b)
@@ -216,4 +222,315 @@ func TestArranged(t *testing.T) {
 	})
 	require.Greater(t, passedOver, 50)
 	require.Greater(t, clustered, 30)
+}
+
+// counting is a file system that counts the bytes that are read of its files.
+type counting struct {
+	fs.FS
+	bytes *atomic.Int64
+}
+
+type countingFile struct {
+	fs.File
+	bytes *atomic.Int64
+}
+
+func (c counting) Open(name string) (fs.File, error) {
+	f, err := c.FS.Open(name)
+	if info, _ := fs.Stat(c.FS, name); err != nil || info.IsDir() {
+		return f, err
+	}
+	return countingFile{f, c.bytes}, err
+}
+
+func (f countingFile) ReadAt(b []byte, off int64) (int, error) {
+	f.bytes.Add(int64(len(b)))
+	return f.File.(io.ReaderAt).ReadAt(b, off)
+}
+
+// askOne reads the cases of a municipality and their spells, and returns the bytes
+// that it took, those of opening the files apart.
+func askOne(t require.TestingT, dir, municipality string, whole bool, covariates ...string) (bytes, cases, spells int64) {
+	opt := DefaultOptions()
+	opt.Municipalities, opt.Covariates = []string{municipality}, covariates
+	var read, n atomic.Int64
+	d, err := OpenFS(counting{os.DirFS(dir), &read}, dir, opt)
+	require.NoError(t, err)
+	if whole {
+		blind(d)
+	}
+	read.Store(0)
+	c, err := d.Cases(context.Background())
+	require.NoError(t, err)
+	require.NoError(t, d.Spells(context.Background(), c, nil, func(s effect.Spells) error {
+		n.Add(int64(len(s.Person)))
+		return nil
+	}))
+	return read.Load(), int64(c.Len()), n.Load()
+}
+
+// A nation of 50 municipalities, of whose citizens one in ten was referred in two,
+// spread over the files: whoever asks about one of them reads a small part. Twice its
+// share of the bytes is what the ends of pages and the citizens of two cost at most.
+func TestNarrowReadsLittle(t *testing.T) {
+	type participation struct {
+		ID           int64  `parquet:"participation_id"`
+		Person       int64  `parquet:"person_id"`
+		Municipality int64  `parquet:"municipality"`
+		Scheme       string `parquet:"match_scheme,dict"`
+		Group        string `parquet:"match_group,dict"`
+		Referral     int32  `parquet:"referral_date,date"`
+	}
+	type person struct {
+		Person int64 `parquet:"person_id"`
+		Age    int64 `parquet:"age_then"`
+	}
+	dir, arranged := t.TempDir(), t.TempDir()
+	r := rand.New(rand.NewPCG(1, 2))
+	var participations []participation
+	var spells []goodSpell
+	var persons []person
+	for p := range int64(10_000) {
+		home := r.Int64N(50)
+		participations = append(participations, participation{2 * p, p, home, "s", "1", 13000 + r.Int32N(1000)})
+		if r.IntN(10) == 0 {
+			participations = append(participations, participation{2*p + 1, p, r.Int64N(50), "s", "1", 13000 + r.Int32N(1000)})
+		}
+		persons = append(persons, person{p, r.Int64N(50)})
+		for k := range int32(10) {
+			spells = append(spells, goodSpell{p, "education", 12000 + 90*k + r.Int32N(50), new(12090 + 90*k)})
+		}
+	}
+	writeRows(t, filepath.Join(dir, "participations.parquet"), participations)
+	writeRows(t, filepath.Join(dir, "spells.parquet"), spells)
+	writeRows(t, filepath.Join(dir, "persons.parquet"), persons)
+	arrangeTo(t, openData(t, dir, DefaultOptions()), arranged, 1024, 100_000, 100_000)
+
+	all, cases, of := askOne(t, arranged, "7", true, "age_then")
+	some, casesThen, ofThen := askOne(t, arranged, "7", false, "age_then")
+	require.Equal(t, []int64{cases, of}, []int64{casesThen, ofThen})
+	require.Greater(t, cases, int64(150))
+	share := float64(some) / float64(all)
+	require.Less(t, share, 0.1, "%d of %d bytes", some, all)
+	t.Logf("%d of %d bytes, %.1f %%; %d of %d spells", some, all, 100*share, of, len(spells))
+
+	// Whatever a slow file system is told of beforehand is all that is read.
+	outside, plans := 0, 0
+	opt := DefaultOptions()
+	opt.Municipalities, opt.Workers = []string{"7"}, 1
+	far := fstest.MapFS{}
+	for _, name := range []string{"participations.parquet", "spells.parquet"} {
+		b, err := os.ReadFile(filepath.Join(arranged, name))
+		require.NoError(t, err)
+		far[name] = &fstest.MapFile{Data: b}
+	}
+	d, err := OpenFS(planned{FS: far, outside: &outside, plans: &plans}, "far", opt)
+	require.NoError(t, err)
+	c, err := d.Cases(context.Background())
+	require.NoError(t, err)
+	require.NoError(t, d.Spells(context.Background(), c, nil, func(effect.Spells) error { return nil }))
+	require.Zero(t, outside)
+	require.Positive(t, plans)
+}
+
+// BenchmarkNarrow asks about a municipality of the dataset in JOBEFFEKT_ARRANGED,
+// such as jobeffekt arrange makes of bench/generate.mjs: its time, and the share of
+// bytes that it takes of those of reading all of the same columns.
+func BenchmarkNarrow(b *testing.B) {
+	dir := os.Getenv("JOBEFFEKT_ARRANGED")
+	if dir == "" {
+		b.Skip("JOBEFFEKT_ARRANGED names no dataset")
+	}
+	all, _, _ := askOne(b, dir, "101", true, "age", "education")
+	var some, cases, spells int64
+	for b.Loop() {
+		some, cases, spells = askOne(b, dir, "101", false, "age", "education")
+	}
+	b.ReportMetric(100*float64(some)/float64(all), "%bytes")
+	b.ReportMetric(float64(some), "bytes")
+	b.ReportMetric(float64(cases), "cases")
+	b.ReportMetric(float64(spells), "spells")
+}
+
+// States that only spells of others have stop a run over all, and none about some;
+// so it is however the files are arranged.
+func TestStatesOfOthers(t *testing.T) {
+	dir, arranged := t.TempDir(), t.TempDir()
+	writeRows(t, filepath.Join(dir, "participations.parquet"), goodParticipations())
+	writeRows(t, filepath.Join(dir, "spells.parquet"), []testSpell{{"1", "known", 13000, nil}, {"2", "leave", 13000, nil}, {"9", "nobody", 13000, nil}})
+	opt := testOptions()
+	opt.States = map[string]effect.State{"known": effect.Leave}
+	arrangeTo(t, openData(t, dir, opt), arranged, 16, 1, 1)
+	for _, folder := range []string{dir, arranged} {
+		for _, of := range []struct {
+			chosen []string
+			states map[string]effect.State
+			codes  []UnmappedState
+		}{
+			{nil, nil, []UnmappedState{{"known", 1}, {"nobody", 1}}},
+			{nil, opt.States, []UnmappedState{{"nobody", 1}}},
+			{[]string{"101"}, nil, nil},
+			{[]string{"147"}, nil, []UnmappedState{{"known", 1}}},
+		} {
+			opt := opt
+			opt.Municipalities, opt.States = of.chosen, of.states
+			d := openData(t, folder, opt)
+			c, err := d.Cases(context.Background())
+			require.NoError(t, err)
+			err = d.Spells(context.Background(), c, nil, func(effect.Spells) error { return nil })
+			if of.codes == nil {
+				require.NoError(t, err)
+				continue
+			}
+			var unmapped *UnmappedStatesError
+			require.ErrorAs(t, err, &unmapped)
+			require.Equal(t, of.codes, unmapped.Codes)
+		}
+	}
+}
+
+// What cannot be written anew is refused, every column by name; what has a type that
+// nobody reads stays as it is.
+func TestArrangeColumns(t *testing.T) {
+	type strange struct {
+		testSpell
+		Small  uint16           `parquet:"small"`
+		Price  int64            `parquet:"price,decimal(2:12)"`
+		Key    [16]byte         `parquet:"key,uuid"`
+		When   deprecated.Int96 `parquet:"when"`
+		Flag   *bool            `parquet:"flag,optional"`
+		Note   *string          `parquet:"note,optional,json"`
+		Single float32          `parquet:"single"`
+		Ticks  int64            `parquet:"ticks,timestamp(microsecond)"`
+	}
+	dir, arranged := t.TempDir(), t.TempDir()
+	writeRows(t, filepath.Join(dir, "participations.parquet"), goodParticipations())
+	writeRows(t, filepath.Join(dir, "spells.parquet"), []strange{
+		{testSpell{"1", "leave", 13000, nil}, 65535, -5, [16]byte{1}, deprecated.Int96{1, 2, 3}, new(true), new("{}"), float32(math.NaN()), -1},
+		{testSpell{"9", "leave", 13001, new(int32(5))}, 0, 1 << 40, [16]byte{}, deprecated.Int96{}, nil, nil, 0.1, 1 << 60},
+	})
+	d := openData(t, dir, testOptions())
+	arrangeTo(t, d, arranged, 16, 10, 10)
+	require.Equal(t, rowTexts(t, filepath.Join(dir, "spells.parquet")), rowTexts(t, filepath.Join(arranged, "spells.parquet"), clusterColumn))
+	before, after := d.tables[Spells][0].(*parquetPart), openData(t, arranged, testOptions()).tables[Spells][0].(*parquetPart)
+	require.Equal(t, append(slices.Clone(before.names), clusterColumn), after.names)
+	for _, name := range before.names {
+		a, b := before.parquet.Root().Column(name), after.parquet.Root().Column(name)
+		require.Equal(t, a.Type().String(), b.Type().String())
+		require.Equal(t, a.Optional(), b.Optional())
+	}
+
+	type nested struct {
+		testSpell
+		Tags    []string `parquet:"tags,list"`
+		Many    []int64  `parquet:"many"`
+		Cluster string   `parquet:"cluster"`
+	}
+	writeRows(t, filepath.Join(dir, "spells.parquet"), []nested{{testSpell: testSpell{"1", "leave", 13000, nil}, Tags: []string{"a"}}})
+	_, err := openData(t, dir, testOptions()).Arrange(context.Background(), parquet.NewBufferPool())
+	require.ErrorIs(t, err, ErrNested)
+	for _, says := range []string{`column "tags"`, `column "many"`, `column "cluster": a dataset that is arranged has a column of this name`} {
+		require.ErrorContains(t, err, says)
+	}
+
+	// Parts that differ.
+	require.NoError(t, os.Remove(filepath.Join(dir, "spells.parquet")))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "spells"), 0o700))
+	writeRows(t, filepath.Join(dir, "spells", "a.parquet"), []testSpell{{"1", "leave", 13000, nil}})
+	writeRows(t, filepath.Join(dir, "spells", "b.parquet"), []strange{})
+	_, err = openData(t, dir, testOptions()).Arrange(context.Background(), parquet.NewBufferPool())
+	require.ErrorContains(t, err, `column "small": it is not the same in`)
+}
+
+// An index that is damaged makes an error or a result, never a panic; tables of
+// another arrangement, or that another program wrote, are read whole.
+func TestIndexThatMakesNoSense(t *testing.T) {
+	dir, arranged := t.TempDir(), t.TempDir()
+	writeRows(t, filepath.Join(dir, "participations.parquet"), goodParticipations())
+	var spells []testSpell
+	for i := range 200 {
+		spells = append(spells, testSpell{fmt.Sprint(i % 5), "leave", int32(13000 + i), nil})
+	}
+	writeRows(t, filepath.Join(dir, "spells.parquet"), spells)
+	arrangeTo(t, openData(t, dir, testOptions()), arranged, 16, 1000, 1000)
+	opt := testOptions()
+	opt.Municipalities = []string{"101"}
+	ask := func() (n int, unread int64, err error) {
+		d := openData(t, arranged, opt)
+		c, err := d.Cases(context.Background())
+		if err != nil {
+			return 0, 0, err
+		}
+		var mu sync.Mutex
+		err = d.Spells(context.Background(), c, nil, func(s effect.Spells) error {
+			mu.Lock()
+			n += len(s.Person)
+			mu.Unlock()
+			return nil
+		})
+		if err == nil {
+			unread = d.results[Spells].unread
+		}
+		return n, unread, err
+	}
+	n, unread, err := ask()
+	require.NoError(t, err)
+	require.Equal(t, 40, n)
+	require.Greater(t, unread, int64(60))
+
+	path := filepath.Join(arranged, "spells.parquet")
+	good, err := os.ReadFile(path)
+	require.NoError(t, err)
+	p := openData(t, arranged, opt).tables[Spells][0].(*parquetPart)
+	from, to := p.size, int64(0)
+	for _, c := range p.parquet.Metadata().RowGroups[0].Columns {
+		from, to = min(from, c.ColumnIndexOffset, c.OffsetIndexOffset), max(to, c.OffsetIndexOffset+int64(c.OffsetIndexLength))
+	}
+	errors := 0
+	for i := from; i < to; i++ {
+		bad := bytes.Clone(good)
+		bad[i] ^= []byte{0xFF, 0x80, 0x01}[i%3]
+		require.NoError(t, os.WriteFile(path, bad, 0o600))
+		if _, _, err := ask(); err != nil {
+			errors++
+		}
+	}
+	require.Greater(t, errors, 50)
+
+	// Of other clusters.
+	require.NoError(t, os.WriteFile(path, good, 0o600))
+	rows := goodParticipations()
+	rows[1].City = 101
+	writeRows(t, filepath.Join(dir, "participations.parquet"), rows)
+	other := t.TempDir()
+	arrangeTo(t, openData(t, dir, testOptions()), other, 16, 1000, 1000)
+	b, err := os.ReadFile(filepath.Join(other, "participations.parquet"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(arranged, "participations.parquet"), b, 0o600))
+	n, unread, err = ask()
+	require.NoError(t, err)
+	require.Equal(t, 80, n)
+	require.Zero(t, unread)
+}
+func TestHoldsText(t *testing.T) {
+	texts := []string{"12+7", "7", "long municipality of the north"}
+	for _, of := range []struct {
+		low, high string
+		holds     bool
+	}{
+		{"", "", false}, {"", "12", false}, {"12", "12+7", true}, {"13", "6", false}, {"13", "7", true}, {"7", "7", true}, {"7+", "8", false},
+		{"long municipality of the", "long municipality of the", true}, // cut and not made larger
+		{"long municipali", "long municipali", false},                  // too short for that
+		{"long municipality of the a", "long municipality of the c", false},
+		{"m", "z", false},
+	} {
+		require.Equal(t, of.holds, holdsText(texts, of.low, of.high), "%s to %s", of.low, of.high)
+	}
+	for _, of := range []struct {
+		low, high int64
+		holds     bool
+	}{{-9, -6, false}, {-9, -5, true}, {-5, -5, true}, {-4, 2, false}, {3, 3, true}, {math.MinInt64, math.MaxInt64, true}, {8, 9, false}} {
+		require.Equal(t, of.holds, holdsNumber([]int64{-5, 3, 7}, of.low, of.high))
+	}
+	require.False(t, holdsNumber(nil, math.MinInt64, math.MaxInt64))
 }

@@ -130,35 +130,68 @@ func (d *Dataset) passOver(ctx context.Context, table string, cols []input, want
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
-		for unit, rows := range p.rows {
-			if err := ctx.Err(); err != nil {
-				return nil, context.Cause(ctx)
-			}
-			var s some
-			ok := false
-			err := protect(func() (err error) {
-				s, ok, err = p.wanted(f, unit, names, wanted)
-				return err
-			})
-			if f.failed != nil {
-				return nil, f.failed
-			}
-			if err != nil {
-				return nil, fileError(p, unit, "", err)
-			}
-			if !ok {
-				continue
-			}
-			n.units[[2]int{k, unit}] = s
-			for _, s := range s.spans {
-				rows -= s.to - s.from
-			}
-			n.unread += rows
-		}
+		f.plan(p.indexRanges(names, wanted)...)
+		err = n.passOver(ctx, f, k, p, names, wanted)
 		f.Close()
+		if err != nil {
+			return nil, err
+		}
 	}
 	return n, nil
+}
+
+// passOver finds the pages of a part, an open file.
+func (n *narrowing) passOver(ctx context.Context, f *reading, part int, p *parquetPart, columns []string, wanted []only) error {
+	for unit, rows := range p.rows {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		var s some
+		ok := false
+		err := protect(func() (err error) {
+			s, ok, err = p.wanted(f, unit, columns, wanted)
+			return err
+		})
+		if f.failed != nil {
+			return f.failed
+		}
+		if err != nil {
+			return fileError(p, unit, "", err)
+		}
+		if !ok {
+			continue
+		}
+		n.units[[2]int{part, unit}] = s
+		for _, s := range s.spans {
+			rows -= s.to - s.from
+		}
+		n.unread += rows
+	}
+	return nil
+}
+
+// indexRanges are where the indexes lie that [parquetPart.wanted] may read.
+func (p *parquetPart) indexRanges(columns []string, wanted []only) []Range {
+	var out []Range
+	add := func(from, size int64) {
+		if from > 0 && size > 0 && from+size <= p.size {
+			out = append(out, Range{from, from + size})
+		}
+	}
+	for _, g := range p.parquet.Metadata().RowGroups {
+		for _, o := range wanted {
+			if _, ok := p.lookup(o.column); ok {
+				m := &g.Columns[p.parquet.Root().Column(o.column).Index()]
+				add(m.ColumnIndexOffset, int64(m.ColumnIndexLength))
+				add(m.OffsetIndexOffset, int64(m.OffsetIndexLength))
+			}
+		}
+		for _, name := range columns {
+			m := &g.Columns[p.parquet.Root().Column(name).Index()]
+			add(m.OffsetIndexOffset, int64(m.OffsetIndexLength))
+		}
+	}
+	return joined(out)
 }
 
 // municipalityOf is the place of the column that says whose the rows of a table of
@@ -396,8 +429,8 @@ func (p *parquetPart) openSome(unit int, columns []string, s some) (unitReader, 
 		}
 		plan = append(plan, of[i]...)
 	}
-	slices.SortFunc(plan, func(a, b Range) int { return cmp.Compare(a.From, b.From) })
-	f.plan(joined(plan)...)
+	plan = joined(plan)
+	f.plan(plan...)
 	group := p.parquet.RowGroups()[unit].ColumnChunks()
 	for i, name := range columns {
 		column := p.parquet.Root().Column(name)
@@ -412,14 +445,29 @@ func (p *parquetPart) openSome(unit int, columns []string, s some) (unitReader, 
 			return nil, err
 		}
 		u.columns = append(u.columns, parquetColumn{
-			pages: group[column.Index()].(*parquet.FileColumnChunk).PagesFrom(f), maxLevel: maxLevel(column), where: s.pages[name],
+			pages: group[column.Index()].(*parquet.FileColumnChunk).PagesFrom(clipped{f, plan}), maxLevel: maxLevel(column), where: s.pages[name],
 		})
 	}
 	return u, nil
 }
 
-// joined are ascending ranges, in one where they touch.
+// clipped is a file of which nothing is read that lies behind what was planned: the
+// library reads ahead.
+type clipped struct {
+	*reading
+	ranges []Range
+}
+
+func (c clipped) ReadAt(b []byte, off int64) (int, error) {
+	if k := sort.Search(len(c.ranges), func(k int) bool { return c.ranges[k].To > off }); k < len(c.ranges) && c.ranges[k].From <= off {
+		b = b[:min(int64(len(b)), c.ranges[k].To-off)]
+	}
+	return c.reading.ReadAt(b, off)
+}
+
+// joined are ranges in their order, in one where they touch or overlap.
 func joined(ranges []Range) []Range {
+	slices.SortFunc(ranges, func(a, b Range) int { return cmp.Compare(a.From, b.From) })
 	var out []Range
 	for _, r := range ranges {
 		if n := len(out); n > 0 && out[n-1].To >= r.From {
@@ -499,12 +547,16 @@ func holdsNumber(numbers []int64, low, high int64) bool {
 }
 
 // holdsText says whether one of the ascending texts lies in [low, high], of which
-// both may be cut short: low is then no larger than before, and whatever high was,
-// it began like that.
+// both may be cut short. A low that is cut is no larger than before. A high should be
+// made larger when it is cut, but a long one of a writer that forgot to is one that
+// the texts may begin with.
 func holdsText(texts []string, low, high string) bool {
 	k, _ := slices.BinarySearch(texts, low)
-	return k < len(texts) && (texts[k] <= high || strings.HasPrefix(texts[k], high))
+	return k < len(texts) && (texts[k] <= high || len(high) >= shortestCut && strings.HasPrefix(texts[k], high))
 }
+
+// shortestCut is how long texts in an index are at least where writers cut them.
+const shortestCut = 16
 
 // pagesOf reads where the pages of a column chunk are and, if asked, what the values
 // on them lie between; nil where the file does not tell, or not in a way that can be
