@@ -116,13 +116,14 @@ func RunCells(ctx context.Context, c *Config) (*CellTable, error) {
 		return nil, err
 	}
 	defer f.cleanup()
-	job := &job{c: c, out: out, data: data, result: &Result{AsOf: c.AsOf}}
+	alone := *c // nothing is compared or settled
+	alone.Terms, alone.Accepted, alone.Peers = nil, "", nil
+	job := &job{c: &alone, out: out, data: data, result: &Result{AsOf: c.AsOf}}
 	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Steps: []Step{}}
 	c.phase(PhaseHash)
 	if err := job.describe(m); err != nil {
 		return nil, err
 	}
-	m.Terms, m.Seals = nil, nil // nothing is settled
 	t, err := Cells(ctx, data, c)
 	if err != nil {
 		f.cleanup() // the rejects may go to this folder, which is locked for f
