@@ -107,7 +107,7 @@ func RunCells(ctx context.Context, c *Config) (*CellTable, error) {
 	if err := onlyCells(out, c.Out); err != nil {
 		return nil, err
 	}
-	data, err := ingest.OpenFolder(c.resolve(c.Data), c.CellOptions())
+	data, err := c.openData(ctx, c.CellOptions())
 	if err != nil {
 		return nil, err
 	}

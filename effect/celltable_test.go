@@ -60,9 +60,10 @@ func town(persons int) (Study, *Cases, Spells) {
 	var s Spells
 	name := func(prefix string, n int) string { return prefix + string(rune('A'+rng.IntN(n))) }
 	for p := range persons {
-		c.Persons = append(c.Persons, NumberID(int64(3*p)))
+		c.Persons.Append(NumberID(int64(3 * p)))
 		for range rng.IntN(3) {
-			c.ID, c.Person = append(c.ID, NumberID(int64(len(c.ID)))), append(c.Person, int32(p))
+			c.ID.Append(NumberID(int64(c.ID.Len())))
+			c.Person = append(c.Person, int32(p))
 			referral := Date(1000 + rng.IntN(400))
 			c.Referral = append(c.Referral, referral)
 			start := NoDate

@@ -36,7 +36,7 @@ func (d *Dataset) Observe(ctx context.Context, cases *effect.Cases, employers []
 			if rows == 0 {
 				continue // it is not read
 			}
-			s := span{0, len(cases.Persons)}
+			s := span{0, cases.Persons.Len()}
 			if _, constant := d.opt.Constants[Spells]["person_id"]; !constant {
 				s = personsOf(part, u, column, cases.Persons)
 			}
@@ -78,18 +78,18 @@ type bounded interface {
 }
 
 func (p *parquetPart) bounds(unit int, column string) (least, most []byte, ok bool) {
-	c := p.file.Root().Column(column)
+	c := p.parquet.Root().Column(column)
 	if c == nil || !c.Leaf() {
 		return nil, nil, false
 	}
 	// The older fields of statistics are of no certain order.
-	s := &p.file.Metadata().RowGroups[unit].Columns[c.Index()].MetaData.Statistics
+	s := &p.parquet.Metadata().RowGroups[unit].Columns[c.Index()].MetaData.Statistics
 	return s.MinValue, s.MaxValue, len(s.MinValue) > 0 && len(s.MaxValue) > 0
 }
 
 // personsOf are the places of the persons whom a unit may hold. Persons are ascending.
-func personsOf(p part, unit int, column string, persons []effect.ID) span {
-	all := span{0, len(persons)}
+func personsOf(p part, unit int, column string, persons effect.IDs) span {
+	all := span{0, persons.Len()}
 	of, ok := p.(bounded)
 	if !ok {
 		return all
@@ -123,8 +123,8 @@ func personsOf(p part, unit int, column string, persons []effect.ID) span {
 		return all
 	}
 	s := span{
-		sort.Search(len(persons), func(i int) bool { return persons[i].Compare(a) >= 0 }),
-		sort.Search(len(persons), func(i int) bool { return persons[i].Compare(b) > 0 }),
+		sort.Search(persons.Len(), func(i int) bool { return persons.At(i).Compare(a) >= 0 }),
+		sort.Search(persons.Len(), func(i int) bool { return persons.At(i).Compare(b) > 0 }),
 	}
 	return span{s.from, max(s.from, s.to)}
 }
@@ -132,27 +132,27 @@ func personsOf(p part, unit int, column string, persons []effect.ID) span {
 // textSpan are the places of the persons whose ids, as texts, lie between two
 // texts, byte by byte, and those between them. Ids that are numbers stand before the others and in the order of
 // their values: texts of as many digits are in the same order.
-func textSpan(least, most string, persons []effect.ID) span {
-	out := span{len(persons), 0}
+func textSpan(least, most string, persons effect.IDs) span {
+	out := span{persons.Len(), 0}
 	widen := func(from, to int) {
 		if from < to {
 			out = span{min(out.from, from), max(out.to, to)}
 		}
 	}
 	between := func(from, to int) {
-		in := persons[from:to]
-		a := sort.Search(len(in), func(i int) bool { return in[i].String() >= least })
-		b := sort.Search(len(in), func(i int) bool { return in[i].String() > most })
+		in := persons.Slice(from, to)
+		a := sort.Search(in.Len(), func(i int) bool { return in.At(i).String() >= least })
+		b := sort.Search(in.Len(), func(i int) bool { return in.At(i).String() > most })
 		widen(from+a, from+b)
 	}
-	at := sort.Search(len(persons), func(i int) bool { return persons[i].Compare(effect.NumberID(0)) >= 0 })
+	at := sort.Search(persons.Len(), func(i int) bool { return persons.At(i).Compare(effect.NumberID(0)) >= 0 })
 	widen(0, at) // the order of numbers below zero is another: all of them
-	for to := at; at < len(persons); at = to {
-		digits := len(persons[at].String())
-		_, number := persons[at].Number()
-		to = at + sort.Search(len(persons)-at, func(i int) bool {
-			_, also := persons[at+i].Number()
-			return also != number || number && len(persons[at+i].String()) > digits
+	for to := at; at < persons.Len(); at = to {
+		digits := len(persons.At(at).String())
+		_, number := persons.At(at).Number()
+		to = at + sort.Search(persons.Len()-at, func(i int) bool {
+			_, also := persons.At(at + i).Number()
+			return also != number || number && len(persons.At(at + i).String()) > digits
 		})
 		between(at, to)
 	}

@@ -105,7 +105,7 @@ func TestUnitsTellTheirPersons(t *testing.T) {
 		}
 		var n noted
 		d := open()
-		require.NoError(t, d.Observe(context.Background(), &effect.Cases{Persons: ids}, nil, &n))
+		require.NoError(t, d.Observe(context.Background(), &effect.Cases{Persons: effect.NewIDs(ids...)}, nil, &n))
 		assert.Len(t, n.persons, rows, as)
 		assert.False(t, n.early, as)
 		assert.Len(t, n.expected, 16, as)
@@ -121,13 +121,13 @@ func TestUnitsTellTheirPersons(t *testing.T) {
 
 		// Statistics that tell of other persons than there are.
 		d = open()
-		stats := &d.tables[Spells][0].(*parquetPart).file.Metadata().RowGroups[8].Columns[0].MetaData.Statistics
+		stats := &d.tables[Spells][0].(*parquetPart).parquet.Metadata().RowGroups[8].Columns[0].MetaData.Statistics
 		if as == "numbers" {
 			stats.MaxValue = binary.LittleEndian.AppendUint64(nil, binary.LittleEndian.Uint64(stats.MaxValue)-3)
 		} else {
 			stats.MaxValue = stats.MinValue
 		}
-		err := d.Observe(context.Background(), &effect.Cases{Persons: ids}, nil, &noted{})
+		err := d.Observe(context.Background(), &effect.Cases{Persons: effect.NewIDs(ids...)}, nil, &noted{})
 		wrong := &FileError{}
 		require.ErrorAs(t, err, &wrong, as)
 		require.ErrorIs(t, err, ErrCorrupt)
@@ -145,11 +145,11 @@ func TestUnitsTellTheirPersons(t *testing.T) {
 		} {
 			d = open()
 			for u := range d.tables[Spells][0].units() {
-				stats = &d.tables[Spells][0].(*parquetPart).file.Metadata().RowGroups[u].Columns[0].MetaData.Statistics
+				stats = &d.tables[Spells][0].(*parquetPart).parquet.Metadata().RowGroups[u].Columns[0].MetaData.Statistics
 				change()
 			}
 			n = noted{}
-			require.NoError(t, d.Observe(context.Background(), &effect.Cases{Persons: ids}, nil, &n))
+			require.NoError(t, d.Observe(context.Background(), &effect.Cases{Persons: effect.NewIDs(ids...)}, nil, &n))
 			for _, s := range n.expected {
 				require.Equal(t, span{0, len(ids)}, s)
 			}
@@ -160,7 +160,7 @@ func TestUnitsTellTheirPersons(t *testing.T) {
 		d, err = OpenFolder(filepath.Dir(path), opt)
 		require.NoError(t, err)
 		n = noted{}
-		require.NoError(t, d.Observe(context.Background(), &effect.Cases{Persons: ids}, nil, &n))
+		require.NoError(t, d.Observe(context.Background(), &effect.Cases{Persons: effect.NewIDs(ids...)}, nil, &n))
 		assert.Len(t, n.persons, 1000)
 	}
 }
@@ -182,7 +182,7 @@ func TestTextSpans(t *testing.T) {
 		slices.SortFunc(ids, effect.ID.Compare)
 		ids = slices.Compact(ids)
 		least, most := text.Draw(t, "least"), text.Draw(t, "most")
-		s := textSpan(least, most, ids)
+		s := textSpan(least, most, effect.NewIDs(ids...))
 		require.GreaterOrEqual(t, s.from, 0)
 		require.LessOrEqual(t, s.from, s.to)
 		require.LessOrEqual(t, s.to, len(ids))
