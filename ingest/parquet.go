@@ -73,6 +73,7 @@ func partFiles(dir, table string, limits Limits) ([]string, error) {
 type parquetPart struct {
 	path   string
 	size   int64
+	footer int64 // its bytes
 	mtime  time.Time
 	file   *parquet.File
 	limits Limits
@@ -138,7 +139,7 @@ func openParquet(path string, limits Limits) (*parquetPart, error) {
 	} else if err != nil {
 		return fail(err, again)
 	}
-	p := &parquetPart{path: path, size: size, mtime: info.ModTime(), limits: limits}
+	p := &parquetPart{path: path, size: size, footer: footer, mtime: info.ModTime(), limits: limits}
 	err = protect(func() (err error) {
 		p.file, err = parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 		return err
