@@ -208,6 +208,7 @@ type Observations struct {
 	// where nobody asked for them. See [Caseload.Controls].
 	Controls  *Observations
 	Attrition []Attrition
+	Cells     []CellRow // figures of the cells; none of observations read back from tables
 	Signals   *Signals // nil where they were not asked for
 }
 
