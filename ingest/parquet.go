@@ -100,10 +100,10 @@ type parquetPart struct {
 	*source
 	parquet *parquet.File
 	footer  int64 // its bytes
-	limits Limits
-	rows   []int64 // of each row group
-	names  []string
-	leaves map[string]leaf
+	limits  Limits
+	rows    []int64 // of each row group
+	names   []string
+	leaves  map[string]leaf
 }
 
 // footerGuess is how much of a file's end is planned for before the length of its
