@@ -4,10 +4,8 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,7 +43,7 @@ func (c *Config) newMapping(ctx context.Context) (*mapping, error) {
 	if err := c.checkTerms(terms); err != nil {
 		return nil, err
 	}
-	data, err := ingest.OpenFolder(c.resolve(c.Data), c.IngestOptions())
+	data, err := c.OpenData(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +83,7 @@ func (c *Config) checkTarget(to string) error {
 	if err != nil {
 		return err
 	}
-	if rel, err := filepath.Rel(data, target); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+	if rel, err := filepath.Rel(data, target); !isURL(c.Data) && err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 		return fmt.Errorf("%w: %s lies in the dataset's folder; write it elsewhere", ErrPartial, to)
 	}
 	if info, err := os.Stat(to); err == nil && (!info.Mode().IsRegular() || !isPartial(to)) {
@@ -177,25 +175,13 @@ func (m *mapping) describe(ctx context.Context, h *partialHeader) (err error) {
 		if err != nil {
 			return err
 		}
-		s, err := hashInput(ctx, m.data, i, path)
+		s, err := hashOpened(ctx, m.data, i, path)
 		if err != nil {
 			return err
 		}
 		h.Inputs = append(h.Inputs, s)
 	}
 	return nil
-}
-
-// hashInput describes an input file.
-func hashInput(ctx context.Context, ds *ingest.Dataset, i int, path string) (Source, error) {
-	r, err := ds.OpenFile(i)
-	if err != nil {
-		return Source{}, err
-	}
-	defer r.Close()
-	h := &hasher{w: io.Discard, h: sha256.New()}
-	err = copyTo(ctx, h, r)
-	return h.source(path), err
 }
 
 // build is what a program must be the same in, for partials of one to be reduced by
@@ -533,25 +519,10 @@ func (j *job) measure(ctx context.Context) (*Measured, error) {
 	return Measure(ctx, j.data, j.c)
 }
 
-// inputs describes the input files. Those of spells that were mapped are not read for it.
-func (j *job) inputs(ctx context.Context) ([]Source, error) {
-	known := map[string]Source{}
-	if j.partials != nil {
-		known = j.partials.sources(j.mapping)
+// mapped are the files of spells that need not be read, by name.
+func (j *job) mapped() map[string]Source {
+	if j.partials == nil {
+		return nil
 	}
-	out := []Source{}
-	for i, name := range j.data.Files() {
-		path, err := relative(j.out, name)
-		if err != nil {
-			return nil, err
-		}
-		s, ok := known[name]
-		if s.Path = path; !ok {
-			if s, err = hashInput(ctx, j.data, i, path); err != nil {
-				return nil, err
-			}
-		}
-		out = append(out, s)
-	}
-	return out, nil
+	return j.partials.sources(j.mapping)
 }

@@ -103,7 +103,7 @@ func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Re
 	if err := c.checkTerms(job.terms); err != nil {
 		return nil, err
 	}
-	if job.data, err = ingest.OpenFolder(c.resolve(c.Data), c.IngestOptions()); err != nil {
+	if job.data, err = c.OpenData(ctx); err != nil {
 		return nil, err
 	}
 	if len(partials) > 0 {
@@ -548,18 +548,27 @@ func (j *job) describe(ctx context.Context, m *Manifest) (err error) {
 	if m.Recorded, err = j.c.recordedSources(j.out); err != nil {
 		return err
 	}
-	m.Inputs, err = j.inputs(ctx)
+	m.Inputs, err = inputSources(ctx, j.out, j.data, j.mapped())
 	return err
 }
 
 // checkFolders refuses results in the folder of the dataset, where they would be
 // taken for input.
 func (c *Config) checkFolders() error {
+	if isURL(c.Out) {
+		return fmt.Errorf("%w: out is a URL, and results go to a folder: name one, and copy it where it should be", ErrConfig)
+	}
 	out, err := filepath.Abs(c.resolve(c.Out))
 	if err != nil {
 		return err
 	}
-	data, err := filepath.Abs(c.resolve(c.Data))
+	data := c.resolve(c.Data)
+	if isURL(data) {
+		if data = fileURL(data); data == "" {
+			return nil
+		}
+	}
+	data, err = filepath.Abs(data)
 	if err != nil {
 		return err
 	}

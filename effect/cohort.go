@@ -45,7 +45,7 @@ func (c Cohort) Select(cases *Cases) []Reason {
 		return out
 	}
 	type key struct{ person, agreement, municipality int32 }
-	chosen := make(map[key]int32, len(cases.Persons))
+	chosen := make(map[key]int32, cases.Persons.Len())
 	sign, reason := 1, ReasonNotFirst
 	if c.Take == TakeLast {
 		sign, reason = -1, ReasonNotLast

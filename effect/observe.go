@@ -175,17 +175,17 @@ func NewObserver(study Study, cases *Cases) (*Observer, error) {
 	}
 	o.excluded = study.Cohort.Select(cases)
 	o.slotOf = make([]int32, cases.Len())
-	o.first = make([]int32, len(cases.Persons)+1)
+	o.first = make([]int32, cases.Persons.Len()+1)
 	for i, why := range o.excluded {
 		o.slotOf[i] = -1
 		if why == NoReason {
 			o.first[cases.Person[i]+1]++
 		}
 	}
-	for p := range cases.Persons {
+	for p := range cases.Persons.Len() {
 		o.first[p+1] += o.first[p]
 	}
-	o.caseOf = make([]int32, o.first[len(cases.Persons)])
+	o.caseOf = make([]int32, o.first[cases.Persons.Len()])
 	at := slices.Clone(o.first)
 	for i, why := range o.excluded {
 		if why == NoReason {
@@ -194,9 +194,9 @@ func NewObserver(study Study, cases *Cases) (*Observer, error) {
 			at[p]++
 		}
 	}
-	o.blocks = make([]block, (len(cases.Persons)+blockPersons-1)>>blockBits)
-	o.seen = make([]uint32, (len(cases.Persons)+31)/32)
-	o.deadOn = make([]int32, len(cases.Persons))
+	o.blocks = make([]block, (cases.Persons.Len()+blockPersons-1)>>blockBits)
+	o.seen = make([]uint32, (cases.Persons.Len()+31)/32)
+	o.deadOn = make([]int32, cases.Persons.Len())
 	for p := range o.deadOn {
 		o.deadOn[p] = math.MaxInt32
 	}

@@ -240,7 +240,7 @@ func (o *Observer) eachBlock(states []*bufio.Reader, f func(k int32, parts []blo
 func (o *Observer) fingerprint() []byte {
 	h := sha256.New()
 	b := bufio.NewWriter(h) // a hash never fails
-	fmt.Fprintln(b, stateFormat, o.study.AsOf, len(o.cases.Persons), len(o.caseOf))
+	fmt.Fprintln(b, stateFormat, o.study.AsOf, o.cases.Persons.Len(), len(o.caseOf))
 	for _, l := range o.lanes {
 		fmt.Fprintf(b, "%q %d %d %d %d\n", l.clock, l.watch.States, l.watch.Of, l.from, l.to)
 	}
@@ -270,7 +270,7 @@ func (o *Observer) mostBytes(k int32) int {
 
 // personsOf are the persons [from, to) of a block.
 func (o *Observer) personsOf(k int32) (from, to int32) {
-	return k << blockBits, min((k+1)<<blockBits, int32(len(o.cases.Persons)))
+	return k << blockBits, min((k+1)<<blockBits, int32(o.cases.Persons.Len()))
 }
 
 // appendBlock adds what is known of the persons of a block; nothing if none has a spell.

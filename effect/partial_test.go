@@ -115,9 +115,9 @@ func crowd(persons int) life {
 	}}
 	var places []string
 	for p := range persons {
-		l.cases.Persons = append(l.cases.Persons, effect.NumberID(int64(p)))
+		l.cases.Persons.Append(effect.NumberID(int64(p)))
 		for range 1 + r.IntN(2) {
-			l.cases.ID = append(l.cases.ID, effect.NumberID(int64(len(l.cases.ID))))
+			l.cases.ID.Append(effect.NumberID(int64(l.cases.ID.Len())))
 			l.cases.Person = append(l.cases.Person, int32(p))
 			l.cases.Referral = append(l.cases.Referral, effect.Date(r.IntN(1000)-400))
 			places = append(places, "1")
@@ -177,7 +177,7 @@ func TestStateOfSomethingElse(t *testing.T) {
 		},
 		"persons": func(l *life) {
 			c := *l.cases
-			c.Persons = append(c.Persons, effect.NumberID(1e6))
+			c.Persons = effect.GatherIDs(51, func(i int) effect.ID { return effect.NumberID(int64(i)) })
 			l.cases = &c
 		},
 	} {
