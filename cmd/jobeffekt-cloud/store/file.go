@@ -121,7 +121,7 @@ func (f *file) piece(off int64, want int) (*piece, error) {
 		}
 		p.used = f.clock
 		f.start(p)
-		for _, q := range f.pieces[k+1:min(k+1+f.o.Ahead, len(f.pieces))] {
+		for _, q := range f.pieces[k+1 : min(k+1+f.o.Ahead, len(f.pieces))] {
 			if q.done == nil {
 				q.used = f.clock
 				f.start(q)

@@ -68,7 +68,6 @@ var (
 	errOther     = errors.New("the store's answer is not of the bytes asked for")
 	errIdle      = errors.New("the store stopped answering")
 	errGone      = errors.New("it is listed but cannot be had: it was removed meanwhile, or its rights differ from those of the listing")
-	errNoFolder  = fmt.Errorf("nothing lies there that may be listed (%w)", fs.ErrNotExist)
 )
 
 // Open opens the folder that a URL names, for as long as the context lasts. What
@@ -264,7 +263,7 @@ func (f *folder) ReadDir(name string) ([]fs.DirEntry, error) {
 		f.mu.Unlock()
 	}
 	if len(out) == 0 {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: errNoFolder}
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("nothing lies there that may be listed (%w)", fs.ErrNotExist)}
 	}
 	slices.SortFunc(out, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return out, nil
@@ -379,13 +378,27 @@ func (f *folder) fetch(ctx context.Context, i *info, at int64, b []byte) error {
 	}
 }
 
+// once keeps a store's library from trying a read again by itself, where it lets one:
+// how often it is tried is said here, and its last error is what is told.
+func once(as func(any) bool) error {
+	var amazon *[]func(*s3.Options)
+	if as(&amazon) {
+		*amazon = append(*amazon, func(o *s3.Options) { o.Retryer = aws.NopRetryer{} })
+	}
+	var google **storage.ObjectHandle
+	if as(&google) {
+		*google = (*google).Retryer(storage.WithPolicy(storage.RetryNever))
+	}
+	return nil
+}
+
 // read asks once, and returns how much came.
 func (f *folder) read(ctx context.Context, i *info, at int64, b []byte) (n int, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	idle := time.AfterFunc(f.o.Idle, func() { cancel(errIdle) })
 	defer idle.Stop()
-	r, err := f.bucket.NewRangeReader(ctx, i.name, at, int64(len(b)), nil)
+	r, err := f.bucket.NewRangeReader(ctx, i.name, at, int64(len(b)), &blob.ReaderOptions{BeforeRead: once})
 	if err != nil {
 		return 0, clean(ctx, err)
 	}
