@@ -321,7 +321,8 @@ func clean(ctx context.Context, err error) error {
 			return err
 		}
 	}
-	text := strings.Join(strings.Fields(regexp.MustCompile(`\?[^\s"]*`).ReplaceAllString(err.Error(), "")), " ")
+	layers := regexp.MustCompile(`^blob( \(key "[^"]*"\))? \(code=\w+\): `)
+	text := strings.Join(strings.Fields(regexp.MustCompile(`\?[^\s"]*`).ReplaceAllString(layers.ReplaceAllString(err.Error(), ""), "")), " ")
 	if len(text) > 400 {
 		text = strings.ToValidUTF8(text[:400], "") + " ..."
 	}
@@ -413,7 +414,7 @@ func (f *folder) read(ctx context.Context, i *info, at int64, b []byte) (n int, 
 		n += k
 	}
 	if n < len(b) {
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = errTruncated
 		}
 		return n, clean(ctx, err)
