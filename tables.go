@@ -444,6 +444,12 @@ func readObservations(study effect.Study, cases, covariates, outcomes, signals, 
 			return nil, err
 		}
 	}
+	unknown := fmt.Errorf("%w: table %s has an unknown status or reason", ErrTables, outcomes.Name)
+	statuses, known := parsed(&status, effect.ParseStatus)
+	whys, stated := parsed(&reason, effect.ParseReason)
+	if !known || !stated {
+		return nil, unknown
+	}
 	n := c.Len()
 	if n == 0 && id.Len() == 0 {
 		// No row names the outcomes; the study does.
@@ -463,13 +469,19 @@ func readObservations(study effect.Study, cases, covariates, outcomes, signals, 
 			Complete: complete[at : at+n], Followed: followed[at : at+n],
 			Status: make([]effect.Status, n), Reason: make([]effect.Reason, n),
 		}
+		known := true
 		for i := range n {
-			var known, stated bool
-			r.Status[i], known = effect.ParseStatus(status.At(at + i))
-			r.Reason[i], stated = effect.ParseReason(reason.At(at + i))
-			if !known || !stated {
-				return nil, fmt.Errorf("%w: table %s has an unknown status or reason", ErrTables, outcomes.Name)
+			s, why := status.CodeAt(at+i), reason.CodeAt(at+i)
+			known = known && s >= 0
+			if s >= 0 {
+				r.Status[i] = statuses[s]
 			}
+			if why >= 0 {
+				r.Reason[i] = whys[why]
+			}
+		}
+		if !known {
+			return nil, unknown
 		}
 		r.Days, r.Event = times(time[at:at+n], &event, at)
 		obs.Results = append(obs.Results, r)
@@ -520,6 +532,18 @@ func signalTable(o *effect.Observations) *ingest.Table {
 		{Name: "employed_days", Doc: "days in ordinary or self-employment within 364 days from referral", Ints: whole(s.EmployedDays)},
 		{Name: "own_employer_days", Doc: "those at an employer of the provider or of its consortium; null where the data name no employers", Floats: own},
 	}}
+}
+
+// parsed are the levels of a column as what they are the names of; ok is false where
+// one is the name of none.
+func parsed[T any](f *effect.Factor, parse func(string) (T, bool)) (of []T, ok bool) {
+	of = make([]T, len(f.Levels))
+	for i, name := range f.Levels {
+		if of[i], ok = parse(name); !ok {
+			return nil, false
+		}
+	}
+	return of, true
 }
 
 // readSignals is the inverse of signalTable.

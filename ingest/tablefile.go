@@ -236,6 +236,7 @@ func readTable(ctx context.Context, path string, limits Limits, lenient bool) (*
 	if err != nil {
 		return nil, err
 	}
+	f.whole = true
 	t := f.result(name, gather(f.rows, func(i int) int32 { return int32(i) }))
 	for k := range t.Columns {
 		c := &t.Columns[k]
@@ -244,6 +245,7 @@ func readTable(ctx context.Context, path string, limits Limits, lenient bool) (*
 			l, _ := p.lookup(c.Name)
 			f.relent(c, l)
 		}
+		f.cols[k] = vector{}
 	}
 	if err := d.close(f.account, 0); err != nil {
 		r := f.rejects[0]
