@@ -29,7 +29,7 @@ func resultsOf(s Step, blinded bool) []string {
 	}
 	switch s {
 	case StepMeasure:
-		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates, TableOutcomes, TableDates, TableSignals, TablePeerStrata, TableControls, TableControlled, TableFigures, TableEvidence}
+		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates, TableCells, TableOutcomes, TableDates, TableSignals, TablePeerStrata, TableControls, TableControlled, TableFigures, TableEvidence}
 	case StepEstimate:
 		return []string{TablePeers, TablePeerValues, TableStability, TableEstimates}
 	case StepBenchmark:
@@ -102,7 +102,7 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	if err := c.checkTerms(job.terms); err != nil {
 		return nil, err
 	}
-	if job.data, err = ingest.OpenFolder(c.resolve(c.Data), c.IngestOptions()); err != nil {
+	if job.data, err = c.OpenData(ctx); err != nil {
 		return nil, err
 	}
 	f, err := newFiles(out)
@@ -113,6 +113,7 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	// Inputs are described before they are read. The dataset refuses a file that
 	// changed since it was opened, so what is read is what is described.
 	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Blinded: c.Blinded}
+	c.phase(PhaseHash)
 	if err := job.describe(m); err != nil {
 		return nil, err
 	}
@@ -139,6 +140,7 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 			return nil, err
 		}
 		m.Steps = append(m.Steps, s)
+		c.phase(PhaseWrite)
 		if c.Blinded {
 			continue // nothing is written before the effects are taken out
 		}
@@ -237,7 +239,7 @@ func (j *job) tables(s Step) []*ingest.Table {
 			t = append(t, rowTable(TableCrosswalk, r.Crosswalk))
 		}
 		if !r.Blinded {
-			t = append(t, outcomeTable(r.Observations), strataTable(r.Strata, r.Classes))
+			t = append(t, rowTable(TableCells, r.Observations.Cells), outcomeTable(r.Observations), strataTable(r.Strata, r.Classes))
 			if dates := dateTable(r.Observations); dates != nil {
 				t = append(t, dates)
 			}
@@ -539,18 +541,27 @@ func (j *job) describe(m *Manifest) (err error) {
 	if m.Recorded, err = j.c.recordedSources(j.out); err != nil {
 		return err
 	}
-	m.Inputs, err = sources(j.out, j.data.Files())
+	m.Inputs, err = inputSources(j.out, j.data)
 	return err
 }
 
 // checkFolders refuses results in the folder of the dataset, where they would be
 // taken for input.
 func (c *Config) checkFolders() error {
+	if isURL(c.Out) {
+		return fmt.Errorf("%w: out is a URL, and results go to a folder: name one, and copy it where it should be", ErrConfig)
+	}
 	out, err := filepath.Abs(c.resolve(c.Out))
 	if err != nil {
 		return err
 	}
-	data, err := filepath.Abs(c.resolve(c.Data))
+	data := c.resolve(c.Data)
+	if isURL(data) {
+		if data = fileURL(data); data == "" {
+			return nil
+		}
+	}
+	data, err = filepath.Abs(data)
 	if err != nil {
 		return err
 	}

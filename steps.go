@@ -107,13 +107,14 @@ func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonu
 // Measure reads the cases and their spells and observes what became of them.
 // On an error the dataset still has the rejects and counts read so far.
 func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, error) {
+	c.phase(PhaseRead)
 	cases, controls, err := c.readCases(ctx, ds)
 	if err != nil {
 		return nil, err
 	}
-	study := c.Study()
 	var employers []effect.ID
 	var members []effect.Membership
+	study := c.Study()
 	if ds.Has(ingest.Providers) {
 		if members, err = ds.Providers(ctx); err != nil {
 			return nil, err
@@ -126,23 +127,18 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	if err != nil {
 		return nil, err
 	}
-	observers := []*effect.Observer{o}
+	sinks := []ingest.Sink{o}
+	var others *effect.Observer
 	if controls != nil {
 		study := study
 		study.Cohort.Take, study.Signals, study.Employers = effect.TakeEach, false, nil
-		other, err := effect.NewObserver(study, controls)
-		if err != nil {
+		if others, err = effect.NewObserver(study, controls); err != nil {
 			return nil, err
 		}
-		observers = append(observers, other)
+		sinks = append(sinks, others)
 	}
-	err = ds.Spells(ctx, cases, employers, func(b effect.Spells) error {
-		for _, o := range observers {
-			o.Add(b)
-		}
-		return nil
-	})
-	if err != nil {
+	c.phase(PhaseObserve)
+	if err = ds.Observe(ctx, cases, employers, sinks...); err != nil {
 		return nil, err
 	}
 	// The small tables are read here too, so that their bad rows are known before
@@ -174,29 +170,35 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 		return nil, err
 	}
 	if controls != nil {
-		if m.Observations.Controls, err = observers[1].Observations(ctx); err != nil {
+		if m.Observations.Controls, err = others.Observations(ctx); err != nil {
 			return nil, err
 		}
-		m.Observations.Controls.Attrition = nil
+		m.Observations.Controls.Attrition, m.Observations.Controls.Cells = nil, nil
 	}
 	m.Counts, m.Rejects = append(ds.Counts(), left...), ds.Rejects()
 	m.Identified = Identified{Providers: effect.ProviderRows(m.Observations, members), Crosswalk: ds.Moves()}
-	m.Counts = append(m.Counts, ingest.Count{
-		Table: ingest.Spells, Name: countUnseen, Rows: int64(o.Unseen()),
-		Rule: "participations of the cohort whose persons have no spell: they count as not followed up",
-	})
-	if hours, amounts := c.amounts(); hours || amounts {
-		m.Counts = append(m.Counts, ingest.Count{
-			Table: ingest.Spells, Name: countUntold, Rows: int64(o.Untold()),
-			Rule: "participations of the cohort with a spell in a window of hours or earnings that does not tell them: it counts as none, and they as not followed up",
-		})
-	}
+	m.Counts = append(m.Counts, c.unobserved(o)...)
 	m.Observations.Attrition = append(notRead(m), m.Observations.Attrition...)
 	m.Classes = c.classNames()
 	if len(m.Classes) > 0 {
 		m.Strata, err = strata.Totals(m.Observations, classes(c.Compare.Classes))
 	}
 	return m, err
+}
+
+// unobserved counts what the spells left out.
+func (c *Config) unobserved(o *effect.Observer) []ingest.Count {
+	counts := []ingest.Count{{
+		Table: ingest.Spells, Name: countUnseen, Rows: int64(o.Unseen()),
+		Rule: "participations of the cohort whose persons have no spell: they count as not followed up",
+	}}
+	if hours, amounts := c.amounts(); hours || amounts {
+		counts = append(counts, ingest.Count{
+			Table: ingest.Spells, Name: countUntold, Rows: int64(o.Untold()),
+			Rule: "participations of the cohort with a spell in a window of hours or earnings that does not tell them: it counts as none, and they as not followed up",
+		})
+	}
+	return counts
 }
 
 // notRead puts the participations that never became a case before the attrition

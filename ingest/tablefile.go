@@ -101,26 +101,38 @@ func (t *Table) WriteParquet(w io.Writer) error {
 
 // node is the type under which a column is stored.
 func (c *Column) node() parquet.Node {
+	leaf := func(n parquet.Node, enc encoding.Encoding) parquet.Node {
+		n = parquet.Leaf(columnType{n.Type(), c})
+		if enc != nil {
+			n = parquet.Encoded(n, enc)
+		}
+		return n
+	}
 	switch {
 	case c.Ints != nil:
-		return parquet.Encoded(parquet.Int(64), &parquet.DeltaBinaryPacked)
+		return leaf(parquet.Int(64), &parquet.DeltaBinaryPacked)
 	case c.Floats != nil:
-		return parquet.Optional(parquet.Leaf(parquet.DoubleType))
+		return parquet.Optional(leaf(parquet.Leaf(parquet.DoubleType), nil))
 	case c.Dates != nil:
-		return parquet.Optional(parquet.Encoded(parquet.Date(), &parquet.DeltaBinaryPacked))
+		return parquet.Optional(leaf(parquet.Date(), &parquet.DeltaBinaryPacked))
 	case c.Bools != nil:
-		return parquet.Leaf(parquet.BooleanType)
+		return leaf(parquet.Leaf(parquet.BooleanType), nil)
 	case c.repeats():
-		return parquet.Optional(parquet.Encoded(parquet.String(), &parquet.RLEDictionary))
+		return parquet.Optional(leaf(parquet.String(), &parquet.RLEDictionary))
 	}
-	return parquet.Optional(parquet.Encoded(parquet.String(), &parquet.DeltaLengthByteArray))
+	return parquet.Optional(leaf(parquet.String(), &parquet.DeltaLengthByteArray))
 }
 
 // repeats says whether a column of text is worth a dictionary, judged by its
 // levels or its first rows.
 func (c *Column) repeats() bool {
 	if c.Factor != nil {
-		return 2*len(c.Factor.Levels) < len(c.Factor.Codes)
+		size := 0
+		for _, level := range c.Factor.Levels {
+			size += len(level)
+		}
+		// The library gives a dictionary of 1 GiB up.
+		return 2*len(c.Factor.Levels) < len(c.Factor.Codes) && size < 1<<29
 	}
 	first := c.Texts[:min(len(c.Texts), 1000)]
 	seen := map[string]bool{}
@@ -128,68 +140,6 @@ func (c *Column) repeats() bool {
 		seen[s] = true
 	}
 	return 2*len(seen) < len(first)
-}
-
-// encode writes rows [from, to) to a row group.
-func (t *Table) encode(group *parquet.ConcurrentRowGroupWriter, from, to int) error {
-	const chunk = 4096 // values at a time: a value takes three words
-	scratch := make([]parquet.Value, 0, chunk)
-	for k, w := range group.ColumnWriters() {
-		value := t.Columns[k].values(k)
-		for i := from; i < to; {
-			scratch = scratch[:0]
-			for ; i < to && len(scratch) < chunk; i++ {
-				scratch = append(scratch, value(i))
-			}
-			if _, err := w.WriteRowValues(scratch); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// values returns a function from rows to values with their levels.
-func (c *Column) values(column int) func(row int) parquet.Value {
-	null := parquet.Value{}.Level(0, 0, column)
-	text := func(s string) parquet.Value {
-		if s == "" {
-			return null
-		}
-		return parquet.ByteArrayValue([]byte(s)).Level(0, 1, column)
-	}
-	switch {
-	case c.Ints != nil:
-		return func(i int) parquet.Value { return parquet.Int64Value(c.Ints[i]).Level(0, 0, column) }
-	case c.Bools != nil:
-		return func(i int) parquet.Value { return parquet.BooleanValue(c.Bools[i]).Level(0, 0, column) }
-	case c.Floats != nil:
-		return func(i int) parquet.Value {
-			if math.IsNaN(c.Floats[i]) {
-				return null
-			}
-			return parquet.DoubleValue(c.Floats[i]).Level(0, 1, column)
-		}
-	case c.Dates != nil:
-		return func(i int) parquet.Value {
-			if c.Dates[i] == effect.NoDate {
-				return null
-			}
-			return parquet.Int32Value(int32(c.Dates[i])).Level(0, 1, column)
-		}
-	case c.Texts != nil:
-		return func(i int) parquet.Value { return text(c.Texts[i]) }
-	}
-	levels := make([]parquet.Value, len(c.Factor.Levels))
-	for i, s := range c.Factor.Levels {
-		levels[i] = text(s)
-	}
-	return func(i int) parquet.Value {
-		if code := c.Factor.Codes[i]; code >= 0 {
-			return levels[code]
-		}
-		return null
-	}
 }
 
 // ReadTable reads a table of results from a Parquet file, whoever wrote it:
@@ -205,13 +155,14 @@ func ReadTable(ctx context.Context, path string, limits Limits) (*Table, error) 
 // and truth values with nulls, columns without values, and numbers in 32 bits as
 // the decimals that they stand for.
 func readTable(ctx context.Context, path string, limits Limits, lenient bool) (*Table, error) {
-	p, err := openParquet(path, limits)
+	at, file := local(path)
+	p, err := openParquet(at, file, limits)
 	if err != nil {
 		return nil, err
 	}
-	name, _ := p.file.Lookup(tableKey)
+	name, _ := p.parquet.Lookup(tableKey)
 	if name == "" {
-		name = p.file.Schema().Name()
+		name = p.parquet.Schema().Name()
 	}
 	d := NewDataset(Options{Limits: limits, MaxRejectShare: 1})
 	// The name of a table of the contract would bring the contract's columns in.
@@ -240,7 +191,7 @@ func readTable(ctx context.Context, path string, limits Limits, lenient bool) (*
 	t := f.result(name, gather(f.rows, func(i int) int32 { return int32(i) }))
 	for k := range t.Columns {
 		c := &t.Columns[k]
-		c.Doc, _ = p.file.Lookup(docKey + c.Name)
+		c.Doc, _ = p.parquet.Lookup(docKey + c.Name)
 		if lenient {
 			l, _ := p.lookup(c.Name)
 			f.relent(c, l)
