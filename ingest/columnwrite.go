@@ -58,7 +58,8 @@ func (b *columnBuffer) WriteValues(rows []parquet.Value) (int, error) {
 	}
 	b.texts = b.texts[:0]
 	for i := from; i < to; i++ {
-		b.texts = append(b.texts, parquet.ByteArrayValue([]byte(b.column.text(i))))
+		text := b.column.text(i)
+		b.texts = append(b.texts, parquet.ByteArrayValue(unsafe.Slice(unsafe.StringData(text), len(text)))) // it is copied
 	}
 	return b.ColumnBuffer.WriteValues(b.texts)
 }
