@@ -16,37 +16,57 @@ import (
 // a value is the number of a row, and the library's buffers are wrapped so that
 // they take that row, and those that follow it, from the column: in one copy.
 
+// rowWriter tells the buffers of a table what its rows hold.
+type rowWriter struct {
+	table *Table
+	first []Column  // with firstRows rows or more, if there are as many
+	parts []stretch // of each row group while it is written
+}
+
+func newRowWriter(t *Table) (*rowWriter, error) {
+	first, err := t.stretch(0, min(firstRows, t.Rows()))
+	return &rowWriter{t, first.columns, make([]stretch, (t.Rows()+tableGroup-1)/tableGroup)}, err
+}
+
+// at is the column that holds a row, and its row there.
+func (w *rowWriter) at(column, row int) (c *Column, i int) {
+	p := &w.parts[row/tableGroup]
+	return &p.columns[column], row - p.from
+}
+
 // columnType is the type of a column, whose buffers are filled from it.
 type columnType struct {
 	parquet.Type
-	column *Column
+	rows   *rowWriter
+	column int
 }
 
 func (t columnType) NewColumnBuffer(columnIndex, numValues int) parquet.ColumnBuffer {
-	return &columnBuffer{ColumnBuffer: t.Type.NewColumnBuffer(columnIndex, numValues), column: t.column}
+	return &columnBuffer{ColumnBuffer: t.Type.NewColumnBuffer(columnIndex, numValues), rows: t.rows, column: t.column}
 }
 
 func (t columnType) NewDictionary(columnIndex, numValues int, data encoding.Values) parquet.Dictionary {
 	d := t.Type.NewDictionary(columnIndex, numValues, data)
-	if t.column.Factor == nil {
-		return textDictionary{d, t.column}
+	if t.rows.first[t.column].Factor == nil {
+		return textDictionary{d, t}
 	}
-	return newLevelDictionary(d, t.column)
+	return newLevelDictionary(d, t)
 }
 
 // columnBuffer is a buffer that takes row numbers.
 type columnBuffer struct {
 	parquet.ColumnBuffer
-	column *Column
+	rows   *rowWriter
+	column int
 	texts  []parquet.Value // scratch
 }
 
 // WriteValues takes as many rows as there are values, from the row on that is the
 // first of them. None of them is null.
 func (b *columnBuffer) WriteValues(rows []parquet.Value) (int, error) {
-	from := int(rows[0].Int64())
+	c, from := b.rows.at(b.column, int(rows[0].Int64()))
 	to := from + len(rows)
-	switch c := b.column; {
+	switch {
 	case c.Ints != nil:
 		return b.ColumnBuffer.(parquet.Int64Writer).WriteInt64s(c.Ints[from:to])
 	case c.Floats != nil:
@@ -58,7 +78,7 @@ func (b *columnBuffer) WriteValues(rows []parquet.Value) (int, error) {
 	}
 	b.texts = b.texts[:0]
 	for i := from; i < to; i++ {
-		text := b.column.text(i)
+		text := c.text(i)
 		b.texts = append(b.texts, parquet.ByteArrayValue(unsafe.Slice(unsafe.StringData(text), len(text)))) // it is copied
 	}
 	return b.ColumnBuffer.WriteValues(b.texts)
@@ -72,25 +92,29 @@ func dayNumbers(dates []effect.Date) []int32 {
 // textDictionary is the dictionary of a column of texts.
 type textDictionary struct {
 	parquet.Dictionary
-	column *Column
+	of columnType
 }
 
-func (d textDictionary) Type() parquet.Type { return columnType{d.Dictionary.Type(), d.column} }
+func (d textDictionary) Type() parquet.Type {
+	return columnType{d.Dictionary.Type(), d.of.rows, d.of.column}
+}
 
 // levelDictionary is the dictionary of a factor: it holds the levels that a row
 // group has, in the order in which they come.
 type levelDictionary struct {
 	parquet.Dictionary
-	column *Column
-	index  []int32 // level -> 1 + index in the dictionary, 0 for none
-	rank   []int32 // level -> place among the levels as texts in order
-	levels []int32 // index -> level
+	typ    columnType
+	names  []string // of the levels
+	index  []int32  // level -> 1 + index in the dictionary, 0 for none
+	rank   []int32  // level -> place among the levels as texts in order
+	levels []int32  // index -> level
 }
 
-func newLevelDictionary(d parquet.Dictionary, c *Column) *levelDictionary {
-	out := &levelDictionary{Dictionary: d, column: c, index: make([]int32, len(c.Factor.Levels)), rank: make([]int32, len(c.Factor.Levels))}
-	order := gather(len(c.Factor.Levels), func(i int) int32 { return int32(i) })
-	slices.SortFunc(order, func(a, b int32) int { return strings.Compare(c.Factor.Levels[a], c.Factor.Levels[b]) })
+func newLevelDictionary(d parquet.Dictionary, t columnType) *levelDictionary {
+	names := t.rows.first[t.column].Factor.Levels
+	out := &levelDictionary{Dictionary: d, typ: t, names: names, index: make([]int32, len(names)), rank: make([]int32, len(names))}
+	order := gather(len(names), func(i int) int32 { return int32(i) })
+	slices.SortFunc(order, func(a, b int32) int { return strings.Compare(names[a], names[b]) })
 	for r, level := range order {
 		out.rank[level] = int32(r)
 	}
@@ -109,7 +133,7 @@ func (d *levelDictionary) Type() parquet.Type { return levelType{d.Dictionary.Ty
 func (d *levelDictionary) of(level int32) int32 {
 	if d.index[level] == 0 {
 		var at [1]int32
-		d.Insert(at[:], []parquet.Value{parquet.ByteArrayValue([]byte(d.column.Factor.Levels[level]))})
+		d.Insert(at[:], []parquet.Value{parquet.ByteArrayValue([]byte(d.names[level]))})
 		d.index[level], d.levels = at[0]+1, append(d.levels, level)
 	}
 	return d.index[level] - 1
@@ -132,9 +156,9 @@ type levelBuffer struct {
 }
 
 func (b *levelBuffer) WriteValues(rows []parquet.Value) (int, error) {
-	from := rows[0].Int64()
+	c, from := b.dict.typ.rows.at(b.dict.typ.column, int(rows[0].Int64()))
 	b.indexes = room(b.indexes, len(rows))
-	for i, level := range b.dict.column.Factor.Codes[from : from+int64(len(rows))] {
+	for i, level := range c.Factor.Codes[from : from+len(rows)] {
 		b.indexes[i] = b.dict.of(level)
 	}
 	return b.ColumnBuffer.(parquet.Int32Writer).WriteInt32s(b.indexes)
@@ -178,12 +202,19 @@ func (p levelPage) Bounds() (least, most parquet.Value, ok bool) {
 }
 
 // encode writes rows [from, to) to a row group.
-func (t *Table) encode(group *parquet.ConcurrentRowGroupWriter, from, to int) error {
+func (w *rowWriter) encode(group *parquet.ConcurrentRowGroupWriter, from, to int) error {
+	p, err := w.table.stretch(from, to)
+	if err != nil {
+		return err
+	}
+	w.parts[from/tableGroup] = p
+	defer func() { w.parts[from/tableGroup] = stretch{} }()
 	const chunk = 4096 // rows at a time
 	values, nulls := make([]parquet.Value, chunk), make([]bool, chunk)
-	for k, w := range group.ColumnWriters() {
+	for k, out := range group.ColumnWriters() {
+		c := &p.columns[k]
 		null, level := parquet.Value{}.Level(0, 0, k), 1
-		if c := &t.Columns[k]; c.Ints != nil || c.Bools != nil {
+		if c.Ints != nil || c.Bools != nil {
 			level = 0
 		}
 		// Of rows that follow each other without a null the first one counts.
@@ -193,7 +224,7 @@ func (t *Table) encode(group *parquet.ConcurrentRowGroupWriter, from, to int) er
 		same := true // that all values say so
 		for i := from; i < to; i += chunk {
 			n := min(chunk, to-i)
-			if t.Columns[k].nulls(nulls[:n], i) || !same {
+			if c.nulls(nulls[:n], i-p.from) || !same {
 				same = true
 				for j, isNull := range nulls[:n] {
 					if isNull {
@@ -205,7 +236,7 @@ func (t *Table) encode(group *parquet.ConcurrentRowGroupWriter, from, to int) er
 			} else {
 				values[0] = parquet.Int64Value(int64(i)).Level(0, level, k)
 			}
-			if _, err := w.WriteRowValues(values[:n]); err != nil {
+			if _, err := out.WriteRowValues(values[:n]); err != nil {
 				return err
 			}
 		}

@@ -33,6 +33,51 @@ func TestColumnsAreWrittenAsTheirValues(t *testing.T) {
 	same(t, largeTable(tableGroup+1))
 }
 
+// A table that is made as it is written is written as one that is held.
+func TestPartsAreWrittenAsTheWhole(t *testing.T) {
+	for _, rows := range []int{0, 1, firstRows + 1, tableGroup, 2*tableGroup + 7} {
+		held := mixedTable(rows, 3, 4)
+		part := func(from, to int) []Column {
+			out := make([]Column, len(held.Columns))
+			for k, c := range held.Columns {
+				out[k] = Column{Name: c.Name, Doc: c.Doc}
+				switch {
+				case c.Ints != nil:
+					out[k].Ints = c.Ints[from:to]
+				case c.Floats != nil:
+					out[k].Floats = c.Floats[from:to]
+				case c.Dates != nil:
+					out[k].Dates = c.Dates[from:to]
+				case c.Bools != nil:
+					out[k].Bools = c.Bools[from:to]
+				case c.Texts != nil:
+					out[k].Texts = c.Texts[from:to]
+				default:
+					out[k].Factor = &effect.Factor{Codes: c.Factor.Codes[from:to], Levels: c.Factor.Levels}
+				}
+			}
+			return out
+		}
+		made := &Table{Name: held.Name, Columns: part(0, 0), Part: part, Length: rows}
+		require.Equal(t, rows, made.Rows())
+		for _, write := range []func(*Table, io.Writer) error{(*Table).WriteParquet, (*Table).WriteCSV} {
+			var got, want bytes.Buffer
+			require.NoError(t, write(held, &want))
+			require.NoError(t, write(made, &got))
+			require.True(t, bytes.Equal(want.Bytes(), got.Bytes()), "%d rows", rows)
+		}
+		_, err := ToRows[struct {
+			C int64 `col:"c1"`
+		}](made)
+		require.ErrorIs(t, err, ErrTable)
+		require.ErrorIs(t, NewDataset(DefaultOptions()).AddTable(Participations, "made", made), ErrTable)
+	}
+	short := &Table{Name: "short", Columns: []Column{{Name: "n", Ints: []int64{}}}, Length: 5}
+	short.Part = func(from, to int) []Column { return []Column{{Name: "n", Ints: make([]int64, min(to-from, 3))}} }
+	require.ErrorIs(t, short.WriteParquet(io.Discard), ErrTable)
+	require.ErrorIs(t, short.WriteCSV(io.Discard), ErrTable)
+}
+
 // mixedTable has columns of every kind; about one row in nulls is null.
 func mixedTable(rows int, seed, nulls uint64) *Table {
 	at := func(i int) uint64 { // splitmix64
@@ -147,7 +192,7 @@ func plainNode(c *Column) parquet.Node {
 		return parquet.Optional(parquet.Encoded(parquet.Date(), &parquet.DeltaBinaryPacked))
 	case c.Bools != nil:
 		return parquet.Leaf(parquet.BooleanType)
-	case c.repeats():
+	case c.repeats(c.len()):
 		return parquet.Optional(parquet.Encoded(parquet.String(), &parquet.RLEDictionary))
 	}
 	return parquet.Optional(parquet.Encoded(parquet.String(), &parquet.DeltaLengthByteArray))

@@ -18,6 +18,8 @@ import (
 const (
 	// tableGroup is how many rows of a table make a row group.
 	tableGroup = 128 << 10
+	// firstRows is how many rows say how a column of text is stored.
+	firstRows = 1000
 	// Keys of the file's metadata.
 	tableKey = "jobeffekt.table"
 	docKey   = "jobeffekt.doc." // followed by the column's name
@@ -39,14 +41,18 @@ func (t *Table) WriteParquet(w io.Writer) error {
 	if err := t.check(); err != nil {
 		return err
 	}
+	rows, err := newRowWriter(t)
+	if err != nil {
+		return err
+	}
 	schema := &ordered{Group: parquet.Group{}}
 	options := []parquet.WriterOption{
 		parquet.Compression(&parquet.Zstd), parquet.CreatedBy("jobeffekt", "", ""),
 		parquet.KeyValueMetadata(tableKey, t.Name),
 	}
-	for i := range t.Columns {
-		c := &t.Columns[i]
-		schema.Group[c.Name] = c.node()
+	for k := range t.Columns {
+		c := &t.Columns[k]
+		schema.Group[c.Name] = rows.node(k)
 		if c.Doc != "" {
 			options = append(options, parquet.KeyValueMetadata(docKey+c.Name, c.Doc))
 		}
@@ -86,7 +92,7 @@ func (t *Table) WriteParquet(w io.Writer) error {
 		ch := make(chan done, 1) // so that no goroutine waits for who has given up
 		pending = append(pending, ch)
 		group := out.BeginRowGroup()
-		go func() { ch <- done{group, t.encode(group, from, min(from+tableGroup, t.Rows()))} }()
+		go func() { ch <- done{group, rows.encode(group, from, min(from+tableGroup, t.Rows()))} }()
 	}
 	for len(pending) > 0 {
 		if err := commit(); err != nil {
@@ -100,9 +106,10 @@ func (t *Table) WriteParquet(w io.Writer) error {
 }
 
 // node is the type under which a column is stored.
-func (c *Column) node() parquet.Node {
+func (w *rowWriter) node(column int) parquet.Node {
+	c := &w.first[column]
 	leaf := func(n parquet.Node, enc encoding.Encoding) parquet.Node {
-		n = parquet.Leaf(columnType{n.Type(), c})
+		n = parquet.Leaf(columnType{n.Type(), w, column})
 		if enc != nil {
 			n = parquet.Encoded(n, enc)
 		}
@@ -117,24 +124,24 @@ func (c *Column) node() parquet.Node {
 		return parquet.Optional(leaf(parquet.Date(), &parquet.DeltaBinaryPacked))
 	case c.Bools != nil:
 		return leaf(parquet.Leaf(parquet.BooleanType), nil)
-	case c.repeats():
+	case c.repeats(w.table.Rows()):
 		return parquet.Optional(leaf(parquet.String(), &parquet.RLEDictionary))
 	}
 	return parquet.Optional(leaf(parquet.String(), &parquet.DeltaLengthByteArray))
 }
 
-// repeats says whether a column of text is worth a dictionary, judged by its
-// levels or its first rows.
-func (c *Column) repeats() bool {
+// repeats says whether a column of text in a table of so many rows is worth a
+// dictionary, judged by its levels or its first rows.
+func (c *Column) repeats(rows int) bool {
 	if c.Factor != nil {
 		size := 0
 		for _, level := range c.Factor.Levels {
 			size += len(level)
 		}
 		// The library gives a dictionary of 1 GiB up.
-		return 2*len(c.Factor.Levels) < len(c.Factor.Codes) && size < 1<<29
+		return 2*len(c.Factor.Levels) < rows && size < 1<<29
 	}
-	first := c.Texts[:min(len(c.Texts), 1000)]
+	first := c.Texts[:min(len(c.Texts), firstRows)]
 	seen := map[string]bool{}
 	for _, s := range first {
 		seen[s] = true
