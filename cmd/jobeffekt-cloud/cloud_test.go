@@ -33,7 +33,7 @@ compare: {covariates: [age, elapsed_benefit_weeks]}
 `
 
 // job is a run file in a folder of its own.
-func job(t *testing.T, data string) *jobeffekt.Config {
+func job(t testing.TB, data string) *jobeffekt.Config {
 	t.Helper()
 	c, err := jobeffekt.ParseConfig("jobeffekt.yaml", []byte(measured))
 	require.NoError(t, err)
