@@ -121,7 +121,7 @@ func RunCells(ctx context.Context, c *Config) (*CellTable, error) {
 	job := &job{c: &alone, out: out, data: data, result: &Result{AsOf: c.AsOf}}
 	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Steps: []Step{}}
 	c.phase(PhaseHash)
-	if err := job.describe(m); err != nil {
+	if err := job.describe(ctx, m); err != nil {
 		return nil, err
 	}
 	t, err := Cells(ctx, data, c)

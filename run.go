@@ -84,7 +84,8 @@ func RunStep(ctx context.Context, c *Config, s Step) (*Result, error) {
 	return run(ctx, c, []Step{s})
 }
 
-func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
+// run does the steps. Where there are partials, they stand for the table spells.
+func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Result, err error) {
 	if c.Path == "" {
 		return nil, fmt.Errorf("%w: results in files need a configuration that was read from one; use Evaluate for one made in memory", ErrConfig)
 	}
@@ -105,6 +106,11 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	if job.data, err = c.OpenData(ctx); err != nil {
 		return nil, err
 	}
+	if len(partials) > 0 {
+		if err := job.open(ctx, partials); err != nil {
+			return nil, err
+		}
+	}
 	f, err := newFiles(out)
 	if err != nil {
 		return nil, err
@@ -114,7 +120,7 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	// changed since it was opened, so what is read is what is described.
 	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Blinded: c.Blinded}
 	c.phase(PhaseHash)
-	if err := job.describe(m); err != nil {
+	if err := job.describe(ctx, m); err != nil {
 		return nil, err
 	}
 	if first := slices.Index(steps(), todo[0]); first > 0 {
@@ -188,13 +194,16 @@ type job struct {
 	terms  []*bonus.Terms
 	data   *ingest.Dataset
 	result *Result
+
+	mapping  *mapping // of a reduce, with its partials
+	partials *partialSet
 }
 
 func (j *job) step(ctx context.Context, s Step) error {
 	r := j.result
 	switch s {
 	case StepMeasure:
-		m, err := Measure(ctx, j.data, j.c)
+		m, err := j.measure(ctx)
 		if err != nil {
 			return err
 		}
@@ -513,7 +522,7 @@ func (c *Config) keepBlinded(out string) error {
 
 // describe fills in what the results are made of: the run file and terms as they
 // were parsed, the inputs as they are before they are read.
-func (j *job) describe(m *Manifest) (err error) {
+func (j *job) describe(ctx context.Context, m *Manifest) (err error) {
 	m.RunFile = j.c.source
 	if m.RunFile.Path, err = relative(j.out, j.c.Path); err != nil {
 		return err
@@ -541,7 +550,7 @@ func (j *job) describe(m *Manifest) (err error) {
 	if m.Recorded, err = j.c.recordedSources(j.out); err != nil {
 		return err
 	}
-	m.Inputs, err = inputSources(j.out, j.data)
+	m.Inputs, err = inputSources(ctx, j.out, j.data, j.mapped())
 	return err
 }
 

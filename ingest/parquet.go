@@ -99,6 +99,7 @@ func (p place) parts(entries []fs.DirEntry, table string, limits Limits) ([]stri
 type parquetPart struct {
 	*source
 	parquet *parquet.File
+	footer  int64 // its bytes
 	limits  Limits
 	rows    []int64 // of each row group
 	names   []string
@@ -179,7 +180,7 @@ func openParquet(at place, name string, limits Limits) (*parquetPart, error) {
 	} else if err != nil {
 		return fail(err, again)
 	}
-	p := &parquetPart{source: src, limits: limits}
+	p := &parquetPart{source: src, footer: footer, limits: limits}
 	err = protect(func() (err error) {
 		p.parquet, err = parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 		return err

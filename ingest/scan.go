@@ -96,8 +96,9 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 		for p, part := range d.tables[table] {
 			var first int64
 			for i, rows := range part.units() {
-				if rows == 0 {
-					continue // some writers give an empty row group no pages
+				if rows == 0 || !d.reads(table, p, i) { // some writers give an empty row group no pages
+					first += rows
+					continue
 				}
 				select {
 				case units <- unit{p, i, first, rows}:

@@ -69,12 +69,21 @@ func (d *Dataset) spells(ctx context.Context, cases *effect.Cases, employers []e
 	if err != nil {
 		return err
 	}
+	var unmapped error
+	if len(total.unmapped) > 0 {
+		unmapped = states.unmappedError(total.unmapped)
+	}
+	return d.closeSpells(acc, total, unmapped)
+}
+
+// closeSpells keeps what became of the rows of spells, and judges it.
+func (d *Dataset) closeSpells(acc *account, total spellCounts, unmapped error) error {
 	acc.count("orphans", total.orphans, orphanRule)
 	acc.count("empty", total.empty, emptyRule)
 	acc.count("used", total.used, "spells handed to the observation of outcomes")
-	err = d.close(acc, total.rows)
-	if len(total.unmapped) > 0 {
-		return states.unmappedError(total.unmapped)
+	err := d.close(acc, total.rows)
+	if unmapped != nil {
+		return unmapped
 	}
 	return err
 }
