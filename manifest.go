@@ -32,7 +32,7 @@ type Manifest struct {
 	Blinded  bool        `json:"blinded,omitempty"`
 	Steps    []Step      `json:"steps"` // done, in order
 	RunFile  Source      `json:"run_file"`
-	Data     string      `json:"data"` // folder of the dataset, relative to the results folder
+	Data     string      `json:"data"` // folder of the dataset, relative to the results folder, or its URL
 	Terms    []Source    `json:"terms,omitempty"`
 	Seals    []Source    `json:"seals,omitempty"`    // files beside the terms
 	Accepted []Source    `json:"accepted,omitempty"` // the blinded run's manifest and what was decided on it
@@ -134,8 +134,12 @@ func hashFile(file, path string) (Source, error) {
 		return Source{}, err
 	}
 	defer f.Close()
+	return hashReader(f, path)
+}
+
+func hashReader(r io.Reader, path string) (Source, error) {
 	h := sha256.New()
-	n, err := io.Copy(h, f)
+	n, err := io.Copy(h, r)
 	return Source{Path: path, Bytes: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
 }
 
@@ -161,7 +165,15 @@ func sources(out string, files []string) ([]Source, error) {
 	return list, nil
 }
 
+// relative names a file from a folder. A URL stays what it is, but from a URL that
+// it begins with.
 func relative(folder, file string) (string, error) {
+	if isURL(file) {
+		if name, ok := strings.CutPrefix(file, urlBase(folder)+"/"); ok && isURL(folder) {
+			return name, nil
+		}
+		return file, nil
+	}
 	a, err := filepath.Abs(folder)
 	if err != nil {
 		return "", err

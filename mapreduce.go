@@ -1,13 +1,17 @@
 package jobeffekt
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jobeffekt/jobeffekt/effect"
 )
 
 // Part is a piece of the table spells that one machine observes: row groups
@@ -68,25 +72,10 @@ func ParsePart(s string) (Part, error) {
 
 // Mapped says what a partial holds.
 type Mapped struct {
-	Parts   []Part // sorted by file and row group; neighbours are one
-	Rows    int64  // rows of spells that were read, rejected ones too
-	Used    int64  // spells that were observed
-	Persons int64  // persons of the cases with at least one spell
-	Bytes   int64  // size of the partial
-	SHA256  string // of the partial
-}
-
-// PartialLimits bound what a partial may claim, so that a damaged or hostile one
-// fails instead of exhausting memory. What the observed days themselves take is
-// bounded by the cohort.
-type PartialLimits struct {
-	HeaderBytes int64 // of the header, where rejected rows and unmapped codes stand
-	Partials    int   // given to one reduce
-}
-
-// DefaultPartialLimits are 1 GiB of header and 1,000,000 partials.
-func DefaultPartialLimits() PartialLimits {
-	return PartialLimits{HeaderBytes: 1 << 30, Partials: 1_000_000}
+	Parts []Part // sorted by file and row group; neighbours are one
+	Rows  int64  // rows of spells that were read, rejected ones too
+	Used  int64  // spells that were observed
+	Bytes int64  // size of the partial
 }
 
 // PartialFault is what is wrong with partials that are given to a reduce.
@@ -105,6 +94,7 @@ const (
 	PartialTruncated PartialFault = "cut short"     // the partial does not end as one does
 	PartialDamaged   PartialFault = "damaged"       // the partial is not as it was written
 	PartialFormat    PartialFault = "not a partial" // or one of another format
+	PartialUnread    PartialFault = "cannot be read"
 	PartialLimit     PartialFault = "a limit is passed"
 )
 
@@ -157,28 +147,112 @@ func (e *PartialError) Has(f PartialFault) bool {
 // without row groups is a part too: a reduce wants every file to have been seen.
 // Only the footers of files are read.
 func Parts(ctx context.Context, c *Config, groups int) ([]Part, error) {
-	return nil, fmt.Errorf("%w: not yet", ErrPartial)
+	m, err := c.newMapping(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []Part
+	for i, f := range m.files {
+		n := len(f.Groups)
+		if n == 0 {
+			out = append(out, Part{File: m.paths[i]})
+		}
+		step := groups
+		if step <= 0 {
+			step = n
+		}
+		for first := 0; first < n; first += step {
+			out = append(out, Part{m.paths[i], first, min(first+step, n)})
+		}
+	}
+	return out, nil
 }
 
 // MapParts observes the parts of the table spells and writes what they hold to one
 // file, the partial: whole, or not at all, so that a worker that dies leaves nothing
 // that could be taken for one, and its retry writes the same bytes. Participations
 // and the other tables about the cohort are read whole; of the files of spells only the parts.
+// (Who maps the first row group of a file also hashes all of it, for the manifest.)
 //
 // The bytes hang on the parts, the data, the run file and the version of the
 // program alone: not on the order in which parts are given, on how they are cut, or
 // on the number of processors.
 //
 // A partial holds days of persons. Neither the rejected rows nor unmapped
-// codes among the parts are judged: that is done by [Reduce], over all of them.
+// codes among the parts are judged: that is done by [Reduce], over all of them. Parts that
+// the dataset does not have, or that overlap, are a [PartialError].
 func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped, error) {
-	return nil, fmt.Errorf("%w: not yet", ErrPartial)
+	m, err := c.newMapping(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkTarget(to); err != nil {
+		return nil, err
+	}
+	h, groups, err := m.choose(parts)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.describe(ctx, h); err != nil {
+		return nil, err
+	}
+	for i := range h.Spells {
+		f := &h.Spells[i]
+		if err := hashMapped(ctx, m.data, m.files[m.file(f.Path)], f); err != nil {
+			return nil, err
+		}
+	}
+	s, err := c.measuring(ctx, m.data)
+	if err != nil {
+		return nil, err
+	}
+	tally, err := m.data.SpellsOf(ctx, groups, s.cases, s.employers, s.add)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.tell(tally, m); err != nil {
+		return nil, err
+	}
+	size, err := writePartial(to, h, func(w io.Writer) error {
+		for _, o := range s.observers {
+			if err := o.WriteState(w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return h.mapped(size), err
 }
 
 // MergePartials makes one partial of several, without finishing: the same bytes as
 // MapParts of all of their parts at once. Trees of them end in [Reduce].
 func MergePartials(ctx context.Context, c *Config, partials []string, to string) (*Mapped, error) {
-	return nil, fmt.Errorf("%w: not yet", ErrPartial)
+	m, err := c.newMapping(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkTarget(to); err != nil {
+		return nil, err
+	}
+	set, err := m.openPartials(ctx, partials, false)
+	if err != nil {
+		return nil, err
+	}
+	h := &partialHeader{Spells: set.files}
+	if err := m.describe(ctx, h); err != nil {
+		return nil, err
+	}
+	if err := h.tell(set.tally(m), m); err != nil {
+		return nil, err
+	}
+	s, err := c.measuring(ctx, m.data)
+	if err != nil {
+		return nil, err
+	}
+	size, err := writePartial(to, h, func(w io.Writer) error {
+		return set.read(s, func(o *effect.Observer, states []*bufio.Reader) error { return o.MergeStates(ctx, w, states) })
+	})
+	return h.mapped(size), err
 }
 
 // Reduce does the step measure from partials in place of the table spells, of which
@@ -190,5 +264,12 @@ func MergePartials(ctx context.Context, c *Config, partials []string, to string)
 // partials comes all at once as a [PartialError]; then nothing is written. Other
 // errors are those of the step.
 func Reduce(ctx context.Context, c *Config, partials []string) (*Result, error) {
-	return nil, fmt.Errorf("%w: not yet", ErrPartial)
+	if c.Blinded {
+		return nil, errMapBlinded()
+	}
+	return run(ctx, c, []Step{StepMeasure}, partials...)
+}
+
+func errMapBlinded() error {
+	return fmt.Errorf("%w: what a reduce writes shows effects, so that a blinded run is done as a whole: use run", ErrConfig)
 }

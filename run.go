@@ -84,7 +84,8 @@ func RunStep(ctx context.Context, c *Config, s Step) (*Result, error) {
 	return run(ctx, c, []Step{s})
 }
 
-func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
+// run does the steps. Where there are partials, they stand for the table spells.
+func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Result, err error) {
 	if c.Path == "" {
 		return nil, fmt.Errorf("%w: results in files need a configuration that was read from one; use Evaluate for one made in memory", ErrConfig)
 	}
@@ -102,8 +103,13 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	if err := c.checkTerms(job.terms); err != nil {
 		return nil, err
 	}
-	if job.data, err = ingest.OpenFolder(c.resolve(c.Data), c.IngestOptions()); err != nil {
+	if job.data, err = c.OpenData(ctx); err != nil {
 		return nil, err
+	}
+	if len(partials) > 0 {
+		if err := job.open(ctx, partials); err != nil {
+			return nil, err
+		}
 	}
 	f, err := newFiles(out)
 	if err != nil {
@@ -113,7 +119,7 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	// Inputs are described before they are read. The dataset refuses a file that
 	// changed since it was opened, so what is read is what is described.
 	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Blinded: c.Blinded}
-	if err := job.describe(m); err != nil {
+	if err := job.describe(ctx, m); err != nil {
 		return nil, err
 	}
 	if first := slices.Index(steps(), todo[0]); first > 0 {
@@ -186,13 +192,16 @@ type job struct {
 	terms  []*bonus.Terms
 	data   *ingest.Dataset
 	result *Result
+
+	mapping  *mapping // of a reduce, with its partials
+	partials *partialSet
 }
 
 func (j *job) step(ctx context.Context, s Step) error {
 	r := j.result
 	switch s {
 	case StepMeasure:
-		m, err := Measure(ctx, j.data, j.c)
+		m, err := j.measure(ctx)
 		if err != nil {
 			return err
 		}
@@ -511,7 +520,7 @@ func (c *Config) keepBlinded(out string) error {
 
 // describe fills in what the results are made of: the run file and terms as they
 // were parsed, the inputs as they are before they are read.
-func (j *job) describe(m *Manifest) (err error) {
+func (j *job) describe(ctx context.Context, m *Manifest) (err error) {
 	m.RunFile = j.c.source
 	if m.RunFile.Path, err = relative(j.out, j.c.Path); err != nil {
 		return err
@@ -539,18 +548,27 @@ func (j *job) describe(m *Manifest) (err error) {
 	if m.Recorded, err = j.c.recordedSources(j.out); err != nil {
 		return err
 	}
-	m.Inputs, err = sources(j.out, j.data.Files())
+	m.Inputs, err = inputSources(ctx, j.out, j.data, j.mapped())
 	return err
 }
 
 // checkFolders refuses results in the folder of the dataset, where they would be
 // taken for input.
 func (c *Config) checkFolders() error {
+	if isURL(c.Out) {
+		return fmt.Errorf("%w: out is a URL, and results go to a folder: name one, and copy it where it should be", ErrConfig)
+	}
 	out, err := filepath.Abs(c.resolve(c.Out))
 	if err != nil {
 		return err
 	}
-	data, err := filepath.Abs(c.resolve(c.Data))
+	data := c.resolve(c.Data)
+	if isURL(data) {
+		if data = fileURL(data); data == "" {
+			return nil
+		}
+	}
+	data, err = filepath.Abs(data)
 	if err != nil {
 		return err
 	}

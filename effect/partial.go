@@ -3,6 +3,8 @@ package effect
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -10,6 +12,8 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"runtime"
+	"sync"
 )
 
 // ErrPartial is wrapped by the errors about the written state of an observer.
@@ -18,95 +22,217 @@ var ErrPartial = errors.New("state of an observer")
 // stateFormat changes with the bytes that WriteState writes, or with what they mean.
 const stateFormat = 1
 
+// StateError says which of several states cannot be added, and why.
+type StateError struct {
+	State int // its place among those given
+	Why   string
+}
+
+func (e *StateError) Error() string { return fmt.Sprintf("%v: %s", ErrPartial, e.Why) }
+
+func (e *StateError) Unwrap() error { return ErrPartial }
+
 // WriteState writes what the observer has seen, so that an observer of the same
 // cases and study elsewhere can add it: by person with a spell, runs of days and of
 // amounts. Its size is that of the spells which count, united, and does not grow with the
 // cohort. The same spells give the same bytes, whatever their order and split. Nothing may
-// be added meanwhile. After [Observer.Observations] nothing is left to write.
+// be added meanwhile, and persons that were read off are an error that wraps ErrPartial.
 func (o *Observer) WriteState(w io.Writer) error {
-	out := bufio.NewWriterSize(w, 1<<16)
-	head := o.fingerprint()
-	head = binary.AppendVarint(head, int64(o.reach.Load()))
+	out := o.newStateWriter(w)
+	for k := range o.blocks {
+		if o.blocks[k].settled {
+			return fmt.Errorf("%w: it was read off already", ErrPartial)
+		}
+		if err := out.block(int32(k)); err != nil {
+			return err
+		}
+	}
+	return out.close()
+}
+
+// AddStates adds what WriteState wrote of observers of the same cases and study; the
+// spells of all then count, as after [Observer.Merge]. Persons are read off as soon as
+// all states have told of them, so that the days of few are held at a time; nothing
+// can be added afterwards. Each reader is left at the end of its state. Bytes that
+// are no such state, or one of other cases or another study, are a [StateError]; what the observer
+// holds is then worth nothing. What is allocated is bounded by the cases, whatever the
+// bytes claim.
+func (o *Observer) AddStates(ctx context.Context, states []*bufio.Reader) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	o.prepare()
+	type job struct {
+		k     int32
+		parts []blockState
+	}
+	jobs := make(chan job)
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			t := o.sheet.borrow()
+			defer o.sheet.giveBack(t)
+			for j := range jobs {
+				if err := o.addBlock(j.k, j.parts); err != nil {
+					stop(err)
+					continue
+				}
+				o.settle(j.k, t)
+			}
+		})
+	}
+	err := o.eachBlock(states, func(k int32, parts []blockState) error {
+		select {
+		case jobs <- job{k, parts}:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	})
+	close(jobs)
+	wg.Wait()
+	return cmp.Or(err, context.Cause(ctx))
+}
+
+// MergeStates writes one state of several, as WriteState would of an observer that saw
+// the spells of all. The observer must be new, and is used up. Errors are those of
+// AddStates.
+func (o *Observer) MergeStates(ctx context.Context, w io.Writer, states []*bufio.Reader) error {
+	var out *stateWriter
+	err := o.eachBlock(states, func(k int32, parts []blockState) error {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if out == nil {
+			out = o.newStateWriter(w) // what stands at the head of the states is known now
+		}
+		if err := o.addBlock(k, parts); err != nil {
+			return err
+		}
+		err := out.block(k)
+		o.blocks[k].settled = true
+		o.spare.give(&o.blocks[k])
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if out == nil {
+		out = o.newStateWriter(w)
+	}
+	return out.close()
+}
+
+// stateWriter writes a state, block by block.
+type stateWriter struct {
+	o       *Observer
+	w       *bufio.Writer
+	last    int32
+	payload []byte
+	frame   []byte
+}
+
+func (o *Observer) newStateWriter(w io.Writer) *stateWriter {
+	out := &stateWriter{o: o, w: bufio.NewWriterSize(w, 1<<16), last: -1}
+	head := binary.AppendVarint(o.fingerprint(), int64(o.reach.Load()))
 	named := byte(0)
 	if o.employers.Load() {
 		named = 1
 	}
-	_, err := out.Write(append(head, named))
-	last, payload := -1, []byte(nil)
-	for k := range o.blocks {
-		if payload = o.appendBlock(payload[:0], int32(k)); len(payload) == 0 || err != nil {
-			continue
-		}
-		var frame []byte
-		frame = binary.AppendUvarint(frame, uint64(k-last))
-		frame = binary.AppendUvarint(frame, uint64(len(payload)))
-		if _, err = out.Write(frame); err == nil {
-			_, err = out.Write(payload)
-		}
-		last = k
+	_, _ = out.w.Write(append(head, named)) // an error stays until the writer is flushed
+	return out
+}
+
+// block writes a block that has a person with a spell.
+func (s *stateWriter) block(k int32) error {
+	if s.payload = s.o.appendBlock(s.payload[:0], k); len(s.payload) == 0 {
+		return nil
 	}
-	if err == nil {
-		err = out.WriteByte(0)
-	}
-	if err == nil {
-		err = out.Flush()
-	}
+	s.frame = binary.AppendUvarint(s.frame[:0], uint64(k-s.last))
+	s.frame = binary.AppendUvarint(s.frame, uint64(len(s.payload)))
+	s.last = k
+	_, _ = s.w.Write(s.frame)
+	_, err := s.w.Write(s.payload)
 	return err
 }
 
-// AddState adds what WriteState wrote of an observer of the same cases and study;
-// the spells of both then count, as after [Observer.Merge]. It reads up to the end of
-// the state and no further. Bytes that are no such state, or one of other
-// cases or another study, are an error that wraps ErrPartial; what the observer holds
-// is then worth nothing. What it allocates is bounded by the cases, whatever the bytes
-// claim. Nothing else may be added meanwhile.
-func (o *Observer) AddState(r *bufio.Reader) error {
-	bad := func(why string) error { return fmt.Errorf("%w: %s", ErrPartial, why) }
-	head := make([]byte, sha256.Size)
-	if _, err := io.ReadFull(r, head); err != nil {
-		return bad("it is cut short")
-	}
-	if !bytes.Equal(head, o.fingerprint()) {
-		return bad("it is of other cases, of another study or of another format")
-	}
-	reach, err := binary.ReadVarint(r)
-	if err != nil || reach < math.MinInt32 || reach > math.MaxInt32 {
-		return bad("it is cut short or damaged")
-	}
-	raise(&o.reach, int32(reach))
-	switch named, err := r.ReadByte(); {
-	case err != nil || named > 1:
-		return bad("it is cut short or damaged")
-	case named == 1:
-		o.employers.Store(true)
-	}
-	var payload []byte
-	for k := -1; ; {
-		gap, err := binary.ReadUvarint(r)
+func (s *stateWriter) close() error {
+	_ = s.w.WriteByte(0)
+	return s.w.Flush()
+}
+
+// blockState is what one state holds of a block.
+type blockState struct {
+	state   int
+	payload []byte
+}
+
+// eachBlock reads states side by side and hands over what they hold of each block, in
+// the order of blocks. What stands at the heads of all is added before the first.
+func (o *Observer) eachBlock(states []*bufio.Reader, f func(k int32, parts []blockState) error) error {
+	own := o.fingerprint()
+	next := make([][]int32, len(o.blocks)) // states whose next block it is
+	bad := func(i int, why string) error { return &StateError{i, why} }
+	const short = "it is cut short or damaged"
+	// after notes which block a state goes on with.
+	after := func(i int, k int32) error {
+		gap, err := binary.ReadUvarint(states[i])
 		switch {
 		case err != nil:
-			return bad("it is cut short")
-		case gap == 0:
-			return nil
-		case gap > uint64(len(o.blocks)-1-k):
-			return bad("it has persons who are not among the cases")
+			return bad(i, short)
+		case gap > uint64(len(o.blocks)-1-int(k)):
+			return bad(i, "it has persons who are not among the cases")
+		case gap > 0:
+			next[k+int32(gap)] = append(next[k+int32(gap)], int32(i))
 		}
-		k += int(gap)
-		size, err := binary.ReadUvarint(r)
-		if err != nil || size > uint64(o.mostBytes(int32(k))) {
-			return bad("it is cut short or damaged")
+		return nil
+	}
+	for i, r := range states {
+		head := make([]byte, sha256.Size)
+		if _, err := io.ReadFull(r, head); err != nil {
+			return bad(i, short)
 		}
-		if uint64(cap(payload)) < size {
-			payload = make([]byte, size)
+		if !bytes.Equal(head, own) {
+			return bad(i, "it is of other cases, of another study or of another format")
 		}
-		payload = payload[:size]
-		if _, err := io.ReadFull(r, payload); err != nil {
-			return bad("it is cut short")
+		reach, err := binary.ReadVarint(r)
+		if err != nil || reach < math.MinInt32 || reach > math.MaxInt32 {
+			return bad(i, short)
 		}
-		if !o.addBlock(int32(k), payload) {
-			return bad("it is damaged")
+		raise(&o.reach, int32(reach))
+		switch named, err := r.ReadByte(); {
+		case err != nil || named > 1:
+			return bad(i, short)
+		case named == 1:
+			o.employers.Store(true)
+		}
+		if err := after(i, -1); err != nil {
+			return err
 		}
 	}
+	for k := range next {
+		var parts []blockState
+		for _, i := range next[k] {
+			size, err := binary.ReadUvarint(states[i])
+			if err != nil || size > uint64(o.mostBytes(int32(k))) {
+				return bad(int(i), short)
+			}
+			payload := make([]byte, size)
+			if _, err := io.ReadFull(states[i], payload); err != nil {
+				return bad(int(i), short)
+			}
+			parts = append(parts, blockState{int(i), payload})
+			if err := after(int(i), int32(k)); err != nil {
+				return err
+			}
+		}
+		next[k] = nil
+		if len(parts) > 0 {
+			if err := f(int32(k), parts); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // fingerprint tells observers apart whose states do not add up: by what they keep of a case,
@@ -114,7 +240,7 @@ func (o *Observer) AddState(r *bufio.Reader) error {
 func (o *Observer) fingerprint() []byte {
 	h := sha256.New()
 	b := bufio.NewWriter(h) // a hash never fails
-	fmt.Fprintln(b, stateFormat, o.study.AsOf, len(o.cases.Persons), len(o.caseOf))
+	fmt.Fprintln(b, stateFormat, o.study.AsOf, o.cases.Persons.Len(), len(o.caseOf))
 	for _, l := range o.lanes {
 		fmt.Fprintf(b, "%q %d %d %d %d\n", l.clock, l.watch.States, l.watch.Of, l.from, l.to)
 	}
@@ -133,7 +259,8 @@ func (o *Observer) fingerprint() []byte {
 // mostBytes is more than a block's payload can take.
 func (o *Observer) mostBytes(k int32) int {
 	from, to := o.personsOf(k)
-	slots := int(o.first[to] - o.first[from])
+	first, end := o.slots(k)
+	slots := int(end - first)
 	// A person has a gap and a day of death; a slot an end; a lane its number and a count;
 	// and two words of bits make at most 64 runs, of a byte or two, and a day an amount of
 	// a length and a value.
@@ -143,7 +270,7 @@ func (o *Observer) mostBytes(k int32) int {
 
 // personsOf are the persons [from, to) of a block.
 func (o *Observer) personsOf(k int32) (from, to int32) {
-	return k << blockBits, min((k+1)<<blockBits, int32(len(o.cases.Persons)))
+	return k << blockBits, min((k+1)<<blockBits, int32(o.cases.Persons.Len()))
 }
 
 // appendBlock adds what is known of the persons of a block; nothing if none has a spell.
@@ -197,9 +324,18 @@ func (o *Observer) appendBlock(b []byte, k int32) []byte {
 	return b
 }
 
-// addBlock is the way back; it returns false for bytes that appendBlock cannot have
-// written.
-func (o *Observer) addBlock(k int32, payload []byte) bool {
+// addBlock is the way back, of all states.
+func (o *Observer) addBlock(k int32, parts []blockState) error {
+	for _, part := range parts {
+		if !o.addPart(k, part.payload) {
+			return &StateError{part.state, "it is damaged"}
+		}
+	}
+	return nil
+}
+
+// addPart returns false for bytes that appendBlock cannot have written.
+func (o *Observer) addPart(k int32, payload []byte) bool {
 	in := varints{b: payload}
 	from, to := o.personsOf(k)
 	block, p := o.touch(k), from-1
@@ -214,26 +350,28 @@ func (o *Observer) addBlock(k int32, payload []byte) bool {
 			lower(&o.deadOn[p], int32(uint32(died-1)))
 		}
 		for slot := o.first[p]; slot < o.first[p+1]; slot++ {
-			at, li := int(slot)-block.base, -1
-			for {
-				gap := in.next(uint64(len(o.lanes) - 1 - li))
-				if in.bad {
-					return false
-				}
-				if gap == 0 {
-					break
-				}
-				li += int(gap)
-				l := &o.lanes[li]
-				if l.watch.Of.amounts() {
-					in.addAmounts(block.daily[at*o.depth+l.offset:][:l.to-l.from])
-				} else {
-					in.addRuns(block.words[at*o.stride+l.offset:], l.to-l.from)
-				}
+			if !o.addSlot(block, int(slot)-block.base, &in) {
+				return false
 			}
 		}
 	}
 	return !in.bad && len(in.b) == 0
+}
+
+// addSlot adds the lanes of one slot.
+func (o *Observer) addSlot(b *block, at int, in *varints) bool {
+	for li := -1; ; {
+		gap := int(in.next(uint64(len(o.lanes) - 1 - li)))
+		if gap == 0 {
+			return !in.bad
+		}
+		li += gap
+		if l := &o.lanes[li]; l.watch.Of.amounts() {
+			in.addAmounts(b.daily[at*o.depth+l.offset:][:l.to-l.from])
+		} else {
+			in.addRuns(b.words[at*o.stride+l.offset:], l.to-l.from)
+		}
+	}
 }
 
 // appendRuns adds the runs of marked days: how many there are, and for each the days from the

@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"testing"
 
@@ -30,19 +30,53 @@ func written(t require.TestingT, o *effect.Observer) []byte {
 	return b.Bytes()
 }
 
-func addState(o *effect.Observer, states ...[]byte) error {
-	var errs []error
+// readers are the states, each with something after it.
+func readers(states [][]byte) (out []*bufio.Reader) {
 	for _, s := range states {
-		r := bufio.NewReader(bytes.NewReader(append(bytes.Clone(s), "what follows"...)))
-		err := o.AddState(r)
-		if err == nil {
-			if rest, _ := r.Peek(4); string(rest) != "what" {
-				err = errors.New("more or less was read than was written")
-			}
-		}
-		errs = append(errs, err)
+		out = append(out, bufio.NewReader(bytes.NewReader(append(bytes.Clone(s), "what follows"...))))
 	}
-	return errors.Join(errs...)
+	return out
+}
+
+// atEnd asks that the states were read and no more.
+func atEnd(t require.TestingT, rs []*bufio.Reader) {
+	for _, r := range rs {
+		rest, err := io.ReadAll(r)
+		require.NoError(t, err)
+		require.Equal(t, "what follows", string(rest))
+	}
+}
+
+func newObserver(t require.TestingT, l life) *effect.Observer {
+	o, err := effect.NewObserver(l.study, l.cases)
+	require.NoError(t, err)
+	return o
+}
+
+// summed is what an observer that adds the states sees, and merged the state it makes of them.
+func summed(t require.TestingT, l life, states ...[]byte) *effect.Observations {
+	o, rs := newObserver(t, l), readers(states)
+	require.NoError(t, o.AddStates(context.Background(), rs))
+	atEnd(t, rs)
+	got, err := o.Observations(context.Background())
+	require.NoError(t, err)
+	return got
+}
+
+func merged(t require.TestingT, l life, states ...[]byte) []byte {
+	var b bytes.Buffer
+	rs := readers(states)
+	require.NoError(t, newObserver(t, l).MergeStates(context.Background(), &b, rs))
+	atEnd(t, rs)
+	return b.Bytes()
+}
+
+func added(l life, states ...[]byte) error {
+	o, err := effect.NewObserver(l.study, l.cases)
+	if err != nil {
+		return err
+	}
+	return o.AddStates(context.Background(), readers(states))
 }
 
 // However the spells are split, the states add up to what one observer of all sees
@@ -60,17 +94,11 @@ func TestStatesAddUp(t *testing.T) {
 		for _, p := range pieces {
 			states = append(states, stateOf(t, l, rapid.Permutation(p).Draw(t, "order")))
 		}
-		o, err := effect.NewObserver(l.study, l.cases)
-		require.NoError(t, err)
-		if rapid.Bool().Draw(t, "begun") { // one piece is seen here, the others come from elsewhere
-			add(o, pieces[0])
-			states = states[1:]
-		}
-		require.NoError(t, addState(o, rapid.Permutation(states).Draw(t, "arrival")...))
-		require.Equal(t, whole, written(t, o))
-		assert.Equal(t, len(whole), len(written(t, o)))
-		got, err := o.Observations(context.Background())
-		require.NoError(t, err)
+		states = rapid.Permutation(states).Draw(t, "arrival")
+		cut := rapid.IntRange(0, len(states)).Draw(t, "tree")
+		require.Equal(t, whole, merged(t, l, states...))
+		require.Equal(t, whole, merged(t, l, merged(t, l, states[:cut]...), merged(t, l, states[cut:]...)))
+		got := summed(t, l, states...)
 		require.Equal(t, fmt.Sprint(want.Results, want.Cases.Covariates, want.Attrition), fmt.Sprint(got.Results, got.Cases.Covariates, got.Attrition))
 		require.Equal(t, want.Signals, got.Signals)
 	})
@@ -87,9 +115,9 @@ func crowd(persons int) life {
 	}}
 	var places []string
 	for p := range persons {
-		l.cases.Persons = append(l.cases.Persons, effect.NumberID(int64(p)))
+		l.cases.Persons.Append(effect.NumberID(int64(p)))
 		for range 1 + r.IntN(2) {
-			l.cases.ID = append(l.cases.ID, effect.NumberID(int64(len(l.cases.ID))))
+			l.cases.ID.Append(effect.NumberID(int64(l.cases.ID.Len())))
 			l.cases.Person = append(l.cases.Person, int32(p))
 			l.cases.Referral = append(l.cases.Referral, effect.Date(r.IntN(1000)-400))
 			places = append(places, "1")
@@ -122,14 +150,16 @@ func TestStatesOfManyPersons(t *testing.T) {
 		}
 		states = append(states, stateOf(t, l, piece))
 	}
-	o, err := effect.NewObserver(l.study, l.cases)
-	require.NoError(t, err)
-	require.NoError(t, addState(o, states[2], states[0], states[1]))
-	require.True(t, bytes.Equal(whole, written(t, o)))
-	got, err := o.Observations(context.Background())
-	require.NoError(t, err)
-	assert.Equal(t, fmt.Sprint(want.Results), fmt.Sprint(got.Results))
-	assert.Equal(t, want.Signals, got.Signals)
+	require.True(t, bytes.Equal(whole, merged(t, l, states[2], states[0], states[1])))
+	twice := summed(t, l, states[2], states[0], states[1], states[1])
+	require.False(t, fmt.Sprint(want.Results) == fmt.Sprint(twice.Results), "hours add up, so that spells that are seen twice show")
+	got := summed(t, l, states[2], states[0], states[1])
+	require.True(t, fmt.Sprint(want.Results) == fmt.Sprint(got.Results))
+	require.Equal(t, want.Signals, got.Signals)
+
+	o := newObserver(t, l)
+	require.NoError(t, o.AddStates(context.Background(), readers(states)))
+	assert.ErrorIs(t, o.WriteState(io.Discard), effect.ErrPartial, "it was read off")
 }
 
 func TestStateOfSomethingElse(t *testing.T) {
@@ -147,20 +177,19 @@ func TestStateOfSomethingElse(t *testing.T) {
 		},
 		"persons": func(l *life) {
 			c := *l.cases
-			c.Persons = append(c.Persons, effect.NumberID(1e6))
+			c.Persons = effect.GatherIDs(51, func(i int) effect.ID { return effect.NumberID(int64(i)) })
 			l.cases = &c
 		},
 	} {
 		other := l
 		change(&other)
-		o, err := effect.NewObserver(other.study, other.cases)
-		require.NoError(t, err)
-		assert.ErrorIs(t, addState(o, state), effect.ErrPartial, name)
+		var bad *effect.StateError
+		require.ErrorAs(t, added(other, stateOf(t, other, nil), state), &bad, name)
+		assert.Equal(t, 1, bad.State)
+		assert.ErrorIs(t, bad, effect.ErrPartial)
 	}
 	for n := range state {
-		o, err := effect.NewObserver(l.study, l.cases)
-		require.NoError(t, err)
-		require.ErrorIs(t, o.AddState(bufio.NewReader(bytes.NewReader(state[:n]))), effect.ErrPartial, "cut to %d bytes", n)
+		require.ErrorIs(t, newObserver(t, l).AddStates(context.Background(), []*bufio.Reader{bufio.NewReader(bytes.NewReader(state[:n]))}), effect.ErrPartial, "cut to %d bytes", n)
 	}
 }
 
@@ -174,17 +203,16 @@ func FuzzState(f *testing.F) {
 	f.Add(stateOf(f, l, nil)[32:])
 	f.Add([]byte{0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Fuzz(func(t *testing.T, rest []byte) {
-		o, err := effect.NewObserver(l.study, l.cases)
-		require.NoError(t, err)
-		if err := o.AddState(bufio.NewReader(bytes.NewReader(append(bytes.Clone(head), rest...)))); err != nil {
+		var b bytes.Buffer
+		state := append(bytes.Clone(head), rest...)
+		err := newObserver(t, l).MergeStates(context.Background(), &b, []*bufio.Reader{bufio.NewReader(bytes.NewReader(state))})
+		if err != nil {
 			require.ErrorIs(t, err, effect.ErrPartial)
+			require.Error(t, added(l, state))
 			return
 		}
-		// What was taken can be written, and comes back the same.
-		again, err := effect.NewObserver(l.study, l.cases)
-		require.NoError(t, err)
-		state := written(t, o)
-		require.NoError(t, addState(again, state))
-		require.True(t, bytes.Equal(state, written(t, again)))
+		// What was taken comes back the same.
+		require.NoError(t, added(l, state))
+		require.True(t, bytes.Equal(b.Bytes(), merged(t, l, b.Bytes())))
 	})
 }

@@ -5,21 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-// Bytes is a range of the bytes of a file, [From, To).
-type Bytes struct{ From, To int64 }
-
 // SpellFile says where the row groups of a file of the table spells lie.
 type SpellFile struct {
-	File   string // as [Dataset.Files] names it
+	Input  int // its place in [Dataset.Files]
 	Bytes  int64
-	Groups []Bytes // the pages of each row group
-	Footer Bytes
+	Groups []Range // the pages of each row group
+	Footer Range
 }
 
 // SpellFiles describes the files of the table spells, in the order of [Dataset.Files].
@@ -28,31 +26,38 @@ func (d *Dataset) SpellFiles() []SpellFile {
 	for _, part := range d.tables[Spells] {
 		p, ok := part.(*parquetPart)
 		if !ok {
-			continue
+			continue // Arrow records lie in no file
 		}
-		f := SpellFile{File: p.path, Bytes: p.size, Footer: Bytes{p.size - 8 - p.footer, p.size}}
-		for _, g := range p.file.Metadata().RowGroups {
-			var b Bytes
+		f := SpellFile{Input: slices.Index(d.files, p.source), Bytes: p.size, Footer: Range{p.size - 8 - p.footer, p.size}}
+		for _, g := range p.parquet.Metadata().RowGroups {
+			var all Range
 			for k := range g.Columns {
-				m := &g.Columns[k].MetaData
-				from := m.DataPageOffset
-				if m.DictionaryPageOffset != 0 {
-					from = min(from, m.DictionaryPageOffset)
+				// What lies outside the file is an error where it is read.
+				if from, to, ok := p.extent(&g.Columns[k].MetaData); ok && all.To == 0 {
+					all = Range{from, to}
+				} else if ok {
+					all = Range{min(all.From, from), max(all.To, to)}
 				}
-				to := from + m.TotalCompressedSize
-				if k == 0 {
-					b = Bytes{from, to}
-				}
-				b = Bytes{min(b.From, from), max(b.To, to)}
 			}
-			// A footer may claim anything; what it claims is looked at where pages are read.
-			b.From = min(max(0, b.From), p.size)
-			b.To = min(max(b.From, b.To), p.size)
-			f.Groups = append(f.Groups, b)
+			f.Groups = append(f.Groups, all)
 		}
 		out = append(out, f)
 	}
 	return out
+}
+
+// OpenRange opens some bytes of an input file, by its place in [Dataset.Files]; else it
+// is [Dataset.OpenFile].
+func (d *Dataset) OpenRange(i int, r Range) (io.ReadCloser, error) {
+	f, err := d.files[i].open()
+	if err != nil {
+		return nil, err
+	}
+	f.plan(r)
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.NewSectionReader(f, r.From, r.To-r.From), f}, nil
 }
 
 // SpellGroups are row groups [First, Last) of a file of the table spells.
@@ -77,28 +82,32 @@ type SpellTally struct {
 	Used    int64 // handed over
 	// Unmapped are the state codes without a state, by code.
 	Unmapped []UnmappedState
-	// Rejects are the bad rows, by file and row.
+	// Rejects are the bad rows, by file name and row.
 	Rejects []Reject
 }
 
-// Add adds another tally; rejects stay by file and row where files come in the order
-// of their names.
-func (t *SpellTally) Add(o *SpellTally) {
-	t.Rows += o.Rows
-	t.Orphans += o.Orphans
-	t.Empty += o.Empty
-	t.Used += o.Used
+// Add adds other tallies.
+func (t *SpellTally) Add(others ...*SpellTally) {
 	rows := map[string]int64{}
-	for _, u := range slices.Concat(t.Unmapped, o.Unmapped) {
-		rows[u.Code] += u.Rows
+	for _, u := range t.Unmapped {
+		rows[u.Code] = u.Rows
+	}
+	for _, o := range others {
+		t.Rows += o.Rows
+		t.Orphans += o.Orphans
+		t.Empty += o.Empty
+		t.Used += o.Used
+		t.Rejects = append(t.Rejects, o.Rejects...)
+		for _, u := range o.Unmapped {
+			rows[u.Code] += u.Rows
+		}
 	}
 	t.Unmapped = nil
 	for code, n := range rows {
 		t.Unmapped = append(t.Unmapped, UnmappedState{code, n})
 	}
 	slices.SortFunc(t.Unmapped, func(a, b UnmappedState) int { return strings.Compare(a.Code, b.Code) })
-	t.Rejects = slices.Concat(t.Rejects, o.Rejects)
-	slices.SortStableFunc(t.Rejects, func(a, b Reject) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row)) })
+	slices.SortFunc(t.Rejects, func(a, b Reject) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row)) })
 }
 
 // SpellsOf is [Dataset.Spells] of some row groups alone. What became of their rows

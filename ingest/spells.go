@@ -40,7 +40,7 @@ func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []e
 	if employers == nil {
 		cols[employerCol].absent = true
 	}
-	cols[employerCol].res = newPersonIndex(employers, d.opt.Limits.TextBytes)
+	cols[employerCol].res = newPersonIndex(effect.NewIDs(employers...), d.opt.Limits.TextBytes)
 	acc := d.newAccount(Spells, cols)
 	var mu sync.Mutex
 	var total spellCounts

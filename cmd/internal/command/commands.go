@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,13 +68,15 @@ type runFlags struct {
 	asOf, data, out     string
 	failOnGate, blinded bool
 	after               afterRun
+	command             *cobra.Command
 }
 
 func (f *runFlags) add(c *cobra.Command, dated, settles bool) {
+	f.command = c
 	if dated {
 		c.Flags().StringVar(&f.asOf, "as-of", "", "last day that counts, in place of the run file's")
 	}
-	c.Flags().StringVar(&f.data, "data", "", "folder of the dataset, in place of the run file's")
+	c.Flags().StringVar(&f.data, "data", "", "folder of the dataset, or its URL, in place of the run file's")
 	c.Flags().StringVar(&f.out, "out", "", "folder of the results, in place of the run file's")
 	if settles {
 		c.Flags().BoolVar(&f.failOnGate, "fail-on-gate", false, "exit with 4 when a gate stops a payment")
@@ -92,11 +95,14 @@ func (f *runFlags) load(path string) (*jobeffekt.Config, error) {
 		}
 	}
 	c.Blinded = c.Blinded || f.blinded
+	c.Open = optionsOf(f.command.Context()).Open
 	for _, p := range []struct {
 		given string
 		field *string
 	}{{f.data, &c.Data}, {f.out, &c.Out}} {
-		if p.given != "" {
+		if strings.Contains(p.given, "://") {
+			*p.field = p.given
+		} else if p.given != "" {
 			if *p.field, err = filepath.Abs(p.given); err != nil {
 				return nil, err
 			}
