@@ -107,7 +107,7 @@ func Check(ctx context.Context, c *Config) error {
 	if err == nil {
 		err = c.checkTerms(terms)
 	}
-	data, open := ingest.OpenFolder(c.resolve(c.Data), c.IngestOptions())
+	data, open := c.OpenData(ctx)
 	if open != nil {
 		return errors.Join(err, open)
 	}

@@ -23,7 +23,7 @@ import (
 // asked of them, with whom cells are compared and which terms are settled. The
 // zero value of a field left out means what its description says.
 type Config struct {
-	Data    string      `yaml:"data" doc:"folder of the dataset, relative to the run file"`
+	Data    string      `yaml:"data" doc:"folder of the dataset, relative to the run file; or a URL of an object store (s3, gs, azblob, file), for the program jobeffekt-cloud"`
 	Out     string      `yaml:"out" doc:"folder the results go to, relative to the run file"`
 	AsOf    effect.Date `yaml:"as_of" doc:"last day that counts, inclusive"`
 	Formats []Format    `yaml:"formats,omitempty" doc:"formats of the result tables beside parquet"`
@@ -55,6 +55,11 @@ type Config struct {
 	Keep bool `yaml:"-"`
 	// Progress, if not nil, is called as a run goes on, from one goroutine.
 	Progress func(Progress) `yaml:"-"`
+	// Phase, where it is set, is told what a run begins to do, as "hash": see
+	// [PhaseHash].
+	Phase func(phase string) `yaml:"-"`
+	// Open opens data that are a URL. nil: data are a folder, and a URL is refused.
+	Open Opener `yaml:"-"`
 	// source is the file as it was read.
 	source Source
 }
@@ -178,7 +183,7 @@ func ParseConfig(name string, src []byte) (*Config, error) {
 
 // resolve makes a path of the run file one from the working folder.
 func (c *Config) resolve(path string) string {
-	if filepath.IsAbs(path) {
+	if filepath.IsAbs(path) || isURL(path) {
 		return path
 	}
 	return filepath.Join(filepath.Dir(c.Path), path)
@@ -350,7 +355,8 @@ func (c *Config) checkTake(t *bonus.Terms) error {
 // ResultsFolder is the folder of the results as seen from the working folder.
 func (c *Config) ResultsFolder() string { return c.resolve(c.Out) }
 
-// DataFolder is the folder of the dataset as seen from the working folder.
+// DataFolder is the folder of the dataset as seen from the working folder, or its
+// URL. [Config.OpenData] opens either.
 func (c *Config) DataFolder() string { return c.resolve(c.Data) }
 
 // ConfigSchema is the JSON Schema of run files, made from the types.

@@ -80,7 +80,7 @@ func supply(ctx context.Context, ds *ingest.Dataset, asOf effect.Date, cases *ef
 	}
 	for _, p := range proofs {
 		id := effect.TextID(p.Participation)
-		if _, found := slices.BinarySearchFunc(cases.ID, id, effect.ID.Compare); found {
+		if _, found := cases.ID.Find(id); found {
 			s.Evidence = append(s.Evidence, bonus.Evidence{Participation: id, Kind: p.Kind, On: p.ReceivedOn})
 		}
 	}
@@ -168,7 +168,7 @@ func evidenceTable(rows []bonus.Evidence) *ingest.Table {
 	}
 	kind := effect.NewFactor(kinds)
 	return &ingest.Table{Name: TableEvidence, Columns: []ingest.Column{
-		idColumn("participation_id", "participation", len(rows), func(i int) effect.ID { return rows[i].Participation }),
+		idColumn("participation_id", "participation", effect.GatherIDs(len(rows), func(i int) effect.ID { return rows[i].Participation })),
 		{Name: "kind", Doc: "kind of document, as the terms name it", Factor: &kind},
 		{Name: "received_on", Doc: "day on which it was received", Dates: days},
 	}}
@@ -181,9 +181,9 @@ func readEvidence(t *ingest.Table) ([]bonus.Evidence, error) {
 	if len(p.errs) > 0 {
 		return nil, p.errs[0]
 	}
-	out := make([]bonus.Evidence, len(id))
-	for i := range id {
-		out[i] = bonus.Evidence{Participation: id[i], Kind: kind.At(i), On: days[i]}
+	out := make([]bonus.Evidence, id.Len())
+	for i := range out {
+		out[i] = bonus.Evidence{Participation: id.At(i), Kind: kind.At(i), On: days[i]}
 	}
 	return out, nil
 }

@@ -66,7 +66,7 @@ func TestFiguresAndEvidence(t *testing.T) {
 		require.NoError(t, err)
 		cases, err := ds.Cases(ctx)
 		require.NoError(t, err)
-		return cases.ID[7].String()
+		return cases.ID.At(7).String()
 	}()
 	none := math.NaN()
 	satisfaction := rows(

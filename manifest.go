@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -32,7 +33,7 @@ type Manifest struct {
 	Steps    []Step      `json:"steps"`          // done, in order
 	Keys     []StepKey   `json:"keys,omitempty"` // of the steps of a whole run, from the first on; those done alone have none
 	RunFile  Source      `json:"run_file"`
-	Data     string      `json:"data"` // folder of the dataset, relative to the results folder
+	Data     string      `json:"data"` // folder of the dataset, relative to the results folder, or its URL
 	Terms    []Source    `json:"terms,omitempty"`
 	Seals    []Source    `json:"seals,omitempty"`    // files beside the terms
 	Accepted []Source    `json:"accepted,omitempty"` // the blinded run's manifest and what was decided on it
@@ -74,31 +75,41 @@ var ErrManifest = errors.New("results folder")
 
 // ReadManifest reads the manifest of a results folder.
 func ReadManifest(folder string) (*Manifest, error) {
+	m, err := readManifest(folder)
+	if err != nil {
+		return nil, err
+	}
+	// A folder holds the steps from the first on, each with all of its tables but
+	// those that the run file may not have asked for.
+	if len(m.Steps) == 0 || len(m.Steps) > len(steps()) || !slices.Equal(m.Steps, steps()[:len(m.Steps)]) {
+		return nil, badManifest("its steps are not the first of measure, estimate, benchmark and settle")
+	}
+	for _, s := range m.Steps {
+		for _, t := range resultsOf(s, m.Blinded) {
+			if !onRequest(t) && !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" }) {
+				return nil, badManifest(fmt.Sprintf("it does not name %s.parquet, which the step %s writes", t, s))
+			}
+		}
+	}
+	return m, nil
+}
+
+func badManifest(why string) error {
+	return fmt.Errorf("%w: its %s is not one this program can read: %s", ErrManifest, ManifestName, why)
+}
+
+// readManifest reads it as it stands.
+func readManifest(folder string) (*Manifest, error) {
 	b, err := os.ReadFile(filepath.Join(folder, ManifestName))
 	if err != nil {
 		return nil, fmt.Errorf("%w: no %s in it, so it holds no finished results; run the job first: %w", ErrManifest, ManifestName, err)
 	}
 	var m Manifest
-	bad := func(why string) (*Manifest, error) {
-		return nil, fmt.Errorf("%w: its %s is not one this program can read: %s", ErrManifest, ManifestName, why)
-	}
 	if err := json.Unmarshal(b, &m); err != nil {
-		return bad("it is no JSON of a manifest")
+		return nil, badManifest("it is no JSON of a manifest")
 	}
 	if m.Format != 1 {
-		return bad(fmt.Sprintf("format %d, where 1 is known", m.Format))
-	}
-	// A folder holds the steps from the first on, each with all of its tables but
-	// those that the run file may not have asked for.
-	if len(m.Steps) == 0 || len(m.Steps) > len(steps()) || !slices.Equal(m.Steps, steps()[:len(m.Steps)]) {
-		return bad("its steps are not the first of measure, estimate, benchmark and settle")
-	}
-	for _, s := range m.Steps {
-		for _, t := range resultsOf(s, m.Blinded) {
-			if !onRequest(t) && !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" }) {
-				return bad(fmt.Sprintf("it does not name %s.parquet, which the step %s writes", t, s))
-			}
-		}
+		return nil, badManifest(fmt.Sprintf("format %d, where 1 is known", m.Format))
 	}
 	return &m, nil
 }
@@ -129,8 +140,12 @@ func hashFile(file, path string) (Source, error) {
 		return Source{}, err
 	}
 	defer f.Close()
+	return hashReader(f, path)
+}
+
+func hashReader(r io.Reader, path string) (Source, error) {
 	h := sha256.New()
-	n, err := io.Copy(h, f)
+	n, err := io.Copy(h, r)
 	return Source{Path: path, Bytes: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
 }
 
@@ -156,7 +171,15 @@ func sources(out string, files []string) ([]Source, error) {
 	return list, nil
 }
 
+// relative names a file from a folder. A URL stays what it is, but from a URL that
+// it begins with.
 func relative(folder, file string) (string, error) {
+	if isURL(file) {
+		if name, ok := strings.CutPrefix(file, urlBase(folder)+"/"); ok && isURL(folder) {
+			return name, nil
+		}
+		return file, nil
+	}
 	a, err := filepath.Abs(folder)
 	if err != nil {
 		return "", err

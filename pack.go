@@ -183,7 +183,7 @@ func ofProvider(s *bonus.Settlement, provider string, c *effect.Cases) *bonus.Se
 	cases, lines := map[string]bool{}, map[string]bool{}
 	for i := range c.Len() {
 		if c.Provider.At(i) == provider {
-			cases[c.ID[i].String()] = true
+			cases[c.ID.At(int(i)).String()] = true
 		}
 	}
 	own := &bonus.Settlement{Lines: keep(s.Lines, func(l bonus.Line) bool { return l.Provider == provider })}

@@ -214,7 +214,7 @@ func ChoosePeers(ctx context.Context, c *Config) (*PeerChoice, error) {
 	}
 	options := c.IngestOptions()
 	options.Covariates, options.Hours, options.Amounts = nil, false, false
-	ds, err := ingest.OpenFolder(c.resolve(c.Data), options)
+	ds, err := c.openData(ctx, options)
 	if err != nil {
 		return nil, err
 	}

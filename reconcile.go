@@ -433,14 +433,19 @@ type Settlements struct {
 	Terms      []*bonus.Terms
 	Cases      *effect.Cases // only id, agreement, provider, referral and start
 
-	config *Config
-	data   string
+	config *Config // whose data are those of the run
 }
 
 // OpenSettlement reads a results folder with a settlement; path is the folder, or the
 // run file whose results they are. The run file and the terms must be those that the
 // results were made of.
 func OpenSettlement(ctx context.Context, path string) (*Settlements, error) {
+	return OpenSettlementFrom(ctx, path, nil)
+}
+
+// OpenSettlementFrom is [OpenSettlement] where the data may be a URL, which open
+// opens when their invoices and payments are read; see [Config.Open].
+func OpenSettlementFrom(ctx context.Context, path string, open Opener) (*Settlements, error) {
 	folder := path
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
 		c, err := LoadConfig(path)
@@ -457,8 +462,12 @@ func OpenSettlement(ctx context.Context, path string) (*Settlements, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Settlements{Folder: folder, Settlement: settled.Settlement, Terms: settled.Terms, data: filepath.Join(folder, filepath.FromSlash(m.Data))}
+	s := &Settlements{Folder: folder, Settlement: settled.Settlement, Terms: settled.Terms}
 	if s.config, err = LoadConfig(filepath.Join(folder, filepath.FromSlash(m.RunFile.Path))); err != nil {
+		return nil, err
+	}
+	s.config.Open = open
+	if s.config.Data, err = m.dataFrom(folder); err != nil {
 		return nil, err
 	}
 	k := slices.IndexFunc(m.Results, func(r Source) bool { return r.Path == TableCases+".parquet" })
@@ -481,7 +490,7 @@ func OpenSettlement(ctx context.Context, path string) (*Settlements, error) {
 // CSV, or else from the dataset of the run. Bad rows are left out and returned. Neither
 // table there is an error, and so are too many bad rows.
 func (s *Settlements) Books(ctx context.Context, invoices, payments string) (*Books, []ingest.Reject, error) {
-	ds, err := ingest.OpenFolder(s.data, s.config.IngestOptions())
+	ds, err := s.config.OpenData(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

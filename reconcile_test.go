@@ -58,7 +58,7 @@ func booksOf(t *testing.T) jobeffekt.Books {
 	}, Cases: &effect.Cases{}}
 	var agreements, providers []string
 	for _, r := range csvOf(t, "cases") {
-		b.Cases.ID = append(b.Cases.ID, effect.TextID(r["participation_id"]))
+		b.Cases.ID.Append(effect.TextID(r["participation_id"]))
 		agreements, providers = append(agreements, r["agreement_id"]), append(providers, r["provider_id"])
 		b.Cases.Referral, b.Cases.Start = append(b.Cases.Referral, dateOf(t, r["referral_date"])), append(b.Cases.Start, dateOf(t, r["start_date"]))
 	}
@@ -406,7 +406,7 @@ func BenchmarkReconcile(b *testing.B) {
 	agreement, provider := make([]string, n), make([]string, n)
 	for i := range n {
 		agreement[i], provider[i] = "A", fmt.Sprint("provider", i%50)
-		books.Cases.ID = append(books.Cases.ID, effect.NumberID(int64(i)))
+		books.Cases.ID.Append(effect.NumberID(int64(i)))
 		books.Cases.Referral = append(books.Cases.Referral, effect.NewDate(2005, 1, 1)+effect.Date(i%1400))
 	}
 	books.Cases.Agreement, books.Cases.Provider = effect.NewFactor(agreement), effect.NewFactor(provider)

@@ -29,7 +29,7 @@ func resultsOf(s Step, blinded bool) []string {
 	}
 	switch s {
 	case StepMeasure:
-		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates, TableOutcomes, TableDates, TableSignals, TablePeerStrata, TableControls, TableControlled, TableFigures, TableEvidence}
+		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates, TableCells, TableOutcomes, TableDates, TableSignals, TablePeerStrata, TableControls, TableControlled, TableFigures, TableEvidence}
 	case StepEstimate:
 		return []string{TablePeers, TablePeerValues, TableStability, TableEstimates}
 	case StepBenchmark:
@@ -90,7 +90,8 @@ func RunStep(ctx context.Context, c *Config, s Step) (*Result, error) {
 	return run(ctx, c, []Step{s})
 }
 
-func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
+// run does the steps. Where there are partials, they stand for the table spells.
+func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Result, err error) {
 	if c.Path == "" {
 		return nil, fmt.Errorf("%w: results in files need a configuration that was read from one; use Evaluate for one made in memory", ErrConfig)
 	}
@@ -108,8 +109,13 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	if err := c.checkTerms(job.terms); err != nil {
 		return nil, err
 	}
-	if job.data, err = ingest.OpenFolder(c.resolve(c.Data), c.readBy(StepMeasure).IngestOptions()); err != nil {
+	if job.data, err = c.openData(ctx, c.readBy(StepMeasure).IngestOptions()); err != nil {
 		return nil, err
+	}
+	if len(partials) > 0 {
+		if err := job.open(ctx, partials); err != nil {
+			return nil, err
+		}
 	}
 	f, err := newFiles(out)
 	if err != nil {
@@ -119,7 +125,8 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 	// Inputs are described before they are read. The dataset refuses a file that
 	// changed since it was opened, so what is read is what is described.
 	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Blinded: c.Blinded}
-	if err := job.describe(m); err != nil {
+	c.phase(PhaseHash)
+	if err := job.describe(ctx, m); err != nil {
 		return nil, err
 	}
 	first := slices.Index(steps(), todo[0])
@@ -176,6 +183,7 @@ func run(ctx context.Context, c *Config, todo []Step) (_ *Result, err error) {
 		if b := job.result.BeforeAfter; s == StepBenchmark && b != nil && len(m.Keys) > 0 && !c.Blinded {
 			m.Keys[len(m.Steps)-1].Words = b.Words
 		}
+		c.phase(PhaseWrite)
 		if c.Blinded {
 			continue // nothing is written before the effects are taken out
 		}
@@ -221,13 +229,16 @@ type job struct {
 	terms  []*bonus.Terms
 	data   *ingest.Dataset
 	result *Result
+
+	mapping  *mapping // of a reduce, with its partials
+	partials *partialSet
 }
 
 func (j *job) step(ctx context.Context, s Step) error {
 	r, c := j.result, j.c.readBy(s)
 	switch s {
 	case StepMeasure:
-		m, err := Measure(ctx, j.data, c)
+		m, err := j.measure(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -272,7 +283,7 @@ func (j *job) tables(s Step) []*ingest.Table {
 			t = append(t, rowTable(TableCrosswalk, r.Crosswalk))
 		}
 		if !r.Blinded {
-			t = append(t, outcomeTable(r.Observations), strataTable(r.Strata, r.Classes))
+			t = append(t, rowTable(TableCells, r.Observations.Cells), outcomeTable(r.Observations), strataTable(r.Strata, r.Classes))
 			if dates := dateTable(r.Observations); dates != nil {
 				t = append(t, dates)
 			}
@@ -576,7 +587,7 @@ func (c *Config) keepBlinded(out string) error {
 
 // describe fills in what the results are made of: the run file and terms as they
 // were parsed, the inputs as they are before they are read.
-func (j *job) describe(m *Manifest) (err error) {
+func (j *job) describe(ctx context.Context, m *Manifest) (err error) {
 	m.RunFile = j.c.source
 	if m.RunFile.Path, err = relative(j.out, j.c.Path); err != nil {
 		return err
@@ -604,18 +615,27 @@ func (j *job) describe(m *Manifest) (err error) {
 	if m.Recorded, err = j.c.recordedSources(j.out); err != nil {
 		return err
 	}
-	m.Inputs, err = sources(j.out, j.data.Files())
+	m.Inputs, err = inputSources(ctx, j.out, j.data, j.mapped())
 	return err
 }
 
 // checkFolders refuses results in the folder of the dataset, where they would be
 // taken for input.
 func (c *Config) checkFolders() error {
+	if isURL(c.Out) {
+		return fmt.Errorf("%w: out is a URL, and results go to a folder: name one, and copy it where it should be", ErrConfig)
+	}
 	out, err := filepath.Abs(c.resolve(c.Out))
 	if err != nil {
 		return err
 	}
-	data, err := filepath.Abs(c.resolve(c.Data))
+	data := c.resolve(c.Data)
+	if isURL(data) {
+		if data = fileURL(data); data == "" {
+			return nil
+		}
+	}
+	data, err = filepath.Abs(data)
 	if err != nil {
 		return err
 	}

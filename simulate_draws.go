@@ -62,7 +62,7 @@ func newPool(sets []*termsSet, obs *effect.Observations, estimates []effect.Esti
 	}
 	c := obs.Cases
 	mine := map[[2]int32]bool{} // municipality and provider
-	for i := range c.ID {
+	for i := range c.Len() {
 		if provider := c.Provider.CodeAt(i); provider >= 0 && agreements[c.Agreement.CodeAt(i)] {
 			mine[[2]int32{c.Municipality.CodeAt(i), provider}] = true
 		}
@@ -123,8 +123,8 @@ func (p *pool) citizens(obs *effect.Observations, outcomes map[string]bool, want
 		cases []int32
 		in    bool
 	}
-	persons := make([]person, len(c.Persons))
-	for i := range c.ID {
+	persons := make([]person, c.Persons.Len())
+	for i := range c.Len() {
 		x := &persons[c.Person[i]]
 		x.cases, x.in = append(x.cases, int32(i)), x.in || wanted(i)
 	}

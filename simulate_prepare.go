@@ -285,8 +285,8 @@ func (s *termsSet) facts(lists [][]int32, rows []effect.BenchmarkRow, diagnostic
 	at := 0
 	for _, list := range lists {
 		for _, i := range list {
-			for _, e := range s.papers[s.base.Observations.Cases.ID[i]] {
-				e.Participation = f.Observations.Cases.ID[at]
+			for _, e := range s.papers[s.base.Observations.Cases.ID.At(int(i))] {
+				e.Participation = f.Observations.Cases.ID.At(int(at))
 				f.Evidence = append(f.Evidence, e)
 			}
 			at++

@@ -221,7 +221,7 @@ func (s *simulation) worldsOf(agreement string) (*worldsOf, error) {
 	in := func(i int) bool { return reasons == nil || !reasons[i].OutsideCohort() }
 	homes, towns := map[string]int{}, map[string]bool{}
 	persons := map[int32]bool{}
-	for i := range c.ID {
+	for i := range c.Len() {
 		if in(i) {
 			persons[c.Person[i]], towns[c.Municipality.At(i)] = true, true
 			if c.Agreement.At(i) == agreement {
@@ -238,7 +238,7 @@ func (s *simulation) worldsOf(agreement string) (*worldsOf, error) {
 	providers, groups, packages := map[string]bool{}, map[string]bool{}, map[string]int{}
 	all, own, never, started, dropped, ended := 0, 0, 0, false, 0, 0
 	focalPersons := map[int32]bool{}
-	for i := range c.ID {
+	for i := range c.Len() {
 		if !in(i) || c.Municipality.At(i) != home {
 			continue
 		}

@@ -44,7 +44,8 @@ func people(rows ...spentOn) *effect.Observations {
 	c, r := &effect.Cases{}, effect.Result{Outcome: "work", Unit: effect.UnitShare}
 	for i, x := range rows {
 		municipality, channel = append(municipality, x.municipality), append(channel, x.channel)
-		c.ID, c.Referral = append(c.ID, effect.NumberID(int64(i))), append(c.Referral, x.day)
+		c.ID.Append(effect.NumberID(int64(i)))
+		c.Referral = append(c.Referral, x.day)
 		value := 0.0
 		if x.reached {
 			value = 1

@@ -19,6 +19,7 @@ const (
 	TableAttrition   = "attrition"
 	TableCases       = "cases"
 	TableCovariates  = "covariates"
+	TableCells       = "cells"
 	TableOutcomes    = "outcomes"
 	TableDates       = "outcome_dates"
 	TableSignals     = "signals"
@@ -84,41 +85,45 @@ type covariateRow struct {
 }
 
 // idColumn is a column of identifiers: numbers where all are, else texts. A
-// number that a reader with floats would round goes as text too.
-func idColumn(name, doc string, n int, at func(int) effect.ID) ingest.Column {
-	ints := make([]int64, n)
-	for i := range n {
-		v, ok := at(i).Number()
-		if !ok || v > 1<<53 || v < -1<<53 {
-			texts := make([]string, n)
-			for j := range n {
-				texts[j] = at(j).String()
-			}
-			return ingest.Column{Name: name, Doc: doc, Texts: texts}
+// number that a reader with floats would round goes as text too. The column may
+// share the memory of the identifiers.
+func idColumn(name, doc string, ids effect.IDs) ingest.Column {
+	numbers, ok := ids.Numbers()
+	if ok && !slices.ContainsFunc(numbers, func(v int64) bool { return v > 1<<53 || v < -1<<53 }) {
+		if numbers == nil {
+			numbers = []int64{}
 		}
-		ints[i] = v
+		return ingest.Column{Name: name, Doc: doc, Ints: numbers}
 	}
-	return ingest.Column{Name: name, Doc: doc, Ints: ints}
+	texts := make([]string, ids.Len())
+	for i, id := range ids.All() {
+		texts[i] = id.String()
+	}
+	return ingest.Column{Name: name, Doc: doc, Texts: texts}
 }
 
-func ids(c *ingest.Column) []effect.ID {
-	if c.Ints != nil {
-		out := make([]effect.ID, len(c.Ints))
-		for i, n := range c.Ints {
-			out[i] = effect.NumberID(n)
+// idsOf are the identifiers of rows, which may be there more than once.
+func idsOf[T int | int32](ids effect.IDs, rows []T) effect.IDs {
+	return effect.GatherIDs(len(rows), func(k int) effect.ID { return ids.At(int(rows[k])) })
+}
+
+func ids(c *ingest.Column) effect.IDs {
+	switch {
+	case c.Ints != nil:
+		return effect.NumberIDs(c.Ints)
+	case c.Factor != nil:
+		levels := make([]effect.ID, len(c.Factor.Levels))
+		for i, s := range c.Factor.Levels {
+			levels[i] = effect.TextID(s)
 		}
-		return out
+		return effect.GatherIDs(len(c.Factor.Codes), func(i int) effect.ID {
+			if code := c.Factor.Codes[i]; code >= 0 {
+				return levels[code]
+			}
+			return effect.TextID("")
+		})
 	}
-	out := make([]effect.ID, len(c.Texts))
-	for i, s := range c.Texts {
-		out[i] = effect.TextID(s)
-	}
-	if f := c.Factor; f != nil {
-		for i := range f.Codes {
-			out = append(out, effect.TextID(f.At(i)))
-		}
-	}
-	return out
+	return effect.GatherIDs(len(c.Texts), func(i int) effect.ID { return effect.TextID(c.Texts[i]) })
 }
 
 type caseFactor struct {
@@ -160,8 +165,8 @@ func caseFactors(c *effect.Cases) []caseFactor {
 func caseTables(c *effect.Cases) []*ingest.Table {
 	n := c.Len()
 	t := &ingest.Table{Name: TableCases, Columns: []ingest.Column{
-		idColumn("participation_id", "participation", n, func(i int) effect.ID { return c.ID[i] }),
-		idColumn("person_id", "person", n, func(i int) effect.ID { return c.Persons[c.Person[i]] }),
+		idColumn("participation_id", "participation", c.ID),
+		idColumn("person_id", "person", idsOf(c.Persons, c.Person)),
 	}}
 	for _, f := range append(caseFactors(c), recordedFactors(c.Recorded)...) {
 		factor := *f.factor
@@ -260,7 +265,7 @@ func outcomeTable(o *effect.Observations) *ingest.Table {
 		}
 	}
 	return &ingest.Table{Name: TableOutcomes, Columns: []ingest.Column{
-		idColumn("participation_id", "participation", k*n, func(i int) effect.ID { return o.Cases.ID[i%n] }),
+		idColumn("participation_id", "participation", o.Cases.ID.Repeat(k)),
 		{Name: "outcome", Doc: "outcome", Factor: &names},
 		{Name: "unit", Doc: "what the value counts: share (1 or 0), portion (0 to 1), days, weeks, hours, kroner or number", Factor: &unit},
 		{Name: "absence", Doc: "the outcome is reached by being in none of its states", Bools: absence},
@@ -301,7 +306,7 @@ func dateTable(o *effect.Observations) *ingest.Table {
 		return nil
 	}
 	return &ingest.Table{Name: TableDates, Columns: []ingest.Column{
-		idColumn("participation_id", "participation", len(at), func(k int) effect.ID { return o.Cases.ID[at[k]] }),
+		idColumn("participation_id", "participation", idsOf(o.Cases.ID, at)),
 		{Name: "outcome", Doc: "outcome", Factor: &outcome},
 		{Name: "on", Doc: "day on which it counted: of weeks_in the last day of a week that counts", Dates: on},
 	}}
@@ -327,14 +332,14 @@ func readDates(study effect.Study, obs *effect.Observations, dates *ingest.Table
 		r.Dates = effect.Dates{First: make([]int, 1, obs.Cases.Len()+1)}
 		from := next
 		for i := range obs.Cases.Len() {
-			for next < len(id) && names.At(next) == outcome.Name && id[next] == obs.Cases.ID[i] {
+			for next < id.Len() && names.At(next) == outcome.Name && id.At(next) == obs.Cases.ID.At(i) {
 				next++
 			}
 			r.Dates.First = append(r.Dates.First, next-from)
 		}
 		r.Dates.On = on[from:next]
 	}
-	if next != len(id) {
+	if next != id.Len() {
 		return fmt.Errorf("%w: rows of %s and cases are not about the same participations; run measure again", ErrTables, TableDates)
 	}
 	return nil
@@ -398,14 +403,7 @@ func (p *picker) readPlacebo(weeks int) *effect.Placebo {
 func readObservations(study effect.Study, cases, covariates, outcomes, signals, attrition *ingest.Table) (*effect.Observations, error) {
 	p := &picker{table: cases}
 	c := &effect.Cases{ID: ids(p.column("participation_id")), Referral: p.column("referral_date").Dates, Start: p.column("start_date").Dates, End: p.column("end_date").Dates}
-	persons := ids(p.column("person_id"))
-	c.Persons = slices.Clone(persons)
-	slices.SortFunc(c.Persons, effect.ID.Compare)
-	c.Persons = slices.Compact(c.Persons)
-	for _, id := range persons {
-		k, _ := slices.BinarySearchFunc(c.Persons, id, effect.ID.Compare)
-		c.Person = append(c.Person, int32(k))
-	}
+	c.Persons, c.Person = ids(p.column("person_id")).Index()
 	if cases.Column(recordedColumn) != nil {
 		c.Recorded = &effect.Recorded{}
 	}
@@ -448,16 +446,16 @@ func readObservations(study effect.Study, cases, covariates, outcomes, signals, 
 		}
 	}
 	n := c.Len()
-	if n == 0 && len(id) == 0 {
+	if n == 0 && id.Len() == 0 {
 		// No row names the outcomes; the study does.
 		obs.Results, err = noResults(study, c)
 		return obs, err
 	}
-	if n == 0 || len(id)%n != 0 {
-		return nil, fmt.Errorf("%w: %d outcome rows do not fit %d cases; run measure again", ErrTables, len(id), n)
+	if n == 0 || id.Len()%n != 0 {
+		return nil, fmt.Errorf("%w: %d outcome rows do not fit %d cases; run measure again", ErrTables, id.Len(), n)
 	}
-	for at := 0; at < len(id); at += n {
-		if !slices.Equal(id[at:at+n], c.ID) {
+	for at := 0; at < id.Len(); at += n {
+		if !id.Slice(at, at+n).Equal(c.ID) {
 			return nil, fmt.Errorf("%w: outcome rows and cases are not about the same participations; run measure again", ErrTables)
 		}
 		r := effect.Result{
@@ -512,7 +510,7 @@ func signalTable(o *effect.Observations) *ingest.Table {
 		return out
 	}
 	return &ingest.Table{Name: TableSignals, Columns: []ingest.Column{
-		idColumn("participation_id", "participation", n, func(i int) effect.ID { return o.Cases.ID[i] }),
+		idColumn("participation_id", "participation", o.Cases.ID),
 		{Name: "in_cohort", Doc: "the case is of the cohort; others have no signals", Bools: s.InCohort},
 		{Name: "run_start", Doc: "first day of the first run of ordinary or self-employment that begins within 364 days from referral; gaps of at most 7 days join it", Dates: s.RunStart},
 		{Name: "run_days", Doc: "days of that run that were worked, followed for at most 156 weeks from referral", Ints: whole(s.RunDays)},
@@ -526,7 +524,7 @@ func signalTable(o *effect.Observations) *ingest.Table {
 }
 
 // readSignals is the inverse of signalTable.
-func readSignals(t *ingest.Table, cases []effect.ID) (*effect.Signals, error) {
+func readSignals(t *ingest.Table, cases effect.IDs) (*effect.Signals, error) {
 	p := &picker{table: t}
 	whole := func(name string) []int32 {
 		column := p.column(name).Ints
@@ -545,7 +543,7 @@ func readSignals(t *ingest.Table, cases []effect.ID) (*effect.Signals, error) {
 	if err := errors.Join(p.errs...); err != nil {
 		return nil, err
 	}
-	if !slices.Equal(id, cases) {
+	if !id.Equal(cases) {
 		return nil, fmt.Errorf("%w: signals and cases are not about the same participations; run measure again", ErrTables)
 	}
 	if slices.ContainsFunc(own, func(v float64) bool { return !math.IsNaN(v) }) {
@@ -619,7 +617,7 @@ func rowTable[T any](name string, rows []T) *ingest.Table {
 func caseTable[T any](name string, rows []T, participation func(T) string) *ingest.Table {
 	t := rowTable(name, rows)
 	id := t.Column("participation_id")
-	*id = idColumn(id.Name, id.Doc, len(rows), func(i int) effect.ID { return effect.TextID(participation(rows[i])) })
+	*id = idColumn(id.Name, id.Doc, effect.GatherIDs(len(rows), func(i int) effect.ID { return effect.TextID(participation(rows[i])) }))
 	return t
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,13 +88,31 @@ type Difference struct {
 // does not name, results and entries of the manifest that come out otherwise.
 // Nothing in the folder is touched.
 func Verify(ctx context.Context, folder string) ([]Difference, error) {
+	return VerifyFrom(ctx, folder, nil)
+}
+
+// VerifyFrom is [Verify] for data that may be a URL, which open opens; see
+// [Config.Open].
+func VerifyFrom(ctx context.Context, folder string, open Opener) ([]Difference, error) {
 	m, err := ReadManifest(folder)
 	if err != nil {
 		return nil, err
 	}
+	var data fs.FS
+	if isURL(m.Data) {
+		if data, err = open.open(ctx, m.Data); err != nil {
+			return nil, err
+		}
+	}
 	var out []Difference
 	for _, s := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals, m.Accepted, m.Recorded, m.Inputs, m.Results) {
-		now, err := hashFile(filepath.Join(folder, filepath.FromSlash(s.Path)), s.Path)
+		var now Source
+		var err error
+		if data != nil && isURL(s.Path) {
+			now, err = hashInput(data, m.Data, s.Path)
+		} else {
+			now, err = hashFile(filepath.Join(folder, filepath.FromSlash(s.Path)), s.Path)
+		}
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 			out = append(out, Difference{s.Path, "missing"})
@@ -127,7 +146,8 @@ func Verify(ctx context.Context, folder string) ([]Difference, error) {
 	defer os.RemoveAll(temp)
 	c = c.with(m.AsOf)
 	c.Blinded = m.Blinded
-	if c.Data, err = filepath.Abs(filepath.Join(folder, filepath.FromSlash(m.Data))); err != nil {
+	c.Open = open
+	if c.Data, err = m.dataFrom(folder); err != nil {
 		return nil, err
 	}
 	c.Out = temp

@@ -44,7 +44,7 @@ func TestWatching(t *testing.T) {
 		if cases.Municipality.At(i) != "751" || i > 0 && cases.Person[i] == cases.Person[i-1] {
 			continue
 		}
-		id, _ := cases.Persons[cases.Person[i]].Number()
+		id, _ := cases.Persons.At(int(cases.Person[i])).Number()
 		b := benefit{id, "751", "match5_2004", cases.MatchGroup.At(i), effect.NewDate(2007, 1, 1), cases.Referral[i] - 20}
 		if len(rows) > 10 {
 			b.MatchGroup = map[string]string{"4": "5", "5": "4"}[b.MatchGroup]

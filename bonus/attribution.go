@@ -323,7 +323,7 @@ func (s *settler) credited(event entry, credit Credit) ([]entry, error) {
 	}
 	s.able = able
 	slices.SortFunc(able, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(c.Referral[a.at], c.Referral[b.at]), c.ID[a.at].Compare(c.ID[b.at]))
+		return cmp.Or(cmp.Compare(c.Referral[a.at], c.Referral[b.at]), c.ID.At(int(a.at)).Compare(c.ID.At(int(b.at))))
 	})
 	if credit == CreditRole {
 		role := c.Role.Code(string(s.terms[event.terms].Attribution.Role))
@@ -418,11 +418,11 @@ func (s *settler) courseDays(i int32, until effect.Date) int64 {
 func (s *settler) casesOf(person int32) []int32 {
 	if s.personFrom == nil {
 		c := s.cases
-		s.personFrom = make([]int32, len(c.Persons)+1)
+		s.personFrom = make([]int32, c.Persons.Len()+1)
 		for _, p := range c.Person {
 			s.personFrom[p+1]++
 		}
-		for p := range c.Persons {
+		for p := range c.Persons.Len() {
 			s.personFrom[p+1] += s.personFrom[p]
 		}
 		next := slices.Clone(s.personFrom)
@@ -457,7 +457,7 @@ func (s *settler) rowOf(x entry) int32 {
 			return r
 		}
 	}
-	s.rows = append(s.rows, CaseLine{Participation: s.cases.ID[x.at].String(), Clause: id, Rule: RuleCounted})
+	s.rows = append(s.rows, CaseLine{Participation: s.cases.ID.At(int(x.at)).String(), Clause: id, Rule: RuleCounted})
 	s.origin = append(s.origin, origin{x.at, x.version, x.clause})
 	s.unsorted = true
 	return int32(len(s.rows) - 1)

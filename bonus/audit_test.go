@@ -137,7 +137,7 @@ func TestWhy(t *testing.T) {
 		row{id: "12", person: "b", referral: "2008-02-11", reason: effect.ReasonNotFirst},
 	)
 	obs.Period = effect.Period{Start: day("2008-01-15"), End: day("2009-01-01")}
-	obs.Results[0].WindowEnd = slices.Repeat([]effect.Date{day("2009-02-01")}, len(obs.Cases.ID))
+	obs.Results[0].WindowEnd = slices.Repeat([]effect.Date{day("2009-02-01")}, obs.Cases.Len())
 	f := bonus.Facts{Observations: obs}
 	s := settle(t, terms, bonus.Facts{Observations: obs})
 	told := func(id, clause string, discreet bool) string {

@@ -334,7 +334,7 @@ func (s *settler) unproved(clause *Clause, i int32, on effect.Date) string {
 		return ""
 	}
 	last := on.Add(e.Within)
-	if first, ok := s.evidence[evidenceKey{s.cases.ID[i].String(), e.Kind}]; ok && first <= min(last, s.obs.AsOf) {
+	if first, ok := s.evidence[evidenceKey{s.cases.ID.At(int(i)).String(), e.Kind}]; ok && first <= min(last, s.obs.AsOf) {
 		return ""
 	}
 	if s.obs.AsOf < last {

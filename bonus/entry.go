@@ -84,7 +84,7 @@ func (s *settler) compareDays(a, b *entry) int {
 		if c := cmp.Compare(s.cases.Referral[a.at], s.cases.Referral[b.at]); c != 0 {
 			return c
 		}
-		return s.cases.ID[a.at].Compare(s.cases.ID[b.at])
+		return s.cases.ID.At(int(a.at)).Compare(s.cases.ID.At(int(b.at)))
 	}
 	return cmp.Or(cmp.Compare(a.version, b.version), cmp.Compare(a.clause, b.clause))
 }
@@ -225,7 +225,7 @@ func (s *settler) factorOf(x *entry) int32 {
 // several. What is taken back has a row of its own for each line.
 func (s *settler) inLine(x *entry, line string) {
 	if x.takenBack {
-		row := CaseLine{Participation: s.cases.ID[x.at].String(), Clause: s.clauseOf(*x).ID + clawbackSuffix, Rule: RuleTakenBack, Line: line}
+		row := CaseLine{Participation: s.cases.ID.At(int(x.at)).String(), Clause: s.clauseOf(*x).ID + clawbackSuffix, Rule: RuleTakenBack, Line: line}
 		if s.rows[len(s.rows)-1] != row {
 			s.rows, s.origin, s.unsorted = append(s.rows, row), append(s.origin, origin{x.at, x.version, x.clause}), true
 		}
@@ -292,7 +292,7 @@ func (s *settler) entryRows(out []Entry, d *draft) []Entry {
 		// The text of the id stands in the row of the case already.
 		id := s.rows[x.row].Participation
 		if s.origin[x.row].at != x.at {
-			id = s.cases.ID[x.at].String()
+			id = s.cases.ID.At(int(x.at)).String()
 		}
 		out = append(out, Entry{Line: d.ID, Participation: id, On: x.on, Quantity: quantity})
 	}

@@ -45,7 +45,7 @@ func (r *Reasons) Why(e CaseExplanation) CaseExplanation {
 	}
 	w := why{Reasons: r, c: r.f.Observations.Cases}
 	id := effect.TextID(e.Participation)
-	at, ok := slices.BinarySearchFunc(w.c.ID, id, effect.ID.Compare)
+	at, ok := w.c.ID.Find(id)
 	if !ok {
 		return e
 	}
@@ -322,7 +322,7 @@ func (w *why) conditions(rule string, c *Clause) string {
 	case x.Evidence != nil && on != effect.NoDate:
 		last := on.Add(x.Evidence.Within)
 		received := "none was received by " + w.f.Observations.AsOf.String()
-		if day, ok := firstEvidence(w.f.Evidence)[evidenceKey{w.c.ID[w.at].String(), x.Evidence.Kind}]; ok {
+		if day, ok := firstEvidence(w.f.Evidence)[evidenceKey{w.c.ID.At(int(w.at)).String(), x.Evidence.Kind}]; ok {
 			received = fmt.Sprintf("one was received on %s", day)
 		}
 		return fmt.Sprintf("it was reached on %s; a document of kind %s counts if it is received by %s; %s", on, x.Evidence.Kind, last, received)

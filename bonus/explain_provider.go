@@ -403,7 +403,7 @@ func (e *ProviderExplanation) ladder(ctx context.Context, s *Settlement, terms [
 		if row.Rule != RuleNotReached && row.Rule != RulePending {
 			continue
 		}
-		at, ok := slices.BinarySearchFunc(c.ID, effect.TextID(row.Participation), effect.ID.Compare)
+		at, ok := c.ID.Find(effect.TextID(row.Participation))
 		if !ok || c.Provider.At(at) != e.Provider {
 			continue
 		}

@@ -240,7 +240,7 @@ func TestSettlementAddsUp(t *testing.T) {
 		}
 		// A citizen is paid once; every row of a case is counted in Counts.
 		persons, seen := map[string]int32{}, map[int32]bool{}
-		for i, id := range facts.Observations.Cases.ID {
+		for i, id := range facts.Observations.Cases.ID.All() {
 			persons[id.String()] = facts.Observations.Cases.Person[i]
 		}
 		for _, c := range s.Cases {
@@ -264,7 +264,7 @@ func requireParts(t *rapid.T, terms *bonus.Terms, facts bonus.Facts, s *bonus.Se
 	schedule, measure := terms.Versions[0].Clauses[0].Schedule, terms.Versions[0].Clauses[0].Measure
 	obs := facts.Observations
 	at := map[string]int{}
-	for i, id := range obs.Cases.ID {
+	for i, id := range obs.Cases.ID.All() {
 		at[id.String()] = i
 	}
 	lines := map[string]bonus.Line{}
@@ -382,16 +382,15 @@ func scramble(t *rapid.T, f bonus.Facts) bonus.Facts {
 		return out
 	}
 	c := &effect.Cases{
-		ID: pick(old.ID, order), Person: pick(old.Person, order), Persons: slices.Clone(old.Persons), Referral: pick(old.Referral, order),
+		ID: effect.GatherIDs(len(order), func(k int) effect.ID { return old.ID.At(order[k]) }), Person: pick(old.Person, order), Persons: effect.GatherIDs(old.Persons.Len(), func(p int) effect.ID { return old.Persons.At(old.Persons.Len() - 1 - p) }), Referral: pick(old.Referral, order),
 		Municipality: factor(old.Municipality), MatchScheme: factor(old.MatchScheme), MatchGroup: factor(old.MatchGroup),
 		Provider: factor(old.Provider), Agreement: factor(old.Agreement), Package: factor(old.Package),
 	}
 	if old.Start != nil {
 		c.Start, c.End, c.Role = pick(old.Start, order), pick(old.End, order), factor(old.Role)
 	}
-	slices.Reverse(c.Persons)
 	for i := range c.Person {
-		c.Person[i] = int32(len(c.Persons)) - 1 - c.Person[i]
+		c.Person[i] = int32(c.Persons.Len()) - 1 - c.Person[i]
 	}
 	out := bonus.Facts{
 		Observations: &effect.Observations{AsOf: f.Observations.AsOf, Cases: c},

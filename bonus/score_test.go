@@ -218,7 +218,7 @@ func TestPublishedScores(t *testing.T) {
 		for name, reached := range map[string][]bool{"first_result": first, "second_result": second} {
 			result := effect.Result{Outcome: name, Unit: effect.UnitShare}
 			for i := range obs.Cases.Len() {
-				k, err := strconv.Atoi(obs.Cases.ID[i].String())
+				k, err := strconv.Atoi(obs.Cases.ID.At(int(i)).String())
 				require.NoError(t, err)
 				status, on := effect.NotReached, effect.NoDate
 				if reached[k] {

@@ -286,7 +286,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 			continue
 		}
 		t := s.terms[ti]
-		id := s.cases.ID[i].String()
+		id := s.cases.ID.At(int(i)).String()
 		add := func(clause, rule string, v, c int) {
 			s.rows = append(s.rows, CaseLine{Participation: id, Clause: clause, Rule: rule})
 			s.origin = append(s.origin, origin{i, int32(v), int32(c)})
@@ -396,7 +396,7 @@ type earlier struct {
 
 // before says whether the case comes before another.
 func (e earlier) before(c *effect.Cases, i int32) bool {
-	return e.ok && cmp.Or(cmp.Compare(c.Referral[e.at], c.Referral[i]), c.ID[e.at].Compare(c.ID[i])) < 0
+	return e.ok && cmp.Or(cmp.Compare(c.Referral[e.at], c.Referral[i]), c.ID.At(int(e.at)).Compare(c.ID.At(int(i)))) < 0
 }
 
 // cohortReason is why a case is not of the cohort, whatever the outcome;

@@ -74,12 +74,12 @@ func observe(rows ...row) *effect.Observations {
 		Package:      column(func(r row) string { return r.pkg }),
 	}
 	for _, p := range person.Levels {
-		c.Persons = append(c.Persons, effect.TextID(p))
+		c.Persons.Append(effect.TextID(p))
 	}
 	job := effect.Result{Outcome: "sustained_13w", Unit: effect.UnitShare}
 	work := effect.Result{Outcome: "employed_26w", Unit: effect.UnitShare}
 	for _, r := range rows {
-		c.ID = append(c.ID, effect.TextID(r.id))
+		c.ID.Append(effect.TextID(r.id))
 		c.Referral = append(c.Referral, day(r.referral))
 		status, on := r.status, effect.NoDate
 		if r.job != "" {

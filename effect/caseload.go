@@ -10,7 +10,7 @@ import (
 // ones first), then by the names. It is read-only once made.
 type Caseload struct {
 	Person       []int32 // index into Persons
-	Persons      []ID    // distinct persons, ascending
+	Persons      IDs     // distinct persons, ascending
 	Municipality Factor
 	MatchScheme  Factor
 	MatchGroup   Factor
@@ -33,13 +33,9 @@ const controlDay = 15
 //
 // Persons of the result are those of the caseload and of the cases together.
 func (l *Caseload) Controls(cases *Cases, period Period) *Cases {
-	out := &Cases{Persons: slices.Concat(l.Persons, cases.Persons)}
-	slices.SortFunc(out.Persons, ID.Compare)
-	out.Persons = slices.CompactFunc(out.Persons, func(a, b ID) bool { return a == b })
-	number := func(id ID) int32 {
-		k, _ := slices.BinarySearchFunc(out.Persons, id, ID.Compare)
-		return int32(k)
-	}
+	persons, number := l.Persons.Concat(cases.Persons).Index()
+	out := &Cases{Persons: persons}
+	onLoad, referred := number[:l.Persons.Len()], number[l.Persons.Len():]
 	type offer struct{ referral, end Date }
 	offers := map[int32][]offer{}
 	for i, p := range cases.Person {
@@ -47,7 +43,7 @@ func (l *Caseload) Controls(cases *Cases, period Period) *Cases {
 		if len(cases.End) > 0 {
 			o.end = cases.End[i]
 		}
-		k := number(cases.Persons[p])
+		k := referred[p]
 		offers[k] = append(offers[k], o)
 	}
 	type control struct {
@@ -59,7 +55,7 @@ func (l *Caseload) Controls(cases *Cases, period Period) *Cases {
 	began := l.runs()
 	var rows []control
 	for s, p := range l.Person {
-		person := number(l.Persons[p])
+		person := onLoad[p]
 		start, end := max(l.Start[s], period.Start), period.End
 		if l.End[s] != NoDate {
 			end = min(end, l.End[s])
@@ -69,7 +65,7 @@ func (l *Caseload) Controls(cases *Cases, period Period) *Cases {
 				return o.referral <= day && (o.referral >= began[s] || o.end == NoDate || o.end > day)
 			})
 			if !taken {
-				rows = append(rows, control{TextID(l.Persons[p].String() + "@" + day.Month()), person, s, day})
+				rows = append(rows, control{TextID(l.Persons.At(int(p)).String() + "@" + day.Month()), person, s, day})
 			}
 		}
 	}
@@ -89,7 +85,8 @@ func (l *Caseload) Controls(cases *Cases, period Period) *Cases {
 	out.Municipality, out.MatchScheme, out.MatchGroup = names(&l.Municipality), names(&l.MatchScheme), names(&l.MatchGroup)
 	out.Provider, out.Agreement, out.Package, out.Channel, out.Role = none(), none(), none(), none(), none()
 	for _, r := range rows {
-		out.ID, out.Person, out.Referral = append(out.ID, r.id), append(out.Person, r.person), append(out.Referral, r.day)
+		out.ID.Append(r.id)
+		out.Person, out.Referral = append(out.Person, r.person), append(out.Referral, r.day)
 	}
 	out.Start, out.End = slices.Repeat([]Date{NoDate}, n), slices.Repeat([]Date{NoDate}, n)
 	return out
@@ -130,19 +127,14 @@ func firstControlDay(d Date) Date {
 // returns the observations together; the first n cases are those of o.
 func (o *Observations) join(controls *Observations) *Observations {
 	a, b := o.Cases, controls.Cases
-	c := &Cases{ID: slices.Concat(a.ID, b.ID), Referral: slices.Concat(a.Referral, b.Referral), Start: slices.Concat(a.Start, b.Start), End: slices.Concat(a.End, b.End)}
-	c.Persons = slices.Concat(a.Persons, b.Persons)
-	slices.SortFunc(c.Persons, ID.Compare)
-	c.Persons = slices.CompactFunc(c.Persons, func(x, y ID) bool { return x == y })
-	for _, side := range []*Cases{a, b} {
-		number := make([]int32, len(side.Persons))
-		for i, id := range side.Persons {
-			k, _ := slices.BinarySearchFunc(c.Persons, id, ID.Compare)
-			number[i] = int32(k)
-		}
-		for _, p := range side.Person {
-			c.Person = append(c.Person, number[p])
-		}
+	c := &Cases{ID: a.ID.Concat(b.ID), Referral: slices.Concat(a.Referral, b.Referral), Start: slices.Concat(a.Start, b.Start), End: slices.Concat(a.End, b.End)}
+	persons, number := a.Persons.Concat(b.Persons).Index()
+	c.Persons = persons
+	for _, p := range a.Person {
+		c.Person = append(c.Person, number[p])
+	}
+	for _, p := range b.Person {
+		c.Person = append(c.Person, number[a.Persons.Len()+int(p)])
 	}
 	names := func(x, y *Factor) Factor {
 		out := make([]string, 0, a.Len()+b.Len())

@@ -21,7 +21,7 @@ func dayOrNone(t *testing.T, s string) effect.Date {
 
 // spellsOf makes a caseload of lines "person municipality group start end", sorted.
 func spellsOf(t *testing.T, persons []effect.ID, lines ...[5]string) *effect.Caseload {
-	l := &effect.Caseload{Persons: persons}
+	l := &effect.Caseload{Persons: effect.NewIDs(persons...)}
 	var municipality, scheme, group []string
 	for _, x := range lines {
 		for i, id := range persons {
@@ -51,7 +51,7 @@ func TestControls(t *testing.T) {
 		[5]string{"8", "H", "5", "2008-06-10", "2008-06-20"}, // after a break it is
 	)
 	cases := &effect.Cases{
-		ID: []effect.ID{id(50), id(51), id(52), id(53)}, Person: []int32{0, 1, 3, 2}, Persons: []effect.ID{id(2), id(3), id(8), id(9)},
+		ID: effect.NewIDs(id(50), id(51), id(52), id(53)), Person: []int32{0, 1, 3, 2}, Persons: effect.NewIDs(id(2), id(3), id(8), id(9)),
 		Referral: []effect.Date{day(t, "2008-04-15"), day(t, "2007-12-01"), day(t, "2008-01-01"), day(t, "2008-02-01")},
 		End:      []effect.Date{effect.NoDate, day(t, "2008-06-01"), effect.NoDate, day(t, "2008-02-20")},
 	}
@@ -60,7 +60,7 @@ func TestControls(t *testing.T) {
 	c := load.Controls(cases, period)
 	var got []string
 	for i := range c.Len() {
-		got = append(got, fmt.Sprint(c.ID[i], " ", c.Persons[c.Person[i]], " ", c.Referral[i], " ", c.Municipality.At(i), c.MatchGroup.At(i), c.Provider.At(i)))
+		got = append(got, fmt.Sprint(c.ID.At(i), " ", c.Persons.At(int(c.Person[i])), " ", c.Referral[i], " ", c.Municipality.At(i), c.MatchGroup.At(i), c.Provider.At(i)))
 	}
 	assert.Equal(t, []string{
 		"1@2008-01 1 2008-01-15 H4", "1@2008-02 1 2008-02-15 H4",
@@ -69,7 +69,7 @@ func TestControls(t *testing.T) {
 		"7@2008-05 7 2008-05-15 H4",
 		"8@2008-01 8 2008-01-15 H4", "8@2008-06 8 2008-06-15 H5",
 	}, got)
-	assert.Equal(t, []effect.ID{id(1), id(2), id(3), id(7), id(8), id(9)}, c.Persons)
+	assert.Equal(t, effect.NewIDs(id(1), id(2), id(3), id(7), id(8), id(9)), c.Persons)
 	assert.Zero(t, (&effect.Caseload{}).Controls(cases, period).Len())
 }
 
@@ -92,8 +92,9 @@ func TestWithoutOffer(t *testing.T) {
 	}
 	obs := observations(rows)
 	months := make([]string, 2*n)
+	number := func(i int) effect.ID { return effect.NumberID(int64(i)) }
+	obs.Cases.ID, obs.Cases.Persons = effect.GatherIDs(2*n, number), effect.GatherIDs(2*n, number)
 	for i := range months {
-		obs.Cases.ID[i], obs.Cases.Persons[i] = effect.NumberID(int64(i)), effect.NumberID(int64(i))
 		obs.Cases.Referral[i] = day(t, "2008-02-10")
 		months[i] = "2008-02"
 	}

@@ -4,9 +4,9 @@ package effect
 // person to an offer at a provider. Every column has one entry per
 // participation, in the order of ID. Cases are read-only once made.
 type Cases struct {
-	ID           []ID    // participation ids, ascending, distinct
+	ID           IDs     // participation ids, ascending, distinct
 	Person       []int32 // index into Persons
-	Persons      []ID    // distinct persons, ascending
+	Persons      IDs     // distinct persons, ascending
 	Municipality Factor
 	MatchScheme  Factor // which numbering the match group belongs to
 	MatchGroup   Factor // frozen at referral
@@ -26,7 +26,7 @@ type Cases struct {
 }
 
 // Len is the number of participations.
-func (c *Cases) Len() int { return len(c.ID) }
+func (c *Cases) Len() int { return c.ID.Len() }
 
 // Covariate is one characteristic of every case: numbers (NaN is missing) or,
 // where Number is nil, names.
@@ -208,7 +208,8 @@ type Observations struct {
 	// where nobody asked for them. See [Caseload.Controls].
 	Controls  *Observations
 	Attrition []Attrition
-	Signals   *Signals // nil where they were not asked for
+	Cells     []CellRow // figures of the cells; none of observations read back from tables
+	Signals   *Signals  // nil where they were not asked for
 }
 
 // Result returns the result of a named outcome.

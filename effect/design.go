@@ -203,7 +203,7 @@ func each(ctx context.Context, n int, f func(int) error) error {
 // newSample sorts the analysed cases, of which the first n are participations.
 func newSample(c *Cases, n int, r *Result, d Design) *sample {
 	s := &sample{cases: c, result: r, members: map[group]map[string][]int32{}, controls: map[group]map[string][]int32{}, strata: map[string][]StratumTotal{}}
-	seen := make([]bool, len(c.Persons))
+	seen := make([]bool, c.Persons.Len())
 	for i, ok := range r.Complete {
 		if !ok {
 			continue
@@ -257,7 +257,7 @@ func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators)
 	}
 	// A later participation that the cohort leaves out does not make its person one
 	// of the cell: who is referred again depends on what became of the first.
-	inCell := make([]bool, len(cases.Persons))
+	inCell := make([]bool, cases.Persons.Len())
 	for _, i := range all {
 		inCell[cases.Person[i]] = true
 	}

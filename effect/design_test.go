@@ -56,13 +56,14 @@ func observations(rows []city) *effect.Observations {
 	r := effect.Result{Outcome: "job", Unit: effect.UnitShare}
 	var places, providers, one []string
 	for i, row := range rows {
-		c.ID, c.Person = append(c.ID, effect.NumberID(int64(i))), append(c.Person, row.person)
+		c.ID.Append(effect.NumberID(int64(i)))
+		c.Person = append(c.Person, row.person)
 		c.Referral = append(c.Referral, effect.Date(100-i))
 		places, providers, one = append(places, row.municipality), append(providers, row.provider), append(one, "1")
 		r.Status, r.Reason, r.Complete, r.Followed = append(r.Status, effect.NotReached), append(r.Reason, effect.NoReason), append(r.Complete, true), append(r.Followed, i%4 != 0)
 		r.Value, r.WindowEnd, r.ReachedOn = append(r.Value, row.value), append(r.WindowEnd, 200), append(r.ReachedOn, effect.NoDate)
 	}
-	c.Persons = make([]effect.ID, len(rows))
+	c.Persons = effect.NumberIDs(make([]int64, len(rows)))
 	c.Municipality, c.Provider, c.MatchScheme, c.MatchGroup = effect.NewFactor(places), effect.NewFactor(providers), effect.NewFactor(one), effect.NewFactor(one)
 	c.Covariates = []effect.Covariate{{Name: "age", Number: make([]float64, len(rows)), Dated: true}, {Name: "mood", Number: make([]float64, len(rows))}}
 	return &effect.Observations{AsOf: 300, Cases: c, Results: []effect.Result{r}}

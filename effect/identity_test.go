@@ -106,7 +106,9 @@ func cohortOf(rows ...referral) *effect.Observations {
 	c, r := &effect.Cases{}, effect.Result{Outcome: "y"}
 	for i, x := range rows {
 		provider, channel, same = append(provider, x.provider), append(channel, x.channel), append(same, "m")
-		c.ID, c.Person, c.Persons = append(c.ID, effect.NumberID(int64(i))), append(c.Person, int32(i)), append(c.Persons, effect.NumberID(int64(i)))
+		c.ID.Append(effect.NumberID(int64(i)))
+		c.Persons.Append(effect.NumberID(int64(i)))
+		c.Person = append(c.Person, int32(i))
 		c.Referral, r.Reason = append(c.Referral, x.day), append(r.Reason, x.reason)
 	}
 	c.Provider, c.Channel = effect.NewFactor(provider), effect.NewFactor(channel)
@@ -195,7 +197,7 @@ func TestCheckSchemes(t *testing.T) {
 		c, r := &effect.Cases{}, effect.Result{Outcome: "y"}
 		for i, x := range rows {
 			municipality, scheme, group = append(municipality, x[0]), append(scheme, x[1]), append(group, "1")
-			c.ID = append(c.ID, effect.NumberID(int64(i)))
+			c.ID.Append(effect.NumberID(int64(i)))
 			r.Reason = append(r.Reason, effect.NoReason)
 		}
 		c.Municipality, c.MatchScheme, c.MatchGroup = effect.NewFactor(municipality), effect.NewFactor(scheme), effect.NewFactor(group)

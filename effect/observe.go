@@ -24,6 +24,8 @@ type Study struct {
 	// employers, may be nil.
 	Signals   bool
 	Employers *Employers
+	// CellsOnly keeps no row of a case: [Observer.Cells] is then all there is to ask for.
+	CellsOnly bool
 	// RegistersReach is the last day the registers are complete for. NoDate
 	// takes it from the data: the last day, up to as_of, on which a spell of
 	// the cases begins or ends.
@@ -74,12 +76,20 @@ type Observer struct {
 	caseOf  []int32          // slot -> case; slots are in the order of persons
 	first   []int32          // person -> first slot
 	blocks  []block          // of blockPersons persons each
-	seen    []uint32         // bit per person: occurs in the spells
-	deadOn  []int32          // per person: first day of death, MaxInt32 for none
+	spare   spares
+	seen    []uint32 // bit per person: occurs in the spells
+	deadOn  []int32  // per person: first day of death, MaxInt32 for none
 	reach   atomic.Int32
 
 	own       [][]int32   // provider code -> indices of its own employers
 	employers atomic.Bool // the spells name employers
+
+	prepared sync.Once
+	sheet    *sheet // what is read off; nil before the first block is
+	open     int    // units that are not done
+	opened   sync.Mutex
+	strayed  atomic.Bool  // a spell came after its person was settled
+	told     atomic.Int64 // cases of settled blocks with untold amounts
 }
 
 // block holds the days of the cases of some persons, made when the first spell
@@ -90,6 +100,9 @@ type block struct {
 	base  int      // slot that the block begins with
 	words []uint64 // stride for each of its slots
 	daily []uint32 // depth for each: amounts
+
+	units   int  // that may still hold spells of its persons
+	settled bool // read off; its days are given back
 }
 
 // blockPersons is how many persons share a block.
@@ -101,17 +114,55 @@ const (
 // touch makes room for the days of block k, which is locked.
 func (o *Observer) touch(k int32) *block {
 	b := &o.blocks[k]
-	if b.words == nil && b.daily == nil {
-		b.base = int(o.first[int(k)<<blockBits])
-		slots := int(o.first[min(int(k+1)<<blockBits, len(o.first)-1)]) - b.base
-		b.words, b.daily = make([]uint64, o.stride*slots), make([]uint32, o.depth*slots)
+	switch {
+	case b.settled:
+		o.strayed.Store(true)
+	case b.words == nil && b.daily == nil:
+		from, to := o.slots(k)
+		b.base = int(from)
+		b.words, b.daily = o.spare.take(o.stride*int(to-from), o.depth*int(to-from))
 	}
 	return b
 }
 
-// blockOf is the block of a slot.
-func (o *Observer) blockOf(slot int32) *block {
-	return &o.blocks[o.cases.Person[o.caseOf[slot]]>>blockBits]
+// slots are those of block k.
+func (o *Observer) slots(k int32) (from, to int32) {
+	return o.first[int(k)<<blockBits], o.first[min(int(k+1)<<blockBits, len(o.first)-1)]
+}
+
+// spares are the days of blocks that were read off, to be used again.
+type spares struct {
+	sync.Mutex
+	words [][]uint64
+	daily [][]uint32
+}
+
+// take returns room that is all zero.
+func (s *spares) take(words, daily int) ([]uint64, []uint32) {
+	s.Lock()
+	defer s.Unlock()
+	return again(&s.words, words), again(&s.daily, daily)
+}
+
+func (s *spares) give(b *block) {
+	s.Lock()
+	s.words, s.daily = append(s.words, b.words), append(s.daily, b.daily)
+	s.Unlock()
+	b.words, b.daily = nil, nil
+}
+
+// again is a spare that is long enough, or a new one.
+func again[T uint32 | uint64](from *[][]T, n int) []T {
+	if k := len(*from) - 1; k >= 0 {
+		last := (*from)[k]
+		*from = (*from)[:k]
+		if cap(last) >= n {
+			last = last[:n]
+			clear(last)
+			return last
+		}
+	}
+	return make([]T, n)
 }
 
 // NewObserver prepares to observe the cases. It returns an error wrapping
@@ -124,17 +175,17 @@ func NewObserver(study Study, cases *Cases) (*Observer, error) {
 	}
 	o.excluded = study.Cohort.Select(cases)
 	o.slotOf = make([]int32, cases.Len())
-	o.first = make([]int32, len(cases.Persons)+1)
+	o.first = make([]int32, cases.Persons.Len()+1)
 	for i, why := range o.excluded {
 		o.slotOf[i] = -1
 		if why == NoReason {
 			o.first[cases.Person[i]+1]++
 		}
 	}
-	for p := range cases.Persons {
+	for p := range cases.Persons.Len() {
 		o.first[p+1] += o.first[p]
 	}
-	o.caseOf = make([]int32, o.first[len(cases.Persons)])
+	o.caseOf = make([]int32, o.first[cases.Persons.Len()])
 	at := slices.Clone(o.first)
 	for i, why := range o.excluded {
 		if why == NoReason {
@@ -143,9 +194,9 @@ func NewObserver(study Study, cases *Cases) (*Observer, error) {
 			at[p]++
 		}
 	}
-	o.blocks = make([]block, (len(cases.Persons)+blockPersons-1)>>blockBits)
-	o.seen = make([]uint32, (len(cases.Persons)+31)/32)
-	o.deadOn = make([]int32, len(cases.Persons))
+	o.blocks = make([]block, (cases.Persons.Len()+blockPersons-1)>>blockBits)
+	o.seen = make([]uint32, (cases.Persons.Len()+31)/32)
+	o.deadOn = make([]int32, cases.Persons.Len())
 	for p := range o.deadOn {
 		o.deadOn[p] = math.MaxInt32
 	}
@@ -314,6 +365,9 @@ func (o *Observer) Add(b Spells) {
 			o.blocks[at].Lock()
 			held = o.touch(at)
 		}
+		if held.settled {
+			continue
+		}
 		for slot := o.first[p]; slot < o.first[p+1]; slot++ {
 			in := int(slot) - held.base
 			for _, li := range lanes {
@@ -396,6 +450,9 @@ func (o *Observer) Merge(other *Observer) error {
 	}
 	for k := range other.blocks {
 		from := &other.blocks[k]
+		if from.settled || o.blocks[k].settled {
+			return fmt.Errorf("%w: observers that were read off do not merge", ErrOutcome)
+		}
 		if from.words == nil && from.daily == nil {
 			continue
 		}
@@ -434,287 +491,29 @@ func (o *Observer) Unseen() int {
 // Untold is how many cases of the cohort have, in the windows of outcomes that
 // count hours or kroner, a spell that does not tell them.
 func (o *Observer) Untold() int {
-	n := 0
+	n := int(o.told.Load())
 	for k := range o.blocks {
-		for days := o.blocks[k].daily; len(days) > 0; days = days[o.depth:] {
-			if slices.ContainsFunc(days[:o.depth], func(v uint32) bool { return v&untold != 0 }) {
-				n++
-			}
+		n += o.untold(&o.blocks[k])
+	}
+	return n
+}
+
+// untold is Untold of a block that is not read off.
+func (o *Observer) untold(b *block) (n int) {
+	for days := b.daily; len(days) > 0; days = days[o.depth:] {
+		if slices.ContainsFunc(days[:o.depth], func(v uint32) bool { return v&untold != 0 }) {
+			n++
 		}
 	}
 	return n
 }
 
-// find returns the lane that holds a watch for the days.
-func (o *Observer) find(clock Clock, watch Watch, from, to int) (*lane, bool) {
-	for i := range o.lanes {
-		l := &o.lanes[i]
-		if l.clock == clock && l.watch == watch && l.from <= from && to <= l.to {
-			return l, true
-		}
-	}
-	return nil, false
-}
-
-// view returns the days of a case in the lane that holds the watch and days.
-func (o *Observer) view(slot int32, clock Clock, watch Watch, from, to int) DayView {
-	l, ok := o.find(clock, watch, from, to)
-	if !ok {
-		return DayView{}
-	}
-	b := o.blockOf(slot)
-	if b.words == nil {
-		return DayView{} // no spell fell on it
-	}
-	at := (int(slot)-b.base)*o.stride + l.offset
-	return DayView{words: b.words[at : at+l.words()], base: o.anchor(clock, o.caseOf[slot]) + Date(l.from)}
-}
-
-// amounts is view for hours and kroner.
-func (o *Observer) amounts(slot int32, clock Clock, watch Watch, from, to int) AmountView {
-	l, ok := o.find(clock, watch, from, to)
-	if !ok {
-		return AmountView{}
-	}
-	b := o.blockOf(slot)
-	if b.daily == nil {
-		return AmountView{}
-	}
-	at := (int(slot)-b.base)*o.depth + l.offset
-	return AmountView{days: b.daily[at : at+l.to-l.from], base: o.anchor(clock, o.caseOf[slot]) + Date(l.from)}
-}
-
-// Observations reads off what became of every case. The covariates of the
-// cases are followed by those from history. Nothing may be added meanwhile.
-func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
-	n := o.cases.Len()
-	cases := *o.cases
-	cases.Covariates = slices.Clone(cases.Covariates)
-	columns := o.study.History.columns()
-	cases.Covariates = append(cases.Covariates, blank(columns, n)...)
-	history := cases.Covariates[len(cases.Covariates)-len(columns):]
-	if weeks := o.study.Placebo; weeks > 0 {
-		cases.Placebo = &Placebo{Weeks: weeks, Value: make([]float64, n), Covariates: blank(columns, n)}
-	}
-	out := &Observations{AsOf: o.study.AsOf, Period: o.study.Cohort.Period, Cases: &cases}
-	for _, outcome := range o.study.Outcomes {
-		out.Results = append(out.Results, Result{
-			Outcome: outcome.Name, Unit: outcome.Measure.Unit(), Absence: outcome.Measure.Absence(),
-			Status: make([]Status, n), Reason: make([]Reason, n), Value: make([]float64, n),
-			ReachedOn: make([]Date, n), WindowEnd: make([]Date, n),
-			Complete: make([]bool, n), Followed: make([]bool, n),
-		})
-		if _, timed := outcome.Measure.(Timed); timed {
-			out.Results[len(out.Results)-1].Days = make([]int32, n)
-		}
-	}
-	if o.study.Signals {
-		out.Signals = o.newSignals(n)
-	}
-	// Names of events become a factor once all are known.
-	events := make([][]string, len(out.Results))
-	for k := range events {
-		if out.Results[k].Days != nil {
-			events[k] = make([]string, n)
-		}
-	}
-	gathered := make([]*gathering, len(out.Results))
-	for k, outcome := range o.study.Outcomes {
-		if outcome.Dated {
-			gathered[k] = newGathering(n)
-		}
-	}
-	reach := o.study.RegistersReach
-	if reach == NoDate {
-		reach = Date(o.reach.Load())
-	}
-	watches := make([][]watched, len(o.study.Outcomes))
-	for k, outcome := range o.study.Outcomes {
-		for _, w := range outcome.Measure.Watches() {
-			x := watched{Watch: w}
-			if w.Of == OfNumber {
-				c, _ := o.cases.Covariate(w.Column)
-				x.numbers = c.Number
-			}
-			watches[k] = append(watches[k], x)
-		}
-	}
-	err := chunks(ctx, n, func(lo, hi int) {
-		sights := make([]Sight, len(out.Results))
-		for k, outcome := range o.study.Outcomes {
-			w := len(outcome.Measure.Watches())
-			sights[k] = Sight{End: o.study.AsOf + 1, Days: make([]DayView, w), Amounts: make([]AmountView, w), Numbers: make([]float64, w)}
-		}
-		for i := lo; i < hi; i++ {
-			slot := o.slotOf[i]
-			for c := range columns {
-				history[c].Number[i] = o.past(&columns[c], int32(i), 0)
-			}
-			if out.Signals != nil {
-				o.signal(out.Signals, int32(i), slot)
-			}
-			if p := cases.Placebo; p != nil {
-				p.Value[i] = nan
-				if slot >= 0 {
-					days := 7 * p.Weeks
-					at := cases.Referral[i]
-					p.Value[i] = float64(o.view(slot, AtReferral, Watch{States: Employment}, -days, 0).Count(at-Date(days), at)) / float64(days)
-				}
-				for c := range columns {
-					p.Covariates[c].Number[i] = o.past(&columns[c], int32(i), p.Weeks)
-				}
-			}
-			for k := range out.Results {
-				event := o.read(&out.Results[k], o.study.Outcomes[k], watches[k], &sights[k], int32(i), slot, reach)
-				if events[k] != nil {
-					events[k][i] = event
-				}
-				if why := out.Results[k].Reason[i]; gathered[k] != nil && (why == NoReason || why == ReasonLeft || why == ReasonPending) {
-					gathered[k].add(o.study.Outcomes[k].Measure.(Dating), &sights[k], i)
-				}
-			}
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	for k := range events {
-		if events[k] != nil {
-			out.Results[k].Event = NewFactor(events[k])
-		}
-		if gathered[k] != nil {
-			out.Results[k].Dates = gathered[k].dates()
-		}
-	}
-	quarters, months := make([]string, n), make([]string, n)
-	named := map[Date][2]string{} // days are few, cases many
-	for i, d := range cases.Referral {
-		names, ok := named[d]
-		if !ok {
-			names = [2]string{d.Quarter(), d.Month()}
-			named[d] = names
-		}
-		quarters[i], months[i] = names[0], names[1]
-	}
-	cases.Covariates = append(cases.Covariates,
-		Covariate{Name: ReferralQuarter, Factor: NewFactor(quarters), Dated: true},
-		Covariate{Name: ReferralMonth, Factor: NewFactor(months), Dated: true})
-	for k := range out.Results {
-		out.Attrition = append(out.Attrition, attrition(&cases, &out.Results[k])...)
-	}
-	return out, nil
-}
-
-// blank makes columns of numbers for the history.
-func blank(columns []historyColumn, n int) []Covariate {
-	var out []Covariate
-	for _, c := range columns {
-		out = append(out, Covariate{Name: c.name, Number: make([]float64, n), Dated: true})
-	}
-	return out
-}
-
-// past reads a column of the history as it stood so many weeks before referral;
-// NaN outside the cohort.
-func (o *Observer) past(c *historyColumn, i int32, weeks int) float64 {
-	slot := o.slotOf[i]
-	if slot < 0 {
-		return nan
-	}
-	v := o.view(slot, AtReferral, Watch{States: c.states}, -7*(c.weeks+weeks), -7*weeks)
-	return c.read(v, o.cases.Referral[i]-Date(7*weeks), o.study.History.ElapsedGap)
-}
-
-// watched is what a measure watches, found once for all cases.
-type watched struct {
-	Watch
-	numbers []float64 // of OfNumber
-}
-
-// read fills one row of a result and returns its event.
-func (o *Observer) read(r *Result, outcome Outcome, watches []watched, sight *Sight, i, slot int32, reach Date) string {
-	r.Value[i], r.ReachedOn[i], r.WindowEnd[i] = nan, NoDate, NoDate
-	if r.Days != nil {
-		r.Days[i] = NoTime
-	}
-	if slot < 0 {
-		r.Reason[i] = o.excluded[i]
-		return ""
-	}
-	clock := o.anchor(outcome.Clock, i)
-	if clock == NoDate {
-		r.Reason[i] = ReasonNoClock
-		return ""
-	}
-	m := outcome.Measure
-	from, to := m.Days(clock)
-	ends := m.Closes(clock)
-	first, last := int(from-clock), int(to-clock)
-	// Death is for good; a stay abroad matters only on the days that are read.
-	died := Date(o.deadOn[o.cases.Person[i]])
-	leftOn := died
-	if abroad := o.view(slot, outcome.Clock, Watch{States: States(Emigrated)}, first, last).First(from, to); abroad != NoDate {
-		leftOn = min(leftOn, abroad)
-	}
-	left := leftOn < to
-	sight.Clock, sight.Closed, sight.Left, sight.Dead = clock, ends <= o.study.AsOf, NoDate, left && died == leftOn
-	if left {
-		sight.Left = leftOn
-	}
-	for k := range watches {
-		switch w := &watches[k]; {
-		case w.Of == OfNumber:
-			sight.Numbers[k] = w.numbers[i]
-		case w.Of.amounts():
-			sight.Amounts[k] = o.amounts(slot, outcome.Clock, w.Watch, first, last)
-		default:
-			sight.Days[k] = o.view(slot, outcome.Clock, w.Watch, first, last)
-		}
-	}
-	got := m.Read(sight)
-	if left && got.Reached != NoDate && leftOn <= got.Reached {
-		got.Value, got.Reached = nan, NoDate // nobody reaches anything after leaving
-	}
-	if r.Days != nil {
-		r.Days[i] = got.Time
-	}
-	p := o.cases.Person[i]
-	r.Followed[i] = o.seen[p>>5]&(1<<(p&31)) != 0 && to-1 <= reach && !got.Unknown
-	if got.Reason != NoReason {
-		r.Reason[i] = got.Reason
-		if got.Reason != ReasonNotAtRisk {
-			r.WindowEnd[i] = ends
-		}
-		return got.Event
-	}
-	r.Value[i], r.ReachedOn[i], r.WindowEnd[i] = got.Value, got.Reached, ends
-	r.Complete[i] = sight.Closed && !left
-	switch {
-	case got.Reached != NoDate:
-		r.Status[i] = Reached
-	case left:
-		r.Status[i] = Left
-	case !sight.Closed:
-		r.Status[i] = Pending
-	default:
-		r.Status[i] = NotReached
-	}
-	switch {
-	case left:
-		r.Reason[i] = ReasonLeft
-	case !sight.Closed:
-		r.Reason[i] = ReasonPending
-	}
-	return got.Event
-}
-
 // chunkSize is how many cases are read in a piece.
 const chunkSize = 8192
 
-// chunks runs f over [0, n) in pieces, on all processors. f must write only to
+// chunks runs f over [0, n) in pieces of a size, on all processors. f must write only to
 // its own rows, so the result does not depend on the pieces.
-func chunks(ctx context.Context, n int, f func(lo, hi int)) error {
-	const size = chunkSize
+func chunks(ctx context.Context, n, size int, f func(lo, hi int)) error {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min((n+size-1)/size, runtime.GOMAXPROCS(0)) {

@@ -79,14 +79,14 @@ func drawLife(t *rapid.T) life {
 		Placebo: rapid.SampledFrom([]int{0, 3, 12, 40}).Draw(t, "placebo"),
 	}}
 	for p := range persons {
-		l.cases.Persons = append(l.cases.Persons, effect.NumberID(int64(p)))
+		l.cases.Persons.Append(effect.NumberID(int64(p)))
 	}
 	n := rapid.IntRange(1, 8).Draw(t, "cases")
 	places, mark, providers := make([]string, n), []float64{}, make([]string, n)
 	for i := range n {
 		places[i] = "1"
 		providers[i] = rapid.SampledFrom([]string{"", "A", "B", "C"}).Draw(t, "provider")
-		l.cases.ID = append(l.cases.ID, effect.NumberID(int64(i)))
+		l.cases.ID.Append(effect.NumberID(int64(i)))
 		l.cases.Person = append(l.cases.Person, int32(rapid.IntRange(0, persons-1).Draw(t, "person")))
 		referral := effect.Date(rapid.IntRange(380, 610).Draw(t, "referral"))
 		l.cases.Referral = append(l.cases.Referral, referral)
@@ -663,13 +663,13 @@ func TestAttritionSums(t *testing.T) {
 
 func TestTake(t *testing.T) {
 	cases := &effect.Cases{
-		ID:       []effect.ID{effect.NumberID(1), effect.NumberID(2), effect.NumberID(3), effect.NumberID(4), effect.NumberID(5), effect.NumberID(6)},
+		ID:       effect.NewIDs(effect.NumberID(1), effect.NumberID(2), effect.NumberID(3), effect.NumberID(4), effect.NumberID(5), effect.NumberID(6)),
 		Person:   []int32{0, 0, 0, 0, 1, 0},
 		Referral: []effect.Date{20, 10, 10, 12, 11, 5},
 		// The fourth has another agreement; the sixth lies before the period.
 		Agreement:    effect.NewFactor([]string{"A", "A", "A", "B", "A", "A"}),
 		Municipality: effect.NewFactor([]string{"1", "1", "1", "1", "1", "1"}),
-		Persons:      []effect.ID{effect.NumberID(1), effect.NumberID(2)},
+		Persons:      effect.NewIDs(effect.NumberID(1), effect.NumberID(2)),
 	}
 	period := effect.Period{Start: 10, End: 30}
 	for take, want := range map[effect.Take][]effect.Reason{

@@ -18,7 +18,7 @@ func one(t require.TestingT, spells []spell, outcomes ...effect.Outcome) *effect
 	places := effect.NewFactor([]string{"1"})
 	l := life{
 		cases: &effect.Cases{
-			ID: []effect.ID{effect.NumberID(1)}, Person: []int32{0}, Persons: []effect.ID{effect.NumberID(1)}, Referral: []effect.Date{0},
+			ID: effect.NewIDs(effect.NumberID(1)), Person: []int32{0}, Persons: effect.NewIDs(effect.NumberID(1)), Referral: []effect.Date{0},
 			Municipality: places, MatchScheme: places, MatchGroup: places,
 		},
 		study: effect.Study{AsOf: 5000, RegistersReach: 5000, Cohort: effect.Cohort{Period: effect.Period{Start: 0, End: 1}}, Outcomes: outcomes},
@@ -235,7 +235,7 @@ func TestUntold(t *testing.T) {
 	study := effect.Study{AsOf: 5000, Cohort: effect.Cohort{Period: effect.Period{Start: 0, End: 1}}, Outcomes: []effect.Outcome{m}}
 	places := effect.NewFactor([]string{"1"})
 	cases := &effect.Cases{
-		ID: []effect.ID{effect.NumberID(1)}, Person: []int32{0}, Persons: []effect.ID{effect.NumberID(1)}, Referral: []effect.Date{0},
+		ID: effect.NewIDs(effect.NumberID(1)), Person: []int32{0}, Persons: effect.NewIDs(effect.NumberID(1)), Referral: []effect.Date{0},
 		Municipality: places, MatchScheme: places, MatchGroup: places,
 	}
 	for state, want := range map[effect.State]int{effect.OrdinaryEmployment: 1, effect.CashBenefit: 0} {
@@ -295,7 +295,7 @@ func TestSignalsAtTheEdges(t *testing.T) {
 		places := effect.NewFactor([]string{"1"})
 		obs := observe(t, life{
 			cases: &effect.Cases{
-				ID: []effect.ID{effect.NumberID(1)}, Person: []int32{0}, Persons: []effect.ID{effect.NumberID(1)}, Referral: []effect.Date{0},
+				ID: effect.NewIDs(effect.NumberID(1)), Person: []int32{0}, Persons: effect.NewIDs(effect.NumberID(1)), Referral: []effect.Date{0},
 				Municipality: places, MatchScheme: places, MatchGroup: places,
 			},
 			study: effect.Study{AsOf: 5000, RegistersReach: 5000, Cohort: effect.Cohort{Period: effect.Period{Start: 0, End: 1}}, Signals: true},

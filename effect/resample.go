@@ -10,20 +10,15 @@ package effect
 // observations without cases.
 func (o *Observations) Resample(lists [][]int32) *Observations {
 	var rows, person []int32
-	persons := make([]ID, len(lists))
 	for p, list := range lists {
-		persons[p] = NumberID(int64(p + 1))
 		for _, i := range list {
 			rows, person = append(rows, i), append(person, int32(p))
 		}
 	}
 	c, n := o.Cases, len(rows)
-	ids := make([]ID, n)
-	for i := range ids {
-		ids[i] = NumberID(int64(i + 1))
-	}
+	number := func(i int) ID { return NumberID(int64(i + 1)) }
 	cases := &Cases{
-		ID: ids, Person: person, Persons: persons,
+		ID: GatherIDs(n, number), Person: person, Persons: GatherIDs(len(lists), number),
 		Municipality: gatherFactor(c.Municipality, rows), MatchScheme: gatherFactor(c.MatchScheme, rows), MatchGroup: gatherFactor(c.MatchGroup, rows),
 		Provider: gatherFactor(c.Provider, rows), Agreement: gatherFactor(c.Agreement, rows), Package: gatherFactor(c.Package, rows),
 		Channel: gatherFactor(c.Channel, rows), Role: gatherFactor(c.Role, rows), Completed: gatherFactor(c.Completed, rows),

@@ -76,8 +76,8 @@ func TestResampleTakesEveryColumn(t *testing.T) {
 	}
 	assert.Greater(t, columns, 40)
 	assert.Equal(t, []int32{0, 1, 1, 2, 3}, got.Cases.Person, "who is drawn twice is two citizens")
-	assert.Len(t, got.Cases.Persons, 4)
-	assert.Equal(t, effect.NumberID(5), got.Cases.ID[4])
+	assert.Equal(t, 4, got.Cases.Persons.Len())
+	assert.Equal(t, effect.NumberID(5), got.Cases.ID.At(4))
 	assert.Equal(t, obs.AsOf, got.AsOf)
 	assert.Equal(t, 0, obs.Resample(nil).Cases.Len())
 }

@@ -194,7 +194,7 @@ type crowd struct {
 
 func newCrowd(c *Cases, r *Result, label *Factor) *crowd {
 	out := &crowd{}
-	seen := make([]bool, len(c.Persons))
+	seen := make([]bool, c.Persons.Len())
 	for i, ok := range r.Complete {
 		if ok {
 			out.repeats = out.repeats || seen[c.Person[i]]

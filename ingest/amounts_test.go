@@ -39,7 +39,7 @@ func TestSpellAmounts(t *testing.T) {
 		{1, "flex_job", 13006, end, nil, new(math.NaN()), "x"},
 		{3, "flex_job", 13007, end, new(-1.0), nil, "x"}, // an orphan is not looked at
 	})
-	cases := &effect.Cases{Persons: []effect.ID{effect.NumberID(1), effect.NumberID(2)}}
+	cases := &effect.Cases{Persons: effect.NewIDs(effect.NumberID(1), effect.NumberID(2))}
 	lines := func(employers []effect.ID, change func(*Options)) (*Dataset, []string) {
 		opt := testOptions()
 		opt.MaxRejectShare = 1
@@ -108,7 +108,7 @@ func TestSpellAmountsMissing(t *testing.T) {
 	d, err = OpenFolder(dir, opt)
 	require.NoError(t, err)
 	one := []effect.ID{effect.NumberID(1)}
-	require.NoError(t, d.Spells(context.Background(), &effect.Cases{Persons: one}, one, func(s effect.Spells) error {
+	require.NoError(t, d.Spells(context.Background(), &effect.Cases{Persons: effect.NewIDs(one...)}, one, func(s effect.Spells) error {
 		require.Nil(t, s.Employer)
 		return nil
 	}))

@@ -29,6 +29,7 @@ func (d *Dataset) Caseload(ctx context.Context) (*effect.Caseload, error) {
 	if err := d.close(f.account, int64(f.rows)); err != nil {
 		return nil, err
 	}
+	f.whole = inOrder(rows, f.rows)
 	b := &effect.Caseload{
 		Municipality: f.factor(municipality, rows), MatchScheme: f.factor(scheme, rows), MatchGroup: f.factor(group, rows),
 		Start: f.dates(start, rows), End: f.dates(end, rows),
@@ -36,7 +37,7 @@ func (d *Dataset) Caseload(ctx context.Context) (*effect.Caseload, error) {
 	if err := d.moveGroups(f.account, &b.MatchScheme, &b.MatchGroup); err != nil {
 		return nil, err
 	}
-	b.Person, b.Persons = f.persons(person, rows)
+	b.Persons, b.Person = f.ids(person, rows).Index()
 	return b, nil
 }
 

@@ -59,20 +59,61 @@ const (
 	dateText                                      // text that is no date
 )
 
-// vector is one column of a batch: codes, days or truth values in ints, or
-// numbers in floats. Null is codeNull, effect.NoDate or NaN. Not a number and
-// infinities in the input are +Inf.
+// vector is one column of a batch: codes, days or truth values in ints, numbers
+// in floats, or identifiers in ids. Null is codeNull, effect.NoDate or NaN. Not a
+// number and infinities in the input are +Inf.
+//
+// An identifier is the whole number that it is. The last 2^32 whole numbers stand
+// for the codes: see codeID.
 type vector struct {
 	ints   []int32
 	floats []float64
+	ids    []int64
+}
+
+// form says which of the slices of a vector is used.
+type form uint8
+
+const (
+	formCodes form = iota
+	formNumbers
+	formIDs
+)
+
+// formOf is the form of a column: identifiers are kept as they are where no
+// resolver looks for known ones.
+func formOf(w want, res resolver) form {
+	if w.numeric() {
+		return formNumbers
+	}
+	if _, ok := res.(*interner); ok && w == wantID {
+		return formIDs
+	}
+	return formCodes
 }
 
 // slice returns rows [i, j).
 func (v vector) slice(i, j int) vector {
-	if v.floats != nil {
+	switch {
+	case v.floats != nil:
 		return vector{floats: v.floats[i:j]}
+	case v.ids != nil:
+		return vector{ids: v.ids[i:j]}
 	}
 	return vector{ints: v.ints[i:j]}
+}
+
+// firstCode is the first whole number that stands for a code: after all others,
+// as texts come after numbers.
+const firstCode = math.MaxInt64 - math.MaxUint32
+
+// codeID is the whole number that stands for a code: levels, which are texts and
+// numbers from firstCode on, come first.
+func codeID(code int32) int64 { return firstCode + int64(uint32(code)) }
+
+// idCode is the code that a whole number stands for, if it does.
+func idCode(n int64) (code int32, ok bool) {
+	return int32(uint32(n - firstCode)), n >= firstCode
 }
 
 // A resolver turns identifiers and names into codes.
@@ -134,6 +175,28 @@ func (in *interner) text(b []byte) int32 {
 	return c
 }
 
+// id is what stands for a whole number among identifiers. The interner is locked
+// if the number is one from firstCode on.
+func (in *interner) id(n int64) int64 {
+	if n < firstCode {
+		return n
+	}
+	return codeID(in.number(n))
+}
+
+// textID is id for a text. The interner is locked.
+func (in *interner) textID(b []byte) int64 {
+	if c, ok := in.texts[string(b)]; ok {
+		return codeID(c)
+	}
+	if checkText(b, in.maxText) == 0 {
+		if n, ok := effect.TextID(string(b)).Number(); ok {
+			return in.id(n)
+		}
+	}
+	return codeID(in.text(b))
+}
+
 func checkText(b []byte, maxText int) int32 {
 	switch {
 	case len(b) == 0:
@@ -153,12 +216,17 @@ type converter struct {
 	res  resolver // for identifiers, names and states
 }
 
+// form is that of the vectors that the converter fills.
+func (c *converter) form() form { return formOf(c.want, c.res) }
+
 // numeric says whether the vector holds floats.
 func (w want) numeric() bool { return w == wantNumber || w == wantWhole || w == wantFloat }
 
 // convert writes the dense values [from, to) of data to dst.
 func (c *converter) convert(dst vector, data *encoding.Values, from, to int) error {
 	switch {
+	case dst.ids != nil:
+		return c.ids(dst.ids, data, from, to)
 	case c.want.numeric():
 		return c.floats(dst.floats, data, from, to)
 	case c.want == wantDate:
@@ -182,6 +250,47 @@ func (c *converter) convert(dst vector, data *encoding.Values, from, to int) err
 		defer l.Unlock()
 	}
 	return c.codes(dst.ints, data, from, to)
+}
+
+// ids takes whole numbers as they are; only what is none needs the interner.
+func (c *converter) ids(dst []int64, data *encoding.Values, from, to int) error {
+	in := c.res.(*interner)
+	switch {
+	case c.leaf.class == classText:
+		in.Lock()
+		defer in.Unlock()
+		return eachText(data, from, to, in.textID, dst)
+	case c.leaf.kind == encoding.Int32 && c.leaf.unsigned:
+		widen(dst, data.Uint32()[from:to])
+	case c.leaf.kind == encoding.Int32:
+		widen(dst, data.Int32()[from:to])
+	case c.leaf.kind == encoding.Int64:
+		// An unsigned number over the largest int64 comes out negative.
+		copy(dst, data.Int64()[from:to])
+		for i, n := range dst {
+			if n < firstCode && (n >= 0 || !c.leaf.unsigned) {
+				continue
+			}
+			in.Lock()
+			if n < 0 {
+				dst[i] = in.textID(strconv.AppendUint(nil, uint64(n), 10))
+			} else {
+				dst[i] = in.id(n)
+			}
+			in.Unlock()
+		}
+	default:
+		in.Lock()
+		defer in.Unlock()
+		return eachDecimal(data, c.leaf, from, to, func(i int, v *big.Int) {
+			if v.IsInt64() {
+				dst[i] = in.id(v.Int64())
+			} else {
+				dst[i] = in.textID([]byte(v.String()))
+			}
+		})
+	}
+	return nil
 }
 
 func (c *converter) codes(dst []int32, data *encoding.Values, from, to int) error {
@@ -346,9 +455,9 @@ func resolve[T int32 | int64 | uint32](dst []int32, src []T, res resolver) {
 var errValues = errors.New("fewer values than the page declares")
 
 // eachText calls f for every distinct neighbour among the texts [from, to).
-func eachText(data *encoding.Values, from, to int, f func([]byte) int32, dst []int32) error {
+func eachText[T int32 | int64](data *encoding.Values, from, to int, f func([]byte) T, dst []T) error {
 	var last []byte
-	var code int32
+	var code T
 	put := func(i int, b []byte) {
 		if i == 0 || !bytes.Equal(b, last) {
 			last, code = b, f(b)
@@ -477,9 +586,9 @@ func (c *converter) floats(dst []float64, data *encoding.Values, from, to int) e
 	return nil
 }
 
-func widen[T int32 | uint32 | int64 | uint64 | float32 | float64](dst []float64, src []T) {
+func widen[D int64 | float64, T int32 | uint32 | int64 | uint64 | float32 | float64](dst []D, src []T) {
 	for i, v := range src {
-		dst[i] = float64(v)
+		dst[i] = D(v)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -66,32 +65,20 @@ func ReadFile(ctx context.Context, path string, limits Limits) (*Table, error) {
 	return nil, &FileError{path, "", ErrFormat, "give a file whose name ends in .parquet or .csv"}
 }
 
-// openRegular opens a file unless it is a folder, a device or a pipe: opening a pipe
-// waits for somebody who writes to it. The error of these wraps the cause given.
-func openRegular(path string, cause error) (*os.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("ingest: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &FileError{path, "", fmt.Errorf("%w: not a regular file", cause), "give a file"}
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("ingest: %w", err)
-	}
-	return f, nil
-}
-
 func readWhole(path string, limits Limits) ([]byte, error) {
-	f, err := openRegular(path, ErrCSV)
+	at, name := local(path)
+	src, err := at.source(name, ErrCSV)
+	if err != nil {
+		return nil, err
+	}
+	f, err := src.open()
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limits.CSVBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("ingest: %w", err)
+		return nil, err
 	}
 	if int64(len(b)) > limits.CSVBytes {
 		return nil, &FileError{path, "", fmt.Errorf("%w: more than %d bytes", ErrLimit, limits.CSVBytes), "raise Limits.CSVBytes, or give Parquet"}

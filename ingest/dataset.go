@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"io"
 	"sync"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -94,7 +95,8 @@ func DefaultLimits() Limits {
 type Dataset struct {
 	opt    Options
 	tables map[string][]part
-	files  []string
+	files  []*source
+	groups []SpellGroups // of spells that are read; nil for all
 
 	mu      sync.Mutex
 	results map[string]*account
@@ -109,4 +111,21 @@ func NewDataset(opt Options) *Dataset {
 func (d *Dataset) Has(table string) bool { return len(d.tables[table]) > 0 }
 
 // Files lists the input files in order: tables by name, parts by name.
-func (d *Dataset) Files() []string { return append([]string(nil), d.files...) }
+func (d *Dataset) Files() []string {
+	out := make([]string, len(d.files))
+	for i, f := range d.files {
+		out[i] = f.path
+	}
+	return out
+}
+
+// OpenFile opens an input file, by its place in [Dataset.Files], to be read whole
+// from its start. One that changed since the dataset was opened is a [FileError]
+// that wraps [ErrChanged].
+func (d *Dataset) OpenFile(i int) (io.ReadCloser, error) {
+	r, err := d.files[i].open()
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}

@@ -141,7 +141,7 @@ func readWorld(t require.TestingT, d *Dataset) world {
 	err = d.Spells(ctx, c, nil, func(s effect.Spells) error {
 		all := <-lines
 		for i, p := range s.Person {
-			all = append(all, strings.Join([]string{c.Persons[p].String(), s.State[i].String(), s.Start[i].String(), s.End[i].String()}, ","))
+			all = append(all, strings.Join([]string{c.Persons.At(int(p)).String(), s.State[i].String(), s.Start[i].String(), s.End[i].String()}, ","))
 		}
 		lines <- all
 		return nil

@@ -18,6 +18,7 @@ var (
 	ErrLimit       = errors.New("a limit is passed")
 	ErrCorrupt     = errors.New("the file is damaged")
 	ErrChanged     = errors.New("the file changed after it was opened")
+	ErrNoReaderAt  = errors.New("its file system cannot read at an offset (io.ReaderAt)")
 )
 
 // ErrTooManyRejects is wrapped by [RejectLimitError].

@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 	"sort"
-	"sync"
+	"unsafe"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -136,7 +136,7 @@ type reject struct {
 // account is what happened to the rows of a table.
 type account struct {
 	table   string
-	columns []input
+	columns []string
 	parts   []part
 	counts  []Count
 	rejects []reject
@@ -144,7 +144,7 @@ type account struct {
 }
 
 func (d *Dataset) newAccount(table string, cols []input) *account {
-	return &account{table: table, columns: cols, parts: d.tables[table]}
+	return &account{table: table, columns: gather(len(cols), func(i int) string { return cols[i].name }), parts: d.tables[table]}
 }
 
 func (a *account) count(name string, rows int64, rule string) {
@@ -203,7 +203,7 @@ func (d *Dataset) Rejects() []Reject {
 			continue
 		}
 		for _, r := range a.rejects {
-			out = append(out, Reject{table, a.parts[r.part].name(), r.row + 1, a.columns[r.column].name, r.cause.String()})
+			out = append(out, Reject{table, a.parts[r.part].name(), r.row + 1, a.columns[r.column], r.cause.String()})
 		}
 	}
 	return out
@@ -212,16 +212,16 @@ func (d *Dataset) Rejects() []Reject {
 // frame is a whole table in memory.
 type frame struct {
 	*account
-	rows   int
-	cols   []vector
-	bad    []bool
-	starts []start
-}
-
-// start is where a batch of the input begins in a frame.
-type start struct {
-	at, part int
-	row      int64
+	columns []input
+	rows    int
+	cols    []vector
+	bad     []bool
+	starts  []int // row with which each part begins
+	// whole says that the rows that are asked for are all of them in their order, so
+	// that columns are handed over and not copied. It is set once no more is needed
+	// of the frame than that.
+	whole bool
+	none  []int32 // see missing
 }
 
 // load reads all of a table and rejects the rows that are bad by themselves.
@@ -236,42 +236,27 @@ func (d *Dataset) load(ctx context.Context, table string, extra []field, prepare
 	if prepare != nil {
 		prepare(cols)
 	}
-	var mu sync.Mutex
-	var batches []batch
-	err := d.scan(ctx, table, cols, func() func(*batch) error {
-		return func(b *batch) error {
-			own := *b
-			own.cols = make([]vector, len(cols))
-			for i, v := range b.cols {
-				own.cols[i] = vector{slices.Clone(v.ints), slices.Clone(v.floats)}
-			}
-			mu.Lock()
-			batches = append(batches, own)
-			mu.Unlock()
-			return nil
-		}
-	})
-	if err != nil {
+	f := &frame{account: d.newAccount(table, cols), columns: cols, cols: make([]vector, len(cols))}
+	if err := f.measure(); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(batches, func(a, b batch) int {
-		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.row, b.row))
-	})
-	f := &frame{account: d.newAccount(table, cols), cols: make([]vector, len(cols))}
-	for _, b := range batches {
-		f.starts = append(f.starts, start{f.rows, b.part, b.row})
-		f.rows += b.rows
+	if !f.credible() {
+		if err := d.prove(ctx, table, cols); err != nil {
+			return nil, err
+		}
 	}
 	for i := range cols {
-		if cols[i].absent {
-			continue
+		if !cols[i].absent {
+			resize(&f.cols[i], f.rows, formOf(cols[i].want, cols[i].res))
+			cols[i].into = func(part int, row int64, rows int) vector {
+				at := f.starts[part] + int(row)
+				return f.cols[i].slice(at, at+rows)
+			}
 		}
-		out := resize(&f.cols[i], f.rows, cols[i].want.numeric())
-		for k, b := range batches {
-			copy(out.ints[min(f.starts[k].at, len(out.ints)):], b.cols[i].ints)
-			copy(out.floats[min(f.starts[k].at, len(out.floats)):], b.cols[i].floats)
-			b.cols[i] = vector{} // so that a large table is not held twice
-		}
+	}
+	err := d.scan(ctx, table, cols, func() func(*batch) error { return func(*batch) error { return nil } })
+	if err != nil {
+		return nil, err
 	}
 	f.bad = make([]bool, f.rows)
 	for i := range cols {
@@ -283,6 +268,46 @@ func (d *Dataset) load(ctx context.Context, table string, extra []field, prepare
 		f.checkColumn(i)
 	}
 	return f, nil
+}
+
+// measure counts the rows that the parts claim to have.
+func (f *frame) measure() error {
+	rows := int64(0)
+	for _, p := range f.parts {
+		f.starts = append(f.starts, int(rows))
+		for _, n := range p.units() {
+			if rows += n; n > math.MaxInt32 || rows > math.MaxInt32 {
+				return &FileError{p.name(), "", fmt.Errorf("%w: more than %d rows in a table that is held in memory", ErrLimit, math.MaxInt32), "read fewer rows at a time"}
+			}
+		}
+	}
+	f.rows = int(rows)
+	return nil
+}
+
+// credible says whether the files are so large that they may well have the rows
+// that they claim: no table of any content has a hundred rows to a byte.
+func (f *frame) credible() bool {
+	bytes := int64(0)
+	for _, p := range f.parts {
+		file, ok := p.(*parquetPart)
+		if !ok {
+			return true // rows in memory
+		}
+		bytes += file.size
+	}
+	return f.rows <= 1<<20 || int64(f.rows) <= 100*bytes
+}
+
+// prove reads one column that is stored, to see that there are as many rows as
+// the files claim before memory is asked for them.
+func (d *Dataset) prove(ctx context.Context, table string, cols []input) error {
+	for i := range cols {
+		if !cols[i].absent && cols[i].constant == nil {
+			return d.scan(ctx, table, cols[i:i+1], func() func(*batch) error { return func(*batch) error { return nil } })
+		}
+	}
+	return nil
 }
 
 // dropOrphans sets the rows of unknown persons aside, whatever else they hold.
@@ -322,9 +347,22 @@ func (f *frame) checkColumn(col int) {
 		}
 	default:
 		for i, x := range v.ints {
+			if x >= 0 {
+				continue
+			}
 			f.reject(i, col, c.ofCode(x))
 			if x == codeEmpty {
 				v.ints[i] = codeNull
+			}
+		}
+		for i, x := range v.ids {
+			code, ok := idCode(x)
+			if !ok || code >= 0 {
+				continue
+			}
+			f.reject(i, col, c.ofCode(code))
+			if code == codeEmpty {
+				v.ids[i] = codeID(codeNull)
 			}
 		}
 	}
@@ -336,8 +374,8 @@ func (f *frame) reject(i, col int, why cause) {
 		return
 	}
 	f.bad[i] = true
-	s := f.starts[sort.Search(len(f.starts), func(k int) bool { return f.starts[k].at > i })-1]
-	f.rejects = append(f.rejects, reject{s.row + int64(i-s.at), int32(s.part), int16(col), why})
+	part := sort.Search(len(f.starts), func(k int) bool { return f.starts[k] > i }) - 1
+	f.rejects = append(f.rejects, reject{int64(i - f.starts[part]), int32(part), int16(col), why})
 }
 
 // checkOrder rejects the rows that end before they start.
@@ -408,6 +446,11 @@ func (f *frame) rank(col int) {
 			f.cols[col].ints[i] = rank[c]
 		}
 	}
+	for i, n := range f.cols[col].ids {
+		if c, ok := idCode(n); ok && c >= 0 {
+			f.cols[col].ids[i] = codeID(rank[c])
+		}
+	}
 }
 
 // distinct returns the good rows in the order of the key columns, each key
@@ -423,6 +466,12 @@ func (f *frame) distinct(keys ...int) []int32 {
 			rows = append(rows, int32(i))
 		}
 	}
+	const rule = "rows equal in every column read count once; a key with different content is rejected"
+	// Keys that rise with every row need neither order nor a search.
+	if f.rises(keys[0], rows) {
+		f.count("duplicates", 0, rule)
+		return rows
+	}
 	compare := func(a, b int32) int {
 		for _, k := range keys {
 			if c := f.cols[k].compare(a, b); c != 0 {
@@ -432,7 +481,18 @@ func (f *frame) distinct(keys ...int) []int32 {
 		return 0
 	}
 	if !slices.IsSortedFunc(rows, compare) {
-		slices.SortFunc(rows, compare)
+		if slices.ContainsFunc(keys, func(k int) bool { return f.cols[k].floats != nil }) {
+			slices.SortFunc(rows, compare)
+		} else {
+			for _, k := range slices.Backward(keys) {
+				switch v := &f.cols[k]; {
+				case v.ids != nil:
+					rows = effect.SortRows(rows, v.ids)
+				case v.ints != nil:
+					rows = effect.SortRows(rows, v.ints)
+				}
+			}
+		}
 	}
 	out := rows[:0]
 	var duplicates int64
@@ -453,8 +513,29 @@ func (f *frame) distinct(keys ...int) []int32 {
 		}
 		i = j
 	}
-	f.count("duplicates", duplicates, "rows equal in every column read count once; a key with different content is rejected")
+	f.count("duplicates", duplicates, rule)
 	return out
+}
+
+// rises says whether a column of codes or identifiers is larger in every row than
+// in the one before.
+func (f *frame) rises(col int, rows []int32) bool {
+	switch v := &f.cols[col]; {
+	case v.ids != nil:
+		return rises(v.ids, rows)
+	case v.ints != nil:
+		return rises(v.ints, rows)
+	}
+	return false
+}
+
+func rises[T int32 | int64](keys []T, rows []int32) bool {
+	for k := 1; k < len(rows); k++ {
+		if keys[rows[k]] <= keys[rows[k-1]] {
+			return false
+		}
+	}
+	return true
 }
 
 // unambiguous returns the rows, which are in the order of key and first day, but
@@ -520,67 +601,140 @@ func (v *vector) compare(a, b int32) int {
 	if v.floats != nil {
 		return cmp.Compare(v.floats[a], v.floats[b])
 	}
+	if v.ids != nil {
+		return cmp.Compare(v.ids[a], v.ids[b])
+	}
 	if v.ints == nil {
 		return 0
 	}
 	return cmp.Compare(v.ints[a], v.ints[b])
 }
 
+// id is the identifier or name of a row, if it has one.
+func (f *frame) id(col int, row int32) (id effect.ID, ok bool) {
+	v := &f.cols[col]
+	var code int32
+	if v.ids != nil {
+		if code, ok = idCode(v.ids[row]); !ok {
+			return effect.NumberID(v.ids[row]), true
+		}
+	} else {
+		code = v.ints[row]
+	}
+	if code < 0 {
+		return effect.ID{}, false
+	}
+	return f.columns[col].res.(*interner).levels[code], true
+}
+
 // text returns a name of a row, "" where it is missing.
 func (f *frame) text(col int, row int32) string {
-	if col < 0 || f.cols[col].ints[row] < 0 {
+	if col < 0 {
 		return ""
 	}
-	return f.columns[col].res.(*interner).levels[f.cols[col].ints[row]].String()
+	id, ok := f.id(col, row)
+	if !ok {
+		return ""
+	}
+	return id.String()
+}
+
+// ids gathers a column of identifiers, of which no row is missing.
+func (f *frame) ids(col int, rows []int32) effect.IDs {
+	if len(f.columns[col].res.(*interner).levels) > 0 {
+		return effect.GatherIDs(len(rows), func(i int) effect.ID {
+			id, _ := f.id(col, rows[i])
+			return id
+		})
+	}
+	return effect.NumberIDs(rowsOfColumn(f, &f.cols[col].ids, rows, 0))
+}
+
+// rowsOfColumn gathers the rows of a column; a row of -1 is null. If they are all rows of
+// the frame in order, it hands the column over.
+func rowsOfColumn[T any](f *frame, column *[]T, rows []int32, null T) []T {
+	if f.whole && len(rows) == len(*column) {
+		return *column
+	}
+	out := make([]T, len(rows))
+	for i, r := range rows {
+		if r >= 0 {
+			out[i] = (*column)[r]
+		} else {
+			out[i] = null
+		}
+	}
+	return out
 }
 
 // dates gathers a date column, NoDate where it is absent.
 func (f *frame) dates(col int, rows []int32) []effect.Date {
-	out := make([]effect.Date, len(rows))
-	for i, r := range rows {
-		out[i] = effect.NoDate
-		if col >= 0 && r >= 0 {
-			out[i] = effect.Date(f.cols[col].ints[r])
-		}
+	if col < 0 {
+		return slices.Repeat([]effect.Date{effect.NoDate}, len(rows))
 	}
-	return out
+	days := rowsOfColumn(f, &f.cols[col].ints, rows, int32(effect.NoDate))
+	// A date is an int32, and nothing else holds the column.
+	return unsafe.Slice((*effect.Date)(unsafe.SliceData(days)), len(days))
 }
 
 // factor gathers a column of names; every code is -1 where it is absent. A row
 // of -1 has no value.
 func (f *frame) factor(col int, rows []int32) effect.Factor {
-	out := effect.Factor{Codes: make([]int32, len(rows))}
-	var ids []effect.ID
-	if col >= 0 {
-		ids = f.columns[col].res.(*interner).levels
+	if col < 0 {
+		return f.missing(len(rows))
 	}
-	code := make([]int32, len(ids)) // 1 + the new code, 0 while unused
-	for i, r := range rows {
-		out.Codes[i] = -1
-		if col < 0 || r < 0 || f.cols[col].ints[r] < 0 {
-			continue
-		}
-		c := &code[f.cols[col].ints[r]]
-		if *c == 0 {
-			out.Levels = append(out.Levels, ids[f.cols[col].ints[r]].String())
-			*c = int32(len(out.Levels))
-		}
-		out.Codes[i] = *c - 1
+	if f.cols[col].ids != nil {
+		return effect.NewFactor(gather(len(rows), func(i int) string {
+			if rows[i] < 0 {
+				return ""
+			}
+			return f.text(col, rows[i])
+		}))
 	}
-	out.Sort()
+	ids := f.columns[col].res.(*interner).levels
+	codes := rowsOfColumn(f, &f.cols[col].ints, rows, codeNull)
+	// Levels that are in use, in the order of their names.
+	used, order := make([]bool, len(ids)), make([]int32, 0, len(ids))
+	for _, c := range codes {
+		if c >= 0 {
+			used[c] = true
+		}
+	}
+	names := make([]string, len(ids))
+	for c, id := range ids {
+		if used[c] {
+			names[c], order = id.String(), append(order, int32(c))
+		}
+	}
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(names[a], names[b]) })
+	out, rank := effect.Factor{Codes: codes}, make([]int32, len(ids))
+	for r, c := range order {
+		out.Levels, rank[c] = append(out.Levels, names[c]), int32(r)
+	}
+	for i, c := range codes {
+		if c >= 0 {
+			codes[i] = rank[c]
+		} else {
+			codes[i] = -1
+		}
+	}
 	return out
+}
+
+// missing is a column of names that are all missing. Such columns share their codes.
+func (f *frame) missing(rows int) effect.Factor {
+	if len(f.none) != rows {
+		f.none = slices.Repeat([]int32{-1}, rows)
+	}
+	return effect.Factor{Codes: f.none}
 }
 
 // numbers gathers a column of numbers, NaN where it is absent or a row is -1.
 func (f *frame) numbers(col int, rows []int32) []float64 {
-	out := make([]float64, len(rows))
-	for i, r := range rows {
-		out[i] = math.NaN()
-		if col >= 0 && r >= 0 {
-			out[i] = f.cols[col].floats[r]
-		}
+	if col < 0 {
+		return slices.Repeat([]float64{math.NaN()}, len(rows))
 	}
-	return out
+	return rowsOfColumn(f, &f.cols[col].floats, rows, math.NaN())
 }
 
 // result makes a table of rows of the frame, with every column that was wanted:

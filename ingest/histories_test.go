@@ -72,7 +72,7 @@ func TestHistories(t *testing.T) {
 func caseLines(c *effect.Cases) []string {
 	out := make([]string, c.Len())
 	for i := range out {
-		f := []string{c.ID[i].String(), c.Persons[c.Person[i]].String()}
+		f := []string{c.ID.At(i).String(), c.Persons.At(int(c.Person[i])).String()}
 		for _, factor := range []*effect.Factor{
 			&c.Municipality, &c.MatchScheme, &c.MatchGroup, &c.Provider, &c.Agreement, &c.Package, &c.Channel, &c.Role,
 		} {
@@ -100,7 +100,7 @@ func spellLines(t *testing.T, d *Dataset, c *effect.Cases) []string {
 		mu.Lock()
 		defer mu.Unlock()
 		for i, p := range s.Person {
-			out = append(out, fmt.Sprintf("%s,%s,%s,%s", c.Persons[p], s.State[i], s.Start[i], s.End[i]))
+			out = append(out, fmt.Sprintf("%s,%s,%s,%s", c.Persons.At(int(p)), s.State[i], s.Start[i], s.End[i]))
 		}
 		return nil
 	}))

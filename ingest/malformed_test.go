@@ -25,7 +25,7 @@ type goodSpell struct {
 
 // malformedPersons are the persons of the malformed files; none of their
 // numbers may ever be in a message.
-var malformedPersons = []effect.ID{effect.NumberID(7700012345), effect.NumberID(7700067890)}
+var malformedPersons = effect.NewIDs(effect.NumberID(7700012345), effect.NumberID(7700067890))
 
 func goodSpells() []goodSpell {
 	var out []goodSpell
@@ -165,7 +165,7 @@ func TestMalformed(t *testing.T) {
 // can hold some of their digits.
 func requireNoPerson(t *testing.T, err error, about ...any) {
 	t.Helper()
-	for _, id := range malformedPersons {
+	for _, id := range malformedPersons.All() {
 		require.NotContains(t, err.Error(), id.String(), about...)
 	}
 }

@@ -3,9 +3,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"path"
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -50,23 +48,21 @@ type Coder interface {
 // names; names that begin with . or _ are passed over. A file that cannot be read
 // as Parquet is a [FileError].
 func OpenPanel(path string, limits Limits) (*Panel, error) {
-	info, err := os.Stat(path)
+	at, name := local(path)
+	info, err := at.stat(name)
 	if err != nil {
-		return nil, fmt.Errorf("ingest: %w", err)
+		return nil, err
 	}
-	files := []string{path}
+	files := []string{name}
 	if info.IsDir() {
-		entries, err := os.ReadDir(path)
-		if err != nil {
-			return nil, fmt.Errorf("ingest: %w", err)
-		}
-		if files, err = parquetFiles(path, entries, limits); err != nil {
+		at = folder(path)
+		if files, err = at.parquetFiles(".", limits); err != nil {
 			return nil, err
 		}
 	}
 	p := &Panel{limits: limits}
 	for _, file := range files {
-		part, err := openParquet(file, limits)
+		part, err := openParquet(at, file, limits)
 		if err != nil {
 			return nil, err
 		}
@@ -252,19 +248,23 @@ func (l *idList) add(id effect.ID) int32 {
 }
 
 // parquetFiles lists the parts of a folder in the order of their names.
-func parquetFiles(folder string, entries []fs.DirEntry, limits Limits) ([]string, error) {
+func (p place) parquetFiles(folder string, limits Limits) ([]string, error) {
+	entries, err := p.list(folder)
+	if err != nil {
+		return nil, err
+	}
 	var files []string
 	for _, e := range entries { // sorted by name
 		name := e.Name()
 		if strings.HasSuffix(name, ".parquet") && name[0] != '.' && name[0] != '_' {
-			files = append(files, filepath.Join(folder, name))
+			files = append(files, path.Join(folder, name))
 		}
 	}
 	switch {
 	case len(files) == 0:
-		return nil, &FileError{folder, "", errors.New("the folder holds no *.parquet file"), "remove the folder, or put the parts in it"}
+		return nil, &FileError{p.full(folder), "", errors.New("the folder holds no *.parquet file"), "remove the folder, or put the parts in it"}
 	case len(files) > limits.Files:
-		return nil, &FileError{folder, "", fmt.Errorf("%w: more than %d parts", ErrLimit, limits.Files), "raise Limits.Files, or write fewer parts"}
+		return nil, &FileError{p.full(folder), "", fmt.Errorf("%w: more than %d parts", ErrLimit, limits.Files), "raise Limits.Files, or write fewer parts"}
 	}
 	return files, nil
 }

@@ -1,13 +1,15 @@
 package ingest
 
 import (
+	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
@@ -20,86 +22,123 @@ import (
 // footers only and keeps no file open. An absent table is no error; see
 // [Dataset.Has]. A file that cannot be read as Parquet is a [FileError].
 func OpenFolder(dir string, opt Options) (*Dataset, error) {
+	return open(folder(dir), opt)
+}
+
+// OpenFS opens the tables of a file system, as [OpenFolder] those of a folder. Its
+// files must be io.ReaderAt, which those of os.DirFS are and those of an archive are
+// not, or the error wraps [ErrNoReaderAt]; they may be [Planner]. Their FileInfo may
+// tell a [Version]. name is what the file system is called in errors and by
+// [Dataset.Files], before a slash and a file's path: a folder, or a URL without
+// credentials. The file system is used from several goroutines, each file by one.
+func OpenFS(fsys fs.FS, name string, opt Options) (*Dataset, error) {
+	return open(place{fsys, name}, opt)
+}
+
+func open(p place, opt Options) (*Dataset, error) {
 	d := NewDataset(opt)
-	if _, err := os.ReadDir(dir); err != nil {
-		return nil, fmt.Errorf("ingest: %w", err)
+	entries, err := p.list(".")
+	if err != nil {
+		return nil, err
 	}
 	for _, table := range tables() {
-		files, err := partFiles(dir, table, opt.Limits)
+		files, err := p.parts(entries, table, opt.Limits)
 		if err != nil {
 			return nil, err
 		}
 		for _, file := range files {
-			p, err := openParquet(file, opt.Limits)
+			part, err := openParquet(p, file, opt.Limits)
 			if err != nil {
 				return nil, err
 			}
-			d.tables[table] = append(d.tables[table], p)
-			d.files = append(d.files, file)
+			d.tables[table] = append(d.tables[table], part)
+			d.files = append(d.files, part.source)
 		}
 	}
 	return d, nil
 }
 
-// partFiles lists the files of a table in the order of their names.
-func partFiles(dir, table string, limits Limits) ([]string, error) {
-	file, folder := filepath.Join(dir, table+".parquet"), filepath.Join(dir, table)
-	entries, err := os.ReadDir(folder)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("ingest: %w", err)
+// parts lists the files of a table in the order of their names; entries are those
+// of the place. What they do not name is not asked for, as a slow place takes a
+// while to say that something is not there.
+func (p place) parts(entries []fs.DirEntry, table string, limits Limits) ([]string, error) {
+	file := table + ".parquet"
+	isThere := func(name string) (fs.FileInfo, error) {
+		// Letters of another case may be the same name here.
+		if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return strings.EqualFold(e.Name(), name) }) {
+			return nil, nil
+		}
+		info, err := p.stat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return info, err
 	}
-	noFolder := err != nil
-	// Spark writes a folder NAME.parquet.
-	if info, err := os.Stat(file); err == nil {
-		if !noFolder {
-			return nil, &FileError{file, "", errors.New("the table is there twice, as a file and as a folder"), "remove one of them"}
-		}
-		if !info.IsDir() {
-			return []string{file}, nil
-		}
-		if entries, err = os.ReadDir(file); err != nil {
-			return nil, fmt.Errorf("ingest: %w", err)
-		}
-		folder = file
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("ingest: %w", err)
-	} else if noFolder {
-		return nil, nil
+	single, err := isThere(file)
+	if err != nil {
+		return nil, err
 	}
-	return parquetFiles(folder, entries, limits)
+	many, err := isThere(table)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case single != nil && many != nil:
+		return nil, &FileError{p.full(file), "", errors.New("the table is there twice, as a file and as a folder"), "remove one of them"}
+	case many != nil:
+		return p.parquetFiles(table, limits)
+	case single != nil && single.IsDir(): // Spark writes a folder NAME.parquet
+		return p.parquetFiles(file, limits)
+	case single != nil:
+		return []string{file}, nil
+	}
+	return nil, nil
 }
 
 // parquetPart is one Parquet file, of which only the footer is held.
 type parquetPart struct {
-	path   string
-	size   int64
-	mtime  time.Time
-	file   *parquet.File
-	limits Limits
-	rows   []int64 // of each row group
-	names  []string
-	leaves map[string]leaf
+	*source
+	parquet *parquet.File
+	footer  int64 // its bytes
+	limits  Limits
+	rows    []int64 // of each row group
+	names   []string
+	leaves  map[string]leaf
 }
+
+// footerGuess is how much of a file's end is planned for before the length of its
+// footer is known.
+const footerGuess = 64 << 10
 
 // openParquet reads the footer of a file, after it has checked that the footer
 // is what it claims to be.
-func openParquet(path string, limits Limits) (*parquetPart, error) {
-	fail := func(err error, cure string) (*parquetPart, error) { return nil, &FileError{path, "", err, cure} }
-	f, err := openRegular(path, ErrNotParquet)
+func openParquet(at place, name string, limits Limits) (*parquetPart, error) {
+	src, err := at.source(name, ErrNotParquet)
+	if err != nil {
+		return nil, err
+	}
+	fail := func(err error, cure string) (*parquetPart, error) {
+		if _, ok := errors.AsType[*FileError](err); ok || errors.Is(err, context.Canceled) {
+			return nil, err
+		}
+		return nil, &FileError{src.path, "", err, cure}
+	}
+	f, err := src.open()
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("ingest: %w", err)
-	}
 	const again = "export the file again"
-	size := info.Size()
+	size := src.size
 	var head [4]byte
 	var tail [8]byte
 	if size == 0 {
 		return fail(ErrEmptyFile, again)
+	}
+	if end := size - footerGuess; end > 4 {
+		f.plan(Range{0, 4}, Range{end, size})
+	} else {
+		f.plan(Range{0, size})
 	}
 	if _, err := f.ReadAt(head[:], 0); err != nil && !errors.Is(err, io.EOF) {
 		return fail(err, again)
@@ -129,6 +168,9 @@ func openParquet(path string, limits Limits) (*parquetPart, error) {
 	if footer > limits.FooterBytes {
 		return fail(fmt.Errorf("%w: a footer of %d bytes", ErrLimit, footer), "raise Limits.FooterBytes, or write larger row groups")
 	}
+	if footer > footerGuess-int64(len(tail)) {
+		f.plan(Range{0, 4}, Range{size - int64(len(tail)) - footer, size})
+	}
 	b := make([]byte, footer)
 	if _, err := f.ReadAt(b, size-int64(len(tail))-footer); err != nil {
 		return fail(err, again)
@@ -138,16 +180,19 @@ func openParquet(path string, limits Limits) (*parquetPart, error) {
 	} else if err != nil {
 		return fail(err, again)
 	}
-	p := &parquetPart{path: path, size: size, mtime: info.ModTime(), limits: limits}
+	p := &parquetPart{source: src, footer: footer, limits: limits}
 	err = protect(func() (err error) {
-		p.file, err = parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+		p.parquet, err = parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 		return err
 	})
+	if err != nil && f.failed != nil {
+		return nil, f.failed
+	}
 	if err != nil {
 		return fail(fmt.Errorf("%w: %w", ErrCorrupt, err), again)
 	}
 	p.describe()
-	for i, g := range p.file.Metadata().RowGroups {
+	for i, g := range p.parquet.Metadata().RowGroups {
 		if g.NumRows < 0 {
 			return fail(fmt.Errorf("%w: row group %d claims %d rows", ErrCorrupt, i, g.NumRows), again)
 		}
@@ -169,7 +214,7 @@ func (p *parquetPart) lookup(column string) (leaf, bool) {
 // describe notes the types of the columns.
 func (p *parquetPart) describe() {
 	p.leaves = map[string]leaf{}
-	for _, c := range p.file.Root().Columns() {
+	for _, c := range p.parquet.Root().Columns() {
 		l := leaf{name: "an unknown type"}
 		// The library panics on some types that it cannot store.
 		_ = protect(func() error {
@@ -179,7 +224,7 @@ func (p *parquetPart) describe() {
 		if c.Leaf() && l.class == classOther {
 			// It reads types that it does not know as columns of nulls; only those
 			// that say so are.
-			for _, e := range p.file.Metadata().Schema {
+			for _, e := range p.parquet.Metadata().Schema {
 				if _, null := e.LogicalType.Value.(*format.NullType); null && e.Name == c.Name() {
 					l = leaf{class: classNull, name: "a column without values"}
 				}
@@ -239,25 +284,26 @@ func parquetLeaf(c *parquet.Column) leaf {
 
 // open opens the file anew, so that a dataset of many parts holds few files.
 func (p *parquetPart) open(unit int, columns []string) (unitReader, error) {
-	f, err := os.Open(p.path)
+	f, err := p.source.open()
 	if err != nil {
-		return nil, fmt.Errorf("ingest: %w", err)
-	}
-	if err := p.same(f); err != nil {
-		f.Close()
 		return nil, err
 	}
 	u := &parquetUnit{file: f}
-	group := p.file.RowGroups()[unit].ColumnChunks()
-	meta := &p.file.Metadata().RowGroups[unit]
+	group := p.parquet.RowGroups()[unit].ColumnChunks()
+	meta := &p.parquet.Metadata().RowGroups[unit]
+	var indexes []int
 	for _, name := range columns {
-		index := p.file.Root().Column(name).Index()
+		indexes = append(indexes, p.parquet.Root().Column(name).Index())
+	}
+	f.plan(p.ranges(meta, indexes)...)
+	for i, name := range columns {
+		index := indexes[i]
 		if err := p.checkChunk(f, unit, name, &meta.Columns[index].MetaData); err != nil {
 			u.close()
 			return nil, err
 		}
 		pages := group[index].(*parquet.FileColumnChunk).PagesFrom(f)
-		u.columns = append(u.columns, parquetColumn{pages: pages, maxLevel: maxLevel(p.file.Root().Column(name))})
+		u.columns = append(u.columns, parquetColumn{pages: pages, maxLevel: maxLevel(p.parquet.Root().Column(name))})
 	}
 	return u, nil
 }
@@ -269,19 +315,8 @@ func maxLevel(c *parquet.Column) byte {
 	return 0
 }
 
-func (p *parquetPart) same(f *os.File) error {
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("ingest: %w", err)
-	}
-	if info.Size() != p.size || !info.ModTime().Equal(p.mtime) {
-		return &FileError{p.path, "", ErrChanged, "run again when the export has finished"}
-	}
-	return nil
-}
-
 type parquetUnit struct {
-	file    *os.File
+	file    *reading
 	columns []parquetColumn
 }
 
@@ -298,6 +333,9 @@ func (u *parquetUnit) next(column int) (run, error) {
 	parquet.Release(c.page)
 	c.page = nil
 	page, err := c.pages.ReadPage()
+	if u.file.failed != nil {
+		return run{}, u.file.failed
+	}
 	if err != nil {
 		return run{}, err
 	}
@@ -320,9 +358,36 @@ func (u *parquetUnit) close() {
 	u.file.Close()
 }
 
+// extent is where the pages of a column chunk lie; ok is false if not in the file.
+func (p *parquetPart) extent(meta *format.ColumnMetaData) (start, end int64, ok bool) {
+	start = meta.DataPageOffset
+	if meta.DictionaryPageOffset != 0 {
+		start = meta.DictionaryPageOffset
+	}
+	end = start + meta.TotalCompressedSize
+	return start, end, start >= 4 && end >= start && end <= p.size
+}
+
+// ranges are where the pages of some columns of a row group lie, for a plan.
+func (p *parquetPart) ranges(group *format.RowGroup, columns []int) []Range {
+	var all, out []Range
+	for _, k := range columns {
+		if from, to, ok := p.extent(&group.Columns[k].MetaData); ok && from < to {
+			all = append(all, Range{from, to})
+		}
+	}
+	slices.SortFunc(all, func(a, b Range) int { return cmp.Compare(a.From, b.From) })
+	for _, r := range all {
+		if len(out) == 0 || out[len(out)-1].To <= r.From { // else a damaged file says that chunks overlap
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // checkChunk walks the page headers of a column chunk before its pages are
 // read: the library allocates whatever a header claims.
-func (p *parquetPart) checkChunk(f io.ReaderAt, unit int, column string, meta *format.ColumnMetaData) error {
+func (p *parquetPart) checkChunk(f *reading, unit int, column string, meta *format.ColumnMetaData) error {
 	fail := func(err error, cure string) error {
 		return &FileError{p.path, fmt.Sprintf("row group %d, column %q", unit, column), err, cure}
 	}
@@ -332,12 +397,8 @@ func (p *parquetPart) checkChunk(f io.ReaderAt, unit int, column string, meta *f
 	default:
 		return fail(fmt.Errorf("%w: %v", ErrCompression, meta.Codec), "export with ZSTD, SNAPPY, GZIP or no compression")
 	}
-	start := meta.DataPageOffset
-	if meta.DictionaryPageOffset != 0 {
-		start = meta.DictionaryPageOffset
-	}
-	end := start + meta.TotalCompressedSize
-	if start < 4 || end < start || end > p.size {
+	start, end, ok := p.extent(meta)
+	if !ok {
 		return fail(fmt.Errorf("%w: its pages lie outside the file", ErrTruncated), again)
 	}
 	if meta.NumValues != p.rows[unit] {
@@ -349,6 +410,9 @@ func (p *parquetPart) checkChunk(f io.ReaderAt, unit int, column string, meta *f
 		h, ok := pageHeader{}, false
 		for {
 			if _, err := f.ReadAt(b, at); err != nil {
+				if f.failed != nil {
+					return f.failed
+				}
 				return fail(fmt.Errorf("%w: %w", ErrTruncated, err), again)
 			}
 			if h, ok = readPageHeader(b); ok || len(b) >= 1<<20 || int64(len(b)) == end-at {

@@ -58,10 +58,10 @@ func (d *Dataset) CasesAndControls(ctx context.Context, period effect.Period) (c
 	// Covariates are read once, for all, and dealt out afterwards.
 	all := &effect.Cases{Persons: out.Persons, Person: slices.Concat(c.Person, out.Person), Referral: slices.Concat(c.Referral, out.Referral)}
 	for i, p := range c.Person {
-		k, _ := slices.BinarySearchFunc(out.Persons, c.Persons[p], effect.ID.Compare)
+		k, _ := out.Persons.Find(c.Persons.At(int(p)))
 		all.Person[i] = int32(k)
 	}
-	all.ID = slices.Concat(c.ID, out.ID)
+	all.ID = c.ID.Concat(out.ID)
 	if err := d.addCovariates(ctx, all, f, append(slices.Clone(rows), slices.Repeat([]int32{-1}, out.Len())...)); err != nil {
 		return nil, nil, err
 	}
@@ -101,68 +101,57 @@ func (d *Dataset) participations(ctx context.Context) (*effect.Cases, *frame, []
 		return nil, nil, nil, err
 	}
 
+	f.whole = inOrder(rows, f.rows)
 	factor := func(name string) effect.Factor { return f.factor(f.index(name), rows) }
 	dates := func(name string) []effect.Date { return f.dates(f.index(name), rows) }
 	c := &effect.Cases{
+		ID:           f.ids(f.index("participation_id"), rows),
 		Municipality: factor("municipality"), MatchScheme: factor("match_scheme"), MatchGroup: factor("match_group"),
 		Provider: factor("provider_id"), Agreement: factor("agreement_id"), Package: factor("package_id"),
 		Channel: factor("channel"), Role: factor("role"),
 		Referral: dates("referral_date"), Start: dates("start_date"), End: dates("end_date"),
 		Completed: f.answers(f.index("completed"), rows),
 	}
+	c.Persons, c.Person = f.ids(f.index("person_id"), rows).Index()
 	if len(d.opt.Crosswalk) > 0 {
 		c.Recorded = &effect.Recorded{MatchScheme: c.MatchScheme, MatchGroup: c.MatchGroup}
 		if err := d.moveGroups(f.account, &c.MatchScheme, &c.MatchGroup); err != nil {
 			return nil, nil, nil, err
 		}
 	}
-	c.ID = make([]effect.ID, len(rows))
-	id := f.index("participation_id")
-	for i, r := range rows {
-		c.ID[i] = f.columns[id].res.(*interner).levels[f.cols[id].ints[r]]
-	}
-	c.Person, c.Persons = f.persons(f.index("person_id"), rows)
 	return c, f, rows, nil
 }
 
 // answers are the truth values of the rows as effect.Yes and effect.No, missing
 // where null or where there is no such column.
 func (f *frame) answers(col int, rows []int32) effect.Factor {
-	names := make([]string, len(rows))
-	for i, r := range rows {
-		if col < 0 {
-			break
-		}
-		switch f.cols[col].ints[r] {
-		case 0:
-			names[i] = effect.No
-		case 1:
-			names[i] = effect.Yes
+	if col < 0 {
+		return f.missing(len(rows))
+	}
+	out := effect.Factor{Codes: rowsOfColumn(f, &f.cols[col].ints, rows, codeNull)}
+	rank := [2]int32{-1, -1}
+	for code, name := range [2]string{effect.No, effect.Yes} {
+		if slices.Contains(out.Codes, int32(code)) {
+			rank[code] = int32(len(out.Levels))
+			out.Levels = append(out.Levels, name)
 		}
 	}
-	return effect.NewFactor(names)
+	for i, code := range out.Codes {
+		if code >= 0 {
+			out.Codes[i] = rank[code]
+		}
+	}
+	return out
 }
 
-// persons numbers the persons of the rows in the order of their ids.
-func (f *frame) persons(col int, rows []int32) ([]int32, []effect.ID) {
-	f.rank(col)
-	levels := f.columns[col].res.(*interner).levels
-	number := make([]int32, len(levels))
-	for _, r := range rows {
-		number[f.cols[col].ints[r]] = 1
-	}
-	var ids []effect.ID
-	for i, used := range number {
-		if used != 0 {
-			number[i] = int32(len(ids))
-			ids = append(ids, levels[i])
+// inOrder says whether the rows are all of n in their order.
+func inOrder(rows []int32, n int) bool {
+	for i, r := range rows {
+		if int(r) != i {
+			return false
 		}
 	}
-	out := make([]int32, len(rows))
-	for i, r := range rows {
-		out[i] = number[f.cols[col].ints[r]]
-	}
-	return out, ids
+	return len(rows) == n
 }
 
 // addCovariates adds the covariates in the order of the options.
@@ -216,16 +205,24 @@ func (d *Dataset) personRows(ctx context.Context, c *effect.Cases) (*frame, []in
 	rows := f.distinct(0, 1)
 	person, from := f.cols[0].ints, f.cols[1].ints
 	out := make([]int32, c.Len())
+	first := make([]int32, c.Persons.Len()+1) // person -> first of the person's rows
+	for _, r := range rows {
+		first[person[r]+1]++
+	}
+	for p := range c.Persons.Len() {
+		first[p+1] += first[p]
+	}
 	var without int64
 	for i, p := range c.Person {
 		// The last row of this person that is valid by the referral.
-		k := sort.Search(len(rows), func(k int) bool {
-			r := rows[k]
-			return person[r] > p || person[r] == p && from != nil && from[r] > int32(c.Referral[i])
-		}) - 1
+		of := rows[first[p]:first[p+1]]
+		k := len(of)
+		if from != nil {
+			k = sort.Search(k, func(k int) bool { return from[of[k]] > int32(c.Referral[i]) })
+		}
 		out[i] = -1
-		if k >= 0 && person[rows[k]] == p {
-			out[i] = rows[k]
+		if k > 0 {
+			out[i] = of[k-1]
 		} else {
 			without++
 		}
@@ -364,77 +361,4 @@ func (d *Dataset) PeerStrata(ctx context.Context, classes []string) ([]effect.St
 		}
 	}
 	return out, nil
-}
-
-// personIndex is the resolver that finds persons among those of the cases. It
-// is not changed by use.
-type personIndex struct {
-	maxText int
-	nums    []int64 // the numbers among the ids, ascending, which come first
-	slots   []int32 // open addressing: place in nums, -1 for none
-	shift   uint
-	texts   map[string]int32
-}
-
-func newPersonIndex(ids []effect.ID, maxText int) *personIndex {
-	p := &personIndex{maxText: maxText, texts: map[string]int32{}}
-	for i, id := range ids {
-		if n, ok := id.Number(); ok {
-			p.nums = append(p.nums, n)
-		} else {
-			p.texts[id.String()] = int32(i)
-		}
-	}
-	bits := uint(1)
-	for 1<<bits < 2*len(p.nums) {
-		bits++
-	}
-	p.shift = 64 - bits
-	p.slots = make([]int32, 1<<bits)
-	for i := range p.slots {
-		p.slots[i] = -1
-	}
-	for i, n := range p.nums {
-		s := p.slot(n)
-		for p.slots[s] >= 0 {
-			s = (s + 1) % len(p.slots)
-		}
-		p.slots[s] = int32(i)
-	}
-	return p
-}
-
-// slot is where the search for a number begins. The factor is 2^64 divided by
-// the golden ratio, which spreads numbers that follow each other.
-func (p *personIndex) slot(n int64) int { return int(uint64(n) * 0x9E3779B97F4A7C15 >> p.shift) }
-
-func (p *personIndex) number(n int64) int32 {
-	if len(p.nums) == 0 {
-		return codeUnknown
-	}
-	// Where the ids follow each other, the place is known without a search.
-	if i := uint64(n - p.nums[0]); i < uint64(len(p.nums)) && p.nums[i] == n {
-		return int32(i)
-	}
-	for s := p.slot(n); ; s = (s + 1) % len(p.slots) {
-		switch i := p.slots[s]; {
-		case i < 0:
-			return codeUnknown
-		case p.nums[i] == n:
-			return i
-		}
-	}
-}
-
-func (p *personIndex) text(b []byte) int32 {
-	if i, ok := p.texts[string(b)]; ok {
-		return i
-	}
-	if c := checkText(b, p.maxText); c < 0 {
-		return c
-	}
-	if n, ok := effect.TextID(string(b)).Number(); ok {
-		return p.number(n)
-	}
-	return codeUnknown
 }

@@ -65,7 +65,7 @@ func readCaseload(ctx context.Context, d *Dataset) (any, error) {
 	var lines []string
 	for i := range b.Len() {
 		lines = append(lines, strings.Join([]string{
-			b.Persons[b.Person[i]].String(), b.Municipality.At(i), b.MatchScheme.At(i), b.MatchGroup.At(i), b.Start[i].String(), b.End[i].String(),
+			b.Persons.At(int(b.Person[i])).String(), b.Municipality.At(i), b.MatchScheme.At(i), b.MatchGroup.At(i), b.Start[i].String(), b.End[i].String(),
 		}, ","))
 	}
 	return lines, nil

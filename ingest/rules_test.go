@@ -92,7 +92,7 @@ func TestCasesRules(t *testing.T) {
 		"a,2,101,match5_2004,3,P9,,,,,2005-08-25,,",
 		"b,2,101,match5_2004,1,P9,,,,,2005-08-05,,",
 	}, caseLines(c))
-	require.Equal(t, []effect.ID{effect.NumberID(1), effect.NumberID(2)}, c.Persons)
+	require.Equal(t, effect.NewIDs(effect.NumberID(1), effect.NumberID(2)), c.Persons)
 	require.Equal(t, []int32{-1, -1, -1}, c.Role.Codes)
 	require.Equal(t, map[string]int64{"read": 10, "rejected": 5, "duplicates": 2}, counted(d, Participations))
 	require.Equal(t, []Reject{
@@ -199,7 +199,7 @@ func TestSpellRules(t *testing.T) {
 	writeRows(t, filepath.Join(dir, "spells.parquet"), rows)
 	opt := testOptions()
 	opt.States = map[string]effect.State{"job": effect.OrdinaryEmployment, "education": effect.Ignore}
-	cases := &effect.Cases{Persons: []effect.ID{effect.NumberID(1), effect.NumberID(2)}}
+	cases := &effect.Cases{Persons: effect.NewIDs(effect.NumberID(1), effect.NumberID(2))}
 	d, err := OpenFolder(dir, opt)
 	require.NoError(t, err)
 	require.Equal(t, []string{"1,cash_benefit,2005-08-05,2005-08-15", "1,ordinary_employment,2005-08-15,"}, spellLines(t, d, cases))

@@ -64,15 +64,19 @@ type input struct {
 	constant *string
 	res      resolver
 	absent   bool
+	// into says where the values of rows are wanted: they are written there, not to
+	// memory that is used again. nil where nobody asks.
+	into func(part int, row int64, rows int) vector
 }
 
 // batch is a run of rows of a table. It is valid only during the call it is
 // handed to.
 type batch struct {
-	part int
-	row  int64 // first row in the part, from 0
-	rows int
-	cols []vector
+	part, unit int
+	row        int64 // first row in the part, from 0
+	rows       int
+	last       bool // of its unit
+	cols       []vector
 }
 
 // scan reads the columns of every part of a table and hands them over in
@@ -92,8 +96,9 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 		for p, part := range d.tables[table] {
 			var first int64
 			for i, rows := range part.units() {
-				if rows == 0 {
-					continue // some writers give an empty row group no pages
+				if rows == 0 || !d.reads(table, p, i) { // some writers give an empty row group no pages
+					first += rows
+					continue
 				}
 				select {
 				case units <- unit{p, i, first, rows}:
@@ -116,7 +121,7 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 			f := work()
 			for u := range units {
 				p := d.tables[table][u.part]
-				r.batch.part, r.batch.row = u.part, u.first
+				r.batch.part, r.batch.unit, r.batch.row = u.part, u.index, u.first
 				if err := r.readUnit(ctx, p, u.index, u.rows, cols, f); err != nil {
 					cancel(err)
 					return
@@ -158,6 +163,9 @@ func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, col
 			if c.in.absent {
 				continue
 			}
+			if c.in.into != nil {
+				c.scratch = c.in.into(r.batch.part, r.batch.row, n)
+			}
 			err := protect(func() (err error) {
 				r.batch.cols[i], err = c.read(u, n)
 				return err
@@ -166,7 +174,7 @@ func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, col
 				return fileError(p, unit, c.in.column, err)
 			}
 		}
-		r.batch.rows = n
+		r.batch.rows, r.batch.last = n, done+int64(n) == rows
 		if err := f(&r.batch); err != nil {
 			return err
 		}
@@ -247,7 +255,7 @@ func (c *columnReader) reset(p part, in *input, names []string) []string {
 }
 
 func (c *columnReader) read(u unitReader, n int) (vector, error) {
-	out := resize(&c.scratch, n, c.conv.want.numeric())
+	out := resize(&c.scratch, n, c.conv.form())
 	if c.index == nullColumn {
 		fill(out, c.in.want)
 		return out, nil
@@ -271,7 +279,7 @@ func (c *columnReader) read(u unitReader, n int) (vector, error) {
 
 // part fills dst from the current run.
 func (c *columnReader) part(dst vector) error {
-	n := max(len(dst.ints), len(dst.floats))
+	n := max(len(dst.ints), len(dst.floats), len(dst.ids))
 	values := n
 	var levels []byte
 	if len(c.run.levels) > 0 {
@@ -287,6 +295,8 @@ func (c *columnReader) part(dst vector) error {
 	case values == n:
 	case dst.floats != nil:
 		spread(dst.floats, levels, c.run.maxLevel, values, math.NaN())
+	case dst.ids != nil:
+		spread(dst.ids, levels, c.run.maxLevel, values, codeID(codeNull))
 	default:
 		spread(dst.ints, levels, c.run.maxLevel, values, nullOf(c.in.want))
 	}
@@ -296,7 +306,7 @@ func (c *columnReader) part(dst vector) error {
 // spread moves the values at the front of dst to the rows that have one, and
 // sets the others to null. It goes from the end, so that none is overwritten before
 // it has moved, and without branches, which nulls here and there would mislead.
-func spread[T int32 | float64](dst []T, levels []byte, maxLevel byte, values int, null T) {
+func spread[T int32 | float64 | int64](dst []T, levels []byte, maxLevel byte, values int, null T) {
 	choice := [2]T{null}
 	levels = levels[:len(dst)]
 	i := len(dst) - 1
@@ -322,7 +332,7 @@ func (c *columnReader) values(dst vector, from, to int) error {
 		return c.conv.convert(dst, &c.run.data, from, to)
 	}
 	if c.dict != c.run.dict {
-		lut := resize(&c.lut, c.run.dict.size, c.conv.want.numeric())
+		lut := resize(&c.lut, c.run.dict.size, c.conv.form())
 		if err := c.conv.convert(lut, &c.run.dict.data, 0, c.run.dict.size); err != nil {
 			return err
 		}
@@ -335,6 +345,9 @@ func (c *columnReader) values(dst vector, from, to int) error {
 		for i := range dst.floats {
 			dst.floats[i] = c.lut.floats[0]
 		}
+		for i := range dst.ids {
+			dst.ids[i] = c.lut.ids[0]
+		}
 		return nil
 	}
 	codes := c.run.data.Int32()
@@ -342,15 +355,18 @@ func (c *columnReader) values(dst vector, from, to int) error {
 		return errValues
 	}
 	codes = codes[from:to]
-	if dst.floats != nil {
+	switch {
+	case dst.floats != nil:
 		return look(dst.floats, c.lut.floats[:c.run.dict.size], codes)
+	case dst.ids != nil:
+		return look(dst.ids, c.lut.ids[:c.run.dict.size], codes)
 	}
 	return look(dst.ints, c.lut.ints[:c.run.dict.size], codes)
 }
 
 var errCode = errors.New("a value lies outside the page's dictionary")
 
-func look[T int32 | float64](dst, lut []T, codes []int32) error {
+func look[T int32 | float64 | int64](dst, lut []T, codes []int32) error {
 	for i, code := range codes {
 		if uint32(code) >= uint32(len(lut)) {
 			return errCode
@@ -364,6 +380,9 @@ func look[T int32 | float64](dst, lut []T, codes []int32) error {
 func fill(dst vector, w want) {
 	for i := range dst.floats {
 		dst.floats[i] = math.NaN()
+	}
+	for i := range dst.ids {
+		dst.ids[i] = codeID(codeNull)
 	}
 	null := nullOf(w)
 	for i := range dst.ints {
@@ -380,17 +399,23 @@ func nullOf(w want) int32 {
 }
 
 // resize returns n rows of the vector's memory, which grows as needed.
-func resize(v *vector, n int, numeric bool) vector {
-	if numeric {
-		if cap(v.floats) < n {
-			v.floats = make([]float64, n)
-		}
-		v.floats = v.floats[:n]
+func resize(v *vector, n int, f form) vector {
+	switch f {
+	case formNumbers:
+		v.floats = room(v.floats, n)
 		return vector{floats: v.floats}
+	case formIDs:
+		v.ids = room(v.ids, n)
+		return vector{ids: v.ids}
 	}
-	if cap(v.ints) < n {
-		v.ints = make([]int32, n)
-	}
-	v.ints = v.ints[:n]
+	v.ints = room(v.ints, n)
 	return vector{ints: v.ints}
+}
+
+// room returns n of a slice whose values do not matter.
+func room[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
 }

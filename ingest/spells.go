@@ -28,6 +28,17 @@ import (
 // [UnmappedStatesError]; what sink was given is then worth nothing. The other
 // errors are those of [Dataset.Cases].
 func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []effect.ID, sink func(effect.Spells) error) error {
+	return d.spells(ctx, cases, employers, func(_ *batch, s effect.Spells) error {
+		if len(s.Person) == 0 {
+			return nil
+		}
+		return sink(s)
+	})
+}
+
+// spells is Spells with the batch that the spells come from; it hands over
+// batches without a spell too.
+func (d *Dataset) spells(ctx context.Context, cases *effect.Cases, employers []effect.ID, sink func(*batch, effect.Spells) error) error {
 	if !d.Has(Spells) {
 		return fmt.Errorf("ingest: %w: %s", ErrNoTable, Spells)
 	}
@@ -40,7 +51,7 @@ func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []e
 	if employers == nil {
 		cols[employerCol].absent = true
 	}
-	cols[employerCol].res = newPersonIndex(employers, d.opt.Limits.TextBytes)
+	cols[employerCol].res = newPersonIndex(effect.NewIDs(employers...), d.opt.Limits.TextBytes)
 	acc := d.newAccount(Spells, cols)
 	var mu sync.Mutex
 	var total spellCounts
@@ -52,21 +63,27 @@ func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []e
 			total.add(&s.spellCounts)
 			acc.rejects = append(acc.rejects, s.rejects...)
 			mu.Unlock()
-			if n == 0 {
-				return nil
-			}
-			return sink(s.front(n))
+			return sink(b, s.front(n))
 		}
 	})
 	if err != nil {
 		return err
 	}
+	var unmapped error
+	if len(total.unmapped) > 0 {
+		unmapped = states.unmappedError(total.unmapped)
+	}
+	return d.closeSpells(acc, total, unmapped)
+}
+
+// closeSpells keeps what became of the rows of spells, and judges it.
+func (d *Dataset) closeSpells(acc *account, total spellCounts, unmapped error) error {
 	acc.count("orphans", total.orphans, orphanRule)
 	acc.count("empty", total.empty, emptyRule)
 	acc.count("used", total.used, "spells handed to the observation of outcomes")
-	err = d.close(acc, total.rows)
-	if len(total.unmapped) > 0 {
-		return states.unmappedError(total.unmapped)
+	err := d.close(acc, total.rows)
+	if unmapped != nil {
+		return unmapped
 	}
 	return err
 }

@@ -205,13 +205,14 @@ func ReadTable(ctx context.Context, path string, limits Limits) (*Table, error) 
 // and truth values with nulls, columns without values, and numbers in 32 bits as
 // the decimals that they stand for.
 func readTable(ctx context.Context, path string, limits Limits, lenient bool) (*Table, error) {
-	p, err := openParquet(path, limits)
+	at, file := local(path)
+	p, err := openParquet(at, file, limits)
 	if err != nil {
 		return nil, err
 	}
-	name, _ := p.file.Lookup(tableKey)
+	name, _ := p.parquet.Lookup(tableKey)
 	if name == "" {
-		name = p.file.Schema().Name()
+		name = p.parquet.Schema().Name()
 	}
 	d := NewDataset(Options{Limits: limits, MaxRejectShare: 1})
 	// The name of a table of the contract would bring the contract's columns in.
@@ -239,7 +240,7 @@ func readTable(ctx context.Context, path string, limits Limits, lenient bool) (*
 	t := f.result(name, gather(f.rows, func(i int) int32 { return int32(i) }))
 	for k := range t.Columns {
 		c := &t.Columns[k]
-		c.Doc, _ = p.file.Lookup(docKey + c.Name)
+		c.Doc, _ = p.parquet.Lookup(docKey + c.Name)
 		if lenient {
 			l, _ := p.lookup(c.Name)
 			f.relent(c, l)

@@ -170,10 +170,10 @@ func (s *Spec) observe(x *Scenario, list []Case) *effect.Observations {
 		Role:         column(func(c *Case) string { return c.Role }),
 	}
 	for _, p := range person.Levels {
-		cases.Persons = append(cases.Persons, effect.TextID(p))
+		cases.Persons.Append(effect.TextID(p))
 	}
 	for _, c := range list {
-		cases.ID = append(cases.ID, effect.TextID(c.ID))
+		cases.ID.Append(effect.TextID(c.ID))
 		cases.Referral = append(cases.Referral, c.Referral.Date)
 		cases.Start, cases.End = append(cases.Start, c.Start.Date), append(cases.End, c.End.Date)
 	}

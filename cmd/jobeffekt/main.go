@@ -5,4 +5,4 @@ package main
 
 import "github.com/jobeffekt/jobeffekt/cmd/internal/command"
 
-func main() { command.Main() }
+func main() { command.Main(command.Options{}) }

@@ -25,7 +25,9 @@ func study(whole bool) (*effect.Observations, effect.Design, []string) {
 	numbers := make([][]float64, 8)
 	for i := range n {
 		m, p := i/(providers*each), i/each%providers
-		c.ID, c.Person, c.Persons = append(c.ID, effect.NumberID(int64(i))), append(c.Person, int32(i)), append(c.Persons, effect.NumberID(int64(i)))
+		c.ID.Append(effect.NumberID(int64(i)))
+		c.Persons.Append(effect.NumberID(int64(i)))
+		c.Person = append(c.Person, int32(i))
 		c.Referral = append(c.Referral, effect.NewDate(2008, 1, 1))
 		places, names = append(places, fmt.Sprintf("m%02d", m)), append(names, fmt.Sprintf("p%02d-%d", m, p))
 		sex, school = append(sex, []string{"f", "m"}[rng.IntN(2)]), append(school, []string{"a", "b", "c"}[rng.IntN(3)])

@@ -28,7 +28,8 @@ func observations(rows []referral) *effect.Observations {
 	var municipality, scheme, group, channel []string
 	for i := range n {
 		x := rows[i]
-		c.ID, c.Referral = append(c.ID, effect.NumberID(int64(i))), append(c.Referral, x.day)
+		c.ID.Append(effect.NumberID(int64(i)))
+		c.Referral = append(c.Referral, x.day)
 		municipality, scheme, group, channel = append(municipality, x.municipality), append(scheme, x.scheme), append(group, x.group), append(channel, x.channel)
 		r.Reason, r.Value = append(r.Reason, x.reason), append(r.Value, x.value)
 		r.Complete, r.Followed = append(r.Complete, x.reason == effect.NoReason), append(r.Followed, !x.unfollowed)

@@ -24,9 +24,7 @@ func (d *Data) Cases() *effect.Cases {
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	for _, id := range ids {
-		c.Persons = append(c.Persons, effect.NumberID(id))
-	}
+	c.Persons = effect.NumberIDs(ids)
 	text := func(at func(world.Participation) string) effect.Factor {
 		names := make([]string, len(rows))
 		for i, r := range rows {
@@ -51,7 +49,8 @@ func (d *Data) Cases() *effect.Cases {
 	age := effect.Covariate{Name: "age", Dated: true, Fixed: true}
 	for _, r := range rows {
 		k, _ := slices.BinarySearch(ids, r.PersonID)
-		c.ID, c.Person = append(c.ID, effect.NumberID(r.ID)), append(c.Person, int32(k))
+		c.ID.Append(effect.NumberID(r.ID))
+		c.Person = append(c.Person, int32(k))
 		c.Referral, c.Start, c.End = append(c.Referral, r.Referral), append(c.Start, r.Start), append(c.End, r.End)
 		age.Number = append(age.Number, float64(int(float64(r.Referral-persons[r.PersonID].Birth)/365.25)))
 	}

@@ -68,7 +68,7 @@ func (d *Data) Observe(t testing.TB, study effect.Study) *effect.Observations {
 func (d *Data) Add(o *effect.Observer) {
 	cases := d.Cases()
 	index := map[effect.ID]int32{}
-	for i, id := range cases.Persons {
+	for i, id := range cases.Persons.All() {
 		index[id] = int32(i)
 	}
 	for _, s := range d.Spells {

@@ -70,11 +70,12 @@ func (b *builder) observations(unit effect.Unit, y []float64) *effect.Observatio
 		}
 		p, ok := persons[person]
 		if !ok {
-			p = int32(len(c.Persons))
+			p = int32(c.Persons.Len())
 			persons[person] = p
-			c.Persons = append(c.Persons, effect.NumberID(int64(p)))
+			c.Persons.Append(effect.NumberID(int64(p)))
 		}
-		c.ID, c.Person = append(c.ID, effect.NumberID(int64(i))), append(c.Person, p)
+		c.ID.Append(effect.NumberID(int64(i)))
+		c.Person = append(c.Person, p)
 		c.Referral = append(c.Referral, firstDay+effect.Date(r.referral))
 		c.Start, c.End = append(c.Start, day(r.start)), append(c.End, day(r.end))
 		result.Reason[i], lasting.Reason[i] = r.outside, r.outside

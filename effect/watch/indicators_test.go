@@ -211,7 +211,7 @@ func TestIndicatorsByHand(t *testing.T) {
 			[]func(*watch.Facts, *watch.Design){func(f *watch.Facts, _ *watch.Design) {
 				// The first person of the caseload has no case.
 				f.Caseload = &effect.Caseload{
-					Persons:     []effect.ID{effect.NumberID(-1), effect.NumberID(0), effect.NumberID(1), effect.NumberID(2), effect.NumberID(3)},
+					Persons:     effect.NewIDs(effect.NumberID(-1), effect.NumberID(0), effect.NumberID(1), effect.NumberID(2), effect.NumberID(3)),
 					Person:      []int32{0, 1, 1, 2, 2, 3, 4},
 					MatchScheme: effect.NewFactor([]string{"s", "other", "s", "s", "s", "s", "s"}),
 					MatchGroup:  effect.NewFactor([]string{"4", "4", "5", "5", "4", "5", "5"}),

@@ -266,7 +266,7 @@ func markRegrouped(f *Facts, _ Design) (marks, string) {
 // scheme, one with the group at referral is enough for no change.
 func regrouped(l *effect.Caseload, c *effect.Cases, known, other []bool) (some bool) {
 	for i := range known {
-		p, ok := slices.BinarySearchFunc(l.Persons, c.Persons[c.Person[i]], effect.ID.Compare)
+		p, ok := l.Persons.Find(c.Persons.At(int(c.Person[i])))
 		if !ok {
 			continue
 		}

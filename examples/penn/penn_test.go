@@ -133,7 +133,7 @@ func TestClaimsComeOutAsCountedByHand(t *testing.T) {
 		assert.Empty(t, r.Rejects)
 		for _, res := range r.Observations.Results {
 			require.Len(t, res.Value, len(claims))
-			for i, id := range r.Observations.Cases.ID {
+			for i, id := range r.Observations.Cases.ID.All() {
 				n, ok := id.Number()
 				require.True(t, ok && n == int64(i+1))
 				require.Equal(t, claims[i].value(res.Outcome), res.Value[i])

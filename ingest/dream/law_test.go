@@ -177,9 +177,9 @@ func TestSameOutcomes(t *testing.T) {
 		}
 		for p := range n {
 			table.Columns[0].Ints[p] = int64(100 + p)
-			cases.Persons = append(cases.Persons, effect.NumberID(int64(100+p)))
+			cases.Persons.Append(effect.NumberID(int64(100 + p)))
 			for range rapid.IntRange(1, 2).Draw(t, "cases") {
-				cases.ID = append(cases.ID, effect.NumberID(int64(len(cases.ID))))
+				cases.ID.Append(effect.NumberID(int64(cases.Len())))
 				cases.Person = append(cases.Person, int32(p))
 				cases.Referral = append(cases.Referral, first+effect.Date(rapid.IntRange(60, 250).Draw(t, "referral")))
 			}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +39,7 @@ Start with:  jobeffekt demo`,
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	root.AddCommand(
 		newDemo(), newCheck(), newRun(log),
-		newStep(log, jobeffekt.StepMeasure, "Read the dataset and observe outcomes: cases, outcomes, attrition"),
+		newMeasure(log),
 		newStep(log, jobeffekt.StepEstimate, "Choose peers and estimate every cell, from the tables of measure"),
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
@@ -66,14 +67,18 @@ func usage(c *cobra.Command) {
 type runFlags struct {
 	asOf, data, out     string
 	failOnGate, blinded bool
+	timings             bool
 	after               afterRun
+	command             *cobra.Command
 }
 
 func (f *runFlags) add(c *cobra.Command, dated, settles bool) {
+	f.command = c
 	if dated {
 		c.Flags().StringVar(&f.asOf, "as-of", "", "last day that counts, in place of the run file's")
+		c.Flags().BoolVar(&f.timings, "timings", false, "log how long each phase took")
 	}
-	c.Flags().StringVar(&f.data, "data", "", "folder of the dataset, in place of the run file's")
+	c.Flags().StringVar(&f.data, "data", "", "folder of the dataset, or its URL, in place of the run file's")
 	c.Flags().StringVar(&f.out, "out", "", "folder of the results, in place of the run file's")
 	if settles {
 		c.Flags().BoolVar(&f.failOnGate, "fail-on-gate", false, "exit with 4 when a gate stops a payment")
@@ -92,11 +97,14 @@ func (f *runFlags) load(path string) (*jobeffekt.Config, error) {
 		}
 	}
 	c.Blinded = c.Blinded || f.blinded
+	c.Open = optionsOf(f.command.Context()).Open
 	for _, p := range []struct {
 		given string
 		field *string
 	}{{f.data, &c.Data}, {f.out, &c.Out}} {
-		if p.given != "" {
+		if strings.Contains(p.given, "://") {
+			*p.field = p.given
+		} else if p.given != "" {
 			if *p.field, err = filepath.Abs(p.given); err != nil {
 				return nil, err
 			}
@@ -137,7 +145,7 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 			}
 			began := time.Now()
 			config.Progress = logging(log)
-			r, err := do(cmd.Context(), config)
+			r, err := do(cmd.Context(), f.timed(log, config))
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
@@ -25,12 +27,29 @@ const (
 	exitGate    = 4 // --fail-on-gate: a gate stopped a payment
 )
 
+// Options are what the programs made of this command line differ in.
+type Options struct {
+	// Name is the program's name, "" for jobeffekt.
+	Name string
+	// Open opens data that are a URL; nil: data are folders.
+	Open jobeffekt.Opener
+}
+
+type optionsKey struct{}
+
+// optionsOf are the options of the program that a command belongs to. They come with
+// the context, as most commands have no use for them.
+func optionsOf(ctx context.Context) Options {
+	o, _ := ctx.Value(optionsKey{}).(Options)
+	return o
+}
+
 // Main runs the command line of the process and ends it with the exit code.
-func Main() {
+func Main(o Options) {
 	// The first interrupt ends the work cleanly; a second one ends the program.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	os.Exit(execute(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(execute(context.WithValue(ctx, optionsKey{}, o), os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // usageError marks an error of the command line.
@@ -44,6 +63,7 @@ var errGate = errors.New("a gate stopped a payment")
 // execute runs one command line and returns its exit code.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := newRoot(stdout, stderr)
+	root.Use = cmp.Or(optionsOf(ctx).Name, root.Use)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil && strings.HasPrefix(err.Error(), "unknown command") {

@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"jobeffekt": Main, "sqlite": sqlite, "early": early})
+	testscript.Main(m, map[string]func(){"jobeffekt": func() { Main(Options{}) }, "sqlite": sqlite, "early": early})
 }
 
 // The scripts in testdata/script read like a manual: what is typed, what comes

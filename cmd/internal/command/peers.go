@@ -73,7 +73,8 @@ jobeffekt peers jobeffekt.yaml --show | sha256sum`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&f.data, "data", "", "folder of the dataset, in place of the run file's")
+	f.command = c
+	c.Flags().StringVar(&f.data, "data", "", "folder of the dataset, or its URL, in place of the run file's")
 	c.Flags().BoolVar(&record, "record", false, "record the choice")
 	c.Flags().StringVar(&name, "name", "", "who records it")
 	c.Flags().StringVar(&role, "role", "", "in which role")

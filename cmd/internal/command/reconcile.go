@@ -64,7 +64,7 @@ kroner, for each provider and in all.`,
 					return err
 				}
 			}
-			s, err := jobeffekt.OpenSettlement(cmd.Context(), args[0])
+			s, err := jobeffekt.OpenSettlementFrom(cmd.Context(), args[0], optionsOf(cmd.Context()).Open)
 			if err != nil {
 				return err
 			}

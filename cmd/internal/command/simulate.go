@@ -15,7 +15,6 @@ import (
 
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/bonus"
-	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
 // newSimulate tries terms out on a run's data before they are agreed on.
@@ -93,7 +92,7 @@ but to --out.`,
 			}
 			o.Others = append(o.Others, jobeffekt.OtherTerms{Terms: t, Instead: instead, Months: months})
 		}
-		ds, err := ingest.OpenFolder(config.DataFolder(), config.IngestOptions())
+		ds, err := config.OpenData(cmd.Context())
 		if err != nil {
 			return err
 		}

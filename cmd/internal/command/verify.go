@@ -25,7 +25,7 @@ figures and terms in it.`,
 			if pack {
 				return verifyPack(cmd.Context(), cmd.OutOrStdout(), args[0])
 			}
-			differences, err := jobeffekt.Verify(cmd.Context(), args[0])
+			differences, err := jobeffekt.VerifyFrom(cmd.Context(), args[0], optionsOf(cmd.Context()).Open)
 			if err != nil {
 				return err
 			}
