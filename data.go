@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -31,6 +33,10 @@ func (c *Config) openData(ctx context.Context, opt ingest.Options) (*ingest.Data
 	fsys, err := c.Open.open(ctx, c.Data)
 	if err != nil {
 		return nil, err
+	}
+	if opt.Workers == 0 {
+		// Who waits for a store does not work: more goroutines than processors read.
+		opt.Workers = max(runtime.GOMAXPROCS(0), min(4*runtime.GOMAXPROCS(0), 32))
 	}
 	return ingest.OpenFS(fsys, urlBase(c.Data), opt)
 }
@@ -115,26 +121,36 @@ func fileURL(data string) string {
 	return filepath.FromSlash(path)
 }
 
-// inputSources describes the input files as they are now.
-func inputSources(out string, ds *ingest.Dataset) ([]Source, error) {
+// inputSources describes the input files as they are now, but for those that are known
+// by their names, which are not read for it.
+func inputSources(ctx context.Context, out string, ds *ingest.Dataset, known map[string]Source) ([]Source, error) {
 	list := make([]Source, 0, len(ds.Files()))
 	for i, file := range ds.Files() {
 		path, err := relative(out, file)
 		if err != nil {
 			return nil, err
 		}
-		f, err := ds.OpenFile(i)
-		if err != nil {
-			return nil, err
-		}
-		s, err := hashReader(f, path)
-		f.Close()
-		if err != nil {
-			return nil, err
+		s, ok := known[file]
+		if s.Path = path; !ok {
+			if s, err = hashOpened(ctx, ds, i, path); err != nil {
+				return nil, err
+			}
 		}
 		list = append(list, s)
 	}
 	return list, nil
+}
+
+// hashOpened describes an input file by its place in the dataset.
+func hashOpened(ctx context.Context, ds *ingest.Dataset, i int, path string) (Source, error) {
+	f, err := ds.OpenFile(i)
+	if err != nil {
+		return Source{}, err
+	}
+	defer f.Close()
+	h := newHasher(io.Discard)
+	err = copyTo(ctx, h, f)
+	return h.source(path), err
 }
 
 // hashInput describes an input that a manifest names, as it is now.

@@ -30,7 +30,8 @@ type Manifest struct {
 	AsOf     effect.Date `json:"as_of"`
 	Standing string      `json:"standing"` // of the settlement; provisional, retrospective without one
 	Blinded  bool        `json:"blinded,omitempty"`
-	Steps    []Step      `json:"steps"` // done, in order
+	Steps    []Step      `json:"steps"`          // done, in order
+	Keys     []StepKey   `json:"keys,omitempty"` // of the steps of a whole run, from the first on; those done alone have none
 	RunFile  Source      `json:"run_file"`
 	Data     string      `json:"data"` // folder of the dataset, relative to the results folder, or its URL
 	Terms    []Source    `json:"terms,omitempty"`
@@ -74,31 +75,41 @@ var ErrManifest = errors.New("results folder")
 
 // ReadManifest reads the manifest of a results folder.
 func ReadManifest(folder string) (*Manifest, error) {
+	m, err := readManifest(folder)
+	if err != nil {
+		return nil, err
+	}
+	// A folder holds the steps from the first on, each with all of its tables but
+	// those that the run file may not have asked for.
+	if len(m.Steps) == 0 || len(m.Steps) > len(steps()) || !slices.Equal(m.Steps, steps()[:len(m.Steps)]) {
+		return nil, badManifest("its steps are not the first of measure, estimate, benchmark and settle")
+	}
+	for _, s := range m.Steps {
+		for _, t := range resultsOf(s, m.Blinded) {
+			if !onRequest(t) && !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" }) {
+				return nil, badManifest(fmt.Sprintf("it does not name %s.parquet, which the step %s writes", t, s))
+			}
+		}
+	}
+	return m, nil
+}
+
+func badManifest(why string) error {
+	return fmt.Errorf("%w: its %s is not one this program can read: %s", ErrManifest, ManifestName, why)
+}
+
+// readManifest reads it as it stands.
+func readManifest(folder string) (*Manifest, error) {
 	b, err := os.ReadFile(filepath.Join(folder, ManifestName))
 	if err != nil {
 		return nil, fmt.Errorf("%w: no %s in it, so it holds no finished results; run the job first: %w", ErrManifest, ManifestName, err)
 	}
 	var m Manifest
-	bad := func(why string) (*Manifest, error) {
-		return nil, fmt.Errorf("%w: its %s is not one this program can read: %s", ErrManifest, ManifestName, why)
-	}
 	if err := json.Unmarshal(b, &m); err != nil {
-		return bad("it is no JSON of a manifest")
+		return nil, badManifest("it is no JSON of a manifest")
 	}
 	if m.Format != 1 {
-		return bad(fmt.Sprintf("format %d, where 1 is known", m.Format))
-	}
-	// A folder holds the steps from the first on, each with all of its tables but
-	// those that the run file may not have asked for.
-	if len(m.Steps) == 0 || len(m.Steps) > len(steps()) || !slices.Equal(m.Steps, steps()[:len(m.Steps)]) {
-		return bad("its steps are not the first of measure, estimate, benchmark and settle")
-	}
-	for _, s := range m.Steps {
-		for _, t := range resultsOf(s, m.Blinded) {
-			if !onRequest(t) && !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" }) {
-				return bad(fmt.Sprintf("it does not name %s.parquet, which the step %s writes", t, s))
-			}
-		}
+		return nil, badManifest(fmt.Sprintf("format %d, where 1 is known", m.Format))
 	}
 	return &m, nil
 }
@@ -109,13 +120,18 @@ func program() Program {
 	if !ok {
 		return p
 	}
-	for _, m := range append(info.Deps, &info.Main) {
-		if m.Path == p.Module && m.Version != "" {
-			p.Version = m.Version
+	library := &info.Main
+	for _, m := range info.Deps {
+		// A program of this repository in a module of its own has the library of the folder above it, not the version it asks for.
+		if m.Path == p.Module && (m.Replace == nil || !strings.HasPrefix(info.Main.Path, p.Module+"/")) {
+			library = m
 		}
 	}
+	if library.Version != "" {
+		p.Version = library.Version
+	}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && info.Main.Path == p.Module {
+		if s.Key == "vcs.revision" && library == &info.Main {
 			p.Revision = s.Value
 		}
 	}

@@ -52,6 +52,13 @@ type Result struct {
 	// settlement, as far as they can be judged without the effects.
 	Blinded bool
 	Gates   []bonus.GateRow
+
+	// Kept are the steps that were not done, as their tables stood there; see [Run]. Of
+	// these the result holds what the steps after them start from and what the summary
+	// tells. Where all were kept it holds the lines of the settlement alone, and
+	// Observations is nil: read the tables in place of it.
+	Kept []Step
+	told string // the summary of a result all of whose steps were kept
 }
 
 // Standing is that of the settlement, and retrospective without one.
@@ -108,50 +115,84 @@ func Evaluate(ctx context.Context, ds *ingest.Dataset, c *Config, terms ...*bonu
 // Measure reads the cases and their spells and observes what became of them.
 // On an error the dataset still has the rejects and counts read so far.
 func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, error) {
+	s, err := c.measuring(ctx, ds)
+	if err != nil {
+		return nil, err
+	}
+	c.phase(PhaseObserve)
+	if err := ds.Observe(ctx, s.cases, s.employers, s.sinks()...); err != nil {
+		return nil, err
+	}
+	return s.finish(ctx, ds, c)
+}
+
+// measuring is the step measure between the reading of the cohort and the reading of
+// spells, of which it does not matter where they come from.
+type measuring struct {
+	cases, controls *effect.Cases // controls are nil where none are asked for
+	members         []effect.Membership
+	employers       []effect.ID        // to tell apart; nil for none
+	observers       []*effect.Observer // of the cases, and of the controls
+}
+
+// measuring reads the cohort.
+func (c *Config) measuring(ctx context.Context, ds *ingest.Dataset) (*measuring, error) {
+	c.phase(PhaseRead)
 	cases, controls, err := c.readCases(ctx, ds)
 	if err != nil {
 		return nil, err
 	}
+	s := &measuring{cases: cases, controls: controls}
 	study := c.Study()
-	var employers []effect.ID
-	var members []effect.Membership
 	if ds.Has(ingest.Providers) {
-		if members, err = ds.Providers(ctx); err != nil {
+		if s.members, err = ds.Providers(ctx); err != nil {
 			return nil, err
 		}
-		if own := effect.OwnEmployers(members); len(own.IDs) > 0 {
-			study.Employers, employers = &own, own.IDs
+		if own := effect.OwnEmployers(s.members); len(own.IDs) > 0 {
+			study.Employers, s.employers = &own, own.IDs
 		}
 	}
 	o, err := effect.NewObserver(study, cases)
 	if err != nil {
 		return nil, err
 	}
-	observers := []*effect.Observer{o}
+	s.observers = []*effect.Observer{o}
 	if controls != nil {
-		study := study
 		study.Cohort.Take, study.Signals, study.Employers = effect.TakeEach, false, nil
-		other, err := effect.NewObserver(study, controls)
+		others, err := effect.NewObserver(study, controls)
 		if err != nil {
 			return nil, err
 		}
-		observers = append(observers, other)
+		s.observers = append(s.observers, others)
 	}
-	err = ds.Spells(ctx, cases, employers, func(b effect.Spells) error {
-		for _, o := range observers {
-			o.Add(b)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+	return s, nil
+}
+
+// sinks are the observers as ingest hands spells to them.
+func (s *measuring) sinks() (sinks []ingest.Sink) {
+	for _, o := range s.observers {
+		sinks = append(sinks, o)
 	}
+	return sinks
+}
+
+// add observes spells.
+func (s *measuring) add(b effect.Spells) error {
+	for _, o := range s.observers {
+		o.Add(b)
+	}
+	return nil
+}
+
+// finish reads off what became of the cases, once all spells were observed.
+func (s *measuring) finish(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, error) {
+	o := s.observers[0]
 	// The small tables are read here too, so that their bad rows are known before
 	// anything is made of the good ones.
 	if _, _, _, err := reference(ctx, ds, c); err != nil {
 		return nil, err
 	}
-	if controls == nil && ds.Has(ingest.Caseload) {
+	if s.controls == nil && ds.Has(ingest.Caseload) {
 		if _, err := ds.Caseload(ctx); err != nil {
 			return nil, err
 		}
@@ -166,7 +207,7 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 			return nil, err
 		}
 	}
-	supplied, left, err := supply(ctx, ds, c.AsOf, cases)
+	supplied, left, err := supply(ctx, ds, c.AsOf, s.cases)
 	if err != nil {
 		return nil, err
 	}
@@ -174,30 +215,36 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	if m.Observations, err = o.Observations(ctx); err != nil {
 		return nil, err
 	}
-	if controls != nil {
-		if m.Observations.Controls, err = observers[1].Observations(ctx); err != nil {
+	if s.controls != nil {
+		if m.Observations.Controls, err = s.observers[1].Observations(ctx); err != nil {
 			return nil, err
 		}
-		m.Observations.Controls.Attrition = nil
+		m.Observations.Controls.Attrition, m.Observations.Controls.Cells = nil, nil
 	}
 	m.Counts, m.Rejects = append(ds.Counts(), left...), ds.Rejects()
-	m.Identified = Identified{Providers: effect.ProviderRows(m.Observations, members), Crosswalk: ds.Moves()}
-	m.Counts = append(m.Counts, ingest.Count{
-		Table: ingest.Spells, Name: countUnseen, Rows: int64(o.Unseen()),
-		Rule: "participations of the cohort whose persons have no spell: they count as not followed up",
-	})
-	if hours, amounts := c.amounts(); hours || amounts {
-		m.Counts = append(m.Counts, ingest.Count{
-			Table: ingest.Spells, Name: countUntold, Rows: int64(o.Untold()),
-			Rule: "participations of the cohort with a spell in a window of hours or earnings that does not tell them: it counts as none, and they as not followed up",
-		})
-	}
+	m.Identified = Identified{Providers: effect.ProviderRows(m.Observations, s.members), Crosswalk: ds.Moves()}
+	m.Counts = append(m.Counts, c.unobserved(o)...)
 	m.Observations.Attrition = append(notRead(m), m.Observations.Attrition...)
 	m.Classes = c.classNames()
 	if len(m.Classes) > 0 {
 		m.Strata, err = strata.Totals(m.Observations, classes(c.Compare.Classes))
 	}
 	return m, err
+}
+
+// unobserved counts what the spells left out.
+func (c *Config) unobserved(o *effect.Observer) []ingest.Count {
+	counts := []ingest.Count{{
+		Table: ingest.Spells, Name: countUnseen, Rows: int64(o.Unseen()),
+		Rule: "participations of the cohort whose persons have no spell: they count as not followed up",
+	}}
+	if hours, amounts := c.amounts(); hours || amounts {
+		counts = append(counts, ingest.Count{
+			Table: ingest.Spells, Name: countUntold, Rows: int64(o.Untold()),
+			Rule: "participations of the cohort with a spell in a window of hours or earnings that does not tell them: it counts as none, and they as not followed up",
+		})
+	}
+	return counts
 }
 
 // notRead puts the participations that never became a case before the attrition

@@ -208,7 +208,8 @@ type Observations struct {
 	// where nobody asked for them. See [Caseload.Controls].
 	Controls  *Observations
 	Attrition []Attrition
-	Signals   *Signals // nil where they were not asked for
+	Cells     []CellRow // figures of the cells; none of observations read back from tables
+	Signals   *Signals  // nil where they were not asked for
 }
 
 // Result returns the result of a named outcome.

@@ -3,6 +3,7 @@ package effect
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"slices"
 )
 
@@ -43,8 +44,17 @@ func (c Cohort) Select(cases *Cases) []Reason {
 	if c.Take == TakeEach {
 		return out
 	}
-	type key struct{ person, agreement, municipality int32 }
-	chosen := make(map[key]int32, cases.Persons.Len())
+	agreement := func(i int32) (code int32, municipality int32) {
+		if code = cases.Agreement.CodeAt(int(i)); code < 0 {
+			municipality = cases.Municipality.Codes[i]
+		}
+		return code, municipality
+	}
+	// The cases chosen so far, chained by person: a person has few agreements.
+	first, next := make([]int32, cases.Persons.Len()), make([]int32, cases.Len())
+	for p := range first {
+		first[p] = -1
+	}
 	sign, reason := 1, ReasonNotFirst
 	if c.Take == TakeLast {
 		sign, reason = -1, ReasonNotLast
@@ -53,31 +63,31 @@ func (c Cohort) Select(cases *Cases) []Reason {
 		if out[i] != NoReason {
 			continue
 		}
-		k := key{person: cases.Person[i], agreement: -1}
-		if len(cases.Agreement.Codes) > 0 {
-			k.agreement = cases.Agreement.Codes[i]
+		of, under := agreement(int32(i))
+		at := &first[cases.Person[i]]
+		for *at >= 0 {
+			if other, place := agreement(*at); other == of && place == under {
+				break
+			}
+			at = &next[*at]
 		}
-		if k.agreement < 0 {
-			k.municipality = cases.Municipality.Codes[i]
-		}
-		j, ok := chosen[k]
-		if !ok {
-			chosen[k] = int32(i)
-			continue
-		}
+		j := *at
+		switch {
+		case j < 0:
+			*at, next[i] = int32(i), -1
 		// Cases are in the order of their ids, so i comes after j on a tie.
-		if sign*cmp.Or(cmp.Compare(cases.Referral[i], cases.Referral[j]), 1) < 0 {
-			i, j = int(j), int32(i)
-			chosen[k] = j
+		case sign*cmp.Or(cmp.Compare(cases.Referral[i], cases.Referral[j]), 1) < 0:
+			*at, next[i] = int32(i), next[j]
+			out[j] = reason
+		default:
+			out[i] = reason
 		}
-		out[i] = reason
 	}
 	return out
 }
 
 // attrition counts, for one result, why cases are not analysed, per cell.
-func attrition(cases *Cases, r *Result) []Attrition {
-	cells := cases.cells(false)
+func attrition(cells *cellIndex, r *Result) []Attrition {
 	counts := make([][numReasons]int64, len(cells.list))
 	for i, reason := range r.Reason {
 		counts[cells.of[i]][reason]++
@@ -135,46 +145,73 @@ func (c *Cases) cells(byPackage bool) cellIndex { return c.cellsBy(&c.Provider, 
 
 // cellsBy are the cells with another label in the place of the provider.
 func (c *Cases) cellsBy(label *Factor, byPackage bool) cellIndex {
-	type key [5]int32
 	factors := []*Factor{&c.Municipality, &c.MatchScheme, &c.MatchGroup, label, &c.Package}
 	if !byPackage {
 		factors = factors[:4]
 	}
-	index, keys := map[key]int32{}, []key{}
 	ix := cellIndex{of: make([]int32, c.Len())}
-	for i := range ix.of {
-		var k key
-		for f, factor := range factors {
-			k[f] = -1
-			if len(factor.Codes) > 0 {
-				k[f] = factor.Codes[i]
-			}
-		}
-		n, ok := index[k]
-		if !ok {
-			n = int32(len(keys))
-			index[k], keys = n, append(keys, k)
-		}
-		ix.of[i] = n
+	keys := [][5]int32{{}} // codes of the cells so far, in their order
+	for f, factor := range factors {
+		keys = ix.divide(factor, keys, f)
 	}
-	order := make([]int32, len(keys))
-	for i := range order {
-		order[i] = int32(i)
+	if c.Len() == 0 {
+		return ix
 	}
-	slices.SortFunc(order, func(a, b int32) int { return slices.Compare(keys[a][:], keys[b][:]) })
-	rank := make([]int32, len(keys))
-	for r, o := range order {
-		rank[o] = int32(r)
+	for _, k := range keys {
 		var names [5]string
 		for f, factor := range factors {
-			if code := keys[o][f]; code >= 0 {
-				names[f] = factor.Levels[code]
-			}
+			names[f] = factor.Level(k[f])
 		}
 		ix.list = append(ix.list, Cell{names[0], names[1], names[2], cmp.Or(names[3], OwnProvider), names[4]})
 	}
-	for i, n := range ix.of {
-		ix.of[i] = rank[n]
-	}
 	return ix
+}
+
+// maxDense is how many pairs of a cell and a code are looked up in a table.
+const maxDense = 1 << 22
+
+// divide splits every cell by a factor, whose codes become the f-th of its key.
+// Cells stay in the order of their keys.
+func (ix *cellIndex) divide(factor *Factor, keys [][5]int32, f int) [][5]int32 {
+	if len(factor.Codes) == 0 {
+		for k := range keys {
+			keys[k][f] = -1
+		}
+		return keys
+	}
+	codes := int64(len(factor.Levels)) + 1
+	split := func(pair int64) [5]int32 {
+		key := keys[pair/codes]
+		key[f] = int32(pair%codes) - 1
+		return key
+	}
+	var out [][5]int32
+	if int64(len(keys))*codes <= maxDense {
+		number := make([]int32, int64(len(keys))*codes)
+		for i, k := range ix.of {
+			number[int64(k)*codes+int64(factor.Codes[i])+1] = 1
+		}
+		for pair, used := range number {
+			if used != 0 {
+				number[pair] = int32(len(out))
+				out = append(out, split(int64(pair)))
+			}
+		}
+		for i, k := range ix.of {
+			ix.of[i] = number[int64(k)*codes+int64(factor.Codes[i])+1]
+		}
+		return out
+	}
+	number := map[int64]int32{}
+	for i, k := range ix.of {
+		number[int64(k)*codes+int64(factor.Codes[i])+1] = 0
+	}
+	for _, pair := range slices.Sorted(maps.Keys(number)) {
+		number[pair] = int32(len(out))
+		out = append(out, split(pair))
+	}
+	for i, k := range ix.of {
+		ix.of[i] = number[int64(k)*codes+int64(factor.Codes[i])+1]
+	}
+	return out
 }

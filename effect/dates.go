@@ -22,20 +22,20 @@ type Dating interface {
 	Dates(s *Sight, on []Date) []Date
 }
 
-// gathering is what is read of dates before it is put together: chunks of cases
+// gathering is what is read of dates before it is put together: blocks of cases
 // are read at once, and each has days of its own.
 type gathering struct {
 	count []int32  // by case
-	days  [][]Date // by chunk
+	days  [][]Date // by block, in the order of its slots
 }
 
-func newGathering(n int) *gathering {
-	return &gathering{make([]int32, n), make([][]Date, (n+chunkSize-1)/chunkSize)}
+func newGathering(n, blocks int) *gathering {
+	return &gathering{make([]int32, n), make([][]Date, blocks)}
 }
 
-// add reads the days of a case. Cases of a chunk come in order.
-func (g *gathering) add(m Dating, s *Sight, i int) {
-	chunk := &g.days[i/chunkSize]
+// add reads the days of a case. Cases of a block come in the order of their slots.
+func (g *gathering) add(m Dating, s *Sight, block, i int32) {
+	chunk := &g.days[block]
 	before := len(*chunk)
 	*chunk = m.Dates(s, *chunk)
 	for s.Left != NoDate && len(*chunk) > before && (*chunk)[len(*chunk)-1] >= s.Left {
@@ -44,14 +44,18 @@ func (g *gathering) add(m Dating, s *Sight, i int) {
 	g.count[i] = int32(len(*chunk) - before)
 }
 
-func (g *gathering) dates() Dates {
+func (g *gathering) dates(o *Observer) Dates {
 	out := Dates{First: make([]int, len(g.count)+1)}
 	for i, n := range g.count {
 		out.First[i+1] = out.First[i] + int(n)
 	}
-	out.On = make([]Date, 0, out.First[len(g.count)])
-	for _, days := range g.days {
-		out.On = append(out.On, days...)
+	out.On = make([]Date, out.First[len(g.count)])
+	for k, days := range g.days {
+		from, to := o.slots(int32(k))
+		for _, i := range o.caseOf[from:to] {
+			n := copy(out.On[out.First[i]:out.First[i+1]], days)
+			days = days[n:]
+		}
 	}
 	return out
 }

@@ -24,6 +24,8 @@ type Study struct {
 	// employers, may be nil.
 	Signals   bool
 	Employers *Employers
+	// CellsOnly keeps no row of a case: [Observer.Cells] is then all there is to ask for.
+	CellsOnly bool
 	// RegistersReach is the last day the registers are complete for. NoDate
 	// takes it from the data: the last day, up to as_of, on which a spell of
 	// the cases begins or ends.
@@ -33,7 +35,7 @@ type Study struct {
 // Spells are spells of persons of the cases, in columns of equal length. They
 // may overlap and come in any order.
 type Spells struct {
-	Person     []int32 // index into Cases.Persons
+	Person     []int32 // index into Cases.Persons; a row of anybody else, below 0, is passed over
 	State      []State
 	Start, End []Date // [Start, End), with End NoDate while open
 	// Hours are hours a week, from 0 to 168; NaN where unknown, nil where not read.
@@ -67,19 +69,28 @@ type Observer struct {
 	excluded []Reason // why a case is not in the cohort
 
 	lanes   []lane
-	byState [numStates][]int // lanes that watch a state
+	ways    [numStates][]way // lanes that watch a state
+	watched StateSet         // states that a lane watches, and death
 	stride  int              // words per slot
 	depth   int              // amounts per slot
 	slotOf  []int32          // case -> slot, -1 outside the cohort
 	caseOf  []int32          // slot -> case; slots are in the order of persons
 	first   []int32          // person -> first slot
 	blocks  []block          // of blockPersons persons each
-	seen    []uint32         // bit per person: occurs in the spells
-	deadOn  []int32          // per person: first day of death, MaxInt32 for none
+	spare   spares
+	seen    []uint32 // bit per person: occurs in the spells
+	deadOn  []int32  // per person: first day of death, MaxInt32 for none
 	reach   atomic.Int32
 
 	own       [][]int32   // provider code -> indices of its own employers
 	employers atomic.Bool // the spells name employers
+
+	prepared sync.Once
+	sheet    *sheet // what is read off; nil before the first block is
+	open     int    // units that are not done
+	opened   sync.Mutex
+	strayed  atomic.Bool  // a spell came after its person was settled
+	told     atomic.Int64 // cases of settled blocks with untold amounts
 }
 
 // block holds the days of the cases of some persons, made when the first spell
@@ -90,6 +101,9 @@ type block struct {
 	base  int      // slot that the block begins with
 	words []uint64 // stride for each of its slots
 	daily []uint32 // depth for each: amounts
+
+	units   int  // that may still hold spells of its persons
+	settled bool // read off; its days are given back
 }
 
 // blockPersons is how many persons share a block.
@@ -101,17 +115,55 @@ const (
 // touch makes room for the days of block k, which is locked.
 func (o *Observer) touch(k int32) *block {
 	b := &o.blocks[k]
-	if b.words == nil && b.daily == nil {
-		b.base = int(o.first[int(k)<<blockBits])
-		slots := int(o.first[min(int(k+1)<<blockBits, len(o.first)-1)]) - b.base
-		b.words, b.daily = make([]uint64, o.stride*slots), make([]uint32, o.depth*slots)
+	switch {
+	case b.settled:
+		o.strayed.Store(true)
+	case b.words == nil && b.daily == nil:
+		from, to := o.slots(k)
+		b.base = int(from)
+		b.words, b.daily = o.spare.take(o.stride*int(to-from), o.depth*int(to-from))
 	}
 	return b
 }
 
-// blockOf is the block of a slot.
-func (o *Observer) blockOf(slot int32) *block {
-	return &o.blocks[o.cases.Person[o.caseOf[slot]]>>blockBits]
+// slots are those of block k.
+func (o *Observer) slots(k int32) (from, to int32) {
+	return o.first[int(k)<<blockBits], o.first[min(int(k+1)<<blockBits, len(o.first)-1)]
+}
+
+// spares are the days of blocks that were read off, to be used again.
+type spares struct {
+	sync.Mutex
+	words [][]uint64
+	daily [][]uint32
+}
+
+// take returns room that is all zero.
+func (s *spares) take(words, daily int) ([]uint64, []uint32) {
+	s.Lock()
+	defer s.Unlock()
+	return again(&s.words, words), again(&s.daily, daily)
+}
+
+func (s *spares) give(b *block) {
+	s.Lock()
+	s.words, s.daily = append(s.words, b.words), append(s.daily, b.daily)
+	s.Unlock()
+	b.words, b.daily = nil, nil
+}
+
+// again is a spare that is long enough, or a new one.
+func again[T uint32 | uint64](from *[][]T, n int) []T {
+	if k := len(*from) - 1; k >= 0 {
+		last := (*from)[k]
+		*from = (*from)[:k]
+		if cap(last) >= n {
+			last = last[:n]
+			clear(last)
+			return last
+		}
+	}
+	return make([]T, n)
 }
 
 // NewObserver prepares to observe the cases. It returns an error wrapping
@@ -219,10 +271,20 @@ func (o *Observer) plan() error {
 			o.stride += l.words()
 		}
 		for _, s := range l.watch.States.List() {
-			o.byState[s] = append(o.byState[s], i)
+			o.ways[s] = append(o.ways[s], way{o.clock(l.clock), int32(l.from), int32(l.to), int32(l.offset), l.watch.Of})
+			o.watched |= States(s)
 		}
 	}
+	o.watched |= States(Dead)
 	return nil
+}
+
+// way is a lane as spells need it.
+type way struct {
+	days     []Date // of the clock, by case; empty where no case has it
+	from, to int32
+	offset   int32
+	of       Quantity
 }
 
 // measureDays bounds the days a measure reads, counted from the clock, whatever
@@ -255,17 +317,20 @@ func (o *Observer) addLane(clock Clock, watch Watch, from, to int) {
 // beside the cases themselves.
 func (o *Observer) StateBytes() int { return 8*o.stride + 4*o.depth + 8 }
 
-// anchor is the day a lane's clock stands on for a case.
-func (o *Observer) anchor(c Clock, i int32) Date {
-	var days []Date
+// clock are the days a clock stands on, by case; none where no case has it.
+func (o *Observer) clock(c Clock) []Date {
 	switch c {
 	case AtStart:
-		days = o.cases.Start
+		return o.cases.Start
 	case AtEnd:
-		days = o.cases.End
-	default:
-		days = o.cases.Referral
+		return o.cases.End
 	}
+	return o.cases.Referral
+}
+
+// anchor is the day a clock stands on for a case.
+func (o *Observer) anchor(c Clock, i int32) Date {
+	days := o.clock(c)
 	if len(days) == 0 {
 		return NoDate
 	}
@@ -276,70 +341,124 @@ func (o *Observer) anchor(c Clock, i int32) Date {
 // overlap; days of one state unite, and amounts add up. It may be called by
 // several goroutines at once and keeps none of the columns.
 func (o *Observer) Add(b Spells) {
-	limit := o.study.AsOf + 1
-	reach := NoDate
 	if b.Employer != nil && !o.employers.Load() {
 		o.employers.Store(true)
 	}
-	var held *block
-	at := int32(-1)
-	for k, p := range b.Person {
+	o.note(&b)
+	// Spells that nobody watches are most of them in many studies, in no order that a
+	// processor could guess: so the others are picked out first.
+	var picked [1 << 10]int32
+	m := marker{o: o, b: &b, limit: o.study.AsOf + 1, at: -1}
+	for from := 0; from < len(b.Person); from += len(picked) {
+		n := 0
+		for i, s := range b.State[from:min(len(b.State), from+len(picked))] {
+			picked[n&(len(picked)-1)] = int32(from + i)
+			n += int(o.watched >> s & 1)
+		}
+		for _, k := range picked[:n] {
+			m.mark(int(k))
+		}
+	}
+	m.release()
+}
+
+// note remembers who occurs in the spells, and how far they reach.
+func (o *Observer) note(b *Spells) {
+	last := int32(-1)
+	for _, p := range b.Person {
+		if p == last || p < 0 {
+			continue
+		}
+		last = p
 		if bit := uint32(1) << (p & 31); atomic.LoadUint32(&o.seen[p>>5])&bit == 0 {
 			atomic.OrUint32(&o.seen[p>>5], bit)
 		}
-		s, e := b.Start[k], b.End[k]
-		if s < limit {
+	}
+	reach := Date(o.reach.Load())
+	if reach >= o.study.AsOf {
+		return // further it cannot be
+	}
+	limit := o.study.AsOf + 1
+	for k, p := range b.Person {
+		if p < 0 {
+			continue
+		}
+		if s := b.Start[k]; s < limit {
 			reach = max(reach, s)
 		}
-		if e == NoDate || e > limit {
-			e = limit
-		} else {
+		if e := b.End[k]; e != NoDate && e <= limit {
 			reach = max(reach, e-1)
 		}
-		if s >= limit {
-			continue
-		}
-		if b.State[k] == Dead {
-			lower(&o.deadOn[p], int32(s))
-		}
-		lanes := o.byState[b.State[k]]
-		if len(lanes) == 0 || s >= e {
-			continue
-		}
-		if p>>blockBits != at {
-			if held != nil {
-				held.Unlock()
-			}
-			at = p >> blockBits
-			o.blocks[at].Lock()
-			held = o.touch(at)
-		}
-		for slot := o.first[p]; slot < o.first[p+1]; slot++ {
-			in := int(slot) - held.base
-			for _, li := range lanes {
-				l := &o.lanes[li]
-				clock := o.anchor(l.clock, o.caseOf[slot])
-				if clock == NoDate {
-					continue
-				}
-				i, j := max(int(s-clock), l.from)-l.from, min(int(e-clock), l.to)-l.from
-				switch {
-				case i >= j:
-				case l.watch.Of == ofOwnDays && (b.Employer == nil || !o.owns(o.caseOf[slot], b.Employer[k])):
-				case !l.watch.Of.amounts():
-					mark(held.words[in*o.stride+l.offset:], i, j)
-				default:
-					from := clock + Date(l.from)
-					days := held.daily[in*o.depth+l.offset:]
-					b.spread(k, l.watch.Of, from+Date(i), days[i:j])
-				}
-			}
-		}
-	}
-	if held != nil {
-		held.Unlock()
 	}
 	raise(&o.reach, int32(reach))
+}
+
+// marker marks the days of spells, and holds the block that the last one fell on.
+type marker struct {
+	o     *Observer
+	b     *Spells
+	limit Date
+	held  *block
+	at    int32
+}
+
+func (m *marker) release() {
+	if m.held != nil {
+		m.held.Unlock()
+	}
+}
+
+// mark marks the days of spell k.
+func (m *marker) mark(k int) {
+	o, b := m.o, m.b
+	p, s, e := b.Person[k], b.Start[k], b.End[k]
+	if p < 0 || s >= m.limit {
+		return
+	}
+	if e == NoDate || e > m.limit {
+		e = m.limit
+	}
+	if b.State[k] == Dead {
+		lower(&o.deadOn[p], int32(s))
+	}
+	ways := o.ways[b.State[k]]
+	if len(ways) == 0 || s >= e {
+		return
+	}
+	if p>>blockBits != m.at {
+		m.release()
+		m.at = p >> blockBits
+		o.blocks[m.at].Lock()
+		m.held = o.touch(m.at)
+	}
+	held := m.held
+	if held.settled {
+		return
+	}
+	for slot := o.first[p]; slot < o.first[p+1]; slot++ {
+		i := o.caseOf[slot]
+		in := int(slot) - held.base
+		for w := range ways {
+			w := &ways[w]
+			if len(w.days) == 0 || w.days[i] == NoDate {
+				continue
+			}
+			clock := w.days[i]
+			from, to := max(int32(s-clock), w.from)-w.from, min(int32(e-clock), w.to)-w.from
+			switch {
+			case from >= to:
+			case w.of == OfDays:
+				mark(held.words[in*o.stride+int(w.offset):], int(from), int(to))
+			case w.of == ofOwnDays:
+				if b.Employer != nil && o.owns(i, b.Employer[k]) {
+					mark(held.words[in*o.stride+int(w.offset):], int(from), int(to))
+				}
+			default:
+				days := held.daily[in*o.depth+int(w.offset):]
+				b.spread(k, w.of, clock+Date(w.from+from), days[from:to])
+			}
+		}
+	}
 }
 
 // spread adds a spell's hours or kroner to days that begin on a day of its own.
@@ -396,6 +515,9 @@ func (o *Observer) Merge(other *Observer) error {
 	}
 	for k := range other.blocks {
 		from := &other.blocks[k]
+		if from.settled || o.blocks[k].settled {
+			return fmt.Errorf("%w: observers that were read off do not merge", ErrOutcome)
+		}
 		if from.words == nil && from.daily == nil {
 			continue
 		}
@@ -434,287 +556,29 @@ func (o *Observer) Unseen() int {
 // Untold is how many cases of the cohort have, in the windows of outcomes that
 // count hours or kroner, a spell that does not tell them.
 func (o *Observer) Untold() int {
-	n := 0
+	n := int(o.told.Load())
 	for k := range o.blocks {
-		for days := o.blocks[k].daily; len(days) > 0; days = days[o.depth:] {
-			if slices.ContainsFunc(days[:o.depth], func(v uint32) bool { return v&untold != 0 }) {
-				n++
-			}
+		n += o.untold(&o.blocks[k])
+	}
+	return n
+}
+
+// untold is Untold of a block that is not read off.
+func (o *Observer) untold(b *block) (n int) {
+	for days := b.daily; len(days) > 0; days = days[o.depth:] {
+		if slices.ContainsFunc(days[:o.depth], func(v uint32) bool { return v&untold != 0 }) {
+			n++
 		}
 	}
 	return n
 }
 
-// find returns the lane that holds a watch for the days.
-func (o *Observer) find(clock Clock, watch Watch, from, to int) (*lane, bool) {
-	for i := range o.lanes {
-		l := &o.lanes[i]
-		if l.clock == clock && l.watch == watch && l.from <= from && to <= l.to {
-			return l, true
-		}
-	}
-	return nil, false
-}
-
-// view returns the days of a case in the lane that holds the watch and days.
-func (o *Observer) view(slot int32, clock Clock, watch Watch, from, to int) DayView {
-	l, ok := o.find(clock, watch, from, to)
-	if !ok {
-		return DayView{}
-	}
-	b := o.blockOf(slot)
-	if b.words == nil {
-		return DayView{} // no spell fell on it
-	}
-	at := (int(slot)-b.base)*o.stride + l.offset
-	return DayView{words: b.words[at : at+l.words()], base: o.anchor(clock, o.caseOf[slot]) + Date(l.from)}
-}
-
-// amounts is view for hours and kroner.
-func (o *Observer) amounts(slot int32, clock Clock, watch Watch, from, to int) AmountView {
-	l, ok := o.find(clock, watch, from, to)
-	if !ok {
-		return AmountView{}
-	}
-	b := o.blockOf(slot)
-	if b.daily == nil {
-		return AmountView{}
-	}
-	at := (int(slot)-b.base)*o.depth + l.offset
-	return AmountView{days: b.daily[at : at+l.to-l.from], base: o.anchor(clock, o.caseOf[slot]) + Date(l.from)}
-}
-
-// Observations reads off what became of every case. The covariates of the
-// cases are followed by those from history. Nothing may be added meanwhile.
-func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
-	n := o.cases.Len()
-	cases := *o.cases
-	cases.Covariates = slices.Clone(cases.Covariates)
-	columns := o.study.History.columns()
-	cases.Covariates = append(cases.Covariates, blank(columns, n)...)
-	history := cases.Covariates[len(cases.Covariates)-len(columns):]
-	if weeks := o.study.Placebo; weeks > 0 {
-		cases.Placebo = &Placebo{Weeks: weeks, Value: make([]float64, n), Covariates: blank(columns, n)}
-	}
-	out := &Observations{AsOf: o.study.AsOf, Period: o.study.Cohort.Period, Cases: &cases}
-	for _, outcome := range o.study.Outcomes {
-		out.Results = append(out.Results, Result{
-			Outcome: outcome.Name, Unit: outcome.Measure.Unit(), Absence: outcome.Measure.Absence(),
-			Status: make([]Status, n), Reason: make([]Reason, n), Value: make([]float64, n),
-			ReachedOn: make([]Date, n), WindowEnd: make([]Date, n),
-			Complete: make([]bool, n), Followed: make([]bool, n),
-		})
-		if _, timed := outcome.Measure.(Timed); timed {
-			out.Results[len(out.Results)-1].Days = make([]int32, n)
-		}
-	}
-	if o.study.Signals {
-		out.Signals = o.newSignals(n)
-	}
-	// Names of events become a factor once all are known.
-	events := make([][]string, len(out.Results))
-	for k := range events {
-		if out.Results[k].Days != nil {
-			events[k] = make([]string, n)
-		}
-	}
-	gathered := make([]*gathering, len(out.Results))
-	for k, outcome := range o.study.Outcomes {
-		if outcome.Dated {
-			gathered[k] = newGathering(n)
-		}
-	}
-	reach := o.study.RegistersReach
-	if reach == NoDate {
-		reach = Date(o.reach.Load())
-	}
-	watches := make([][]watched, len(o.study.Outcomes))
-	for k, outcome := range o.study.Outcomes {
-		for _, w := range outcome.Measure.Watches() {
-			x := watched{Watch: w}
-			if w.Of == OfNumber {
-				c, _ := o.cases.Covariate(w.Column)
-				x.numbers = c.Number
-			}
-			watches[k] = append(watches[k], x)
-		}
-	}
-	err := chunks(ctx, n, func(lo, hi int) {
-		sights := make([]Sight, len(out.Results))
-		for k, outcome := range o.study.Outcomes {
-			w := len(outcome.Measure.Watches())
-			sights[k] = Sight{End: o.study.AsOf + 1, Days: make([]DayView, w), Amounts: make([]AmountView, w), Numbers: make([]float64, w)}
-		}
-		for i := lo; i < hi; i++ {
-			slot := o.slotOf[i]
-			for c := range columns {
-				history[c].Number[i] = o.past(&columns[c], int32(i), 0)
-			}
-			if out.Signals != nil {
-				o.signal(out.Signals, int32(i), slot)
-			}
-			if p := cases.Placebo; p != nil {
-				p.Value[i] = nan
-				if slot >= 0 {
-					days := 7 * p.Weeks
-					at := cases.Referral[i]
-					p.Value[i] = float64(o.view(slot, AtReferral, Watch{States: Employment}, -days, 0).Count(at-Date(days), at)) / float64(days)
-				}
-				for c := range columns {
-					p.Covariates[c].Number[i] = o.past(&columns[c], int32(i), p.Weeks)
-				}
-			}
-			for k := range out.Results {
-				event := o.read(&out.Results[k], o.study.Outcomes[k], watches[k], &sights[k], int32(i), slot, reach)
-				if events[k] != nil {
-					events[k][i] = event
-				}
-				if why := out.Results[k].Reason[i]; gathered[k] != nil && (why == NoReason || why == ReasonLeft || why == ReasonPending) {
-					gathered[k].add(o.study.Outcomes[k].Measure.(Dating), &sights[k], i)
-				}
-			}
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	for k := range events {
-		if events[k] != nil {
-			out.Results[k].Event = NewFactor(events[k])
-		}
-		if gathered[k] != nil {
-			out.Results[k].Dates = gathered[k].dates()
-		}
-	}
-	quarters, months := make([]string, n), make([]string, n)
-	named := map[Date][2]string{} // days are few, cases many
-	for i, d := range cases.Referral {
-		names, ok := named[d]
-		if !ok {
-			names = [2]string{d.Quarter(), d.Month()}
-			named[d] = names
-		}
-		quarters[i], months[i] = names[0], names[1]
-	}
-	cases.Covariates = append(cases.Covariates,
-		Covariate{Name: ReferralQuarter, Factor: NewFactor(quarters), Dated: true},
-		Covariate{Name: ReferralMonth, Factor: NewFactor(months), Dated: true})
-	for k := range out.Results {
-		out.Attrition = append(out.Attrition, attrition(&cases, &out.Results[k])...)
-	}
-	return out, nil
-}
-
-// blank makes columns of numbers for the history.
-func blank(columns []historyColumn, n int) []Covariate {
-	var out []Covariate
-	for _, c := range columns {
-		out = append(out, Covariate{Name: c.name, Number: make([]float64, n), Dated: true})
-	}
-	return out
-}
-
-// past reads a column of the history as it stood so many weeks before referral;
-// NaN outside the cohort.
-func (o *Observer) past(c *historyColumn, i int32, weeks int) float64 {
-	slot := o.slotOf[i]
-	if slot < 0 {
-		return nan
-	}
-	v := o.view(slot, AtReferral, Watch{States: c.states}, -7*(c.weeks+weeks), -7*weeks)
-	return c.read(v, o.cases.Referral[i]-Date(7*weeks), o.study.History.ElapsedGap)
-}
-
-// watched is what a measure watches, found once for all cases.
-type watched struct {
-	Watch
-	numbers []float64 // of OfNumber
-}
-
-// read fills one row of a result and returns its event.
-func (o *Observer) read(r *Result, outcome Outcome, watches []watched, sight *Sight, i, slot int32, reach Date) string {
-	r.Value[i], r.ReachedOn[i], r.WindowEnd[i] = nan, NoDate, NoDate
-	if r.Days != nil {
-		r.Days[i] = NoTime
-	}
-	if slot < 0 {
-		r.Reason[i] = o.excluded[i]
-		return ""
-	}
-	clock := o.anchor(outcome.Clock, i)
-	if clock == NoDate {
-		r.Reason[i] = ReasonNoClock
-		return ""
-	}
-	m := outcome.Measure
-	from, to := m.Days(clock)
-	ends := m.Closes(clock)
-	first, last := int(from-clock), int(to-clock)
-	// Death is for good; a stay abroad matters only on the days that are read.
-	died := Date(o.deadOn[o.cases.Person[i]])
-	leftOn := died
-	if abroad := o.view(slot, outcome.Clock, Watch{States: States(Emigrated)}, first, last).First(from, to); abroad != NoDate {
-		leftOn = min(leftOn, abroad)
-	}
-	left := leftOn < to
-	sight.Clock, sight.Closed, sight.Left, sight.Dead = clock, ends <= o.study.AsOf, NoDate, left && died == leftOn
-	if left {
-		sight.Left = leftOn
-	}
-	for k := range watches {
-		switch w := &watches[k]; {
-		case w.Of == OfNumber:
-			sight.Numbers[k] = w.numbers[i]
-		case w.Of.amounts():
-			sight.Amounts[k] = o.amounts(slot, outcome.Clock, w.Watch, first, last)
-		default:
-			sight.Days[k] = o.view(slot, outcome.Clock, w.Watch, first, last)
-		}
-	}
-	got := m.Read(sight)
-	if left && got.Reached != NoDate && leftOn <= got.Reached {
-		got.Value, got.Reached = nan, NoDate // nobody reaches anything after leaving
-	}
-	if r.Days != nil {
-		r.Days[i] = got.Time
-	}
-	p := o.cases.Person[i]
-	r.Followed[i] = o.seen[p>>5]&(1<<(p&31)) != 0 && to-1 <= reach && !got.Unknown
-	if got.Reason != NoReason {
-		r.Reason[i] = got.Reason
-		if got.Reason != ReasonNotAtRisk {
-			r.WindowEnd[i] = ends
-		}
-		return got.Event
-	}
-	r.Value[i], r.ReachedOn[i], r.WindowEnd[i] = got.Value, got.Reached, ends
-	r.Complete[i] = sight.Closed && !left
-	switch {
-	case got.Reached != NoDate:
-		r.Status[i] = Reached
-	case left:
-		r.Status[i] = Left
-	case !sight.Closed:
-		r.Status[i] = Pending
-	default:
-		r.Status[i] = NotReached
-	}
-	switch {
-	case left:
-		r.Reason[i] = ReasonLeft
-	case !sight.Closed:
-		r.Reason[i] = ReasonPending
-	}
-	return got.Event
-}
-
 // chunkSize is how many cases are read in a piece.
 const chunkSize = 8192
 
-// chunks runs f over [0, n) in pieces, on all processors. f must write only to
+// chunks runs f over [0, n) in pieces of a size, on all processors. f must write only to
 // its own rows, so the result does not depend on the pieces.
-func chunks(ctx context.Context, n int, f func(lo, hi int)) error {
-	const size = chunkSize
+func chunks(ctx context.Context, n, size int, f func(lo, hi int)) error {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min((n+size-1)/size, runtime.GOMAXPROCS(0)) {

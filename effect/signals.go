@@ -112,32 +112,39 @@ func (o *Observer) owns(i, employer int32) bool {
 	return found
 }
 
-// newSignals makes the columns, without employers if none were named.
+// newSignals makes the columns.
 func (o *Observer) newSignals(n int) *Signals {
 	s := &Signals{
 		InCohort: make([]bool, n), RunStart: make([]Date, n), RunDays: make([]int32, n), RunEnd: make([]Date, n),
 		SubsidisedDays: make([]int32, n), RecodedDays: make([]int32, n), AfterSubsidy: make([]bool, n), EmployedDays: make([]int32, n),
 	}
-	if o.study.Employers != nil && o.employers.Load() {
+	if o.study.Employers != nil {
 		s.OwnEmployerDays = make([]int32, n)
 	}
 	return s
 }
 
-// signal fills one row.
-func (o *Observer) signal(s *Signals, i, slot int32) {
-	s.RunStart[i], s.RunEnd[i] = NoDate, NoDate
-	if slot < 0 {
-		return
+// signalLanes are the lanes that signals are read off.
+type signalLanes struct{ work, helped, job, own *lane }
+
+func (o *Observer) findSignals() *signalLanes {
+	return &signalLanes{
+		work:   o.find(AtReferral, Watch{States: Employment}, -signalGap-1, signalFollow),
+		helped: o.find(AtReferral, subsidised(), 0, signalWindow+signalGap+1),
+		job:    o.find(AtReferral, ordinary(), 0, signalWindow+signalGap+1),
+		own:    o.find(AtReferral, ownWork(), 0, signalWindow),
 	}
+}
+
+// signal fills one row.
+func (o *Observer) signal(s *Signals, lanes *signalLanes, b *block, slot, i int32) {
 	s.InCohort[i] = true
 	at := o.cases.Referral[i]
-	work := o.view(slot, AtReferral, Watch{States: Employment}, -signalGap-1, signalFollow)
+	work := o.days(b, slot, lanes.work, at)
 	s.RunStart[i], s.RunDays[i], s.RunEnd[i] = firstRun(work, at, o.study.AsOf+1)
 	until := at + signalWindow
 	s.EmployedDays[i] = int32(work.Count(at, until))
-	helped := o.view(slot, AtReferral, subsidised(), 0, signalWindow+signalGap+1)
-	job := o.view(slot, AtReferral, ordinary(), 0, signalWindow+signalGap+1)
+	helped, job := o.days(b, slot, lanes.helped, at), o.days(b, slot, lanes.job, at)
 	s.SubsidisedDays[i] = int32(helped.Count(at, until))
 	for from, to := range job.Runs(at, until) {
 		s.RecodedDays[i] += int32(helped.Count(from, to))
@@ -151,7 +158,7 @@ func (o *Observer) signal(s *Signals, i, slot int32) {
 		}
 	}
 	if s.OwnEmployerDays != nil {
-		s.OwnEmployerDays[i] = int32(o.view(slot, AtReferral, ownWork(), 0, signalWindow).Count(at, until))
+		s.OwnEmployerDays[i] = int32(o.days(b, slot, lanes.own, at).Count(at, until))
 	}
 }
 

@@ -468,10 +468,14 @@ func TestIndexThatMakesNoSense(t *testing.T) {
 			mu.Unlock()
 			return nil
 		})
-		if err == nil {
-			unread = d.results[Spells].unread
+		if err != nil {
+			return 0, 0, err
 		}
-		return n, unread, err
+		cols, problems := d.plan(Spells, nil)
+		require.Empty(t, problems)
+		cols[0].res = newPersonIndex(c.Persons, 100)
+		require.NoError(t, d.narrow(context.Background(), Spells, cols))
+		return n, cols[0].narrow.unread, nil
 	}
 	n, unread, err := ask()
 	require.NoError(t, err)

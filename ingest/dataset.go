@@ -102,6 +102,7 @@ type Dataset struct {
 	opt    Options
 	tables map[string][]part
 	files  []*source
+	groups []SpellGroups // of spells that are read; nil for all
 
 	mu      sync.Mutex
 	results map[string]*account

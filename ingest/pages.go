@@ -29,7 +29,7 @@ type narrowing struct {
 
 // some is the rows to read of a unit, and where the pages of its columns are.
 type some struct {
-	spans []span
+	spans []rowSpan
 	pages map[string]*chunkPages
 }
 
@@ -42,11 +42,11 @@ func (n *narrowing) unit(part, unit int) (s some, ok bool) {
 }
 
 // spans are the rows to read of a unit that has some.
-func (n *narrowing) spans(part, unit int, rows int64) []span {
+func (n *narrowing) spans(part, unit int, rows int64) []rowSpan {
 	if s, ok := n.unit(part, unit); ok {
 		return s.spans
 	}
-	return []span{{0, rows}}
+	return []rowSpan{{0, rows}}
 }
 
 // only is the values wanted of one column: numbers where it holds whole numbers,
@@ -71,8 +71,8 @@ func onlyIDs(column string, ids []effect.ID) only {
 	return o
 }
 
-// span is the rows [from, to) of a unit.
-type span struct{ from, to int64 }
+// rowSpan is the rows [from, to) of a unit.
+type rowSpan struct{ from, to int64 }
 
 // narrowed is the narrowing of the columns of a scan, nil for none.
 func narrowed(cols []input) *narrowing {
@@ -131,7 +131,7 @@ func (d *Dataset) passOver(ctx context.Context, table string, cols []input, want
 			return nil, err
 		}
 		f.plan(p.indexRanges(names, wanted)...)
-		err = n.passOver(ctx, f, k, p, names, wanted)
+		err = n.passOver(ctx, f, k, p, names, wanted, func(unit int) bool { return d.reads(table, k, unit) })
 		f.Close()
 		if err != nil {
 			return nil, err
@@ -141,8 +141,11 @@ func (d *Dataset) passOver(ctx context.Context, table string, cols []input, want
 }
 
 // passOver finds the pages of a part, an open file.
-func (n *narrowing) passOver(ctx context.Context, f *reading, part int, p *parquetPart, columns []string, wanted []only) error {
+func (n *narrowing) passOver(ctx context.Context, f *reading, part int, p *parquetPart, columns []string, wanted []only, reads func(unit int) bool) error {
 	for unit, rows := range p.rows {
+		if !reads(unit) {
+			continue
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -365,7 +368,7 @@ type chunkPages struct {
 }
 
 // covering are the pages [i, j) that hold rows of a span that is not empty.
-func (c *chunkPages) covering(s span) (i, j int) {
+func (c *chunkPages) covering(s rowSpan) (i, j int) {
 	i = sort.Search(len(c.from), func(k int) bool { return c.first[k+1] > s.from })
 	j = sort.Search(len(c.from), func(k int) bool { return c.first[k] >= s.to })
 	return i, j
@@ -375,7 +378,7 @@ func (c *chunkPages) covering(s span) (i, j int) {
 // of the columns to read are; ok is false where that is all rows, or the file does
 // not tell.
 func (p *parquetPart) wanted(f *reading, unit int, columns []string, wanted []only) (s some, ok bool, err error) {
-	all := []span{{0, p.rows[unit]}}
+	all := []rowSpan{{0, p.rows[unit]}}
 	s.spans = all
 	for _, o := range wanted {
 		spans, err := p.spans(f, unit, o)
@@ -480,10 +483,10 @@ func joined(ranges []Range) []Range {
 }
 
 // meet are the rows that are in both of two lists of ascending spans.
-func meet(a, b []span) []span {
-	var out []span
+func meet(a, b []rowSpan) []rowSpan {
+	var out []rowSpan
 	for len(a) > 0 && len(b) > 0 {
-		if s := (span{max(a[0].from, b[0].from), min(a[0].to, b[0].to)}); s.from < s.to {
+		if s := (rowSpan{max(a[0].from, b[0].from), min(a[0].to, b[0].to)}); s.from < s.to {
 			out = append(out, s)
 		}
 		if a[0].to < b[0].to {
@@ -496,8 +499,8 @@ func meet(a, b []span) []span {
 }
 
 // spans are the rows of a unit whose pages can hold what is wanted of a column.
-func (p *parquetPart) spans(f *reading, unit int, o only) ([]span, error) {
-	all := []span{{0, p.rows[unit]}}
+func (p *parquetPart) spans(f *reading, unit int, o only) ([]rowSpan, error) {
+	all := []rowSpan{{0, p.rows[unit]}}
 	l, ok := p.lookup(o.column)
 	if !ok {
 		return all, nil
@@ -525,7 +528,7 @@ func (p *parquetPart) spans(f *reading, unit int, o only) ([]span, error) {
 		return all, err
 	}
 	optional := p.parquet.Root().Column(o.column).Optional()
-	out := []span{}
+	out := []rowSpan{}
 	for i := range pages.from {
 		nulls := optional && (len(index.NullCounts) == 0 || index.NullCounts[i] != 0)
 		if !nulls && !index.NullPages[i] && !holds(index.MinValues[i], index.MaxValues[i]) {
@@ -534,7 +537,7 @@ func (p *parquetPart) spans(f *reading, unit int, o only) ([]span, error) {
 		if n := len(out); n > 0 && out[n-1].to == pages.first[i] {
 			out[n-1].to = pages.first[i+1]
 		} else {
-			out = append(out, span{pages.first[i], pages.first[i+1]})
+			out = append(out, rowSpan{pages.first[i], pages.first[i+1]})
 		}
 	}
 	return out, nil

@@ -99,6 +99,7 @@ func (p place) parts(entries []fs.DirEntry, table string, limits Limits) ([]stri
 type parquetPart struct {
 	*source
 	parquet *parquet.File
+	footer  int64 // its bytes
 	limits  Limits
 	rows    []int64 // of each row group
 	names   []string
@@ -179,7 +180,7 @@ func openParquet(at place, name string, limits Limits) (*parquetPart, error) {
 	} else if err != nil {
 		return fail(err, again)
 	}
-	p := &parquetPart{source: src, limits: limits}
+	p := &parquetPart{source: src, footer: footer, limits: limits}
 	err = protect(func() (err error) {
 		p.parquet, err = parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 		return err
@@ -335,7 +336,7 @@ type parquetColumn struct {
 func (u *parquetUnit) seek(row int64) error {
 	for i := range u.columns {
 		c := &u.columns[i]
-		c.at, _ = c.where.covering(span{row, row + 1})
+		c.at, _ = c.where.covering(rowSpan{row, row + 1})
 		c.skip = int(row - c.where.first[c.at])
 		if err := c.pages.SeekToRow(c.where.first[c.at]); err != nil {
 			return err

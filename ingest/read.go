@@ -57,9 +57,13 @@ func (d *Dataset) CasesAndControls(ctx context.Context, period effect.Period) (c
 	d.note(Caseload, "controls", int64(out.Len()), "persons on benefit without an offer on the 15th of a month in the cohort's period, once for each month")
 	// Covariates are read once, for all, and dealt out afterwards.
 	all := &effect.Cases{Persons: out.Persons, Person: slices.Concat(c.Person, out.Person), Referral: slices.Concat(c.Referral, out.Referral)}
+	place := make([]int32, c.Persons.Len())
+	for p, id := range c.Persons.All() {
+		k, _ := out.Persons.Find(id)
+		place[p] = int32(k)
+	}
 	for i, p := range c.Person {
-		k, _ := out.Persons.Find(c.Persons.At(int(p)))
-		all.Person[i] = int32(k)
+		all.Person[i] = place[p]
 	}
 	all.ID = c.ID.Concat(out.ID)
 	if err := d.addCovariates(ctx, all, f, append(slices.Clone(rows), slices.Repeat([]int32{-1}, out.Len())...)); err != nil {
@@ -361,77 +365,4 @@ func (d *Dataset) PeerStrata(ctx context.Context, classes []string) ([]effect.St
 		}
 	}
 	return out, nil
-}
-
-// personIndex is the resolver that finds persons among those of the cases. It
-// is not changed by use.
-type personIndex struct {
-	maxText int
-	nums    []int64 // the numbers among the ids, ascending, which come first
-	slots   []int32 // open addressing: place in nums, -1 for none
-	shift   uint
-	texts   map[string]int32
-}
-
-func newPersonIndex(ids effect.IDs, maxText int) *personIndex {
-	p := &personIndex{maxText: maxText, texts: map[string]int32{}}
-	for i, id := range ids.All() {
-		if n, ok := id.Number(); ok {
-			p.nums = append(p.nums, n)
-		} else {
-			p.texts[id.String()] = int32(i)
-		}
-	}
-	bits := uint(1)
-	for 1<<bits < 2*len(p.nums) {
-		bits++
-	}
-	p.shift = 64 - bits
-	p.slots = make([]int32, 1<<bits)
-	for i := range p.slots {
-		p.slots[i] = -1
-	}
-	for i, n := range p.nums {
-		s := p.slot(n)
-		for p.slots[s] >= 0 {
-			s = (s + 1) % len(p.slots)
-		}
-		p.slots[s] = int32(i)
-	}
-	return p
-}
-
-// slot is where the search for a number begins. The factor is 2^64 divided by
-// the golden ratio, which spreads numbers that follow each other.
-func (p *personIndex) slot(n int64) int { return int(uint64(n) * 0x9E3779B97F4A7C15 >> p.shift) }
-
-func (p *personIndex) number(n int64) int32 {
-	if len(p.nums) == 0 {
-		return codeUnknown
-	}
-	// Where the ids follow each other, the place is known without a search.
-	if i := uint64(n - p.nums[0]); i < uint64(len(p.nums)) && p.nums[i] == n {
-		return int32(i)
-	}
-	for s := p.slot(n); ; s = (s + 1) % len(p.slots) {
-		switch i := p.slots[s]; {
-		case i < 0:
-			return codeUnknown
-		case p.nums[i] == n:
-			return i
-		}
-	}
-}
-
-func (p *personIndex) text(b []byte) int32 {
-	if i, ok := p.texts[string(b)]; ok {
-		return i
-	}
-	if c := checkText(b, p.maxText); c < 0 {
-		return c
-	}
-	if n, ok := effect.TextID(string(b)).Number(); ok {
-		return p.number(n)
-	}
-	return codeUnknown
 }

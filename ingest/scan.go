@@ -74,10 +74,11 @@ type input struct {
 // batch is a run of rows of a table. It is valid only during the call it is
 // handed to.
 type batch struct {
-	part int
-	row  int64 // first row in the part, from 0
-	rows int
-	cols []vector
+	part, unit int
+	row        int64 // first row in the part, from 0
+	rows       int
+	last       bool // of its unit
+	cols       []vector
 }
 
 // scan reads the columns of every part of a table and hands them over in
@@ -97,8 +98,9 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 		for p, part := range d.tables[table] {
 			var first int64
 			for i, rows := range part.units() {
-				if rows == 0 {
-					continue // some writers give an empty row group no pages
+				if rows == 0 || !d.reads(table, p, i) { // some writers give an empty row group no pages
+					first += rows
+					continue
 				}
 				select {
 				case units <- unit{p, i, first, rows}:
@@ -121,7 +123,7 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 			f := work()
 			for u := range units {
 				p := d.tables[table][u.part]
-				r.batch.part, r.batch.row = u.part, u.first
+				r.batch.part, r.batch.unit, r.batch.row = u.part, u.index, u.first
 				if err := r.readUnit(ctx, p, u.index, u.rows, cols, f); err != nil {
 					cancel(err)
 					return
@@ -137,6 +139,7 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 type reader struct {
 	batch batch
 	cols  []columnReader
+	more  bool // of the unit, after the rows that are being read
 }
 
 func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, cols []input, f func(*batch) error) error {
@@ -162,7 +165,17 @@ func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, col
 		return r.readRows(ctx, p, u, unit, rows, cols, f)
 	}
 	first := r.batch.row
-	for _, s := range some.spans {
+	defer func() { r.more = false }()
+	if len(some.spans) == 0 {
+		// Nothing of it is read, which its sink wants to know.
+		for i, v := range r.batch.cols {
+			r.batch.cols[i] = v.slice(0, 0)
+		}
+		r.batch.rows, r.batch.last = 0, true
+		return f(&r.batch)
+	}
+	for k, s := range some.spans {
+		r.more = k+1 < len(some.spans)
 		if err := protect(func() error { return u.(*parquetUnit).seek(s.from) }); err != nil {
 			return fileError(p, unit, "", err)
 		}
@@ -200,7 +213,7 @@ func (r *reader) readRows(ctx context.Context, p part, u unitReader, unit int, r
 				return fileError(p, unit, c.in.column, err)
 			}
 		}
-		r.batch.rows = n
+		r.batch.rows, r.batch.last = n, done+int64(n) == rows && !r.more
 		if err := f(&r.batch); err != nil {
 			return err
 		}
@@ -402,12 +415,16 @@ func (c *columnReader) values(dst vector, from, to int) error {
 
 var errCode = errors.New("a value lies outside the page's dictionary")
 
-func look[T int32 | float64 | int64](dst, lut []T, codes []int32) error {
+// look writes the values that codes stand for. It is most of the work on a column, so
+// it is written so that the compiler sees that nothing can lie outside.
+func look[T int32 | int64 | float64](dst, lut []T, codes []int32) error {
+	dst = dst[:len(codes)]
 	for i, code := range codes {
-		if uint32(code) >= uint32(len(lut)) {
+		c := uint(uint32(code))
+		if c >= uint(len(lut)) {
 			return errCode
 		}
-		dst[i] = lut[code]
+		dst[i] = lut[c]
 	}
 	return nil
 }
@@ -448,9 +465,9 @@ func resize(v *vector, n int, f form) vector {
 	return vector{ints: v.ints}
 }
 
-// room returns n of a slice whose values do not matter.
+// room returns n of a slice whose values do not matter; it is not nil.
 func room[T any](s []T, n int) []T {
-	if cap(s) < n {
+	if s == nil || cap(s) < n {
 		return make([]T, n)
 	}
 	return s[:n]
