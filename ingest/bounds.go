@@ -156,7 +156,7 @@ func textSpan(least, most string, persons effect.IDs) span {
 		_, number := persons.At(at).Number()
 		to = at + sort.Search(persons.Len()-at, func(i int) bool {
 			_, also := persons.At(at + i).Number()
-			return also != number || number && len(persons.At(at + i).String()) > digits
+			return also != number || number && len(persons.At(at+i).String()) > digits
 		})
 		between(at, to)
 	}
