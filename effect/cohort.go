@@ -44,34 +44,45 @@ func (c Cohort) Select(cases *Cases) []Reason {
 	if c.Take == TakeEach {
 		return out
 	}
-	type key struct{ person, agreement, municipality int32 }
-	chosen := make(map[key]int32, cases.Persons.Len())
+	// Those that are left, by person and of each in the order of their ids.
+	first := make([]int32, cases.Persons.Len()+1)
+	for i, why := range out {
+		if why == NoReason {
+			first[cases.Person[i]+1]++
+		}
+	}
+	for p := range cases.Persons.Len() {
+		first[p+1] += first[p]
+	}
+	order, at := make([]int32, first[cases.Persons.Len()]), slices.Clone(first)
+	for i, why := range out {
+		if p := cases.Person[i]; why == NoReason {
+			order[at[p]] = int32(i)
+			at[p]++
+		}
+	}
+	alike := func(i, j int32) bool { // under one agreement
+		a, b := cases.Agreement.CodeAt(int(i)), cases.Agreement.CodeAt(int(j))
+		return a == b && (a >= 0 || cases.Municipality.Codes[i] == cases.Municipality.Codes[j])
+	}
 	sign, reason := 1, ReasonNotFirst
 	if c.Take == TakeLast {
 		sign, reason = -1, ReasonNotLast
 	}
-	for i := range out {
-		if out[i] != NoReason {
-			continue
+	for p := range cases.Persons.Len() {
+		chosen := order[first[p]:first[p]] // one for each agreement; it never passes what is read
+		for _, i := range order[first[p]:first[p+1]] {
+			k := slices.IndexFunc(chosen, func(j int32) bool { return alike(i, j) })
+			switch {
+			case k < 0:
+				chosen = append(chosen, i)
+			// A case comes after the chosen one on a tie, as they are in the order of their ids.
+			case sign*cmp.Or(cmp.Compare(cases.Referral[i], cases.Referral[chosen[k]]), 1) < 0:
+				out[chosen[k]], chosen[k] = reason, i
+			default:
+				out[i] = reason
+			}
 		}
-		k := key{person: cases.Person[i], agreement: -1}
-		if len(cases.Agreement.Codes) > 0 {
-			k.agreement = cases.Agreement.Codes[i]
-		}
-		if k.agreement < 0 {
-			k.municipality = cases.Municipality.Codes[i]
-		}
-		j, ok := chosen[k]
-		if !ok {
-			chosen[k] = int32(i)
-			continue
-		}
-		// Cases are in the order of their ids, so i comes after j on a tie.
-		if sign*cmp.Or(cmp.Compare(cases.Referral[i], cases.Referral[j]), 1) < 0 {
-			i, j = int(j), int32(i)
-			chosen[k] = j
-		}
-		out[i] = reason
 	}
 	return out
 }
