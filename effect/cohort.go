@@ -44,44 +44,43 @@ func (c Cohort) Select(cases *Cases) []Reason {
 	if c.Take == TakeEach {
 		return out
 	}
-	// Those that are left, by person and of each in the order of their ids.
-	first := make([]int32, cases.Persons.Len()+1)
-	for i, why := range out {
-		if why == NoReason {
-			first[cases.Person[i]+1]++
+	agreement := func(i int32) (code int32, municipality int32) {
+		if code = cases.Agreement.CodeAt(int(i)); code < 0 {
+			municipality = cases.Municipality.Codes[i]
 		}
+		return code, municipality
 	}
-	for p := range cases.Persons.Len() {
-		first[p+1] += first[p]
-	}
-	order, at := make([]int32, first[cases.Persons.Len()]), slices.Clone(first)
-	for i, why := range out {
-		if p := cases.Person[i]; why == NoReason {
-			order[at[p]] = int32(i)
-			at[p]++
-		}
-	}
-	alike := func(i, j int32) bool { // under one agreement
-		a, b := cases.Agreement.CodeAt(int(i)), cases.Agreement.CodeAt(int(j))
-		return a == b && (a >= 0 || cases.Municipality.Codes[i] == cases.Municipality.Codes[j])
+	// The cases chosen so far, chained by person: a person has few agreements.
+	first, next := make([]int32, cases.Persons.Len()), make([]int32, cases.Len())
+	for p := range first {
+		first[p] = -1
 	}
 	sign, reason := 1, ReasonNotFirst
 	if c.Take == TakeLast {
 		sign, reason = -1, ReasonNotLast
 	}
-	for p := range cases.Persons.Len() {
-		chosen := order[first[p]:first[p]] // one for each agreement; it never passes what is read
-		for _, i := range order[first[p]:first[p+1]] {
-			k := slices.IndexFunc(chosen, func(j int32) bool { return alike(i, j) })
-			switch {
-			case k < 0:
-				chosen = append(chosen, i)
-			// A case comes after the chosen one on a tie, as they are in the order of their ids.
-			case sign*cmp.Or(cmp.Compare(cases.Referral[i], cases.Referral[chosen[k]]), 1) < 0:
-				out[chosen[k]], chosen[k] = reason, i
-			default:
-				out[i] = reason
+	for i := range out {
+		if out[i] != NoReason {
+			continue
+		}
+		of, under := agreement(int32(i))
+		at := &first[cases.Person[i]]
+		for *at >= 0 {
+			if other, place := agreement(*at); other == of && place == under {
+				break
 			}
+			at = &next[*at]
+		}
+		j := *at
+		switch {
+		case j < 0:
+			*at, next[i] = int32(i), -1
+		// Cases are in the order of their ids, so i comes after j on a tie.
+		case sign*cmp.Or(cmp.Compare(cases.Referral[i], cases.Referral[j]), 1) < 0:
+			*at, next[i] = int32(i), next[j]
+			out[j] = reason
+		default:
+			out[i] = reason
 		}
 	}
 	return out

@@ -416,9 +416,9 @@ func resize(v *vector, n int, f form) vector {
 	return vector{ints: v.ints}
 }
 
-// room returns n of a slice whose values do not matter.
+// room returns n of a slice whose values do not matter; it is not nil.
 func room[T any](s []T, n int) []T {
-	if cap(s) < n {
+	if s == nil || cap(s) < n {
 		return make([]T, n)
 	}
 	return s[:n]
