@@ -237,7 +237,7 @@ type partialSet struct {
 // other. With all, parts that are in none of them are a fault too.
 func (m *mapping) openPartials(ctx context.Context, paths []string, all bool) (*partialSet, error) {
 	if len(paths) == 0 {
-		return nil, &PartialError{[]PartialProblem{{Fault: PartialMissing, Why: "no partial is given", Cure: "give all files that maps wrote"}}}
+		return nil, errNoPartial()
 	}
 	if len(paths) > maxPartials {
 		return nil, &PartialError{[]PartialProblem{{Fault: PartialLimit, Why: fmt.Sprintf("%d partials", len(paths)), Cure: fmt.Sprintf("give %d at most: merge some first", maxPartials)}}}

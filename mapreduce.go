@@ -267,7 +267,14 @@ func Reduce(ctx context.Context, c *Config, partials []string) (*Result, error) 
 	if c.Blinded {
 		return nil, errMapBlinded()
 	}
+	if len(partials) == 0 {
+		return nil, errNoPartial()
+	}
 	return run(ctx, c, []Step{StepMeasure}, partials...)
+}
+
+func errNoPartial() error {
+	return &PartialError{[]PartialProblem{{Fault: PartialMissing, Why: "no partial is given", Cure: "give all files that maps wrote"}}}
 }
 
 func errMapBlinded() error {
