@@ -373,6 +373,9 @@ func (m *mapping) join(ctx context.Context, set *partialSet, all bool) (problems
 				problem := c.by.problem(PartialTwice, "it is in "+furthest.by.path+" too", "leave one of the two out, or map one of them without it")
 				problem.Part = m.part(at, c.first, min(c.last, furthest.last))
 				problems = append(problems, *problem)
+				if c.last > furthest.last {
+					joined.join([2]int{furthest.last, c.last})
+				}
 			} else {
 				joined.join([2]int{c.first, c.last})
 			}

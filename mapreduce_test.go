@@ -270,7 +270,7 @@ func TestPartialsThatDoNotBelong(t *testing.T) {
 	check(c, []string{"missing: spells/p-000.parquet#0-2", "missing: spells/p-001.parquet#0-1", "missing: spells/p-002.parquet", "missing: spells/p-003.parquet#0-3"}, b)
 	check(c, []string{"twice: 1.partial"}, a, b, rest, b)
 	check(c, []string{"twice: copy.partial: spells/p-000.parquet#2-4"}, a, b, rest, copied)
-	check(c, []string{"twice: 3.partial: spells/p-000.parquet#1-2"}, a, rest, over, file("1.partial"))
+	check(c, []string{"twice: 3.partial: spells/p-000.parquet#1-2", "twice: 1.partial: spells/p-000.parquet#2-3"}, a, rest, over, file("1.partial"))
 
 	// Another day, another run file, other tables.
 	day := *c
