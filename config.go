@@ -50,6 +50,9 @@ type Config struct {
 
 	// Path is the run file's own path; the paths in it are relative to its folder.
 	Path string `yaml:"-"`
+	// Phase, where it is set, is told what a run begins to do, as "hash": see
+	// [PhaseHash].
+	Phase func(phase string) `yaml:"-"`
 	// Open opens data that are a URL. nil: data are a folder, and a URL is refused.
 	Open Opener `yaml:"-"`
 	// source is the file as it was read.

@@ -49,7 +49,7 @@ func TestDataDictionary(t *testing.T) {
 		step   string
 		tables []string
 	}{
-		{"the step measure", []string{"rejects", "counts", "attrition", "providers", "crosswalk", "cases", "covariates", "outcomes", "outcome_dates", "signals", "peer_strata"}},
+		{"the step measure", []string{"rejects", "counts", "attrition", "providers", "crosswalk", "cases", "covariates", "cells", "outcomes", "outcome_dates", "signals", "peer_strata"}},
 		{handedIn, []string{"figures", "evidence"}},
 		{"the step estimate", []string{"peers", "peer_conditions", "peer_stability", "estimates"}},
 		{"the step benchmark", []string{"benchmark", "diagnostics", "comparison", "spending", "profile", "league", "sensitivity", "curves", "creaming", "creaming_deciles", "parking", "indicators", "ranking"}},

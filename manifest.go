@@ -74,31 +74,41 @@ var ErrManifest = errors.New("results folder")
 
 // ReadManifest reads the manifest of a results folder.
 func ReadManifest(folder string) (*Manifest, error) {
+	m, err := readManifest(folder)
+	if err != nil {
+		return nil, err
+	}
+	// A folder holds the steps from the first on, each with all of its tables but
+	// those that the run file may not have asked for.
+	if len(m.Steps) == 0 || len(m.Steps) > len(steps()) || !slices.Equal(m.Steps, steps()[:len(m.Steps)]) {
+		return nil, badManifest("its steps are not the first of measure, estimate, benchmark and settle")
+	}
+	for _, s := range m.Steps {
+		for _, t := range resultsOf(s, m.Blinded) {
+			if !onRequest(t) && !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" }) {
+				return nil, badManifest(fmt.Sprintf("it does not name %s.parquet, which the step %s writes", t, s))
+			}
+		}
+	}
+	return m, nil
+}
+
+func badManifest(why string) error {
+	return fmt.Errorf("%w: its %s is not one this program can read: %s", ErrManifest, ManifestName, why)
+}
+
+// readManifest reads it as it stands.
+func readManifest(folder string) (*Manifest, error) {
 	b, err := os.ReadFile(filepath.Join(folder, ManifestName))
 	if err != nil {
 		return nil, fmt.Errorf("%w: no %s in it, so it holds no finished results; run the job first: %w", ErrManifest, ManifestName, err)
 	}
 	var m Manifest
-	bad := func(why string) (*Manifest, error) {
-		return nil, fmt.Errorf("%w: its %s is not one this program can read: %s", ErrManifest, ManifestName, why)
-	}
 	if err := json.Unmarshal(b, &m); err != nil {
-		return bad("it is no JSON of a manifest")
+		return nil, badManifest("it is no JSON of a manifest")
 	}
 	if m.Format != 1 {
-		return bad(fmt.Sprintf("format %d, where 1 is known", m.Format))
-	}
-	// A folder holds the steps from the first on, each with all of its tables but
-	// those that the run file may not have asked for.
-	if len(m.Steps) == 0 || len(m.Steps) > len(steps()) || !slices.Equal(m.Steps, steps()[:len(m.Steps)]) {
-		return bad("its steps are not the first of measure, estimate, benchmark and settle")
-	}
-	for _, s := range m.Steps {
-		for _, t := range resultsOf(s, m.Blinded) {
-			if !onRequest(t) && !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == t+".parquet" }) {
-				return bad(fmt.Sprintf("it does not name %s.parquet, which the step %s writes", t, s))
-			}
-		}
+		return nil, badManifest(fmt.Sprintf("format %d, where 1 is known", m.Format))
 	}
 	return &m, nil
 }

@@ -206,7 +206,11 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 	if err != nil {
 		return nil, err
 	}
-	tally, err := m.data.SpellsOf(ctx, groups, s.cases, s.employers, s.add)
+	var add []func(effect.Spells)
+	for _, o := range s.observers {
+		add = append(add, o.Add)
+	}
+	tally, err := m.data.ObserveGroups(ctx, groups, s.cases, s.employers, add...)
 	if err != nil {
 		return nil, err
 	}

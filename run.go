@@ -29,7 +29,7 @@ func resultsOf(s Step, blinded bool) []string {
 	}
 	switch s {
 	case StepMeasure:
-		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates, TableOutcomes, TableDates, TableSignals, TablePeerStrata, TableControls, TableControlled, TableFigures, TableEvidence}
+		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates, TableCells, TableOutcomes, TableDates, TableSignals, TablePeerStrata, TableControls, TableControlled, TableFigures, TableEvidence}
 	case StepEstimate:
 		return []string{TablePeers, TablePeerValues, TableStability, TableEstimates}
 	case StepBenchmark:
@@ -119,6 +119,7 @@ func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Re
 	// Inputs are described before they are read. The dataset refuses a file that
 	// changed since it was opened, so what is read is what is described.
 	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Blinded: c.Blinded}
+	c.phase(PhaseHash)
 	if err := job.describe(ctx, m); err != nil {
 		return nil, err
 	}
@@ -145,6 +146,7 @@ func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Re
 			return nil, err
 		}
 		m.Steps = append(m.Steps, s)
+		c.phase(PhaseWrite)
 		if c.Blinded {
 			continue // nothing is written before the effects are taken out
 		}
@@ -246,7 +248,7 @@ func (j *job) tables(s Step) []*ingest.Table {
 			t = append(t, rowTable(TableCrosswalk, r.Crosswalk))
 		}
 		if !r.Blinded {
-			t = append(t, outcomeTable(r.Observations), strataTable(r.Strata, r.Classes))
+			t = append(t, rowTable(TableCells, r.Observations.Cells), outcomeTable(r.Observations), strataTable(r.Strata, r.Classes))
 			if dates := dateTable(r.Observations); dates != nil {
 				t = append(t, dates)
 			}

@@ -111,7 +111,12 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	if err != nil {
 		return nil, err
 	}
-	if err := ds.Spells(ctx, s.cases, s.employers, s.add); err != nil {
+	var sinks []ingest.Sink
+	for _, o := range s.observers {
+		sinks = append(sinks, o)
+	}
+	c.phase(PhaseObserve)
+	if err := ds.Observe(ctx, s.cases, s.employers, sinks...); err != nil {
 		return nil, err
 	}
 	return s.finish(ctx, ds, c)
@@ -128,6 +133,7 @@ type measuring struct {
 
 // measuring reads the cohort.
 func (c *Config) measuring(ctx context.Context, ds *ingest.Dataset) (*measuring, error) {
+	c.phase(PhaseRead)
 	cases, controls, err := c.readCases(ctx, ds)
 	if err != nil {
 		return nil, err
@@ -156,14 +162,6 @@ func (c *Config) measuring(ctx context.Context, ds *ingest.Dataset) (*measuring,
 		s.observers = append(s.observers, other)
 	}
 	return s, nil
-}
-
-// add observes spells.
-func (s *measuring) add(b effect.Spells) error {
-	for _, o := range s.observers {
-		o.Add(b)
-	}
-	return nil
 }
 
 // finish reads off what became of the cases, once all spells were observed.
@@ -201,26 +199,32 @@ func (s *measuring) finish(ctx context.Context, ds *ingest.Dataset, c *Config) (
 		if m.Observations.Controls, err = s.observers[1].Observations(ctx); err != nil {
 			return nil, err
 		}
-		m.Observations.Controls.Attrition = nil
+		m.Observations.Controls.Attrition, m.Observations.Controls.Cells = nil, nil
 	}
 	m.Counts, m.Rejects = append(ds.Counts(), left...), ds.Rejects()
 	m.Identified = Identified{Providers: effect.ProviderRows(m.Observations, s.members), Crosswalk: ds.Moves()}
-	m.Counts = append(m.Counts, ingest.Count{
-		Table: ingest.Spells, Name: countUnseen, Rows: int64(o.Unseen()),
-		Rule: "participations of the cohort whose persons have no spell: they count as not followed up",
-	})
-	if hours, amounts := c.amounts(); hours || amounts {
-		m.Counts = append(m.Counts, ingest.Count{
-			Table: ingest.Spells, Name: countUntold, Rows: int64(o.Untold()),
-			Rule: "participations of the cohort with a spell in a window of hours or earnings that does not tell them: it counts as none, and they as not followed up",
-		})
-	}
+	m.Counts = append(m.Counts, c.unobserved(o)...)
 	m.Observations.Attrition = append(notRead(m), m.Observations.Attrition...)
 	m.Classes = c.classNames()
 	if len(m.Classes) > 0 {
 		m.Strata, err = strata.Totals(m.Observations, classes(c.Compare.Classes))
 	}
 	return m, err
+}
+
+// unobserved counts what the spells left out.
+func (c *Config) unobserved(o *effect.Observer) []ingest.Count {
+	counts := []ingest.Count{{
+		Table: ingest.Spells, Name: countUnseen, Rows: int64(o.Unseen()),
+		Rule: "participations of the cohort whose persons have no spell: they count as not followed up",
+	}}
+	if hours, amounts := c.amounts(); hours || amounts {
+		counts = append(counts, ingest.Count{
+			Table: ingest.Spells, Name: countUntold, Rows: int64(o.Untold()),
+			Rule: "participations of the cohort with a spell in a window of hours or earnings that does not tell them: it counts as none, and they as not followed up",
+		})
+	}
+	return counts
 }
 
 // notRead puts the participations that never became a case before the attrition

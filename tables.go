@@ -19,6 +19,7 @@ const (
 	TableAttrition   = "attrition"
 	TableCases       = "cases"
 	TableCovariates  = "covariates"
+	TableCells       = "cells"
 	TableOutcomes    = "outcomes"
 	TableDates       = "outcome_dates"
 	TableSignals     = "signals"

@@ -209,7 +209,7 @@ type Observations struct {
 	Controls  *Observations
 	Attrition []Attrition
 	Cells     []CellRow // figures of the cells; none of observations read back from tables
-	Signals   *Signals // nil where they were not asked for
+	Signals   *Signals  // nil where they were not asked for
 }
 
 // Result returns the result of a named outcome.

@@ -77,8 +77,8 @@ type Observer struct {
 	first   []int32          // person -> first slot
 	blocks  []block          // of blockPersons persons each
 	spare   spares
-	seen    []uint32         // bit per person: occurs in the spells
-	deadOn  []int32          // per person: first day of death, MaxInt32 for none
+	seen    []uint32 // bit per person: occurs in the spells
+	deadOn  []int32  // per person: first day of death, MaxInt32 for none
 	reach   atomic.Int32
 
 	own       [][]int32   // provider code -> indices of its own employers

@@ -110,16 +110,23 @@ func (t *SpellTally) Add(others ...*SpellTally) {
 	slices.SortFunc(t.Rejects, func(a, b Reject) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row)) })
 }
 
-// SpellsOf is [Dataset.Spells] of some row groups alone. What became of their rows
+// ObserveGroups is [Dataset.Observe] of some row groups alone. What became of their rows
 // is returned and not judged: neither rejected rows nor unmapped codes are an error here, nor do
 // they stand in Counts and Rejects. [Dataset.CloseSpells] does that for the whole table.
-func (d *Dataset) SpellsOf(ctx context.Context, groups []SpellGroups, cases *effect.Cases, employers []effect.ID, sink func(effect.Spells) error) (*SpellTally, error) {
+//
+// Other row groups may hold spells of the same persons, so that add is told of no
+// unit that is expected or done.
+func (d *Dataset) ObserveGroups(ctx context.Context, groups []SpellGroups, cases *effect.Cases, employers []effect.ID, add ...func(effect.Spells)) (*SpellTally, error) {
 	some := NewDataset(d.opt)
 	some.opt.MaxRejectShare = 1
 	some.tables, some.files = d.tables, d.files
 	some.groups = append([]SpellGroups{}, groups...)
 	t := &SpellTally{}
-	if err := some.Spells(ctx, cases, employers, sink); err != nil {
+	var sinks []Sink
+	for _, f := range add {
+		sinks = append(sinks, addOnly(f))
+	}
+	if err := some.Observe(ctx, cases, employers, sinks...); err != nil {
 		unmapped, ok := errors.AsType[*UnmappedStatesError](err)
 		if !ok {
 			return nil, err
@@ -141,6 +148,13 @@ func (d *Dataset) SpellsOf(ctx context.Context, groups []SpellGroups, cases *eff
 	t.Rejects = some.Rejects()
 	return t, nil
 }
+
+// addOnly is a sink that nobody tells which persons are done.
+type addOnly func(effect.Spells)
+
+func (addOnly) Expect(_, _ int)       {}
+func (addOnly) Done(_, _ int)         {}
+func (f addOnly) Add(s effect.Spells) { f(s) }
 
 // CloseSpells makes the tally of all row groups what became of the table spells, as if
 // [Dataset.Spells] had read it: Counts and Rejects have it from then on, and too

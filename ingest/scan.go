@@ -72,10 +72,11 @@ type input struct {
 // batch is a run of rows of a table. It is valid only during the call it is
 // handed to.
 type batch struct {
-	part int
-	row  int64 // first row in the part, from 0
-	rows int
-	cols []vector
+	part, unit int
+	row        int64 // first row in the part, from 0
+	rows       int
+	last       bool // of its unit
+	cols       []vector
 }
 
 // scan reads the columns of every part of a table and hands them over in
@@ -120,7 +121,7 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 			f := work()
 			for u := range units {
 				p := d.tables[table][u.part]
-				r.batch.part, r.batch.row = u.part, u.first
+				r.batch.part, r.batch.unit, r.batch.row = u.part, u.index, u.first
 				if err := r.readUnit(ctx, p, u.index, u.rows, cols, f); err != nil {
 					cancel(err)
 					return
@@ -173,7 +174,7 @@ func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, col
 				return fileError(p, unit, c.in.column, err)
 			}
 		}
-		r.batch.rows = n
+		r.batch.rows, r.batch.last = n, done+int64(n) == rows
 		if err := f(&r.batch); err != nil {
 			return err
 		}

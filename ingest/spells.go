@@ -28,6 +28,17 @@ import (
 // [UnmappedStatesError]; what sink was given is then worth nothing. The other
 // errors are those of [Dataset.Cases].
 func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []effect.ID, sink func(effect.Spells) error) error {
+	return d.spells(ctx, cases, employers, func(_ *batch, s effect.Spells) error {
+		if len(s.Person) == 0 {
+			return nil
+		}
+		return sink(s)
+	})
+}
+
+// spells is Spells with the batch that the spells come from; it hands over
+// batches without a spell too.
+func (d *Dataset) spells(ctx context.Context, cases *effect.Cases, employers []effect.ID, sink func(*batch, effect.Spells) error) error {
 	if !d.Has(Spells) {
 		return fmt.Errorf("ingest: %w: %s", ErrNoTable, Spells)
 	}
@@ -52,10 +63,7 @@ func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []e
 			total.add(&s.spellCounts)
 			acc.rejects = append(acc.rejects, s.rejects...)
 			mu.Unlock()
-			if n == 0 {
-				return nil
-			}
-			return sink(s.front(n))
+			return sink(b, s.front(n))
 		}
 	})
 	if err != nil {

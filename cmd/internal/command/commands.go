@@ -39,7 +39,7 @@ Start with:  jobeffekt demo`,
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	root.AddCommand(
 		newDemo(), newCheck(), newRun(log),
-		newStep(log, jobeffekt.StepMeasure, "Read the dataset and observe outcomes: cases, outcomes, attrition"),
+		newMeasure(log),
 		newStep(log, jobeffekt.StepEstimate, "Choose peers and estimate every cell, from the tables of measure"),
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
@@ -67,6 +67,7 @@ func usage(c *cobra.Command) {
 type runFlags struct {
 	asOf, data, out     string
 	failOnGate, blinded bool
+	timings             bool
 	after               afterRun
 	command             *cobra.Command
 }
@@ -75,6 +76,7 @@ func (f *runFlags) add(c *cobra.Command, dated, settles bool) {
 	f.command = c
 	if dated {
 		c.Flags().StringVar(&f.asOf, "as-of", "", "last day that counts, in place of the run file's")
+		c.Flags().BoolVar(&f.timings, "timings", false, "log how long each phase took")
 	}
 	c.Flags().StringVar(&f.data, "data", "", "folder of the dataset, or its URL, in place of the run file's")
 	c.Flags().StringVar(&f.out, "out", "", "folder of the results, in place of the run file's")
@@ -142,7 +144,7 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 				return err
 			}
 			began := time.Now()
-			r, err := do(cmd.Context(), config)
+			r, err := do(cmd.Context(), f.timed(log, config))
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,156 @@
+package jobeffekt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/ingest"
+)
+
+// The phases of a run that [Config.Phase] is told of, as far as it has them.
+const (
+	PhaseHash    = "hash"    // inputs are described
+	PhaseRead    = "read"    // participations, persons and providers are read
+	PhaseObserve = "observe" // spells are read and observed
+	PhaseWrite   = "write"   // tables are written
+)
+
+func (c *Config) phase(name string) {
+	if c.Phase != nil {
+		c.Phase(name)
+	}
+}
+
+// CellTable is what became of the cohort, cell by cell.
+type CellTable struct {
+	AsOf           effect.Date
+	Participations int
+	Cells          []effect.CellRow
+	Counts         []ingest.Count
+	Rejects        []ingest.Reject
+}
+
+// Cells reads and observes as [Measure] does, but keeps only the cells: no row of a
+// participation, no covariates but those that are an outcome, no placebo, no signals. The cells
+// are those of [effect.Observations.Cells]. The dataset must have been opened with the
+// options of [Config.CellOptions], or of [Config.IngestOptions].
+func Cells(ctx context.Context, ds *ingest.Dataset, c *Config) (*CellTable, error) {
+	c.phase(PhaseRead)
+	read := c.readCells()
+	cases, _, err := read.readCases(ctx, ds)
+	if err != nil {
+		return nil, err
+	}
+	o, err := effect.NewObserver(read.cellStudy(), cases)
+	if err != nil {
+		return nil, err
+	}
+	c.phase(PhaseObserve)
+	if err := ds.Observe(ctx, cases, nil, o); err != nil {
+		return nil, err
+	}
+	t := &CellTable{AsOf: c.AsOf, Participations: cases.Len()}
+	if t.Cells, err = o.Cells(ctx); err != nil {
+		return nil, err
+	}
+	t.Counts, t.Rejects = append(ds.Counts(), read.unobserved(o)...), ds.Rejects()
+	return t, nil
+}
+
+// cellStudy is the study without what no cell tells.
+func (c *Config) cellStudy() effect.Study {
+	s := c.Study()
+	s.CellsOnly, s.Placebo, s.Signals = true, 0, false
+	return s
+}
+
+// readCells is the configuration as far as cells need it read.
+func (c *Config) readCells() *Config {
+	other := *c
+	other.Compare.Also = nil
+	return &other
+}
+
+// CellOptions are [Config.IngestOptions] without the covariates that no cell tells.
+func (c *Config) CellOptions() ingest.Options {
+	o := c.IngestOptions()
+	o.Covariates = slices.Compact(slices.Sorted(slices.Values(c.numbers())))
+	return o
+}
+
+// RunCells writes the table of cells that the step measure writes, to the byte, with
+// counts, rejects and a manifest that names no step: nothing can be done on from it. It
+// refuses a folder that holds results of a step, and a blinded run.
+func RunCells(ctx context.Context, c *Config) (*CellTable, error) {
+	if c.Path == "" {
+		return nil, fmt.Errorf("%w: results in files need a configuration that was read from one; use Cells for one made in memory", ErrConfig)
+	}
+	if c.Blinded {
+		return nil, fmt.Errorf("%w: cells show outcomes, which a blinded run does not; leave out blinded, or the cells", ErrConfig)
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if err := c.checkFolders(); err != nil {
+		return nil, err
+	}
+	out := c.resolve(c.Out)
+	if err := c.keepBlinded(out); err != nil {
+		return nil, err
+	}
+	if err := onlyCells(out, c.Out); err != nil {
+		return nil, err
+	}
+	data, err := c.openData(ctx, c.CellOptions())
+	if err != nil {
+		return nil, err
+	}
+	f, err := newFiles(out)
+	if err != nil {
+		return nil, err
+	}
+	defer f.cleanup()
+	alone := *c // nothing is compared or settled
+	alone.Terms, alone.Accepted, alone.Peers = nil, "", nil
+	job := &job{c: &alone, out: out, data: data, result: &Result{AsOf: c.AsOf}}
+	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Steps: []Step{}}
+	c.phase(PhaseHash)
+	if err := job.describe(ctx, m); err != nil {
+		return nil, err
+	}
+	t, err := Cells(ctx, data, c)
+	if err != nil {
+		f.cleanup() // the rejects may go to this folder, which is locked for f
+		return nil, job.saveRejects(err)
+	}
+	if t.Rejects, err = job.named(t.Rejects); err != nil {
+		return nil, err
+	}
+	c.phase(PhaseWrite)
+	for _, table := range []*ingest.Table{rowTable(TableCells, t.Cells), rowTable(TableCounts, t.Counts), rowTable(TableRejects, t.Rejects)} {
+		if err := f.table(ctx, table, c.Formats); err != nil {
+			return nil, err
+		}
+	}
+	m.Results = append(m.Results, f.results...)
+	return t, f.publish(m, nil)
+}
+
+// onlyCells refuses a folder with results of a step: the cells would take their
+// manifest away.
+func onlyCells(folder, name string) error {
+	if _, err := os.Stat(filepath.Join(folder, ManifestName)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	m, err := readManifest(folder)
+	if err == nil && len(m.Steps) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: out (%s) holds results of steps, which cells alone would replace; name another folder under out", ErrConfig, name)
+}

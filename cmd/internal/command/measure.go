@@ -1,0 +1,77 @@
+package command
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/jobeffekt/jobeffekt"
+)
+
+// onlyCells is what --only can name.
+const onlyCells = "cells"
+
+func newMeasure(log *slog.Logger) *cobra.Command {
+	c := newStep(log, jobeffekt.StepMeasure, "Read the dataset and observe outcomes: cells, cases, outcomes, attrition")
+	c.Long = `Reads the dataset and observes what became of every participation. With --only cells,
+only the table of cells is written, with counts and rejects: how many of each provider's
+participations reached each outcome, and the means of outcomes and of history. That takes less
+time and memory, and no step can go on from it.`
+	c.Example = "  jobeffekt measure jobeffekt.yaml\n  jobeffekt measure jobeffekt.yaml --only cells --out cells"
+	var only string
+	c.Flags().StringVar(&only, "only", "", "write one table alone: cells")
+	all := c.RunE
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		switch only {
+		case "":
+			return all(cmd, args)
+		case onlyCells:
+			return measureCells(cmd, log, args[0])
+		}
+		return usageError{fmt.Errorf("--only %s: cells is the one table that can be had alone", only)}
+	}
+	return c
+}
+
+func measureCells(cmd *cobra.Command, log *slog.Logger, path string) error {
+	var f runFlags
+	for _, p := range []struct {
+		name string
+		to   *string
+	}{{"as-of", &f.asOf}, {"data", &f.data}, {"out", &f.out}} {
+		*p.to = cmd.Flag(p.name).Value.String()
+	}
+	f.timings = cmd.Flag("timings").Changed
+	config, err := f.load(path)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	t, err := jobeffekt.RunCells(cmd.Context(), f.timed(log, config))
+	if err != nil {
+		return err
+	}
+	log.Info("cells done", "took", time.Since(began).Round(time.Millisecond), "participations", t.Participations, "rejected", len(t.Rejects))
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d figures of cells, as of %s\n\nResults are in %s\n", len(t.Cells), t.AsOf, config.ResultsFolder())
+	return err
+}
+
+// timed logs the phases of a run, where that is asked for: each when it ends, the last one
+// not, as the whole is logged anyway.
+func (f *runFlags) timed(log *slog.Logger, c *jobeffekt.Config) *jobeffekt.Config {
+	if !f.timings {
+		return c
+	}
+	var phase string
+	var began time.Time
+	c.Phase = func(next string) {
+		now := time.Now()
+		if phase != "" {
+			log.Info("phase", "name", phase, "took", now.Sub(began).Round(time.Millisecond))
+		}
+		phase, began = next, now
+	}
+	return c
+}
