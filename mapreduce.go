@@ -193,6 +193,7 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 	if err != nil {
 		return nil, err
 	}
+	c.phase(PhaseHash)
 	if err := m.describe(ctx, h); err != nil {
 		return nil, err
 	}
@@ -210,6 +211,7 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 	for _, o := range s.observers {
 		add = append(add, o.Add)
 	}
+	c.phase(PhaseObserve)
 	tally, err := m.data.ObserveGroups(ctx, groups, s.cases, s.employers, add...)
 	if err != nil {
 		return nil, err
@@ -217,6 +219,7 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 	if err := h.tell(tally, m); err != nil {
 		return nil, err
 	}
+	c.phase(PhaseWrite)
 	size, err := writePartial(to, h, func(w io.Writer) error {
 		for _, o := range s.observers {
 			if err := o.WriteState(w); err != nil {
@@ -253,6 +256,7 @@ func MergePartials(ctx context.Context, c *Config, partials []string, to string)
 	if err != nil {
 		return nil, err
 	}
+	c.phase(PhaseWrite)
 	size, err := writePartial(to, h, func(w io.Writer) error {
 		return set.read(s, func(o *effect.Observer, states []*bufio.Reader) error { return o.MergeStates(ctx, w, states) })
 	})

@@ -155,22 +155,48 @@ func splits(all []jobeffekt.Part) *rapid.Generator[split] {
 // and of the manifest. Partials of the same parts are the same bytes, however they came
 // about.
 func TestReduceEqualsMeasure(t *testing.T) {
-	c := everyOutcome(t, "also: [own_projects]", "also: [own_projects, without_offer]")
+	c := inParts(t, job(t))
+	checkSplits(t, c, 8)
+	got := folderOf(t, c)
+	require.Contains(t, got, "cells.parquet")
+	require.Contains(t, got["rejects.csv"], "spells/p-003.parquet")
+
+	// The other steps go on from a reduce, to the bytes of one run.
+	for _, s := range []jobeffekt.Step{jobeffekt.StepEstimate, jobeffekt.StepBenchmark, jobeffekt.StepSettle} {
+		_, err := jobeffekt.RunStep(context.Background(), c, s)
+		require.NoError(t, err)
+	}
+	whole := *c
+	whole.Out = t.TempDir()
+	_, err := jobeffekt.Run(context.Background(), &whole)
+	require.NoError(t, err)
+	assert.Equal(t, results(t, &whole), results(t, c))
+	differences, err := jobeffekt.Verify(context.Background(), c.ResultsFolder())
+	require.NoError(t, err)
+	assert.Empty(t, differences)
+}
+
+// The same with everything that is observed: hours, kroner, own employers, dated weeks, and
+// the people without an offer beside the cases.
+func TestReduceEqualsMeasureOfEverything(t *testing.T) {
+	c := everyOutcome(t, "also: [own_projects]", "also: [own_projects, without_offer]", "formats: [csv]", "", "period: 2008", "period: 2008-09")
 	c.Data = withCaseload(t, c.Data)
 	c = inParts(t, c)
+	checkSplits(t, c, 3)
+	require.Contains(t, folderOf(t, c), "controls.parquet")
+}
+
+// checkSplits draws so many splits. What the last reduce made stays in the results folder.
+func checkSplits(t *testing.T, c *jobeffekt.Config, n int) {
+	t.Helper()
 	_, err := jobeffekt.RunStep(context.Background(), c, jobeffekt.StepMeasure)
 	require.NoError(t, err)
 	want := folderOf(t, c)
-	require.Contains(t, want, "controls.parquet")
-	require.Contains(t, want["rejects.csv"], "spells/p-003.parquet")
-
 	groups, err := jobeffekt.Parts(context.Background(), c, 1)
 	require.NoError(t, err)
 	require.Len(t, groups, 9)
-	whole := mapAll(t, c, t.TempDir(), groups)
-	wholeBytes, err := os.ReadFile(whole[0])
-	require.NoError(t, err)
-	for i := range 10 {
+	whole := readFile(t, mapAll(t, c, t.TempDir(), groups)[0])
+	for i := range n {
 		s := splits(groups).Example(i)
 		folder := t.TempDir()
 		partials := mapAll(t, c, folder, s.pieces...)
@@ -188,15 +214,8 @@ func TestReduceEqualsMeasure(t *testing.T) {
 		last := filepath.Join(folder, "last.partial")
 		_, err := jobeffekt.MergePartials(context.Background(), c, partials, last)
 		require.NoError(t, err)
-		b, err := os.ReadFile(last)
-		require.NoError(t, err)
-		require.True(t, bytes.Equal(wholeBytes, b), "split %d: %v", i, s)
+		require.True(t, bytes.Equal(whole, readFile(t, last)), "split %d: %v", i, s)
 	}
-
-	// The other steps go on from a reduce.
-	got, err := jobeffekt.RunStep(context.Background(), c, jobeffekt.StepEstimate)
-	require.NoError(t, err)
-	require.NotEmpty(t, got.Estimates)
 }
 
 // wrong is what a reduce says is wrong with partials.
