@@ -18,6 +18,7 @@ import (
 // mapping is a dataset whose spells are observed in parts.
 type mapping struct {
 	c     *Config
+	read  *Config // as the step measure sees it
 	data  *ingest.Dataset
 	files []ingest.SpellFile
 	paths []string       // of files, from the dataset's folder
@@ -43,7 +44,7 @@ func (c *Config) newMapping(ctx context.Context) (*mapping, error) {
 	if err := c.checkTerms(terms); err != nil {
 		return nil, err
 	}
-	data, err := c.OpenData(ctx)
+	data, err := c.openData(ctx, c.readBy(StepMeasure).IngestOptions())
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func (c *Config) mappingOf(data *ingest.Dataset) (*mapping, error) {
 	if !data.Has(ingest.Spells) {
 		return nil, fmt.Errorf("%w: %s", ingest.ErrNoTable, ingest.Spells)
 	}
-	m := &mapping{c: c, data: data, files: data.SpellFiles(), place: map[string]int{}}
+	m := &mapping{c: c, read: c.readBy(StepMeasure), data: data, files: data.SpellFiles(), place: map[string]int{}}
 	all := data.Files()
 	for i, f := range m.files {
 		path, err := relative(c.resolve(c.Data), all[f.Input])
@@ -491,7 +492,7 @@ func (set *partialSet) read(s *measuring, do func(o *effect.Observer, states []*
 
 // reduce is [Measure] with partials in place of the table spells.
 func (m *mapping) reduce(ctx context.Context, set *partialSet) (*Measured, error) {
-	s, err := m.c.measuring(ctx, m.data)
+	s, err := m.read.measuring(ctx, m.data)
 	if err != nil {
 		return nil, err
 	}
@@ -503,7 +504,7 @@ func (m *mapping) reduce(ctx context.Context, set *partialSet) (*Measured, error
 	if err != nil {
 		return nil, err
 	}
-	return s.finish(ctx, m.data, m.c)
+	return s.finish(ctx, m.data, m.read)
 }
 
 // open looks at the partials that stand for the table spells.
@@ -516,11 +517,11 @@ func (j *job) open(ctx context.Context, partials []string) (err error) {
 }
 
 // measure does the step measure.
-func (j *job) measure(ctx context.Context) (*Measured, error) {
+func (j *job) measure(ctx context.Context, c *Config) (*Measured, error) {
 	if j.partials != nil {
 		return j.mapping.reduce(ctx, j.partials)
 	}
-	return Measure(ctx, j.data, j.c)
+	return Measure(ctx, j.data, c)
 }
 
 // mapped are the files of spells that need not be read, by name.

@@ -203,7 +203,7 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 			return nil, err
 		}
 	}
-	s, err := c.measuring(ctx, m.data)
+	s, err := m.read.measuring(ctx, m.data)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +252,7 @@ func MergePartials(ctx context.Context, c *Config, partials []string, to string)
 	if err := h.tell(set.tally(m), m); err != nil {
 		return nil, err
 	}
-	s, err := c.measuring(ctx, m.data)
+	s, err := m.read.measuring(ctx, m.data)
 	if err != nil {
 		return nil, err
 	}

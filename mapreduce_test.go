@@ -119,7 +119,7 @@ func folderOf(t require.TestingT, c *jobeffekt.Config) map[string]string {
 	return out
 }
 
-func sameFolder(t require.TestingT, want, got map[string]string) {
+func sameResults(t require.TestingT, want, got map[string]string) {
 	for name, b := range want {
 		require.True(t, got[name] == b, "%s differs", name)
 	}
@@ -209,7 +209,7 @@ func checkSplits(t *testing.T, c *jobeffekt.Config, n int) {
 		require.NoError(t, os.RemoveAll(c.ResultsFolder()))
 		_, err = jobeffekt.Reduce(context.Background(), c, partials)
 		require.NoError(t, err)
-		sameFolder(t, want, folderOf(t, c))
+		sameResults(t, want, folderOf(t, c))
 
 		last := filepath.Join(folder, "last.partial")
 		_, err := jobeffekt.MergePartials(context.Background(), c, partials, last)
@@ -419,7 +419,7 @@ func TestReduceJudgesRows(t *testing.T) {
 	_, err = jobeffekt.Reduce(context.Background(), c, partials)
 	require.ErrorIs(t, err, ingest.ErrTooManyRejects)
 	assert.Equal(t, text, err.Error())
-	sameFolder(t, want, folderOf(t, c))
+	sameResults(t, want, folderOf(t, c))
 
 	c = inParts(t, job(t, "formats: [csv]", ""))
 	rows := spellRows(t)

@@ -51,6 +51,13 @@ type Result struct {
 	// settlement, as far as they can be judged without the effects.
 	Blinded bool
 	Gates   []bonus.GateRow
+
+	// Kept are the steps that were not done, as their tables stood there; see [Run]. Of
+	// these the result holds what the steps after them start from and what the summary
+	// tells. Where all were kept it holds the lines of the settlement alone, and
+	// Observations is nil: read the tables in place of it.
+	Kept []Step
+	told string // the summary of a result all of whose steps were kept
 }
 
 // Standing is that of the settlement, and retrospective without one.
@@ -111,12 +118,8 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	if err != nil {
 		return nil, err
 	}
-	var sinks []ingest.Sink
-	for _, o := range s.observers {
-		sinks = append(sinks, o)
-	}
 	c.phase(PhaseObserve)
-	if err := ds.Observe(ctx, s.cases, s.employers, sinks...); err != nil {
+	if err := ds.Observe(ctx, s.cases, s.employers, s.sinks()...); err != nil {
 		return nil, err
 	}
 	return s.finish(ctx, ds, c)
@@ -155,13 +158,21 @@ func (c *Config) measuring(ctx context.Context, ds *ingest.Dataset) (*measuring,
 	s.observers = []*effect.Observer{o}
 	if controls != nil {
 		study.Cohort.Take, study.Signals, study.Employers = effect.TakeEach, false, nil
-		other, err := effect.NewObserver(study, controls)
+		others, err := effect.NewObserver(study, controls)
 		if err != nil {
 			return nil, err
 		}
-		s.observers = append(s.observers, other)
+		s.observers = append(s.observers, others)
 	}
 	return s, nil
+}
+
+// sinks are the observers as ingest hands spells to them.
+func (s *measuring) sinks() (sinks []ingest.Sink) {
+	for _, o := range s.observers {
+		sinks = append(sinks, o)
+	}
+	return sinks
 }
 
 // finish reads off what became of the cases, once all spells were observed.

@@ -36,7 +36,7 @@ time and memory, and no step can go on from it.`
 }
 
 func measureCells(cmd *cobra.Command, log *slog.Logger, path string) error {
-	var f runFlags
+	f := runFlags{command: cmd}
 	for _, p := range []struct {
 		name string
 		to   *string
