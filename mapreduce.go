@@ -207,12 +207,11 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 	if err != nil {
 		return nil, err
 	}
-	var add []func(effect.Spells)
 	for _, o := range s.observers {
-		add = append(add, o.Add)
+		o.KeepState()
 	}
 	c.phase(PhaseObserve)
-	tally, err := m.data.ObserveGroups(ctx, groups, s.cases, s.employers, add...)
+	tally, err := m.data.ObserveGroups(ctx, groups, s.cases, s.employers, s.sinks()...)
 	if err != nil {
 		return nil, err
 	}

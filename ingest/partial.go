@@ -114,18 +114,14 @@ func (t *SpellTally) Add(others ...*SpellTally) {
 // is returned and not judged: neither rejected rows nor unmapped codes are an error here, nor do
 // they stand in Counts and Rejects. [Dataset.CloseSpells] does that for the whole table.
 //
-// Other row groups may hold spells of the same persons, so that add is told of no
-// unit that is expected or done.
-func (d *Dataset) ObserveGroups(ctx context.Context, groups []SpellGroups, cases *effect.Cases, employers []effect.ID, add ...func(effect.Spells)) (*SpellTally, error) {
+// Other row groups may hold spells of the same persons, so that sinks that are told that a
+// unit is done know so of these row groups alone.
+func (d *Dataset) ObserveGroups(ctx context.Context, groups []SpellGroups, cases *effect.Cases, employers []effect.ID, sinks ...Sink) (*SpellTally, error) {
 	some := NewDataset(d.opt)
 	some.opt.MaxRejectShare = 1
 	some.tables, some.files = d.tables, d.files
 	some.groups = append([]SpellGroups{}, groups...)
 	t := &SpellTally{}
-	var sinks []Sink
-	for _, f := range add {
-		sinks = append(sinks, addOnly(f))
-	}
 	if err := some.Observe(ctx, cases, employers, sinks...); err != nil {
 		unmapped, ok := errors.AsType[*UnmappedStatesError](err)
 		if !ok {
@@ -148,13 +144,6 @@ func (d *Dataset) ObserveGroups(ctx context.Context, groups []SpellGroups, cases
 	t.Rejects = some.Rejects()
 	return t, nil
 }
-
-// addOnly is a sink that nobody tells which persons are done.
-type addOnly func(effect.Spells)
-
-func (addOnly) Expect(_, _ int)       {}
-func (addOnly) Done(_, _ int)         {}
-func (f addOnly) Add(s effect.Spells) { f(s) }
 
 // CloseSpells makes the tally of all row groups what became of the table spells, as if
 // [Dataset.Spells] had read it: Counts and Rejects have it from then on, and too
