@@ -3,6 +3,7 @@ package jobeffekt
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -246,7 +247,7 @@ func notRead(m *Measured) []effect.Attrition {
 		var lines []effect.Attrition
 		total := int64(0)
 		for _, count := range m.Counts {
-			if count.Table == ingest.Participations && (count.Name == "rejected" || count.Name == "duplicates") && count.Rows > 0 {
+			if count.Table == ingest.Participations && slices.Contains([]string{ingest.CountElsewhere, "rejected", "duplicates"}, count.Name) && count.Rows > 0 {
 				lines = append(lines, effect.Attrition{Outcome: r.Outcome, Order: int64(len(lines) + 1), Step: count.Name, N: count.Rows})
 				total += count.Rows
 			}
