@@ -30,7 +30,8 @@ type Manifest struct {
 	AsOf     effect.Date `json:"as_of"`
 	Standing string      `json:"standing"` // of the settlement; provisional, retrospective without one
 	Blinded  bool        `json:"blinded,omitempty"`
-	Steps    []Step      `json:"steps"` // done, in order
+	Steps    []Step      `json:"steps"`          // done, in order
+	Keys     []StepKey   `json:"keys,omitempty"` // of the steps of a whole run, from the first on; those done alone have none
 	RunFile  Source      `json:"run_file"`
 	Data     string      `json:"data"` // folder of the dataset, relative to the results folder, or its URL
 	Terms    []Source    `json:"terms,omitempty"`
@@ -119,13 +120,18 @@ func program() Program {
 	if !ok {
 		return p
 	}
-	for _, m := range append(info.Deps, &info.Main) {
-		if m.Path == p.Module && m.Version != "" {
-			p.Version = m.Version
+	library := &info.Main
+	for _, m := range info.Deps {
+		// A program of this repository in a module of its own has the library of the folder above it, not the version it asks for.
+		if m.Path == p.Module && (m.Replace == nil || !strings.HasPrefix(info.Main.Path, p.Module+"/")) {
+			library = m
 		}
 	}
+	if library.Version != "" {
+		p.Version = library.Version
+	}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && info.Main.Path == p.Module {
+		if s.Key == "vcs.revision" && library == &info.Main {
 			p.Revision = s.Value
 		}
 	}
