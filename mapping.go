@@ -76,15 +76,14 @@ func (m *mapping) file(path string) int { return m.place[path] }
 // checkTarget refuses a partial where it would be taken for input, or would replace
 // something else.
 func (c *Config) checkTarget(to string) error {
-	data, err := filepath.Abs(c.resolve(c.Data))
+	if isURL(to) {
+		return fmt.Errorf("%w: it is to go to a URL, and partials are files: name one, and copy it where it should be", ErrPartial)
+	}
+	inside, err := c.amongData(to)
 	if err != nil {
 		return err
 	}
-	target, err := filepath.Abs(to)
-	if err != nil {
-		return err
-	}
-	if rel, err := filepath.Rel(data, target); !isURL(c.Data) && err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+	if inside {
 		return fmt.Errorf("%w: %s lies in the dataset's folder; write it elsewhere", ErrPartial, to)
 	}
 	if info, err := os.Stat(to); err == nil && (!info.Mode().IsRegular() || !isPartial(to)) {
