@@ -29,6 +29,29 @@ func BenchmarkMeasure(b *testing.B) {
 	}
 }
 
+// BenchmarkCells asks only for the cells, of the two run files of bench.
+func BenchmarkCells(b *testing.B) {
+	for _, name := range []string{"jobeffekt", "six"} {
+		b.Run(name, func(b *testing.B) {
+			path, data := "cmd/jobeffekt/demo/jobeffekt.yaml", "data"
+			if folder := os.Getenv("JOBEFFEKT_BENCH"); folder != "" {
+				path, data = "bench/"+name+".yaml", folder
+			}
+			c, err := jobeffekt.LoadConfig(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			c.Data, c.Out = data, b.TempDir()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := jobeffekt.RunCells(context.Background(), c); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkRun does the whole job of the demonstration.
 func BenchmarkRun(b *testing.B) {
 	c, err := jobeffekt.LoadConfig("cmd/jobeffekt/demo/jobeffekt.yaml")

@@ -50,6 +50,11 @@ type Config struct {
 
 	// Path is the run file's own path; the paths in it are relative to its folder.
 	Path string `yaml:"-"`
+	// Keep lets [Run] keep the tables of steps that stand in the folder as it would
+	// write them.
+	Keep bool `yaml:"-"`
+	// Progress, if not nil, is called as a run goes on, from one goroutine.
+	Progress func(Progress) `yaml:"-"`
 	// Phase, where it is set, is told what a run begins to do, as "hash": see
 	// [PhaseHash].
 	Phase func(phase string) `yaml:"-"`

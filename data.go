@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -32,6 +33,10 @@ func (c *Config) openData(ctx context.Context, opt ingest.Options) (*ingest.Data
 	fsys, err := c.Open.open(ctx, c.Data)
 	if err != nil {
 		return nil, err
+	}
+	if opt.Workers == 0 {
+		// Who waits for a store does not work: more goroutines than processors read.
+		opt.Workers = max(runtime.GOMAXPROCS(0), min(4*runtime.GOMAXPROCS(0), 32))
 	}
 	return ingest.OpenFS(fsys, urlBase(c.Data), opt)
 }

@@ -48,7 +48,7 @@ func ReadBackground(ctx context.Context, folder string) (*Background, error) {
 		}
 	}
 	// What the tables were made of is what the manifest says: it is not read again.
-	if _, err := j.load(ctx, m, steps()[:slices.Index(steps(), StepSettle)]); err != nil {
+	if _, err := j.load(ctx, m, steps()[:slices.Index(steps(), StepSettle)], nil); err != nil {
 		return nil, err
 	}
 	acceptance, err := j.c.acceptance(ctx, j.result.Diagnostics)

@@ -1,6 +1,7 @@
 package jobeffekt
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -110,20 +111,29 @@ func (f *files) table(ctx context.Context, t *ingest.Table, formats []Format) er
 
 // publish puts everything under its own name: first the old manifest goes, so
 // that a folder cut off halfway shows that it holds no finished results, then
-// come the files, and the manifest last. Results that stale names are removed.
+// come the files, and the manifest last. Results that stale names are removed. Where
+// there is no file and the manifest stands there already, it stays.
 func (f *files) publish(m *Manifest, stale []string) error {
-	if err := os.Remove(filepath.Join(f.folder, ManifestName)); err != nil && !os.IsNotExist(err) {
+	slices.SortFunc(m.Results, func(a, b Source) int { return slices.Compare([]string{a.Path}, []string{b.Path}) })
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(m); err != nil {
 		return err
 	}
-	slices.SortFunc(m.Results, func(a, b Source) int { return slices.Compare([]string{a.Path}, []string{b.Path}) })
-	err := f.write(ManifestName, false, func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		e.SetEscapeHTML(false)
-		return e.Encode(m)
-	})
-	if err != nil {
-		return err
+	name := filepath.Join(f.folder, ManifestName)
+	if now, err := os.ReadFile(name); err != nil || len(f.pending) > 0 || !bytes.Equal(now, text.Bytes()) {
+		if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+		err := f.write(ManifestName, false, func(w io.Writer) error {
+			_, err := w.Write(text.Bytes())
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	for _, name := range stale {
 		if err := os.Remove(filepath.Join(f.folder, name)); err != nil && !os.IsNotExist(err) {

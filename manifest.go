@@ -30,7 +30,8 @@ type Manifest struct {
 	AsOf     effect.Date `json:"as_of"`
 	Standing string      `json:"standing"` // of the settlement; provisional, retrospective without one
 	Blinded  bool        `json:"blinded,omitempty"`
-	Steps    []Step      `json:"steps"` // done, in order
+	Steps    []Step      `json:"steps"`          // done, in order
+	Keys     []StepKey   `json:"keys,omitempty"` // of the steps of a whole run, from the first on; those done alone have none
 	RunFile  Source      `json:"run_file"`
 	Data     string      `json:"data"` // folder of the dataset, relative to the results folder, or its URL
 	Terms    []Source    `json:"terms,omitempty"`

@@ -512,11 +512,11 @@ func (j *job) open(ctx context.Context, partials []string) (err error) {
 }
 
 // measure does the step measure.
-func (j *job) measure(ctx context.Context) (*Measured, error) {
+func (j *job) measure(ctx context.Context, c *Config) (*Measured, error) {
 	if j.partials != nil {
 		return j.mapping.reduce(ctx, j.partials)
 	}
-	return Measure(ctx, j.data, j.c)
+	return Measure(ctx, j.data, c)
 }
 
 // mapped are the files of spells that need not be read, by name.

@@ -68,6 +68,12 @@ const SummaryName = "summary.txt"
 //
 // When too many rows are bad, the rejects are still written to rejects.parquet,
 // without a manifest, and in a subfolder stopped if the folder holds results.
+//
+// With c.Keep a step is not done whose tables stand in the folder as this run would write
+// them: the manifest has its key (see [StepKey]), and the tables are as they were written.
+// Nor are they written again, and the folder is the same byte for byte as without c.Keep.
+// Inputs and tables are still hashed. The first step that has to be done is done with all
+// that come after it, and a blinded run is done whole; see also [Result.Kept].
 func Run(ctx context.Context, c *Config) (*Result, error) { return run(ctx, c, steps()) }
 
 // RunStep does one step, starting from the tables of the steps before it in
@@ -103,7 +109,7 @@ func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Re
 	if err := c.checkTerms(job.terms); err != nil {
 		return nil, err
 	}
-	if job.data, err = c.OpenData(ctx); err != nil {
+	if job.data, err = c.openData(ctx, c.readBy(StepMeasure).IngestOptions()); err != nil {
 		return nil, err
 	}
 	if len(partials) > 0 {
@@ -123,21 +129,49 @@ func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Re
 	if err := job.describe(ctx, m); err != nil {
 		return nil, err
 	}
-	if first := slices.Index(steps(), todo[0]); first > 0 {
-		if m, err = job.load(ctx, m, steps()[:first]); err != nil {
+	first := slices.Index(steps(), todo[0])
+	if first > 0 {
+		if m, err = job.load(ctx, m, steps()[:first], todo); err != nil {
 			return nil, err
 		}
 	}
 	if err := c.keepBlinded(out); err != nil {
 		return nil, err
 	}
-	for _, s := range todo {
-		if s == StepSettle && len(job.terms) == 0 {
-			if len(todo) == 1 {
-				return nil, fmt.Errorf("%w: there is nothing to settle: the run file names no terms", ErrConfig)
-			}
-			continue
+	if len(job.terms) == 0 && slices.Contains(todo, StepSettle) {
+		if len(todo) == 1 {
+			return nil, fmt.Errorf("%w: there is nothing to settle: the run file names no terms", ErrConfig)
 		}
+		todo = todo[:len(todo)-1]
+	}
+	c.progress(Progress{Did: DidInputs})
+	whole := false // everything stands there already
+	if first == 0 && len(todo) > 1 {
+		m.Keys = job.keys(m, todo)
+		if todo, whole, err = job.keep(ctx, m, todo); err != nil {
+			return nil, err
+		}
+	}
+	write := func(s Step) error {
+		p := Progress{Did: string(s)}
+		for _, t := range job.tables(s) {
+			if err := f.table(ctx, t, c.Formats); err != nil {
+				return err
+			}
+			p.Rows += t.Rows()
+		}
+		if s == StepEstimate {
+			p.Cells = len(job.result.Estimates)
+			for i := range job.result.Estimates {
+				if job.result.Estimates[i].Refusal != "" {
+					p.Refusals++
+				}
+			}
+		}
+		c.progress(p)
+		return nil
+	}
+	for _, s := range todo {
 		if err := job.step(ctx, s); err != nil {
 			if s == StepMeasure {
 				f.cleanup() // the rejects may go to this folder, which is locked for f
@@ -146,33 +180,34 @@ func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Re
 			return nil, err
 		}
 		m.Steps = append(m.Steps, s)
+		if b := job.result.BeforeAfter; s == StepBenchmark && b != nil && len(m.Keys) > 0 && !c.Blinded {
+			m.Keys[len(m.Steps)-1].Words = b.Words
+		}
 		c.phase(PhaseWrite)
 		if c.Blinded {
 			continue // nothing is written before the effects are taken out
 		}
-		for _, t := range job.tables(s) {
-			if err := f.table(ctx, t, c.Formats); err != nil {
-				return nil, err
-			}
+		if err := write(s); err != nil {
+			return nil, err
 		}
 	}
 	if c.Blinded {
 		job.result.blind()
 		for _, s := range m.Steps {
-			for _, t := range job.tables(s) {
-				if err := f.table(ctx, t, c.Formats); err != nil {
-					return nil, err
-				}
+			if err := write(s); err != nil {
+				return nil, err
 			}
 		}
 	}
-	m.Standing = job.result.Standing()
-	err = f.write(SummaryName, true, func(w io.Writer) error {
-		_, err := io.WriteString(w, job.result.Summary())
-		return err
-	})
-	if err != nil {
-		return nil, err
+	if !whole {
+		m.Standing = job.result.Standing()
+		err = f.write(SummaryName, true, func(w io.Writer) error {
+			_, err := io.WriteString(w, job.result.Summary())
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	m.Results = append(m.Results, f.results...)
 	var stale []string
@@ -200,10 +235,10 @@ type job struct {
 }
 
 func (j *job) step(ctx context.Context, s Step) error {
-	r := j.result
+	r, c := j.result, j.c.readBy(s)
 	switch s {
 	case StepMeasure:
-		m, err := j.measure(ctx)
+		m, err := j.measure(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -212,26 +247,26 @@ func (j *job) step(ctx context.Context, s Step) error {
 		}
 		r.Measured = *m
 	case StepEstimate:
-		e, err := Estimate(ctx, j.data, j.c, r.Observations)
+		e, err := Estimate(ctx, j.data, c, r.Observations)
 		if err != nil {
 			return err
 		}
 		r.Estimated = *e
 	case StepBenchmark:
-		b, err := Benchmark(ctx, j.data, j.c, r.Observations, r.Estimated)
+		b, err := Benchmark(ctx, j.data, c, r.Observations, r.Estimated)
 		if err != nil {
 			return err
 		}
 		r.Benchmarked = *b
 	case StepSettle:
-		acceptance, err := j.c.acceptance(ctx, r.Diagnostics)
+		acceptance, err := c.acceptance(ctx, r.Diagnostics)
 		if err != nil {
 			return err
 		}
 		if r.Settlement, err = Settle(ctx, j.data, j.terms, r.Measured, r.Benchmarked, acceptance); err != nil {
 			return err
 		}
-		if r.FollowUp, err = j.c.followUp(ctx, j.data, j.terms, &r.Measured, &r.Benchmarked, r.Settlement); err != nil {
+		if r.FollowUp, err = c.followUp(ctx, j.data, j.terms, &r.Measured, &r.Benchmarked, r.Settlement); err != nil {
 			return err
 		}
 	}
@@ -357,10 +392,10 @@ func (j *job) named(rejects []ingest.Reject) ([]ingest.Reject, error) {
 	return rejects, nil
 }
 
-// load reads the tables of earlier steps back and returns their manifest,
-// reduced to those steps. It refuses tables that were made by another run file or
-// of other data than now describes, or that are not as they were written.
-func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest, error) {
+// load reads the tables of earlier steps back for the steps that are left, and returns
+// their manifest, reduced to those steps. It refuses tables that were made by another
+// run file or of other data than now describes, or that are not as they were written.
+func (j *job) load(ctx context.Context, now *Manifest, before, left []Step) (*Manifest, error) {
 	m, err := ReadManifest(j.out)
 	if err != nil {
 		return nil, err
@@ -382,15 +417,10 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 	j.result.AsOf = m.AsOf
 	m.Steps, m.Terms, m.Seals, m.Accepted, m.Program = slices.Clone(before), now.Terms, now.Seals, now.Accepted, now.Program
 	m.Recorded = now.Recorded
+	m.Keys = m.Keys[:min(len(m.Keys), len(before))]
 	keep := []Source{}
 	for _, s := range before {
-		for _, t := range resultsOf(s, false) {
-			for _, r := range m.Results {
-				if r.Path == t+".parquet" || r.Path == t+".csv" {
-					keep = append(keep, r)
-				}
-			}
-		}
+		keep = append(keep, m.of(s)...)
 	}
 	m.Results = keep
 	for _, r := range keep {
@@ -398,81 +428,116 @@ func (j *job) load(ctx context.Context, now *Manifest, before []Step) (*Manifest
 			return nil, err
 		}
 	}
+	return m, j.read(ctx, m, left)
+}
+
+// read reads back what the steps of a manifest made, as far as the steps that are left
+// and the summary need it. Without steps left, everything that an explanation needs.
+func (j *job) read(ctx context.Context, m *Manifest, left []Step) (err error) {
 	r := j.result
+	// A settlement knows cases by who they are and what became of them alone.
+	lean := len(left) > 0 && left[0] == StepSettle
+	study := j.c.Study()
 	tables := map[string]*ingest.Table{}
 	for _, name := range []string{TableCases, TableCovariates, TableOutcomes, TableAttrition, TableRejects, TableCounts} {
 		if tables[name], err = readTable(ctx, j.out, name); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if j.c.signals() {
+	if j.c.signals() && !lean {
 		if tables[TableSignals], err = readTable(ctx, j.out, TableSignals); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if r.Observations, err = readObservations(j.c.Study(), tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableSignals], tables[TableAttrition]); err != nil {
-		return nil, err
+	if r.Observations, err = readObservations(study, tables[TableCases], tables[TableCovariates], tables[TableOutcomes], tables[TableSignals], tables[TableAttrition]); err != nil {
+		return err
 	}
-	if study := j.c.Study(); slices.ContainsFunc(study.Outcomes, func(o effect.Outcome) bool { return o.Dated }) {
+	if slices.ContainsFunc(study.Outcomes, func(o effect.Outcome) bool { return o.Dated }) {
 		dates, err := readTable(ctx, j.out, TableDates)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := readDates(study, r.Observations, dates); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if j.c.controls() {
+	if j.c.controls() && !lean {
 		for _, name := range []string{TableControls, TableControlled} {
 			if tables[name], err = readTable(ctx, j.out, name); err != nil {
-				return nil, err
+				return err
 			}
 		}
-		if r.Observations.Controls, err = readObservations(j.c.Study(), tables[TableControls], tables[TableCovariates], tables[TableControlled], nil, nil); err != nil {
-			return nil, err
+		if r.Observations.Controls, err = readObservations(study, tables[TableControls], tables[TableCovariates], tables[TableControlled], nil, nil); err != nil {
+			return err
 		}
 	}
 	if r.Rejects, err = ingest.ToRows[ingest.Reject](tables[TableRejects]); err != nil {
-		return nil, err
+		return err
 	}
 	if r.Counts, err = ingest.ToRows[ingest.Count](tables[TableCounts]); err != nil {
-		return nil, err
+		return err
 	}
 	if r.Providers, err = readRows[effect.ProviderRow](ctx, j.out, TableProviders); err != nil {
-		return nil, err
+		return err
 	}
 	if r.Supplied, err = loadSupplied(ctx, j.out, m.Results); err != nil {
-		return nil, err
+		return err
 	}
 	if len(j.c.Crosswalk) > 0 {
 		if r.Crosswalk, err = readRows[ingest.Move](ctx, j.out, TableCrosswalk); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if slices.Contains(before, StepEstimate) {
+	if slices.Contains(m.Steps, StepEstimate) {
 		if r.Peers, err = readRows[peer.Peer](ctx, j.out, TablePeers); err != nil {
-			return nil, err
+			return err
 		}
 		if r.Recorded, err = j.c.compareRecorded(r.Peers); err != nil {
-			return nil, err
+			return err
 		}
 		if r.Estimates, err = readRows[effect.Estimate](ctx, j.out, TableEstimates); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if slices.Contains(before, StepBenchmark) {
-		// The tables that nobody settles by are not read back.
-		if r.Benchmark, err = readRows[effect.BenchmarkRow](ctx, j.out, TableBenchmark); err != nil {
-			return nil, err
-		}
-		if r.Indicators, err = readRows[watch.Row](ctx, j.out, TableIndicators); err != nil {
-			return nil, err
-		}
-		if r.Diagnostics, err = readRows[effect.Diagnostic](ctx, j.out, TableDiagnostics); err != nil {
-			return nil, err
+	if slices.Contains(m.Steps, StepBenchmark) {
+		return j.readBenchmarked(ctx, m)
+	}
+	return nil
+}
+
+// readBenchmarked reads back what a settlement rests on, and what the summary tells of
+// the step benchmark. The tables that neither looks at are not read.
+func (j *job) readBenchmarked(ctx context.Context, m *Manifest) (err error) {
+	r := j.result
+	if r.Benchmark, err = readRows[effect.BenchmarkRow](ctx, j.out, TableBenchmark); err != nil {
+		return err
+	}
+	if r.Indicators, err = readRows[watch.Row](ctx, j.out, TableIndicators); err != nil {
+		return err
+	}
+	if r.Diagnostics, err = readRows[effect.Diagnostic](ctx, j.out, TableDiagnostics); err != nil {
+		return err
+	}
+	if r.Comparison, err = readRows[effect.ComparisonRow](ctx, j.out, TableComparison); err != nil {
+		return err
+	}
+	if j.c.Spending != nil {
+		if r.Spending, err = readRows[SpendingRow](ctx, j.out, TableSpending); err != nil {
+			return err
 		}
 	}
-	return m, nil
+	if len(j.c.Rankings) > 0 {
+		if r.Rankings, err = readRows[RankingRow](ctx, j.out, TableRanking); err != nil {
+			return err
+		}
+	}
+	if at := slices.IndexFunc(m.Keys, func(k StepKey) bool { return k.Step == StepBenchmark }); at >= 0 && j.c.BeforeAfter != nil {
+		r.BeforeAfter = &BeforeAndAfter{Words: m.Keys[at].Words, since: j.c.BeforeAfter.Since}
+	}
+	if j.data != nil {
+		r.Benchmarked.names, err = j.c.called(ctx, j.data)
+	}
+	return err
 }
 
 // with is the configuration with another as_of.

@@ -51,6 +51,13 @@ type Result struct {
 	// settlement, as far as they can be judged without the effects.
 	Blinded bool
 	Gates   []bonus.GateRow
+
+	// Kept are the steps that were not done, as their tables stood there; see [Run]. Of
+	// these the result holds what the steps after them start from and what the summary
+	// tells. Where all were kept it holds the lines of the settlement alone, and
+	// Observations is nil: read the tables in place of it.
+	Kept []Step
+	told string // the summary of a result all of whose steps were kept
 }
 
 // Standing is that of the settlement, and retrospective without one.

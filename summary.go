@@ -22,6 +22,9 @@ const maxSummaryCells = 40
 // Summary says in a screenful what the job found: what was read and analysed,
 // the verdicts, and what the terms pay. It ends in a newline.
 func (r *Result) Summary() string {
+	if r.told != "" {
+		return r.told
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Results as of %s. %s: nothing here is booked.\n", r.AsOf, sentence(r.Standing()))
 	if r.Blinded {

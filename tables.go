@@ -214,71 +214,84 @@ func caseTables(c *effect.Cases) []*ingest.Table {
 }
 
 // outcomeTable holds the outcome rows: outcomes as declared, and under each the
-// cases in order.
+// cases in order. It is made as it is written: there are as many rows as cases and
+// outcomes together.
 func outcomeTable(o *effect.Observations) *ingest.Table {
-	k, n := len(o.Results), o.Cases.Len()
-	names := effect.Factor{Codes: make([]int32, 0, k*n)}
-	var units []string
+	var names, units, events []string
 	for _, r := range o.Results {
-		units = append(units, string(r.Unit))
+		names, units, events = append(names, r.Outcome), append(units, string(r.Unit)), append(events, r.Event.Levels...)
 	}
-	unit := effect.Factor{Levels: effect.NewFactor(units).Levels}
-	status := effect.Factor{}
+	units, events = effect.NewFactor(units).Levels, effect.NewFactor(events).Levels
+	var statuses []string
 	for s := effect.Excluded; s <= effect.Left; s++ {
-		status.Levels = append(status.Levels, s.String())
+		statuses = append(statuses, s.String())
 	}
-	reason := effect.Factor{Codes: make([]int32, 0, k*n), Levels: reasons()}
-	value, time := make([]float64, 0, k*n), make([]float64, 0, k*n)
-	reached, ends := make([]effect.Date, 0, k*n), make([]effect.Date, 0, k*n)
-	absence, complete, followed := make([]bool, 0, k*n), make([]bool, 0, k*n), make([]bool, 0, k*n)
-	var levels []string
-	for _, r := range o.Results {
-		levels = append(levels, r.Event.Levels...)
-	}
-	events := effect.Factor{Codes: make([]int32, 0, k*n), Levels: effect.NewFactor(levels).Levels}
-	for r := range o.Results {
-		res := &o.Results[r]
-		names.Levels = append(names.Levels, res.Outcome)
-		counts := unit.Code(string(res.Unit))
-		for i := range n {
-			names.Codes = append(names.Codes, int32(r))
-			absence = append(absence, res.Absence)
-			unit.Codes = append(unit.Codes, counts)
-			status.Codes = append(status.Codes, int32(res.Status[i]))
-			reason.Codes = append(reason.Codes, int32(res.Reason[i])-1) // NoReason is missing
+	whys, id := reasons(), idColumn("participation_id", "participation", o.Cases.ID)
+	part := func(from, to int) []ingest.Column {
+		rows := to - from
+		codes := func(levels []string) *effect.Factor {
+			return &effect.Factor{Codes: make([]int32, 0, rows), Levels: levels}
 		}
-		value, reached, ends = append(value, res.Value...), append(reached, res.ReachedOn...), append(ends, res.WindowEnd...)
-		complete, followed = append(complete, res.Complete...), append(followed, res.Followed...)
-		codes := make([]int32, len(res.Event.Levels))
-		for c, level := range res.Event.Levels {
-			codes[c] = events.Code(level)
+		ids := ingest.Column{Name: id.Name, Doc: id.Doc}
+		if id.Ints != nil {
+			ids.Ints = make([]int64, 0, rows)
+		} else {
+			ids.Texts = make([]string, 0, rows)
 		}
-		for i := range n {
-			t, code := math.NaN(), int32(-1)
-			if res.Days != nil && res.Days[i] != effect.NoTime {
-				t = float64(res.Days[i])
-				if c := res.Event.Codes[i]; c >= 0 {
-					code = codes[c]
-				}
+		name, unit, status, reason, event := codes(names), codes(units), codes(statuses), codes(whys), codes(events)
+		value, time := make([]float64, 0, rows), make([]float64, 0, rows)
+		reached, ends := make([]effect.Date, 0, rows), make([]effect.Date, 0, rows)
+		absence, complete, followed := make([]bool, 0, rows), make([]bool, 0, rows), make([]bool, 0, rows)
+		n := o.Cases.Len()
+		for from < to {
+			r, i := from/n, from%n
+			j := min(i+to-from, n) // rows [i, j) of this outcome
+			from += j - i
+			res := &o.Results[r]
+			if id.Ints != nil {
+				ids.Ints = append(ids.Ints, id.Ints[i:j]...)
+			} else {
+				ids.Texts = append(ids.Texts, id.Texts[i:j]...)
 			}
-			time, events.Codes = append(time, t), append(events.Codes, code)
+			counts := int32(slices.Index(units, string(res.Unit)))
+			ends = append(ends, res.WindowEnd[i:j]...)
+			value, reached = append(value, res.Value[i:j]...), append(reached, res.ReachedOn[i:j]...)
+			complete, followed = append(complete, res.Complete[i:j]...), append(followed, res.Followed[i:j]...)
+			of := make([]int32, len(res.Event.Levels))
+			for c, level := range res.Event.Levels {
+				of[c] = int32(slices.Index(events, level))
+			}
+			for ; i < j; i++ {
+				name.Codes, unit.Codes, absence = append(name.Codes, int32(r)), append(unit.Codes, counts), append(absence, res.Absence)
+				status.Codes = append(status.Codes, int32(res.Status[i]))
+				reason.Codes = append(reason.Codes, int32(res.Reason[i])-1) // NoReason is missing
+				t, code := math.NaN(), int32(-1)
+				if res.Days != nil && res.Days[i] != effect.NoTime {
+					t = float64(res.Days[i])
+					if c := res.Event.Codes[i]; c >= 0 {
+						code = of[c]
+					}
+				}
+				time, event.Codes = append(time, t), append(event.Codes, code)
+			}
+		}
+		return []ingest.Column{
+			ids,
+			{Name: "outcome", Doc: "outcome", Factor: name},
+			{Name: "unit", Doc: "what the value counts: share (1 or 0), portion (0 to 1), days, weeks, hours, kroner or number", Factor: unit},
+			{Name: "absence", Doc: "the outcome is reached by being in none of its states", Bools: absence},
+			{Name: "status", Doc: "reached, not_reached, pending, left or excluded", Factor: status},
+			{Name: "reason", Doc: "why the case is not analysed; null when it is", Factor: reason},
+			{Name: "value", Doc: "value so far; null where there is none", Floats: value},
+			{Name: "reached_on", Doc: "first day on which the outcome was reached", Dates: reached},
+			{Name: "window_end", Doc: "clock plus the full window", Dates: ends},
+			{Name: "complete", Doc: "the window has ended by as_of and the person was there for all of it: effects use these", Bools: complete},
+			{Name: "followed", Doc: "the registers can be relied on for the window", Bools: followed},
+			{Name: "days", Doc: "time_to: days from the clock to the event, or to the day on which the case was censored", Floats: time},
+			{Name: "event", Doc: "time_to: reached, the exit, or dead; null for who was censored", Factor: event},
 		}
 	}
-	return &ingest.Table{Name: TableOutcomes, Columns: []ingest.Column{
-		idColumn("participation_id", "participation", o.Cases.ID.Repeat(k)),
-		{Name: "outcome", Doc: "outcome", Factor: &names},
-		{Name: "unit", Doc: "what the value counts: share (1 or 0), portion (0 to 1), days, weeks, hours, kroner or number", Factor: &unit},
-		{Name: "absence", Doc: "the outcome is reached by being in none of its states", Bools: absence},
-		{Name: "status", Doc: "reached, not_reached, pending, left or excluded", Factor: &status},
-		{Name: "reason", Doc: "why the case is not analysed; null when it is", Factor: &reason},
-		{Name: "value", Doc: "value so far; null where there is none", Floats: value},
-		{Name: "reached_on", Doc: "first day on which the outcome was reached", Dates: reached},
-		{Name: "window_end", Doc: "clock plus the full window", Dates: ends},
-		{Name: "complete", Doc: "the window has ended by as_of and the person was there for all of it: effects use these", Bools: complete},
-		{Name: "followed", Doc: "the registers can be relied on for the window", Bools: followed},
-		{Name: "days", Doc: "time_to: days from the clock to the event, or to the day on which the case was censored", Floats: time},
-		{Name: "event", Doc: "time_to: reached, the exit, or dead; null for who was censored", Factor: &events},
-	}}
+	return &ingest.Table{Name: TableOutcomes, Columns: part(0, 0), Part: part, Length: len(o.Results) * o.Cases.Len()}
 }
 
 // dateTable holds the days on which outcomes that ask for them counted, under each
@@ -445,6 +458,12 @@ func readObservations(study effect.Study, cases, covariates, outcomes, signals, 
 			return nil, err
 		}
 	}
+	unknown := fmt.Errorf("%w: table %s has an unknown status or reason", ErrTables, outcomes.Name)
+	statuses, known := parsed(&status, effect.ParseStatus)
+	whys, stated := parsed(&reason, effect.ParseReason)
+	if !known || !stated {
+		return nil, unknown
+	}
 	n := c.Len()
 	if n == 0 && id.Len() == 0 {
 		// No row names the outcomes; the study does.
@@ -464,13 +483,19 @@ func readObservations(study effect.Study, cases, covariates, outcomes, signals, 
 			Complete: complete[at : at+n], Followed: followed[at : at+n],
 			Status: make([]effect.Status, n), Reason: make([]effect.Reason, n),
 		}
+		known := true
 		for i := range n {
-			var known, stated bool
-			r.Status[i], known = effect.ParseStatus(status.At(at + i))
-			r.Reason[i], stated = effect.ParseReason(reason.At(at + i))
-			if !known || !stated {
-				return nil, fmt.Errorf("%w: table %s has an unknown status or reason", ErrTables, outcomes.Name)
+			s, why := status.CodeAt(at+i), reason.CodeAt(at+i)
+			known = known && s >= 0
+			if s >= 0 {
+				r.Status[i] = statuses[s]
 			}
+			if why >= 0 {
+				r.Reason[i] = whys[why]
+			}
+		}
+		if !known {
+			return nil, unknown
 		}
 		r.Days, r.Event = times(time[at:at+n], &event, at)
 		obs.Results = append(obs.Results, r)
@@ -521,6 +546,18 @@ func signalTable(o *effect.Observations) *ingest.Table {
 		{Name: "employed_days", Doc: "days in ordinary or self-employment within 364 days from referral", Ints: whole(s.EmployedDays)},
 		{Name: "own_employer_days", Doc: "those at an employer of the provider or of its consortium; null where the data name no employers", Floats: own},
 	}}
+}
+
+// parsed are the levels of a column as what they are the names of; ok is false where
+// one is the name of none.
+func parsed[T any](f *effect.Factor, parse func(string) (T, bool)) (of []T, ok bool) {
+	of = make([]T, len(f.Levels))
+	for i, name := range f.Levels {
+		if of[i], ok = parse(name); !ok {
+			return nil, false
+		}
+	}
+	return of, true
 }
 
 // readSignals is the inverse of signalTable.

@@ -58,7 +58,7 @@ func (e *Expectation) certify(c *Comparison, uses []string, followed []bool) {
 	for k, w := range e.Weights {
 		weights[k] = w / sum
 	}
-	e.balance = c.measures(uses).balance(in, e.Out, weights)
+	e.balance = c.reached(uses, in, e.Out, weights)
 }
 
 // equalOutcomes says whether all rows have the same outcome. It is true of none.
@@ -277,6 +277,17 @@ func (c *measure) lay(to []float64, step int, rows []int32, centre float64) {
 			v := without
 			if codes[i] == c.code {
 				v = with
+			}
+			to[n*step] = v
+		}
+		return
+	}
+	if c.kind == measureNumber {
+		x, mean, scale := c.cov.Number, c.mean, c.scale
+		for n, i := range rows {
+			v := (x[i]-mean)/scale - centre
+			if v != v && math.IsNaN(x[i]) { // missing
+				v = 0
 			}
 			to[n*step] = v
 		}

@@ -44,8 +44,17 @@ func (c Cohort) Select(cases *Cases) []Reason {
 	if c.Take == TakeEach {
 		return out
 	}
-	type key struct{ person, agreement, municipality int32 }
-	chosen := make(map[key]int32, cases.Persons.Len())
+	agreement := func(i int32) (code int32, municipality int32) {
+		if code = cases.Agreement.CodeAt(int(i)); code < 0 {
+			municipality = cases.Municipality.Codes[i]
+		}
+		return code, municipality
+	}
+	// The cases chosen so far, chained by person: a person has few agreements.
+	first, next := make([]int32, cases.Persons.Len()), make([]int32, cases.Len())
+	for p := range first {
+		first[p] = -1
+	}
 	sign, reason := 1, ReasonNotFirst
 	if c.Take == TakeLast {
 		sign, reason = -1, ReasonNotLast
@@ -54,24 +63,25 @@ func (c Cohort) Select(cases *Cases) []Reason {
 		if out[i] != NoReason {
 			continue
 		}
-		k := key{person: cases.Person[i], agreement: -1}
-		if len(cases.Agreement.Codes) > 0 {
-			k.agreement = cases.Agreement.Codes[i]
+		of, under := agreement(int32(i))
+		at := &first[cases.Person[i]]
+		for *at >= 0 {
+			if other, place := agreement(*at); other == of && place == under {
+				break
+			}
+			at = &next[*at]
 		}
-		if k.agreement < 0 {
-			k.municipality = cases.Municipality.Codes[i]
-		}
-		j, ok := chosen[k]
-		if !ok {
-			chosen[k] = int32(i)
-			continue
-		}
+		j := *at
+		switch {
+		case j < 0:
+			*at, next[i] = int32(i), -1
 		// Cases are in the order of their ids, so i comes after j on a tie.
-		if sign*cmp.Or(cmp.Compare(cases.Referral[i], cases.Referral[j]), 1) < 0 {
-			i, j = int(j), int32(i)
-			chosen[k] = j
+		case sign*cmp.Or(cmp.Compare(cases.Referral[i], cases.Referral[j]), 1) < 0:
+			*at, next[i] = int32(i), next[j]
+			out[j] = reason
+		default:
+			out[i] = reason
 		}
-		out[i] = reason
 	}
 	return out
 }

@@ -39,6 +39,7 @@ type Comparison struct {
 	Repeats bool
 
 	frames *frames // shared with the other comparisons of [Estimates]; nil for one made by hand
+	shared *shared // with comparisons of the same people for other outcomes; nil where there are none
 }
 
 // Covariate returns the named covariate of the cases.
@@ -57,7 +58,7 @@ func (c *Cases) Covariate(name string) (*Covariate, bool) {
 // Restrict returns the comparison with only the cell's cases that keep marks.
 func (c *Comparison) Restrict(keep []bool) *Comparison {
 	out := *c
-	out.In = nil
+	out.In, out.shared = nil, nil
 	for k, i := range c.In {
 		if keep[k] {
 			out.In = append(out.In, i)

@@ -23,9 +23,10 @@ func (v DayView) Has(d Date) bool {
 
 // Count returns how many days of [from, to) are marked.
 func (v DayView) Count(from, to Date) int {
+	i, end := v.bits(from, to)
 	n := 0
-	for a, b := range v.Runs(from, to) {
-		n += int(b - a)
+	for ; i < end; i = (i | 63) + 1 {
+		n += bits.OnesCount64(v.part(i, end))
 	}
 	return n
 }
@@ -34,27 +35,50 @@ func (v DayView) Count(from, to Date) int {
 // it so many; NoDate where they are fewer.
 func (v DayView) Tally(from, to Date, need int) (total int, on Date) {
 	on = NoDate
-	for a, b := range v.Runs(from, to) {
-		if total < need && total+int(b-a) >= need {
-			on = a + Date(need-total-1)
+	i, end := v.bits(from, to)
+	for ; i < end; i = (i | 63) + 1 {
+		w := v.part(i, end)
+		n := bits.OnesCount64(w)
+		if total < need && total+n >= need {
+			for range need - total - 1 {
+				w &= w - 1 // without the lowest bit
+			}
+			on = v.base + Date(i&^63+bits.TrailingZeros64(w))
 		}
-		total += int(b - a)
+		total += n
 	}
 	return total, on
 }
 
 // First returns the first marked day of [from, to), or NoDate.
 func (v DayView) First(from, to Date) Date {
-	for a := range v.Runs(from, to) {
-		return a
+	i, end := v.bits(from, to)
+	for ; i < end; i = (i | 63) + 1 {
+		if w := v.part(i, end); w != 0 {
+			return v.base + Date(i&^63+bits.TrailingZeros64(w))
+		}
 	}
 	return NoDate
+}
+
+// bits are the places of the days [from, to).
+func (v DayView) bits(from, to Date) (int, int) {
+	return max(0, int(from)-int(v.base)), min(64*len(v.words), int(to)-int(v.base))
+}
+
+// part is the word of bit i with the bits of [i, end) that it has.
+func (v DayView) part(i, end int) uint64 {
+	w := v.words[i>>6] & (^uint64(0) << (i & 63))
+	if last := i &^ 63; end-last < 64 {
+		w &= 1<<uint(end-last) - 1
+	}
+	return w
 }
 
 // Runs yields the runs of marked days [from, to) inside [from, to), in order.
 func (v DayView) Runs(from, to Date) iter.Seq2[Date, Date] {
 	return func(yield func(Date, Date) bool) {
-		i, end := max(0, int(from)-int(v.base)), min(64*len(v.words), int(to)-int(v.base))
+		i, end := v.bits(from, to)
 		for i < end {
 			i = v.next(i, end, 0)
 			if i >= end {

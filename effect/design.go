@@ -114,6 +114,15 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 		all  []int32 // the cohort's cases of the cell whatever became of them
 		m    Method
 	}
+	// Tasks that differ in the outcome alone are done one after another, as they may be
+	// about the same people: see twins.
+	type kin struct {
+		f    *frames
+		cell Cell
+		m    int
+	}
+	alike := map[kin]int{}
+	var units [][]int
 	label := d.label(obs.Cases)
 	indexes := []cellIndex{obs.Cases.cellsBy(label, false)}
 	if d.ByPackage && len(obs.Cases.Package.Codes) > 0 {
@@ -156,18 +165,38 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 				if level == 1 && cell.Package == "" {
 					continue
 				}
-				for _, m := range methods {
+				for k, m := range methods {
+					of := kin{s.frames, cell, k}
+					unit, known := alike[of]
+					if !known {
+						unit = len(units)
+						alike[of], units = unit, append(units, nil)
+					}
+					units[unit] = append(units[unit], len(tasks))
 					tasks = append(tasks, task{s, cell, rows[c], all[c], m})
 				}
 			}
 		}
 	}
 	slots := make([][]Estimate, len(tasks))
-	err := each(ctx, len(tasks), func(t int) error {
-		var err error
-		slots[t], err = d.estimate(ctx, obs, tasks[t].s, tasks[t].cell, tasks[t].in, tasks[t].all, tasks[t].m)
-		return err
+	errs := make([]error, len(tasks))
+	err := each(ctx, len(units), func(u int) error {
+		var others twins
+		for _, t := range units[u] {
+			if ctx.Err() != nil {
+				return nil // which each returns
+			}
+			if slots[t], errs[t] = d.estimate(ctx, obs, tasks[t].s, tasks[t].cell, tasks[t].in, tasks[t].all, tasks[t].m, &others); errs[t] != nil {
+				return nil
+			}
+		}
+		return nil
 	})
+	for _, failed := range errs { // the first, so that failures do not depend on scheduling
+		if failed != nil {
+			return nil, failed
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -257,9 +286,10 @@ func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators)
 	}
 	// A later participation that the cohort leaves out does not make its person one
 	// of the cell: who is referred again depends on what became of the first.
-	inCell := make([]bool, cases.Persons.Len())
+	inCell := make([]uint64, (cases.Persons.Len()+63)/64) // bits, as they are cleared for every cell
 	for _, i := range all {
-		inCell[cases.Person[i]] = true
+		p := cases.Person[i]
+		inCell[p/64] |= 1 << (p % 64)
 	}
 	kin := make([]bool, len(cases.Provider.Levels))
 	for _, p := range d.kin(cell.Provider) {
@@ -280,7 +310,7 @@ func (d Design) compare(s *sample, cell Cell, in, all []int32, kind Comparators)
 		for _, i := range s.members[g][m] {
 			own := len(cases.Provider.Codes) == 0 || cases.Provider.Codes[i] < 0
 			switch {
-			case inCell[cases.Person[i]], !own && kin[cases.Provider.Codes[i]]:
+			case inCell[cases.Person[i]/64]>>(cases.Person[i]%64)&1 != 0, !own && kin[cases.Provider.Codes[i]]:
 			case kind != Peers && same(i):
 			case kind == OtherProviders && own, kind == OwnProjects && !own:
 			default:
@@ -351,7 +381,7 @@ const (
 )
 
 // estimate makes all rows of one cell, outcome and method.
-func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell Cell, in, all []int32, m Method) ([]Estimate, error) {
+func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell Cell, in, all []int32, m Method, others *twins) ([]Estimate, error) {
 	row := Estimate{Outcome: s.result.Outcome, Unit: s.result.Unit, Cell: cell, Method: m.Name(), Support: SupportOwn}
 	row.Figures = counts(s.result, in, d.Confidence)
 	row.Certificate = attended(s.result, all, obs.AsOf)
@@ -373,7 +403,7 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 		case c.Comparators == WithoutOffer && !(slices.Contains(m.Uses(), ReferralMonth) && slices.Contains(m.Uses(), ElapsedBenefit)):
 			a.err = &Refusal{RefusalNotAligned, "people without an offer are comparable at the same month and benefit duration only", "let the method adjust for referral_month and elapsed_benefit_weeks"}
 		default:
-			a.e, a.err = m.Expect(ctx, c)
+			a.e, a.err = others.expect(ctx, m, c)
 		}
 		if a.err == nil {
 			a.e.certify(c, m.Uses(), s.result.Followed)
@@ -402,7 +432,7 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 		if _, twice := answers[kind]; twice {
 			continue
 		}
-		a, err := ask(d.compare(s, cell, in, all, kind))
+		a, err := ask(others.of(d.compare(s, cell, in, all, kind)))
 		if err != nil {
 			return nil, err
 		}

@@ -140,48 +140,50 @@ func (c IDs) Find(id ID) (row int, ok bool) {
 // Index returns the distinct identifiers of the column, ascending, and for every
 // row its place among them.
 func (c IDs) Index() (distinct IDs, place []int32) {
-	n := c.Len()
-	place = make([]int32, n)
-	ascending := true
-	for i := 1; i < n && ascending; i++ {
-		ascending = c.Compare(i-1, i) <= 0
+	if c.texts == nil {
+		numbers, place := index(c.numbers, cmp.Compare, func(rows []int32) []int32 { return SortRows(rows, c.numbers) })
+		return NumberIDs(numbers), place
 	}
-	var order []int32 // nil where the rows are in order
-	at := func(k int) int { return k }
-	if !ascending {
-		order = c.order()
-		at = func(k int) int { return int(order[k]) }
+	list := make([]ID, c.Len())
+	for i := range list {
+		list[i] = c.At(i)
 	}
-	count := 0
-	for k := range n {
-		if k == 0 || c.Compare(at(k-1), at(k)) != 0 {
-			count++
-		}
-		place[at(k)] = int32(count - 1)
-	}
-	if count == n && order == nil {
-		return c, place
-	}
-	k := -1
-	return GatherIDs(count, func(i int) ID {
-		for k++; place[at(k)] != int32(i); k++ {
-		}
-		return c.At(at(k))
-	}), place
+	ids, place := index(list, ID.Compare, func(rows []int32) []int32 {
+		slices.SortFunc(rows, func(a, b int32) int { return list[a].Compare(list[b]) })
+		return rows
+	})
+	return NewIDs(ids...), place
 }
 
-// order is the rows in the order of their identifiers, equal ones in the order of
-// the rows.
-func (c IDs) order() []int32 {
-	out := make([]int32, c.Len())
-	for i := range out {
-		out[i] = int32(i)
+func index[T comparable](keys []T, compare func(a, b T) int, sorted func(rows []int32) []int32) (distinct []T, place []int32) {
+	place = make([]int32, len(keys))
+	if slices.IsSortedFunc(keys, compare) {
+		count := min(len(keys), 1)
+		for i := 1; i < len(keys); i++ {
+			if keys[i] != keys[i-1] {
+				count++
+			}
+		}
+		distinct = make([]T, 0, count)
+		for i, key := range keys {
+			if i == 0 || key != keys[i-1] {
+				distinct = append(distinct, key)
+			}
+			place[i] = int32(len(distinct) - 1)
+		}
+		return distinct, place
 	}
-	if c.texts == nil {
-		return SortRows(out, c.numbers)
+	rows := make([]int32, len(keys))
+	for i := range rows {
+		rows[i] = int32(i)
 	}
-	slices.SortStableFunc(out, func(a, b int32) int { return c.Compare(int(a), int(b)) })
-	return out
+	for _, r := range sorted(rows) {
+		if n := len(distinct); n == 0 || distinct[n-1] != keys[r] {
+			distinct = append(distinct, keys[r])
+		}
+		place[r] = int32(len(distinct) - 1)
+	}
+	return slices.Clip(distinct), place
 }
 
 // SortRows returns the rows in the order of their keys; equal ones stay in the

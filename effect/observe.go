@@ -35,7 +35,7 @@ type Study struct {
 // Spells are spells of persons of the cases, in columns of equal length. They
 // may overlap and come in any order.
 type Spells struct {
-	Person     []int32 // index into Cases.Persons
+	Person     []int32 // index into Cases.Persons; a row of anybody else, below 0, is passed over
 	State      []State
 	Start, End []Date // [Start, End), with End NoDate while open
 	// Hours are hours a week, from 0 to 168; NaN where unknown, nil where not read.
@@ -69,7 +69,8 @@ type Observer struct {
 	excluded []Reason // why a case is not in the cohort
 
 	lanes   []lane
-	byState [numStates][]int // lanes that watch a state
+	ways    [numStates][]way // lanes that watch a state
+	watched StateSet         // states that a lane watches, and death
 	stride  int              // words per slot
 	depth   int              // amounts per slot
 	slotOf  []int32          // case -> slot, -1 outside the cohort
@@ -270,10 +271,20 @@ func (o *Observer) plan() error {
 			o.stride += l.words()
 		}
 		for _, s := range l.watch.States.List() {
-			o.byState[s] = append(o.byState[s], i)
+			o.ways[s] = append(o.ways[s], way{o.clock(l.clock), int32(l.from), int32(l.to), int32(l.offset), l.watch.Of})
+			o.watched |= States(s)
 		}
 	}
+	o.watched |= States(Dead)
 	return nil
+}
+
+// way is a lane as spells need it.
+type way struct {
+	days     []Date // of the clock, by case; empty where no case has it
+	from, to int32
+	offset   int32
+	of       Quantity
 }
 
 // measureDays bounds the days a measure reads, counted from the clock, whatever
@@ -306,17 +317,20 @@ func (o *Observer) addLane(clock Clock, watch Watch, from, to int) {
 // beside the cases themselves.
 func (o *Observer) StateBytes() int { return 8*o.stride + 4*o.depth + 8 }
 
-// anchor is the day a lane's clock stands on for a case.
-func (o *Observer) anchor(c Clock, i int32) Date {
-	var days []Date
+// clock are the days a clock stands on, by case; none where no case has it.
+func (o *Observer) clock(c Clock) []Date {
 	switch c {
 	case AtStart:
-		days = o.cases.Start
+		return o.cases.Start
 	case AtEnd:
-		days = o.cases.End
-	default:
-		days = o.cases.Referral
+		return o.cases.End
 	}
+	return o.cases.Referral
+}
+
+// anchor is the day a clock stands on for a case.
+func (o *Observer) anchor(c Clock, i int32) Date {
+	days := o.clock(c)
 	if len(days) == 0 {
 		return NoDate
 	}
@@ -327,73 +341,124 @@ func (o *Observer) anchor(c Clock, i int32) Date {
 // overlap; days of one state unite, and amounts add up. It may be called by
 // several goroutines at once and keeps none of the columns.
 func (o *Observer) Add(b Spells) {
-	limit := o.study.AsOf + 1
-	reach := NoDate
 	if b.Employer != nil && !o.employers.Load() {
 		o.employers.Store(true)
 	}
-	var held *block
-	at := int32(-1)
-	for k, p := range b.Person {
+	o.note(&b)
+	// Spells that nobody watches are most of them in many studies, in no order that a
+	// processor could guess: so the others are picked out first.
+	var picked [1 << 10]int32
+	m := marker{o: o, b: &b, limit: o.study.AsOf + 1, at: -1}
+	for from := 0; from < len(b.Person); from += len(picked) {
+		n := 0
+		for i, s := range b.State[from:min(len(b.State), from+len(picked))] {
+			picked[n&(len(picked)-1)] = int32(from + i)
+			n += int(o.watched >> s & 1)
+		}
+		for _, k := range picked[:n] {
+			m.mark(int(k))
+		}
+	}
+	m.release()
+}
+
+// note remembers who occurs in the spells, and how far they reach.
+func (o *Observer) note(b *Spells) {
+	last := int32(-1)
+	for _, p := range b.Person {
+		if p == last || p < 0 {
+			continue
+		}
+		last = p
 		if bit := uint32(1) << (p & 31); atomic.LoadUint32(&o.seen[p>>5])&bit == 0 {
 			atomic.OrUint32(&o.seen[p>>5], bit)
 		}
-		s, e := b.Start[k], b.End[k]
-		if s < limit {
+	}
+	reach := Date(o.reach.Load())
+	if reach >= o.study.AsOf {
+		return // further it cannot be
+	}
+	limit := o.study.AsOf + 1
+	for k, p := range b.Person {
+		if p < 0 {
+			continue
+		}
+		if s := b.Start[k]; s < limit {
 			reach = max(reach, s)
 		}
-		if e == NoDate || e > limit {
-			e = limit
-		} else {
+		if e := b.End[k]; e != NoDate && e <= limit {
 			reach = max(reach, e-1)
 		}
-		if s >= limit {
-			continue
-		}
-		if b.State[k] == Dead {
-			lower(&o.deadOn[p], int32(s))
-		}
-		lanes := o.byState[b.State[k]]
-		if len(lanes) == 0 || s >= e {
-			continue
-		}
-		if p>>blockBits != at {
-			if held != nil {
-				held.Unlock()
-			}
-			at = p >> blockBits
-			o.blocks[at].Lock()
-			held = o.touch(at)
-		}
-		if held.settled {
-			continue
-		}
-		for slot := o.first[p]; slot < o.first[p+1]; slot++ {
-			in := int(slot) - held.base
-			for _, li := range lanes {
-				l := &o.lanes[li]
-				clock := o.anchor(l.clock, o.caseOf[slot])
-				if clock == NoDate {
-					continue
-				}
-				i, j := max(int(s-clock), l.from)-l.from, min(int(e-clock), l.to)-l.from
-				switch {
-				case i >= j:
-				case l.watch.Of == ofOwnDays && (b.Employer == nil || !o.owns(o.caseOf[slot], b.Employer[k])):
-				case !l.watch.Of.amounts():
-					mark(held.words[in*o.stride+l.offset:], i, j)
-				default:
-					from := clock + Date(l.from)
-					days := held.daily[in*o.depth+l.offset:]
-					b.spread(k, l.watch.Of, from+Date(i), days[i:j])
-				}
-			}
-		}
-	}
-	if held != nil {
-		held.Unlock()
 	}
 	raise(&o.reach, int32(reach))
+}
+
+// marker marks the days of spells, and holds the block that the last one fell on.
+type marker struct {
+	o     *Observer
+	b     *Spells
+	limit Date
+	held  *block
+	at    int32
+}
+
+func (m *marker) release() {
+	if m.held != nil {
+		m.held.Unlock()
+	}
+}
+
+// mark marks the days of spell k.
+func (m *marker) mark(k int) {
+	o, b := m.o, m.b
+	p, s, e := b.Person[k], b.Start[k], b.End[k]
+	if p < 0 || s >= m.limit {
+		return
+	}
+	if e == NoDate || e > m.limit {
+		e = m.limit
+	}
+	if b.State[k] == Dead {
+		lower(&o.deadOn[p], int32(s))
+	}
+	ways := o.ways[b.State[k]]
+	if len(ways) == 0 || s >= e {
+		return
+	}
+	if p>>blockBits != m.at {
+		m.release()
+		m.at = p >> blockBits
+		o.blocks[m.at].Lock()
+		m.held = o.touch(m.at)
+	}
+	held := m.held
+	if held.settled {
+		return
+	}
+	for slot := o.first[p]; slot < o.first[p+1]; slot++ {
+		i := o.caseOf[slot]
+		in := int(slot) - held.base
+		for w := range ways {
+			w := &ways[w]
+			if len(w.days) == 0 || w.days[i] == NoDate {
+				continue
+			}
+			clock := w.days[i]
+			from, to := max(int32(s-clock), w.from)-w.from, min(int32(e-clock), w.to)-w.from
+			switch {
+			case from >= to:
+			case w.of == OfDays:
+				mark(held.words[in*o.stride+int(w.offset):], int(from), int(to))
+			case w.of == ofOwnDays:
+				if b.Employer != nil && o.owns(i, b.Employer[k]) {
+					mark(held.words[in*o.stride+int(w.offset):], int(from), int(to))
+				}
+			default:
+				days := held.daily[in*o.depth+int(w.offset):]
+				b.spread(k, w.of, clock+Date(w.from+from), days[from:to])
+			}
+		}
+	}
 }
 
 // spread adds a spell's hours or kroner to days that begin on a day of its own.

@@ -47,6 +47,9 @@ func (d *Dataset) AddTable(table, label string, t *Table) error {
 	if err := t.check(); err != nil {
 		return err
 	}
+	if t.Part != nil {
+		return fmt.Errorf("ingest: %w: %s is not held", ErrTable, t.Name)
+	}
 	mem := memory.DefaultAllocator
 	fields, columns := make([]arrow.Field, len(t.Columns)), make([]arrow.Array, len(t.Columns))
 	for i := range t.Columns {

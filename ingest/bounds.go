@@ -46,10 +46,14 @@ func (d *Dataset) Observe(ctx context.Context, cases *effect.Cases, employers []
 			}
 		}
 	}
-	return d.spells(ctx, cases, employers, func(b *batch, spells effect.Spells) error {
+	return d.spells(ctx, cases, employers, true, func(b *batch, spells effect.Spells) error {
 		s := bounds[[2]int{b.part, b.unit}]
+		last := int32(-1)
 		for _, p := range spells.Person {
-			if int(p) < s.from || int(p) >= s.to {
+			if p == last || p < 0 {
+				continue
+			}
+			if last = p; int(p) < s.from || int(p) >= s.to {
 				return &FileError{
 					d.tables[Spells][b.part].name(), fmt.Sprintf("row group %d, column %q", b.unit, column),
 					fmt.Errorf("%w: a row lies outside the smallest and largest value that its statistics tell", ErrCorrupt), "export the file again",

@@ -34,7 +34,11 @@ func (n *noted) Expect(from, to int) {
 func (n *noted) Add(s effect.Spells) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.persons = append(n.persons, s.Person...)
+	for _, p := range s.Person {
+		if p >= 0 {
+			n.persons = append(n.persons, p)
+		}
+	}
 }
 
 func (n *noted) Done(from, to int) {

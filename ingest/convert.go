@@ -442,11 +442,15 @@ func resolve[T int32 | int64 | uint32](dst []int32, src []T, res resolver) {
 	if len(src) == 0 {
 		return
 	}
+	find := res.number
+	if p, ok := res.(*personIndex); ok {
+		find = p.seeker()
+	}
 	last := src[0]
-	code := res.number(int64(last))
+	code := find(int64(last))
 	for i, v := range src {
 		if v != last {
-			last, code = v, res.number(int64(v))
+			last, code = v, find(int64(v))
 		}
 		dst[i] = code
 	}

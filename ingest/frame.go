@@ -672,8 +672,11 @@ func (f *frame) dates(col int, rows []int32) []effect.Date {
 	if col < 0 {
 		return slices.Repeat([]effect.Date{effect.NoDate}, len(rows))
 	}
-	days := rowsOfColumn(f, &f.cols[col].ints, rows, int32(effect.NoDate))
-	// A date is an int32, and nothing else holds the column.
+	return asDates(rowsOfColumn(f, &f.cols[col].ints, rows, int32(effect.NoDate))) // nothing else holds the column
+}
+
+// asDates are numbers of days as dates, in the same memory: a date is an int32.
+func asDates(days []int32) []effect.Date {
 	return unsafe.Slice((*effect.Date)(unsafe.SliceData(days)), len(days))
 }
 

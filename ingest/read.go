@@ -57,9 +57,13 @@ func (d *Dataset) CasesAndControls(ctx context.Context, period effect.Period) (c
 	d.note(Caseload, "controls", int64(out.Len()), "persons on benefit without an offer on the 15th of a month in the cohort's period, once for each month")
 	// Covariates are read once, for all, and dealt out afterwards.
 	all := &effect.Cases{Persons: out.Persons, Person: slices.Concat(c.Person, out.Person), Referral: slices.Concat(c.Referral, out.Referral)}
+	place := make([]int32, c.Persons.Len())
+	for p, id := range c.Persons.All() {
+		k, _ := out.Persons.Find(id)
+		place[p] = int32(k)
+	}
 	for i, p := range c.Person {
-		k, _ := out.Persons.Find(c.Persons.At(int(p)))
-		all.Person[i] = int32(k)
+		all.Person[i] = place[p]
 	}
 	all.ID = c.ID.Concat(out.ID)
 	if err := d.addCovariates(ctx, all, f, append(slices.Clone(rows), slices.Repeat([]int32{-1}, out.Len())...)); err != nil {

@@ -366,12 +366,16 @@ func (c *columnReader) values(dst vector, from, to int) error {
 
 var errCode = errors.New("a value lies outside the page's dictionary")
 
-func look[T int32 | float64 | int64](dst, lut []T, codes []int32) error {
+// look writes the values that codes stand for. It is most of the work on a column, so
+// it is written so that the compiler sees that nothing can lie outside.
+func look[T int32 | int64 | float64](dst, lut []T, codes []int32) error {
+	dst = dst[:len(codes)]
 	for i, code := range codes {
-		if uint32(code) >= uint32(len(lut)) {
+		c := uint(uint32(code))
+		if c >= uint(len(lut)) {
 			return errCode
 		}
-		dst[i] = lut[code]
+		dst[i] = lut[c]
 	}
 	return nil
 }
@@ -412,9 +416,9 @@ func resize(v *vector, n int, f form) vector {
 	return vector{ints: v.ints}
 }
 
-// room returns n of a slice whose values do not matter.
+// room returns n of a slice whose values do not matter; it is not nil.
 func room[T any](s []T, n int) []T {
-	if cap(s) < n {
+	if s == nil || cap(s) < n {
 		return make([]T, n)
 	}
 	return s[:n]

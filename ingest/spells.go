@@ -28,7 +28,7 @@ import (
 // [UnmappedStatesError]; what sink was given is then worth nothing. The other
 // errors are those of [Dataset.Cases].
 func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []effect.ID, sink func(effect.Spells) error) error {
-	return d.spells(ctx, cases, employers, func(_ *batch, s effect.Spells) error {
+	return d.spells(ctx, cases, employers, false, func(_ *batch, s effect.Spells) error {
 		if len(s.Person) == 0 {
 			return nil
 		}
@@ -37,8 +37,9 @@ func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []e
 }
 
 // spells is Spells with the batch that the spells come from; it hands over
-// batches without a spell too.
-func (d *Dataset) spells(ctx context.Context, cases *effect.Cases, employers []effect.ID, sink func(*batch, effect.Spells) error) error {
+// batches without a spell too, and with loose the rows of other persons, which the sink
+// passes over.
+func (d *Dataset) spells(ctx context.Context, cases *effect.Cases, employers []effect.ID, loose bool, sink func(*batch, effect.Spells) error) error {
 	if !d.Has(Spells) {
 		return fmt.Errorf("ingest: %w: %s", ErrNoTable, Spells)
 	}
@@ -58,12 +59,19 @@ func (d *Dataset) spells(ctx context.Context, cases *effect.Cases, employers []e
 	err := d.scan(ctx, Spells, cols, func() func(*batch) error {
 		var s spellBatch
 		return func(b *batch) error {
-			n := s.sift(b, cols)
+			s.rejects = s.rejects[:0]
+			spells, ok := effect.Spells{}, false
+			if loose {
+				spells, ok = s.whole(b)
+			}
+			if !ok {
+				spells = s.front(s.sift(b, cols))
+			}
 			mu.Lock()
 			total.add(&s.spellCounts)
 			acc.rejects = append(acc.rejects, s.rejects...)
 			mu.Unlock()
-			return sink(b, s.front(n))
+			return sink(b, spells)
 		}
 	})
 	if err != nil {
@@ -165,6 +173,36 @@ func ofAmount(v, most float64) cause {
 	return causeNone
 }
 
+// whole is the batch as it is, where no row is to be left out or counted but for
+// being of another person: the check is one loop without a branch. ok is false otherwise.
+func (s *spellBatch) whole(b *batch) (spells effect.Spells, ok bool) {
+	if b.cols[3].ints == nil || b.cols[hoursCol].floats != nil || b.cols[amountCol].floats != nil || b.cols[employerCol].ints != nil {
+		return spells, false
+	}
+	if s.spells.State == nil {
+		s.spells.State = make([]effect.State, batchRows)
+	}
+	const never, dates = 1 << 29, 1 << 30 // every date lies between them, on either side of 0
+	person, states := b.cols[0].ints[:b.rows], s.spells.State[:b.rows]
+	state, start, end := b.cols[1].ints[:b.rows], b.cols[2].ints[:b.rows], b.cols[3].ints[:b.rows]
+	var bad, orphans int32 // bad is below 0 once a row is
+	for i, p := range person {
+		st, from, to := state[i], start[i], end[i]
+		states[i] = effect.State(st)
+		if to == int32(effect.NoDate) {
+			to = never
+		}
+		orphans -= p >> 31
+		// An orphan's code is the smallest of those below 0. What is no date lies far below all dates.
+		bad |= p&^(p-codeUnknown-1) | st | (firstUnmapped - 1 - st) | (from + dates) | (to - from - 1) | (to + dates)
+	}
+	if bad < 0 {
+		return spells, false
+	}
+	s.spellCounts = spellCounts{rows: int64(b.rows), orphans: int64(orphans), used: int64(b.rows) - int64(orphans)}
+	return effect.Spells{Person: person, State: states, Start: asDates(start), End: asDates(end)}, true
+}
+
 // sift copies the spells to hand over to the front of the scratch and returns
 // how many there are.
 func (s *spellBatch) sift(b *batch, cols []input) int {
@@ -183,8 +221,7 @@ func (s *spellBatch) sift(b *batch, cols []input) int {
 			out.Employer = make([]int32, batchRows)
 		}
 	}
-	s.rejects, s.unmapped = s.rejects[:0], s.unmapped[:0]
-	s.spellCounts = spellCounts{rows: int64(b.rows), unmapped: s.unmapped}
+	s.spellCounts = spellCounts{rows: int64(b.rows), unmapped: s.unmapped[:0]}
 	reject := func(i, col int, why cause) {
 		s.rejects = append(s.rejects, reject{b.row + int64(i), int32(b.part), int16(col), why})
 	}

@@ -18,6 +18,12 @@ import (
 type Table struct {
 	Name    string
 	Columns []Column
+	// Part makes the columns of the rows [from, to) of a table that is written and
+	// never held; nil for one that is held. Such a table has Length rows, and its
+	// Columns are those of Part(0, 0): without rows, with all levels. Part may be
+	// called by several goroutines at once.
+	Part   func(from, to int) []Column
+	Length int
 }
 
 // Column is a named vector. Exactly one of the vectors is set; in a table
@@ -40,6 +46,9 @@ var ErrTable = errors.New("the table does not fit")
 
 // Rows is the number of rows.
 func (t *Table) Rows() int {
+	if t.Part != nil {
+		return t.Length
+	}
 	if len(t.Columns) == 0 {
 		return 0
 	}
@@ -97,7 +106,7 @@ func (t *Table) check() error {
 			return fmt.Errorf("ingest: %w: %s: column %q has not exactly one vector", ErrTable, t.Name, c.Name)
 		case c.Name == "" || seen[c.Name]:
 			return fmt.Errorf("ingest: %w: %s: column name %q is empty or there twice", ErrTable, t.Name, c.Name)
-		case c.len() != t.Rows():
+		case t.Part == nil && c.len() != t.Rows():
 			return fmt.Errorf("ingest: %w: %s: column %q has %d rows, the first column %d", ErrTable, t.Name, c.Name, c.len(), t.Rows())
 		}
 		seen[c.Name] = true
@@ -110,6 +119,27 @@ func (t *Table) check() error {
 		}
 	}
 	return nil
+}
+
+// stretch is some rows of a table, from one on.
+type stretch struct {
+	columns []Column
+	from    int
+}
+
+// stretch is the rows [from, to), or all of a table that is held.
+func (t *Table) stretch(from, to int) (stretch, error) {
+	if t.Part == nil {
+		return stretch{t.Columns, 0}, nil
+	}
+	p := Table{Name: t.Name, Columns: t.Part(from, to)}
+	if err := p.check(); err != nil {
+		return stretch{}, err
+	}
+	if p.Rows() != to-from || len(p.Columns) != len(t.Columns) {
+		return stretch{}, fmt.Errorf("ingest: %w: %s: a part has %d rows and %d columns, not %d and %d", ErrTable, t.Name, p.Rows(), len(p.Columns), to-from, len(t.Columns))
+	}
+	return stretch{p.Columns, from}, nil
 }
 
 // text is what a column of text holds in a row.
@@ -205,6 +235,9 @@ func ToRows[T any](t *Table) ([]T, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
+	if t.Part != nil {
+		return nil, fmt.Errorf("ingest: %w: %s is not held", ErrTable, t.Name)
+	}
 	fields, err := members(reflect.TypeFor[T]())
 	if err != nil {
 		return nil, err
@@ -263,12 +296,19 @@ func (t *Table) WriteCSV(w io.Writer) error {
 	if err := out.Write(record); err != nil {
 		return fmt.Errorf("ingest: %s: %w", t.Name, err)
 	}
-	for i := range t.Rows() {
-		for k := range t.Columns {
-			record[k] = t.Columns[k].Cell(i)
+	for from := 0; from < t.Rows(); from += tableGroup {
+		to := min(from+tableGroup, t.Rows())
+		p, err := t.stretch(from, to)
+		if err != nil {
+			return err
 		}
-		if err := out.Write(record); err != nil {
-			return fmt.Errorf("ingest: %s: %w", t.Name, err)
+		for i := from; i < to; i++ {
+			for k := range p.columns {
+				record[k] = p.columns[k].Cell(i - p.from)
+			}
+			if err := out.Write(record); err != nil {
+				return fmt.Errorf("ingest: %s: %w", t.Name, err)
+			}
 		}
 	}
 	out.Flush()

@@ -18,6 +18,8 @@ import (
 const (
 	// tableGroup is how many rows of a table make a row group.
 	tableGroup = 128 << 10
+	// firstRows is how many rows say how a column of text is stored.
+	firstRows = 1000
 	// Keys of the file's metadata.
 	tableKey = "jobeffekt.table"
 	docKey   = "jobeffekt.doc." // followed by the column's name
@@ -39,14 +41,18 @@ func (t *Table) WriteParquet(w io.Writer) error {
 	if err := t.check(); err != nil {
 		return err
 	}
+	rows, err := newRowWriter(t)
+	if err != nil {
+		return err
+	}
 	schema := &ordered{Group: parquet.Group{}}
 	options := []parquet.WriterOption{
 		parquet.Compression(&parquet.Zstd), parquet.CreatedBy("jobeffekt", "", ""),
 		parquet.KeyValueMetadata(tableKey, t.Name),
 	}
-	for i := range t.Columns {
-		c := &t.Columns[i]
-		schema.Group[c.Name] = c.node()
+	for k := range t.Columns {
+		c := &t.Columns[k]
+		schema.Group[c.Name] = rows.node(k)
 		if c.Doc != "" {
 			options = append(options, parquet.KeyValueMetadata(docKey+c.Name, c.Doc))
 		}
@@ -86,7 +92,7 @@ func (t *Table) WriteParquet(w io.Writer) error {
 		ch := make(chan done, 1) // so that no goroutine waits for who has given up
 		pending = append(pending, ch)
 		group := out.BeginRowGroup()
-		go func() { ch <- done{group, t.encode(group, from, min(from+tableGroup, t.Rows()))} }()
+		go func() { ch <- done{group, rows.encode(group, from, min(from+tableGroup, t.Rows()))} }()
 	}
 	for len(pending) > 0 {
 		if err := commit(); err != nil {
@@ -100,96 +106,47 @@ func (t *Table) WriteParquet(w io.Writer) error {
 }
 
 // node is the type under which a column is stored.
-func (c *Column) node() parquet.Node {
+func (w *rowWriter) node(column int) parquet.Node {
+	c := &w.first[column]
+	leaf := func(n parquet.Node, enc encoding.Encoding) parquet.Node {
+		n = parquet.Leaf(columnType{n.Type(), w, column})
+		if enc != nil {
+			n = parquet.Encoded(n, enc)
+		}
+		return n
+	}
 	switch {
 	case c.Ints != nil:
-		return parquet.Encoded(parquet.Int(64), &parquet.DeltaBinaryPacked)
+		return leaf(parquet.Int(64), &parquet.DeltaBinaryPacked)
 	case c.Floats != nil:
-		return parquet.Optional(parquet.Leaf(parquet.DoubleType))
+		return parquet.Optional(leaf(parquet.Leaf(parquet.DoubleType), nil))
 	case c.Dates != nil:
-		return parquet.Optional(parquet.Encoded(parquet.Date(), &parquet.DeltaBinaryPacked))
+		return parquet.Optional(leaf(parquet.Date(), &parquet.DeltaBinaryPacked))
 	case c.Bools != nil:
-		return parquet.Leaf(parquet.BooleanType)
-	case c.repeats():
-		return parquet.Optional(parquet.Encoded(parquet.String(), &parquet.RLEDictionary))
+		return leaf(parquet.Leaf(parquet.BooleanType), nil)
+	case c.repeats(w.table.Rows()):
+		return parquet.Optional(leaf(parquet.String(), &parquet.RLEDictionary))
 	}
-	return parquet.Optional(parquet.Encoded(parquet.String(), &parquet.DeltaLengthByteArray))
+	return parquet.Optional(leaf(parquet.String(), &parquet.DeltaLengthByteArray))
 }
 
-// repeats says whether a column of text is worth a dictionary, judged by its
-// levels or its first rows.
-func (c *Column) repeats() bool {
+// repeats says whether a column of text in a table of so many rows is worth a
+// dictionary, judged by its levels or its first rows.
+func (c *Column) repeats(rows int) bool {
 	if c.Factor != nil {
-		return 2*len(c.Factor.Levels) < len(c.Factor.Codes)
+		size := 0
+		for _, level := range c.Factor.Levels {
+			size += len(level)
+		}
+		// The library gives a dictionary of 1 GiB up.
+		return 2*len(c.Factor.Levels) < rows && size < 1<<29
 	}
-	first := c.Texts[:min(len(c.Texts), 1000)]
+	first := c.Texts[:min(len(c.Texts), firstRows)]
 	seen := map[string]bool{}
 	for _, s := range first {
 		seen[s] = true
 	}
 	return 2*len(seen) < len(first)
-}
-
-// encode writes rows [from, to) to a row group.
-func (t *Table) encode(group *parquet.ConcurrentRowGroupWriter, from, to int) error {
-	const chunk = 4096 // values at a time: a value takes three words
-	scratch := make([]parquet.Value, 0, chunk)
-	for k, w := range group.ColumnWriters() {
-		value := t.Columns[k].values(k)
-		for i := from; i < to; {
-			scratch = scratch[:0]
-			for ; i < to && len(scratch) < chunk; i++ {
-				scratch = append(scratch, value(i))
-			}
-			if _, err := w.WriteRowValues(scratch); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// values returns a function from rows to values with their levels.
-func (c *Column) values(column int) func(row int) parquet.Value {
-	null := parquet.Value{}.Level(0, 0, column)
-	text := func(s string) parquet.Value {
-		if s == "" {
-			return null
-		}
-		return parquet.ByteArrayValue([]byte(s)).Level(0, 1, column)
-	}
-	switch {
-	case c.Ints != nil:
-		return func(i int) parquet.Value { return parquet.Int64Value(c.Ints[i]).Level(0, 0, column) }
-	case c.Bools != nil:
-		return func(i int) parquet.Value { return parquet.BooleanValue(c.Bools[i]).Level(0, 0, column) }
-	case c.Floats != nil:
-		return func(i int) parquet.Value {
-			if math.IsNaN(c.Floats[i]) {
-				return null
-			}
-			return parquet.DoubleValue(c.Floats[i]).Level(0, 1, column)
-		}
-	case c.Dates != nil:
-		return func(i int) parquet.Value {
-			if c.Dates[i] == effect.NoDate {
-				return null
-			}
-			return parquet.Int32Value(int32(c.Dates[i])).Level(0, 1, column)
-		}
-	case c.Texts != nil:
-		return func(i int) parquet.Value { return text(c.Texts[i]) }
-	}
-	levels := make([]parquet.Value, len(c.Factor.Levels))
-	for i, s := range c.Factor.Levels {
-		levels[i] = text(s)
-	}
-	return func(i int) parquet.Value {
-		if code := c.Factor.Codes[i]; code >= 0 {
-			return levels[code]
-		}
-		return null
-	}
 }
 
 // ReadTable reads a table of results from a Parquet file, whoever wrote it:
@@ -237,6 +194,7 @@ func readTable(ctx context.Context, path string, limits Limits, lenient bool) (*
 	if err != nil {
 		return nil, err
 	}
+	f.whole = true
 	t := f.result(name, gather(f.rows, func(i int) int32 { return int32(i) }))
 	for k := range t.Columns {
 		c := &t.Columns[k]
@@ -245,6 +203,7 @@ func readTable(ctx context.Context, path string, limits Limits, lenient bool) (*
 			l, _ := p.lookup(c.Name)
 			f.relent(c, l)
 		}
+		f.cols[k] = vector{}
 	}
 	if err := d.close(f.account, 0); err != nil {
 		r := f.rejects[0]

@@ -113,12 +113,20 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	if err != nil {
 		return effect.Expectation{}, err
 	}
-	for _, rung := range append(slices.Clone(m.Ladder), nil) {
+	for at, rung := range append(slices.Clone(m.Ladder), nil) {
 		if ctx.Err() != nil {
 			return effect.Expectation{}, ctx.Err()
 		}
 		var e effect.Expectation
-		if e, err = m.rung(c, frame, rung); err == nil {
+		// Weights do not depend on the outcome.
+		made := c.Once(rungAt(at), func() any {
+			w, err := m.weigh(c, frame, rung)
+			return weighing{w, err}
+		}).(weighing)
+		if err = made.err; err == nil {
+			e, err = m.answer(c, made.w)
+		}
+		if err == nil {
 			return e, nil
 		}
 		if _, refused := effect.AsRefusal(err); !refused {
@@ -243,11 +251,36 @@ func (m Method) settle(c *effect.Comparison, frame *effect.Frame, cell, out *sid
 	return aside
 }
 
-// rung answers on one rung of the ladder.
-func (m Method) rung(c *effect.Comparison, frame *effect.Frame, exact []effect.Class) (effect.Expectation, error) {
+// rungAt is the key of what was worked out on a rung of the ladder, by its number.
+type rungAt int
+
+// weighing is what weigh returns.
+type weighing struct {
+	w   *weighed
+	err error
+}
+
+// weighed is a cell with its comparators weighted on one rung of the ladder, and all of
+// the outcome model that does not depend on the outcome.
+type weighed struct {
+	*Weights
+	rung      string
+	aside     bool // a name set comparators aside
+	cell, out *side
+	in        []int32 // the covered cases of the cell
+	coveredIn []bool  // of its cases; nil where all are covered
+	live, of  []int32 // the comparators with a weight, and their patterns
+	byCase    []float64
+	leverage  []float64 // of the comparators
+	factor    dense.Cholesky
+	visible   func(*effect.Expectation) float64
+}
+
+// weigh works out the weights on one rung of the ladder.
+func (m Method) weigh(c *effect.Comparison, frame *effect.Frame, exact []effect.Class) (*weighed, error) {
 	cl, err := effect.Classify(c.Cases, exact)
 	if err != nil {
-		return effect.Expectation{}, err
+		return nil, err
 	}
 	classes := map[int]int32{}
 	cell, out := fold(frame, c.In, cl, classes), fold(frame, c.Out, cl, classes)
@@ -255,9 +288,9 @@ func (m Method) rung(c *effect.Comparison, frame *effect.Frame, exact []effect.C
 	covered := cell.alive()
 	switch n := float64(len(c.In)); {
 	case covered == 0:
-		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalNoComparators, Why: "no case of the cell has 5 comparators with its names and classes", Cure: "use fewer covariates or coarser classes, or declare more peers"}
+		return nil, &effect.Refusal{Code: effect.RefusalNoComparators, Why: "no case of the cell has 5 comparators with its names and classes", Cure: "use fewer covariates or coarser classes, or declare more peers"}
 	case (n-covered)/n > m.MaxUncovered:
-		return effect.Expectation{}, &effect.Refusal{
+		return nil, &effect.Refusal{
 			Code: effect.RefusalUncovered,
 			Why:  fmt.Sprintf("%.0f %% of the cell has names or classes that fewer than 5 comparators have", 100*(n-covered)/n),
 			Cure: "use coarser names or classes, or declare more peers",
@@ -290,97 +323,98 @@ func (m Method) rung(c *effect.Comparison, frame *effect.Frame, exact []effect.C
 	}
 	w, err := Entropy(p)
 	if err != nil {
-		return effect.Expectation{}, err
+		return nil, err
 	}
 	effective := 0.0
 	for k, v := range w.Weights {
 		effective += v * v / out.count[k]
 	}
 	if 1/effective < m.MinComparators {
-		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "the comparators' weights count as too few persons", Cure: "declare more peers, or adjust for less"}
-	}
-	e, err := m.answer(c, cell, out, w)
-	if err != nil {
-		return e, err
+		return nil, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "the comparators' weights count as too few persons", Cure: "declare more peers, or adjust for less"}
 	}
 	var names []string
 	for _, class := range exact {
 		names = append(names, class.Covariate)
 	}
-	e.Rung = strings.Join(names, ", ")
-	if aside || w.Face {
-		e.Warnings = append(e.Warnings, "comparators_set_aside")
+	made := &weighed{Weights: w, rung: strings.Join(names, ", "), aside: aside, cell: cell, out: out}
+	return made, made.model(c)
+}
+
+// model prepares the outcome model under the weights. Only cases that are compared
+// count from here on.
+func (w *weighed) model(c *effect.Comparison) error {
+	s, out := w.s, w.out
+	for k, v := range w.Weights.Weights {
+		out.dead[k] = out.dead[k] || v == 0
 	}
-	return e, nil
+	w.live, w.of = live(out)
+	w.in, _ = live(w.cell)
+	if all := len(w.cell.rows); len(w.in) < all {
+		w.coveredIn = make([]bool, all)
+		for k := range w.coveredIn {
+			w.coveredIn[k] = !w.cell.dead[w.cell.of[k]]
+		}
+	}
+	var ok bool
+	if w.factor, ok = dense.Factor(s.hessian(s.kept, 1)); !ok {
+		return &effect.Refusal{Code: effect.RefusalFewComparators, Why: "the weights rest on so few comparators that some coefficient of the outcome model cannot be told", Cure: "use fewer covariates or coarser classes, or declare more peers"}
+	}
+	leverage := s.leverage(w.factor)
+	w.byCase, w.leverage = make([]float64, len(w.live)), make([]float64, len(w.live))
+	for k, at := range w.of {
+		n := out.count[at]
+		w.byCase[k] = w.Weights.Weights[at] / n
+		h := leverage[at] / n
+		if h > maxLeverage && w.byCase[k] > 1e-3/float64(len(w.live)) {
+			return &effect.Refusal{Code: effect.RefusalFewComparators, Why: "some coefficient of the outcome model rests on a single comparator", Cure: "use fewer covariates or coarser classes, or declare more peers"}
+		}
+		w.leverage[k] = min(h, maxLeverage)
+	}
+	visible, known := 0.0, false
+	w.visible = func(e *effect.Expectation) float64 {
+		if !known {
+			visible, known = w.seen(e, c), true
+		}
+		return visible
+	}
+	return nil
 }
 
 // answer fits the outcome model under the weights and puts both together.
-func (m Method) answer(c *effect.Comparison, cell, out *side, w *Weights) (effect.Expectation, error) {
+func (m Method) answer(c *effect.Comparison, w *weighed) (effect.Expectation, error) {
 	s := w.s
-	// Only cases that are compared count from here on.
-	for k, v := range w.Weights {
-		out.dead[k] = out.dead[k] || v == 0
-	}
-	less, all := *c, len(cell.rows)
-	var of []int32
-	less.Out, of = live(out)
-	less.In, _ = live(cell)
-	var coveredIn []bool
-	if len(less.In) < all {
-		coveredIn = make([]bool, all)
-		for k := range coveredIn {
-			coveredIn[k] = !cell.dead[cell.of[k]]
-		}
-	}
-	y := make([]float64, len(out.first)) // mean outcome of each pattern
+	less := *c
+	less.Out, less.In = w.live, w.in
+	y := make([]float64, len(w.out.first)) // mean outcome of each pattern
 	for k, i := range less.Out {
-		y[of[k]] += c.Y[i]
+		y[w.of[k]] += c.Y[i]
 	}
-	for k, n := range out.count {
+	for k, n := range w.out.count {
 		y[k] /= n
 	}
-	fit, ok := s.regress(y)
-	if !ok {
-		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "the weights rest on so few comparators that some coefficient of the outcome model cannot be told", Cure: "use fewer covariates or coarser classes, or declare more peers"}
+	fit := s.regress(y, w.factor)
+	l := effect.Linear{Weights: w.byCase, Leverage: w.leverage, FittedOut: make([]float64, len(less.Out)), FittedIn: make([]float64, 0, len(less.In))}
+	for k, at := range w.of {
+		l.FittedOut[k] = fit.fitted[at]
 	}
-	// Where each pattern is one case, what was worked out by pattern is closed up in
-	// place: a case never comes after its pattern.
-	byCase := func(byPattern []float64) []float64 {
-		if len(out.first) == len(out.rows) {
-			return byPattern[:len(less.Out)]
-		}
-		return make([]float64, len(less.Out))
-	}
-	l := effect.Linear{
-		Weights: byCase(w.Weights), Leverage: byCase(fit.leverage), FittedOut: byCase(fit.fitted),
-		FittedIn: make([]float64, len(less.In)),
-	}
-	for k := range less.Out {
-		at := of[k]
-		n := out.count[at]
-		l.Weights[k], l.FittedOut[k] = w.Weights[at]/n, fit.fitted[at]
-		h := fit.leverage[at] / n
-		if h > maxLeverage && l.Weights[k] > 1e-3/float64(len(less.Out)) {
-			return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "some coefficient of the outcome model rests on a single comparator", Cure: "use fewer covariates or coarser classes, or declare more peers"}
-		}
-		l.Leverage[k] = min(h, maxLeverage)
-	}
-	at := 0
-	for k := range cell.rows {
-		if slot := cell.of[k]; !cell.dead[slot] {
-			l.FittedIn[at] = fit.predict(s.X.Row(int(cell.frame[slot])), int(cell.class[slot]))
-			at++
+	for _, slot := range w.cell.of {
+		if !w.cell.dead[slot] {
+			l.FittedIn = append(l.FittedIn, fit.predict(s.X.Row(int(w.cell.frame[slot])), int(w.cell.class[slot])))
 		}
 	}
 	e := less.Linear(l)
-	e.Covered = coveredIn
-	e.Visible = fit.visible(&e, &less, out, of, l.Weights)
+	e.Covered = w.coveredIn
+	e.Visible = w.visible(&e)
 	e.ScoreNorm = w.ScoreNorm
 	constants := 0
 	s.each(func(_, _, _ int) { constants++ })
 	e.Rank, e.Columns = constants+len(w.Kept), constants+w.Columns
 	if e.Rank < e.Columns {
 		e.Warnings = append(e.Warnings, "aliased_columns_set_aside")
+	}
+	e.Rung = w.rung
+	if w.aside || w.Face {
+		e.Warnings = append(e.Warnings, "comparators_set_aside")
 	}
 	return e, nil
 }
@@ -402,22 +436,16 @@ func live(s *side) (rows, of []int32) {
 // outcome is the linear model of the outcome, fitted under the weights.
 type outcome struct {
 	s        *solver
-	factor   dense.Cholesky // of the weighted covariance of the kept columns within the classes
-	b        []float64      // coefficients of the kept columns, in their standard deviations
-	constant []float64      // of each class
-	fitted   []float64      // of each comparator of the problem
-	leverage []float64      // and w x'(X'WX)^-1 x
+	b        []float64 // coefficients of the kept columns, in their standard deviations
+	constant []float64 // of each class
+	fitted   []float64 // of each comparator of the problem
 }
 
 // regress fits the outcomes y of the problem's comparators by weighted least
-// squares, on the kept columns and a constant for every class. It says false when
-// the weights leave a kept column without variation.
-func (s *solver) regress(y []float64) (*outcome, bool) {
-	o := &outcome{s: s, b: make([]float64, len(s.kept)), constant: make([]float64, len(s.Share)), fitted: make([]float64, s.n), leverage: make([]float64, s.n)}
-	var ok bool
-	if o.factor, ok = dense.Factor(s.hessian(s.kept, 1)); !ok {
-		return nil, false
-	}
+// squares, on the kept columns and a constant for every class. The factor is that of
+// the weighted covariance of the kept columns within the classes.
+func (s *solver) regress(y []float64, factor dense.Cholesky) *outcome {
+	o := &outcome{s: s, b: make([]float64, len(s.kept)), constant: make([]float64, len(s.Share)), fitted: make([]float64, s.n)}
 	width := len(s.kept)
 	// A second pass on the residuals repairs what the normal equations lose.
 	for range 2 {
@@ -442,22 +470,36 @@ func (s *solver) regress(y []float64) (*outcome, bool) {
 				cross[j] += (sum[p] - sum[s.X.P]*s.mean[c][p]) * s.perSD[p]
 			}
 		})
-		for k, v := range o.factor.Solve(cross) {
+		for k, v := range factor.Solve(cross) {
 			o.b[k] += v
 		}
 	}
+	s.standardised(func(at, class int, z []float64) { o.fitted[s.order[at]] = o.constant[class] + dense.Dot(z, o.b) })
+	return o
+}
+
+// leverage is w x'(X'WX)^-1 x of each comparator of the problem.
+func (s *solver) leverage(factor dense.Cholesky) []float64 {
+	out := make([]float64, s.n)
+	s.standardised(func(at, class int, z []float64) {
+		factor.Half(z, z)
+		out[s.order[at]] = s.e[at] * (1/s.Share[class] + dense.Dot(z, z))
+	})
+	return out
+}
+
+// standardised calls f with every comparator, its class and its kept columns, less their
+// weighted means and in standard deviations, which f may write over.
+func (s *solver) standardised(f func(at, class int, z []float64)) {
 	s.each(func(c, lo, hi int) {
 		dense.Chunks(hi-lo, func(_, a, b int) {
-			z := make([]float64, width)
+			z := make([]float64, len(s.kept))
 			for at := lo + a; at < lo+b; at++ {
 				s.standard(z, c, s.rows[at], s.kept)
-				o.fitted[s.order[at]] = o.constant[c] + dense.Dot(z, o.b)
-				o.factor.Half(z, z)
-				o.leverage[s.order[at]] = s.e[at] * (1/s.Share[c] + dense.Dot(z, z))
+				f(at, c, z)
 			}
 		})
 	})
-	return o, true
 }
 
 // predict is the fitted outcome of a row of X in a class.
@@ -469,12 +511,13 @@ func (o *outcome) predict(row []float64, class int) float64 {
 	return sum
 }
 
-// visible is the share of the variation between municipalities that the weighted
+// seen is the share of the variation between municipalities that the weighted
 // regression leaves in the residuals: an effect of municipality l moves the class
 // constants by l's share of the class, and the coefficients by (X'WX)^-1 times the
 // weighted sum of l's rows.
-func (o *outcome) visible(e *effect.Expectation, c *effect.Comparison, out *side, of []int32, weights []float64) float64 {
-	s, k, width := o.s, len(e.Municipalities), len(o.s.kept)
+func (w *weighed) seen(e *effect.Expectation, c *effect.Comparison) float64 {
+	out, of, weights := w.out, w.of, w.byCase
+	s, k, width := w.s, len(e.Municipalities), len(w.s.kept)
 	index := make([]int32, len(c.Cases.Municipality.Levels))
 	for j, p := range e.Municipalities {
 		index[c.Cases.Municipality.Code(p.Municipality)] = int32(j)
@@ -482,7 +525,7 @@ func (o *outcome) visible(e *effect.Expectation, c *effect.Comparison, out *side
 	classes := len(s.Share)
 	// Of a pattern that many cases have, each municipality's are taken at once.
 	rows, place, times := of, make([]int32, len(of)), weights
-	for n, i := range c.Out {
+	for n, i := range w.live {
 		place[n] = index[c.Cases.Municipality.Codes[i]]
 	}
 	if patterns := len(out.first); k*patterns < len(of) {
@@ -516,7 +559,7 @@ func (o *outcome) visible(e *effect.Expectation, c *effect.Comparison, out *side
 	shifts := make([][]float64, k)
 	for l := range k {
 		z, _ := part(l)
-		shifts[l] = o.factor.Solve(z)
+		shifts[l] = w.factor.Solve(z)
 	}
 	return effect.Visible(k, func(j, l int) float64 {
 		z, mine := part(j)

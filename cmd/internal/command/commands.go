@@ -144,11 +144,16 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 				return err
 			}
 			began := time.Now()
+			config.Progress = logging(log)
 			r, err := do(cmd.Context(), f.timed(log, config))
 			if err != nil {
 				return err
 			}
-			log.Info(name+" done", "took", time.Since(began).Round(time.Millisecond), "participations", r.Observations.Cases.Len(), "rejected", len(r.Rejects))
+			took := []any{"took", time.Since(began).Round(time.Millisecond)}
+			if r.Observations != nil {
+				took = append(took, "participations", r.Observations.Cases.Len(), "rejected", len(r.Rejects))
+			}
+			log.Info(name+" done", took...)
 			gated := f.finish(cmd, r, config)
 			return errors.Join(f.after.do(cmd.Context(), cmd.OutOrStdout(), config.ResultsFolder()), gated)
 		},
@@ -163,8 +168,33 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 	return c
 }
 
+// logging logs a line for each step as it is done.
+func logging(log *slog.Logger) func(jobeffekt.Progress) {
+	last := time.Now()
+	return func(p jobeffekt.Progress) {
+		now := time.Now()
+		line := []any{"took", now.Sub(last).Round(time.Millisecond)}
+		last = now
+		switch {
+		case p.Kept:
+			line = append(line, "kept", true)
+		case p.Did != jobeffekt.DidInputs:
+			line = append(line, "rows", p.Rows)
+		}
+		if p.Cells > 0 {
+			line = append(line, "comparisons", p.Cells, "refused", p.Refusals)
+		}
+		log.Info(p.Did, line...)
+	}
+}
+
 func newRun(log *slog.Logger) *cobra.Command {
-	c := newJob(log, "run", "Do all steps into one folder", true, true, true, jobeffekt.Run)
+	var again bool
+	c := newJob(log, "run", "Do all steps into one folder, but those that stand there already", true, true, true, func(ctx context.Context, c *jobeffekt.Config) (*jobeffekt.Result, error) {
+		c.Keep = !again
+		return jobeffekt.Run(ctx, c)
+	})
+	c.Flags().BoolVar(&again, "again", false, "do every step, even if its tables stand there already, made by this program of the same inputs")
 	c.Example = "  jobeffekt run jobeffekt.yaml --as-of 2010-06-30\n  jobeffekt run jobeffekt.yaml --blinded --out blinded-results"
 	return c
 }
