@@ -439,7 +439,17 @@ func (j *job) read(ctx context.Context, m *Manifest, left []Step) (err error) {
 	study := j.c.Study()
 	tables := map[string]*ingest.Table{}
 	for _, name := range []string{TableCases, TableCovariates, TableOutcomes, TableAttrition, TableRejects, TableCounts} {
-		if tables[name], err = readTable(ctx, j.out, name); err != nil {
+		switch {
+		case lean && name == TableCovariates:
+			continue
+		case lean && name == TableCases:
+			tables[name], err = ingest.ReadColumns(ctx, filepath.Join(j.out, name+".parquet"), ingest.DefaultLimits(), func(column string) bool {
+				return column != placeboColumn && !strings.HasPrefix(column, covariatePrefix) && !strings.HasPrefix(column, laggedPrefix)
+			})
+		default:
+			tables[name], err = readTable(ctx, j.out, name)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -412,7 +412,8 @@ func (p *picker) readPlacebo(weeks int) *effect.Placebo {
 }
 
 // readObservations rebuilds what a study observed from the tables of the observe
-// step. Controls have neither signals nor attrition.
+// step. Controls have neither signals nor attrition; without the table covariates the
+// cases have none, and no placebo.
 func readObservations(study effect.Study, cases, covariates, outcomes, signals, attrition *ingest.Table) (*effect.Observations, error) {
 	p := &picker{table: cases}
 	c := &effect.Cases{ID: ids(p.column("participation_id")), Referral: p.column("referral_date").Dates, Start: p.column("start_date").Dates, End: p.column("end_date").Dates}
@@ -424,9 +425,13 @@ func readObservations(study effect.Study, cases, covariates, outcomes, signals, 
 		*f.factor = p.factor(f.name)
 		f.factor.Sort()
 	}
-	rows, err := ingest.ToRows[covariateRow](covariates)
-	if err != nil {
-		return nil, err
+	var rows []covariateRow
+	var err error
+	if covariates != nil {
+		if rows, err = ingest.ToRows[covariateRow](covariates); err != nil {
+			return nil, err
+		}
+		c.Placebo = p.readPlacebo(study.Placebo)
 	}
 	for _, r := range rows {
 		col := p.column(covariatePrefix + r.Name)
@@ -437,7 +442,6 @@ func readObservations(study effect.Study, cases, covariates, outcomes, signals, 
 		}
 		c.Covariates = append(c.Covariates, v)
 	}
-	c.Placebo = p.readPlacebo(study.Placebo)
 	obs := &effect.Observations{AsOf: study.AsOf, Period: study.Cohort.Period, Cases: c}
 	if attrition != nil {
 		if obs.Attrition, err = ingest.ToRows[effect.Attrition](attrition); err != nil {
