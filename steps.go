@@ -176,14 +176,6 @@ func (s *measuring) sinks() (sinks []ingest.Sink) {
 	return sinks
 }
 
-// add observes spells.
-func (s *measuring) add(b effect.Spells) error {
-	for _, o := range s.observers {
-		o.Add(b)
-	}
-	return nil
-}
-
 // finish reads off what became of the cases, once all spells were observed.
 func (s *measuring) finish(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, error) {
 	o := s.observers[0]

@@ -160,13 +160,19 @@ func (c *Column) repeats(rows int) bool {
 // null, and whole numbers not be beyond 2^53; dates are those that input may
 // hold. What does not fit is an [ErrTable], a bad file a [FileError].
 func ReadTable(ctx context.Context, path string, limits Limits) (*Table, error) {
-	return readTable(ctx, path, limits, false)
+	return readTable(ctx, path, limits, false, nil)
+}
+
+// ReadColumns is [ReadTable] of the columns that are wanted alone: of the others nothing
+// is read.
+func ReadColumns(ctx context.Context, path string, limits Limits, wanted func(column string) bool) (*Table, error) {
+	return readTable(ctx, path, limits, false, wanted)
 }
 
 // readTable is [ReadTable]. If lenient, it takes what others write: whole numbers
 // and truth values with nulls, columns without values, and numbers in 32 bits as
-// the decimals that they stand for.
-func readTable(ctx context.Context, path string, limits Limits, lenient bool) (*Table, error) {
+// the decimals that they stand for. It reads all columns where wanted is nil.
+func readTable(ctx context.Context, path string, limits Limits, lenient bool, wanted func(column string) bool) (*Table, error) {
 	at, file := local(path)
 	p, err := openParquet(at, file, limits)
 	if err != nil {
@@ -188,6 +194,9 @@ func readTable(ctx context.Context, path string, limits Limits, lenient bool) (*
 	}
 	var extra []field
 	for _, column := range p.columns() {
+		if wanted != nil && !wanted(column) {
+			continue
+		}
 		l, _ := p.lookup(column)
 		w, ok := wants[l.class]
 		if !ok {
