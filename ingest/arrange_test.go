@@ -560,13 +560,20 @@ func TestIndexThatMakesNoSense(t *testing.T) {
 	require.Equal(t, 80, n)
 	require.Zero(t, unread)
 }
+
 func TestHoldsText(t *testing.T) {
 	texts := []string{"12+7", "7", "long municipality of the north"}
 	for _, of := range []struct {
 		low, high string
 		holds     bool
 	}{
-		{"", "", false}, {"", "12", false}, {"12", "12+7", true}, {"13", "6", false}, {"13", "7", true}, {"7", "7", true}, {"7+", "8", false},
+		{"", "", false},
+		{"", "12", false},
+		{"12", "12+7", true},
+		{"13", "6", false},
+		{"13", "7", true},
+		{"7", "7", true},
+		{"7+", "8", false},
 		{"long municipality of the", "long municipality of the", true}, // cut and not made larger
 		{"long municipali", "long municipali", false},                  // too short for that
 		{"long municipality of the a", "long municipality of the c", false},
