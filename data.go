@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -32,6 +33,10 @@ func (c *Config) openData(ctx context.Context, opt ingest.Options) (*ingest.Data
 	fsys, err := c.Open.open(ctx, c.Data)
 	if err != nil {
 		return nil, err
+	}
+	if opt.Workers == 0 {
+		// Who waits for a store does not work: more goroutines than processors read.
+		opt.Workers = max(runtime.GOMAXPROCS(0), min(4*runtime.GOMAXPROCS(0), 32))
 	}
 	return ingest.OpenFS(fsys, urlBase(c.Data), opt)
 }
@@ -114,6 +119,26 @@ func fileURL(data string) string {
 		path = path[1:]
 	}
 	return filepath.FromSlash(path)
+}
+
+// amongData says whether a path lies in the dataset's folder, where it would be taken
+// for input. No path lies in an object store.
+func (c *Config) amongData(path string) (bool, error) {
+	data := c.resolve(c.Data)
+	if isURL(data) {
+		if data = fileURL(data); data == "" {
+			return false, nil
+		}
+	}
+	data, err := filepath.Abs(data)
+	if err != nil {
+		return false, err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return false, err
+	}
+	rel, err := filepath.Rel(data, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)), nil
 }
 
 // inputSources describes the input files as they are now, but for those that are known

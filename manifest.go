@@ -120,13 +120,18 @@ func program() Program {
 	if !ok {
 		return p
 	}
-	for _, m := range append(info.Deps, &info.Main) {
-		if m.Path == p.Module && m.Version != "" {
-			p.Version = m.Version
+	library := &info.Main
+	for _, m := range info.Deps {
+		// A program of this repository in a module of its own has the library of the folder above it, not the version it asks for.
+		if m.Path == p.Module && (m.Replace == nil || !strings.HasPrefix(info.Main.Path, p.Module+"/")) {
+			library = m
 		}
 	}
+	if library.Version != "" {
+		p.Version = library.Version
+	}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && info.Main.Path == p.Module {
+		if s.Key == "vcs.revision" && library == &info.Main {
 			p.Revision = s.Value
 		}
 	}

@@ -635,21 +635,11 @@ func (c *Config) checkFolders() error {
 	if isURL(c.Out) {
 		return fmt.Errorf("%w: out is a URL, and results go to a folder: name one, and copy it where it should be", ErrConfig)
 	}
-	out, err := filepath.Abs(c.resolve(c.Out))
+	inside, err := c.amongData(c.resolve(c.Out))
 	if err != nil {
 		return err
 	}
-	data := c.resolve(c.Data)
-	if isURL(data) {
-		if data = fileURL(data); data == "" {
-			return nil
-		}
-	}
-	data, err = filepath.Abs(data)
-	if err != nil {
-		return err
-	}
-	if rel, err := filepath.Rel(data, out); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+	if inside {
 		return fmt.Errorf("%w: out (%s) lies in the dataset's folder, where results would be taken for input", ErrConfig, c.Out)
 	}
 	return nil

@@ -25,7 +25,7 @@ const (
 
 // figure is one number of a cell: how many have it, and its sum.
 type figure struct {
-	n, reached int64
+	n, reached int32 // fewer than the cases, which are numbered by int32
 	sum        exactSum
 }
 
@@ -59,14 +59,14 @@ func (s *sheet) rows(t *tally) []CellRow {
 		}
 		for k := range t.figures[c*per : (c+1)*per] {
 			f := &t.figures[c*per+k]
-			row := CellRow{Cell: cell, Kind: KindHistory, Unit: UnitWeeks, Cohort: t.cohort[c], N: f.n, Reached: f.reached, Mean: nan}
+			row := CellRow{Cell: cell, Kind: KindHistory, Unit: UnitWeeks, Cohort: t.cohort[c], N: int64(f.n), Reached: int64(f.reached), Mean: nan}
 			if k < len(s.asks) {
 				row.Kind, row.Name, row.Unit = KindOutcome, s.asks[k].Name, s.asks[k].Measure.Unit()
 			} else {
 				row.Name = s.columns[k-len(s.asks)].name
 			}
 			if f.n > 0 {
-				row.Mean = Round(f.sum.over(f.n))
+				row.Mean = Round(f.sum.over(int64(f.n)))
 			}
 			out = append(out, row)
 		}

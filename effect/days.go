@@ -157,7 +157,8 @@ type lane struct {
 	clock    Clock
 	watch    Watch
 	from, to int
-	offset   int // within the case's words, or amounts
+	offset   int    // within the case's words, or amounts
+	bit      uint64 // its own; the lanes from the 64th on share one
 }
 
 func (l lane) words() int { return (l.to - l.from + 63) / 64 }

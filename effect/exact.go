@@ -9,10 +9,15 @@ import (
 // whatever order they come: what each addition rounds off is kept in parts
 // (shewchuk1997). The zero value is 0.
 type exactSum struct {
-	top   float64    // the sum, each step rounded
-	parts []float64  // what top rounded off; none overlaps another, the smallest first
+	top, low float64    // the sum, each step rounded, and likewise what top rounded off
+	rest     *exactRest // nil as long as low rounded nothing off
+}
+
+// exactRest is what two numbers do not hold.
+type exactRest struct {
+	parts []float64  // what low rounded off; none overlaps another, the smallest first
 	huge  *big.Float // numbers whose sum may not be finite, exactly
-	lost  bool       // one of them was not finite
+	lost  bool       // a number was not finite
 }
 
 // Beyond hugeNumber a sum of 2^63 numbers need not be finite.
@@ -23,24 +28,33 @@ const (
 
 func (s *exactSum) add(x float64) {
 	if !(math.Abs(x) <= hugeNumber) {
-		if s.lost = s.lost || x-x != 0; s.lost {
-			return
+		r := s.more()
+		if r.lost = r.lost || x-x != 0; !r.lost {
+			r.addBig(new(big.Float).SetPrec(exactBits).SetFloat64(x))
 		}
-		s.addBig(new(big.Float).SetPrec(exactBits).SetFloat64(x))
 		return
 	}
 	sum, lost := twoSum(s.top, x)
 	s.top = sum
 	if lost != 0 {
-		s.keep(lost)
+		if s.low, lost = twoSum(s.low, lost); lost != 0 {
+			s.more().keep(lost)
+		}
 	}
 }
 
-func (s *exactSum) addBig(x *big.Float) {
-	if s.huge == nil {
-		s.huge = new(big.Float).SetPrec(exactBits)
+func (s *exactSum) more() *exactRest {
+	if s.rest == nil {
+		s.rest = &exactRest{}
 	}
-	s.huge.Add(s.huge, x)
+	return s.rest
+}
+
+func (r *exactRest) addBig(x *big.Float) {
+	if r.huge == nil {
+		r.huge = new(big.Float).SetPrec(exactBits)
+	}
+	r.huge.Add(r.huge, x)
 }
 
 // twoSum is a + b rounded, and what that lost.
@@ -51,49 +65,52 @@ func twoSum(a, b float64) (sum, lost float64) {
 }
 
 // keep adds to the parts.
-func (s *exactSum) keep(x float64) {
+func (r *exactRest) keep(x float64) {
 	n := 0
-	for _, p := range s.parts {
+	for _, p := range r.parts {
 		sum, lost := twoSum(x, p)
 		if lost != 0 {
-			s.parts[n] = lost
+			r.parts[n] = lost
 			n++
 		}
 		x = sum
 	}
-	s.parts = s.parts[:n]
-	if x != 0 || n == 0 {
-		s.parts = append(s.parts, x)
-	}
+	r.parts = append(r.parts[:n], x)
 }
 
 // join adds another sum.
 func (s *exactSum) join(o *exactSum) {
 	s.add(o.top)
-	for _, p := range o.parts {
+	s.add(o.low)
+	if o.rest == nil {
+		return
+	}
+	for _, p := range o.rest.parts {
 		s.add(p)
 	}
-	if o.huge != nil {
-		s.addBig(o.huge)
+	r := s.more()
+	if r.lost = r.lost || o.rest.lost; o.rest.huge != nil {
+		r.addBig(o.rest.huge)
 	}
-	s.lost = s.lost || o.lost
 }
 
 // over is the sum divided by n, rounded once; n is 1 or more. It is NaN where a
 // number was not finite.
 func (s *exactSum) over(n int64) float64 {
-	if s.lost {
-		return nan
-	}
-	if len(s.parts) == 0 && s.huge == nil && n < 1<<53 {
+	if s.low == 0 && s.rest == nil && n < 1<<53 {
 		return s.top / float64(n)
 	}
+	r := s.more()
+	if r.lost {
+		return nan
+	}
 	total := new(big.Float).SetPrec(exactBits).SetFloat64(s.top)
-	for _, p := range s.parts {
+	total.Add(total, new(big.Float).SetFloat64(s.low))
+	for _, p := range r.parts {
 		total.Add(total, new(big.Float).SetFloat64(p))
 	}
-	if s.huge != nil {
-		total.Add(total, s.huge)
+	if r.huge != nil {
+		total.Add(total, r.huge)
 	}
 	// Of so many bits that rounding twice cannot differ: a quotient of numbers of
 	// 2,300 and 63 bits does not lie nearer to the middle of two floats.

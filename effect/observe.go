@@ -78,6 +78,7 @@ type Observer struct {
 	first   []int32          // person -> first slot
 	blocks  []block          // of blockPersons persons each
 	spare   spares
+	kept    [][]byte // blocks as they are written; nil where they are read off
 	seen    []uint32 // bit per person: occurs in the spells
 	deadOn  []int32  // per person: first day of death, MaxInt32 for none
 	reach   atomic.Int32
@@ -102,6 +103,9 @@ type block struct {
 	words []uint64 // stride for each of its slots
 	daily []uint32 // depth for each: amounts
 
+	// lanes has the bits of the lanes that may hold a day: many states never occur.
+	lanes uint64
+
 	units   int  // that may still hold spells of its persons
 	settled bool // read off; its days are given back
 }
@@ -112,8 +116,15 @@ const (
 	blockPersons = 1 << blockBits
 )
 
-// touch makes room for the days of block k, which is locked.
+// touch makes room for days in any lane of block k, which is locked.
 func (o *Observer) touch(k int32) *block {
+	b := o.room(k)
+	b.lanes = ^uint64(0)
+	return b
+}
+
+// room makes room for the days of block k. Who marks them says in which lanes.
+func (o *Observer) room(k int32) *block {
 	b := &o.blocks[k]
 	switch {
 	case b.settled:
@@ -263,6 +274,7 @@ func (o *Observer) plan() error {
 	}
 	for i := range o.lanes {
 		l := &o.lanes[i]
+		l.bit = 1 << min(i, 63)
 		if l.watch.Of.amounts() {
 			l.offset = o.depth
 			o.depth += l.to - l.from
@@ -271,7 +283,7 @@ func (o *Observer) plan() error {
 			o.stride += l.words()
 		}
 		for _, s := range l.watch.States.List() {
-			o.ways[s] = append(o.ways[s], way{o.clock(l.clock), int32(l.from), int32(l.to), int32(l.offset), l.watch.Of})
+			o.ways[s] = append(o.ways[s], way{o.clock(l.clock), int32(l.from), int32(l.to), int32(l.offset), l.watch.Of, l.bit})
 			o.watched |= States(s)
 		}
 	}
@@ -285,6 +297,7 @@ type way struct {
 	from, to int32
 	offset   int32
 	of       Quantity
+	bit      uint64
 }
 
 // measureDays bounds the days a measure reads, counted from the clock, whatever
@@ -429,7 +442,7 @@ func (m *marker) mark(k int) {
 		m.release()
 		m.at = p >> blockBits
 		o.blocks[m.at].Lock()
-		m.held = o.touch(m.at)
+		m.held = o.room(m.at)
 	}
 	held := m.held
 	if held.settled {
@@ -445,8 +458,11 @@ func (m *marker) mark(k int) {
 			}
 			clock := w.days[i]
 			from, to := max(int32(s-clock), w.from)-w.from, min(int32(e-clock), w.to)-w.from
+			if from >= to {
+				continue
+			}
+			held.lanes |= w.bit
 			switch {
-			case from >= to:
 			case w.of == OfDays:
 				mark(held.words[in*o.stride+int(w.offset):], int(from), int(to))
 			case w.of == ofOwnDays:

@@ -39,6 +39,12 @@ func (o *Observer) Done(from, to int) {
 	if last || len(ready) == 0 {
 		return
 	}
+	if o.kept != nil {
+		for _, k := range ready {
+			o.keep(k)
+		}
+		return
+	}
 	o.prepare()
 	t := o.sheet.borrow()
 	for _, k := range ready {
@@ -251,7 +257,7 @@ func (o *Observer) settle(k int32, t *tally) {
 		}
 	}
 	o.told.Add(int64(o.untold(b)))
-	b.settled = true
+	b.settled, b.lanes = true, 0
 	if b.words != nil || b.daily != nil {
 		o.spare.give(b)
 	}
@@ -273,7 +279,7 @@ func (o *Observer) beside(s *sheet, b *block, slot, i int32) {
 
 // days returns the days of a slot in a lane whose clock stands on a day.
 func (o *Observer) days(b *block, slot int32, l *lane, clock Date) DayView {
-	if l == nil || b.words == nil {
+	if l == nil || b.words == nil || b.lanes&l.bit == 0 {
 		return DayView{} // nothing is watched, or no spell fell on it
 	}
 	at := (int(slot)-b.base)*o.stride + l.offset

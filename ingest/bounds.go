@@ -33,8 +33,8 @@ func (d *Dataset) Observe(ctx context.Context, cases *effect.Cases, employers []
 	column := d.inputName(Spells, "person_id")
 	for p, part := range d.tables[Spells] {
 		for u, rows := range part.units() {
-			if rows == 0 {
-				continue // it is not read
+			if rows == 0 || !d.reads(Spells, p, u) {
+				continue
 			}
 			s := span{0, cases.Persons.Len()}
 			if _, constant := d.opt.Constants[Spells]["person_id"]; !constant {
@@ -156,7 +156,7 @@ func textSpan(least, most string, persons effect.IDs) span {
 		_, number := persons.At(at).Number()
 		to = at + sort.Search(persons.Len()-at, func(i int) bool {
 			_, also := persons.At(at + i).Number()
-			return also != number || number && len(persons.At(at + i).String()) > digits
+			return also != number || number && len(persons.At(at+i).String()) > digits
 		})
 		between(at, to)
 	}

@@ -34,6 +34,17 @@ type ordered struct {
 
 func (o *ordered) Fields() []parquet.Field { return o.fields }
 
+// order puts the fields in the order of the names.
+func (o *ordered) order(names []string) {
+	byName := map[string]parquet.Field{}
+	for _, f := range o.Group.Fields() {
+		byName[f.Name()] = f
+	}
+	for _, name := range names {
+		o.fields = append(o.fields, byName[name])
+	}
+}
+
 // WriteParquet writes the table as Parquet: zstd, page checksums, page index,
 // row groups of 131,072 rows, the docs of columns and the table's name as
 // metadata of the file. The same table makes the same bytes.
@@ -47,7 +58,7 @@ func (t *Table) WriteParquet(w io.Writer) error {
 	}
 	schema := &ordered{Group: parquet.Group{}}
 	options := []parquet.WriterOption{
-		parquet.Compression(&parquet.Zstd), parquet.CreatedBy("jobeffekt", "", ""),
+		parquet.Compression(&parquet.Zstd), parquet.CreatedBy(application, "", ""),
 		parquet.KeyValueMetadata(tableKey, t.Name),
 	}
 	for k := range t.Columns {
@@ -57,13 +68,7 @@ func (t *Table) WriteParquet(w io.Writer) error {
 			options = append(options, parquet.KeyValueMetadata(docKey+c.Name, c.Doc))
 		}
 	}
-	byName := map[string]parquet.Field{}
-	for _, f := range schema.Group.Fields() {
-		byName[f.Name()] = f
-	}
-	for i := range t.Columns {
-		schema.fields = append(schema.fields, byName[t.Columns[i].Name])
-	}
+	schema.order(gather(len(t.Columns), func(i int) string { return t.Columns[i].Name }))
 	out := parquet.NewGenericWriter[any](w, append(options, parquet.NewSchema(t.Name, schema))...)
 
 	// Row groups are encoded side by side and written in their order.

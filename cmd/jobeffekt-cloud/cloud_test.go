@@ -33,13 +33,11 @@ compare: {covariates: [age, elapsed_benefit_weeks]}
 `
 
 // job is a run file in a folder of its own.
-func job(t *testing.T, data string) *jobeffekt.Config {
+func job(t testing.TB, data string) *jobeffekt.Config {
 	t.Helper()
-	c, err := jobeffekt.ParseConfig("jobeffekt.yaml", []byte(measured))
-	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "jobeffekt.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(measured), 0o600))
-	c, err = jobeffekt.LoadConfig(path)
+	c, err := jobeffekt.LoadConfig(path)
 	require.NoError(t, err)
 	c.Data, c.Open = data, store.DefaultOptions().Open
 	return c
@@ -87,6 +85,20 @@ func TestSameBytes(t *testing.T) {
 		differences, err := jobeffekt.VerifyFrom(ctx, there.ResultsFolder(), there.Open)
 		require.NoError(t, err)
 		require.Empty(t, differences)
+
+		// Past one machine: each part by whoever comes, from the store.
+		spread := job(t, url)
+		parts, err := jobeffekt.Parts(ctx, spread, 1)
+		require.NoError(t, err)
+		var partials []string
+		for i, part := range parts {
+			partials = append(partials, filepath.Join(t.TempDir(), itoa(i)+".partial"))
+			_, err := jobeffekt.MapParts(ctx, spread, []jobeffekt.Part{part}, partials[i])
+			require.NoError(t, err)
+		}
+		_, err = jobeffekt.Reduce(ctx, spread, partials)
+		require.NoError(t, err)
+		require.Equal(t, tables(t, here), tables(t, spread), url)
 	}
 }
 

@@ -28,7 +28,7 @@ func patient() store.Options {
 	return o
 }
 
-func readFile(t *testing.T, ds *ingest.Dataset, i int) []byte {
+func readFile(t testing.TB, ds *ingest.Dataset, i int) []byte {
 	t.Helper()
 	f, err := ds.OpenFile(i)
 	require.NoError(t, err)

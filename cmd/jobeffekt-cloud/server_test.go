@@ -61,6 +61,8 @@ type door struct {
 	store string // address of the process
 	admin *s3.Client
 
+	latency time.Duration // of every answer
+
 	mu     sync.Mutex
 	counts map[string]int // of HEAD, GET and LIST
 	bytes  int64          // of answers to GET
@@ -72,7 +74,7 @@ type door struct {
 }
 
 // open starts a store in a process of its own, and the door before it.
-func open(t *testing.T) *door {
+func open(t testing.TB) *door {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "JOBEFFEKT_TEST_AS=store")
@@ -114,14 +116,14 @@ func (d *door) url(folder string) string {
 }
 
 // put writes an object.
-func (d *door) put(t *testing.T, key string, content []byte) {
+func (d *door) put(t testing.TB, key string, content []byte) {
 	t.Helper()
 	_, err := d.admin.PutObject(context.Background(), &s3.PutObjectInput{Bucket: aws.String(bucket), Key: aws.String(key), Body: bytes.NewReader(content)})
 	require.NoError(t, err)
 }
 
 // upload copies a folder, and forgets what was counted.
-func (d *door) upload(t *testing.T, dir, folder string) {
+func (d *door) upload(t testing.TB, dir, folder string) {
 	t.Helper()
 	require.NoError(t, fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
@@ -155,6 +157,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if harm != nil && harm(w, r, kind, key, n) {
 		return
 	}
+	time.Sleep(d.latency)
 	sent := d.pass(w, r, nil)
 	if kind == http.MethodGet {
 		d.mu.Lock()
