@@ -190,6 +190,10 @@ func changes(t *testing.T) map[string]asked {
 		"input.max_reject_share": {m, nil, func(c *conf) { c.Input.MaxRejectShare = &few }},
 		"input.registers_reach":  {m, nil, func(c *conf) { c.Input.RegistersReach = day("2009-06-30") }},
 
+		"cohort.municipalities": {m, nil, func(c *conf) {
+			c.Cohort.Municipalities = []string{"751", "461", "851", "730", "561", "630", "621", "615", "791"}
+			c.Peers, c.BeforeAfter = nil, nil
+		}},
 		"cohort.period": {m, nil, func(c *conf) { c.Cohort.Period.End -= 90 }},
 		"cohort.from": {m, nil, func(c *conf) {
 			c.Cohort.Period, c.Cohort.From, c.Cohort.To = effect.Period{}, day("2008-02-01"), day("2009-01-01")
