@@ -190,6 +190,10 @@ func changes(t *testing.T) map[string]asked {
 		"input.max_reject_share": {m, nil, func(c *conf) { c.Input.MaxRejectShare = &few }},
 		"input.registers_reach":  {m, nil, func(c *conf) { c.Input.RegistersReach = day("2009-06-30") }},
 
+		"cohort.municipalities": {m, nil, func(c *conf) {
+			c.Cohort.Municipalities = []string{"751", "461", "851", "730", "561", "630", "621", "615", "791"}
+			c.Peers, c.BeforeAfter = nil, nil
+		}},
 		"cohort.period": {m, nil, func(c *conf) { c.Cohort.Period.End -= 90 }},
 		"cohort.from": {m, nil, func(c *conf) {
 			c.Cohort.Period, c.Cohort.From, c.Cohort.To = effect.Period{}, day("2008-02-01"), day("2009-01-01")
@@ -384,4 +388,103 @@ func TestEveryKeyIsReadByItsStep(t *testing.T) {
 			assert.Equal(t, figures(memory), figures(want))
 		})
 	}
+}
+
+// What is not as it was written, or not there, is done again with what comes after it.
+func TestKeepsOnlyWhatIsAsItWasWritten(t *testing.T) {
+	const m, e, b = jobeffekt.StepMeasure, jobeffekt.StepEstimate, jobeffekt.StepBenchmark
+	c := nightly(t)
+	c.Keep = true
+	_, err := jobeffekt.Run(context.Background(), c)
+	require.NoError(t, err)
+	out := c.ResultsFolder()
+	want := contents(t, out)
+	all := []jobeffekt.Step{m, e, b, jobeffekt.StepSettle}
+	for name, x := range map[string]struct {
+		spoil func(path string)
+		kept  []jobeffekt.Step
+	}{
+		"cases.parquet":      {func(path string) { require.NoError(t, os.Remove(path)) }, nil},
+		"outcomes.csv":       {func(path string) { require.NoError(t, os.WriteFile(path, []byte("outcome\n"), 0o600)) }, nil},
+		"estimates.parquet":  {func(path string) { require.NoError(t, os.Truncate(path, 100)) }, all[:1]},
+		"diagnostics.csv":    {func(path string) { require.NoError(t, os.Remove(path)) }, all[:2]},
+		"settlement.parquet": {func(path string) { require.NoError(t, os.Remove(path)) }, all[:3]},
+		"summary.txt":        {func(path string) { require.NoError(t, os.WriteFile(path, []byte("all is well\n"), 0o600)) }, all[:3]},
+		"manifest.json":      {func(path string) { require.NoError(t, os.Remove(path)) }, nil},
+		"signals.parquet.x": {func(path string) {
+			require.NoError(t, os.WriteFile(path, nil, 0o600))
+			require.NoError(t, os.Remove(path))
+		}, all},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x.spoil(filepath.Join(out, name))
+			r, err := jobeffekt.Run(context.Background(), c)
+			require.NoError(t, err)
+			assert.Equal(t, append([]jobeffekt.Step{}, x.kept...), append([]jobeffekt.Step{}, r.Kept...))
+			sameFolder(t, want, contents(t, out))
+		})
+	}
+
+	t.Run("a table of another run is no result", func(t *testing.T) {
+		require.NoError(t, os.WriteFile(filepath.Join(out, "sensitivity.csv"), []byte(want["sensitivity.csv"]), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(out, "follow_up.csv"), []byte("left over"), 0o600))
+		r, err := jobeffekt.Run(context.Background(), c)
+		require.NoError(t, err)
+		assert.Equal(t, all, r.Kept)
+		sameFolder(t, want, contents(t, out))
+	})
+	t.Run("a step done alone has no key", func(t *testing.T) {
+		_, err := jobeffekt.RunStep(context.Background(), c, e)
+		require.NoError(t, err)
+		r, err := jobeffekt.Run(context.Background(), c)
+		require.NoError(t, err)
+		assert.Equal(t, all[:1], r.Kept)
+		sameFolder(t, want, contents(t, out))
+	})
+	t.Run("changed data", func(t *testing.T) {
+		changed := *c
+		changed.Data = filepath.Join(t.TempDir(), "data")
+		require.NoError(t, os.CopyFS(changed.Data, os.DirFS(c.DataFolder())))
+		require.NoError(t, os.Remove(filepath.Join(changed.Data, "spend.parquet")))
+		changed.Spending = nil
+		r, err := jobeffekt.Run(context.Background(), &changed)
+		require.NoError(t, err)
+		assert.Empty(t, r.Kept)
+	})
+	t.Run("terms taken away", func(t *testing.T) {
+		c := nightly(t)
+		c.Keep = true
+		_, err := jobeffekt.Run(context.Background(), c)
+		require.NoError(t, err)
+		c.Terms = nil
+		r, err := jobeffekt.Run(context.Background(), c)
+		require.NoError(t, err)
+		assert.Equal(t, all[:3], r.Kept)
+		fresh := *c
+		fresh.Keep, fresh.Out = false, "fresh"
+		_, err = jobeffekt.Run(context.Background(), &fresh)
+		require.NoError(t, err)
+		sameFolder(t, contents(t, fresh.ResultsFolder()), contents(t, c.ResultsFolder()))
+		again, err := jobeffekt.Run(context.Background(), c)
+		require.NoError(t, err)
+		assert.Equal(t, all[:3], again.Kept)
+		assert.Nil(t, again.Settlement)
+	})
+	t.Run("blinded", func(t *testing.T) {
+		blinded := *c
+		blinded.Blinded, blinded.Out = true, "blinded"
+		first, err := jobeffekt.Run(context.Background(), &blinded)
+		require.NoError(t, err)
+		want := contents(t, blinded.ResultsFolder())
+		again, err := jobeffekt.Run(context.Background(), &blinded)
+		require.NoError(t, err)
+		assert.Equal(t, all, again.Kept)
+		assert.Equal(t, first.Summary(), again.Summary())
+		assert.True(t, again.Blinded)
+		require.NoError(t, os.Remove(filepath.Join(blinded.ResultsFolder(), "diagnostics.parquet")))
+		redone, err := jobeffekt.Run(context.Background(), &blinded)
+		require.NoError(t, err)
+		assert.Empty(t, redone.Kept, "its tables have nothing to go on from")
+		sameFolder(t, want, contents(t, blinded.ResultsFolder()))
+	})
 }

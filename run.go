@@ -191,7 +191,7 @@ func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Re
 			return nil, err
 		}
 	}
-	if c.Blinded {
+	if c.Blinded && !whole {
 		job.result.blind()
 		for _, s := range m.Steps {
 			if err := write(s); err != nil {
