@@ -84,8 +84,11 @@ func (c *Config) readCases(ctx context.Context, ds *ingest.Dataset) (cases, cont
 	} else {
 		cases, err = ds.Cases(ctx)
 	}
-	if err != nil || len(c.Areas) == 0 {
+	if err != nil {
 		return cases, controls, err
+	}
+	if len(c.Areas) == 0 {
+		return cases, controls, c.checkChosen(cases.Municipality.Levels)
 	}
 	if err := c.checkMembers(ctx, ds, cases.Municipality.Levels); err != nil {
 		return nil, nil, err
@@ -94,7 +97,7 @@ func (c *Config) readCases(ctx context.Context, ds *ingest.Dataset) (cases, cont
 	if controls != nil {
 		controls.Municipality = relabel(controls.Municipality, c.Areas.of())
 	}
-	return cases, controls, nil
+	return cases, controls, c.checkChosen(cases.Municipality.Levels)
 }
 
 // checkMembers finds members of areas that no table has, and areas that have the
@@ -134,6 +137,9 @@ func (c *Config) checkMembers(ctx context.Context, ds *ingest.Dataset, named []s
 	}
 	var errs []error
 	for _, a := range slices.Sorted(maps.Keys(c.Areas)) {
+		if !c.chosen(a) {
+			continue // the tables of citizens are read for others
+		}
 		for _, m := range c.Areas[a] {
 			if !seen[m] {
 				errs = append(errs, fmt.Errorf("%w: areas.%s: municipality %s is in none of the tables %s, %s, %s and %s", ErrConfig, a, m, ingest.Participations, ingest.Municipalities, ingest.PeerStrata, ingest.Caseload))

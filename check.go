@@ -39,6 +39,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 		c.Peers.check(fault)
 	}
 	c.checkMerged(fault)
+	c.checkMunicipalities(fault)
 	c.Compare.check(fault)
 	c.checkCrosswalk(fault)
 	c.checkWatch(fault)

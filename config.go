@@ -88,7 +88,11 @@ type Cohort struct {
 	Period effect.Period `yaml:"period,omitempty" doc:"period of the referrals: 2008, 2008H1, 2008Q3 or 2008-09; or give from and to"`
 	From   *effect.Date  `yaml:"from,omitempty" doc:"first day of referral, in place of period"`
 	To     *effect.Date  `yaml:"to,omitempty" doc:"day after the last day of referral"`
-	Take   effect.Take   `yaml:"take,omitempty" doc:"which of a person's participations under an agreement: first (if left out), last or each"`
+	// Municipalities narrow everything to their citizens, as if participations and
+	// caseload had no rows of others.
+	Municipalities []string `yaml:"municipalities,omitempty" doc:"municipalities, or areas, whose citizens alone are read; left out: all"`
+
+	Take effect.Take `yaml:"take,omitempty" doc:"which of a person's participations under an agreement: first (if left out), last or each"`
 }
 
 // History says which covariates are read off the spells before referral.
@@ -269,6 +273,7 @@ func (c *Config) IngestOptions() ingest.Options {
 		o.MaxRejectShare = *c.Input.MaxRejectShare
 	}
 	o.Hours, o.Amounts = c.amounts()
+	o.Municipalities = c.municipalities()
 	derived := c.history().Names()
 	var classified []string
 	for _, class := range c.Compare.classified() {

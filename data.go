@@ -121,6 +121,26 @@ func fileURL(data string) string {
 	return filepath.FromSlash(path)
 }
 
+// amongData says whether a path lies in the dataset's folder, where it would be taken
+// for input. No path lies in an object store.
+func (c *Config) amongData(path string) (bool, error) {
+	data := c.resolve(c.Data)
+	if isURL(data) {
+		if data = fileURL(data); data == "" {
+			return false, nil
+		}
+	}
+	data, err := filepath.Abs(data)
+	if err != nil {
+		return false, err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return false, err
+	}
+	rel, err := filepath.Rel(data, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)), nil
+}
+
 // inputSources describes the input files as they are now, but for those that are known
 // by their names, which are not read for it.
 func inputSources(ctx context.Context, out string, ds *ingest.Dataset, known map[string]Source) ([]Source, error) {

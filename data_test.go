@@ -115,4 +115,7 @@ func TestURLsThatAreRefused(t *testing.T) {
 	c.Data = "file://" + filepath.ToSlash(filepath.Dir(c.ResultsFolder()))
 	_, err = jobeffekt.Run(ctx, c)
 	require.ErrorContains(t, err, "lies in the dataset's folder")
+	_, err = jobeffekt.MapParts(ctx, job(t), []jobeffekt.Part{{File: "spells.parquet"}}, "s3://bucket/a.partial")
+	require.ErrorIs(t, err, jobeffekt.ErrPartial)
+	require.ErrorContains(t, err, "partials are files")
 }

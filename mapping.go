@@ -18,6 +18,7 @@ import (
 // mapping is a dataset whose spells are observed in parts.
 type mapping struct {
 	c     *Config
+	read  *Config // as the step measure sees it
 	data  *ingest.Dataset
 	files []ingest.SpellFile
 	paths []string       // of files, from the dataset's folder
@@ -43,7 +44,7 @@ func (c *Config) newMapping(ctx context.Context) (*mapping, error) {
 	if err := c.checkTerms(terms); err != nil {
 		return nil, err
 	}
-	data, err := c.OpenData(ctx)
+	data, err := c.openData(ctx, c.readBy(StepMeasure).IngestOptions())
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func (c *Config) mappingOf(data *ingest.Dataset) (*mapping, error) {
 	if !data.Has(ingest.Spells) {
 		return nil, fmt.Errorf("%w: %s", ingest.ErrNoTable, ingest.Spells)
 	}
-	m := &mapping{c: c, data: data, files: data.SpellFiles(), place: map[string]int{}}
+	m := &mapping{c: c, read: c.readBy(StepMeasure), data: data, files: data.SpellFiles(), place: map[string]int{}}
 	all := data.Files()
 	for i, f := range m.files {
 		path, err := relative(c.resolve(c.Data), all[f.Input])
@@ -75,15 +76,14 @@ func (m *mapping) file(path string) int { return m.place[path] }
 // checkTarget refuses a partial where it would be taken for input, or would replace
 // something else.
 func (c *Config) checkTarget(to string) error {
-	data, err := filepath.Abs(c.resolve(c.Data))
+	if isURL(to) {
+		return fmt.Errorf("%w: it is to go to a URL, and partials are files: name one, and copy it where it should be", ErrPartial)
+	}
+	inside, err := c.amongData(to)
 	if err != nil {
 		return err
 	}
-	target, err := filepath.Abs(to)
-	if err != nil {
-		return err
-	}
-	if rel, err := filepath.Rel(data, target); !isURL(c.Data) && err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+	if inside {
 		return fmt.Errorf("%w: %s lies in the dataset's folder; write it elsewhere", ErrPartial, to)
 	}
 	if info, err := os.Stat(to); err == nil && (!info.Mode().IsRegular() || !isPartial(to)) {
@@ -237,7 +237,7 @@ type partialSet struct {
 // other. With all, parts that are in none of them are a fault too.
 func (m *mapping) openPartials(ctx context.Context, paths []string, all bool) (*partialSet, error) {
 	if len(paths) == 0 {
-		return nil, &PartialError{[]PartialProblem{{Fault: PartialMissing, Why: "no partial is given", Cure: "give all files that maps wrote"}}}
+		return nil, errNoPartial()
 	}
 	if len(paths) > maxPartials {
 		return nil, &PartialError{[]PartialProblem{{Fault: PartialLimit, Why: fmt.Sprintf("%d partials", len(paths)), Cure: fmt.Sprintf("give %d at most: merge some first", maxPartials)}}}
@@ -373,6 +373,9 @@ func (m *mapping) join(ctx context.Context, set *partialSet, all bool) (problems
 				problem := c.by.problem(PartialTwice, "it is in "+furthest.by.path+" too", "leave one of the two out, or map one of them without it")
 				problem.Part = m.part(at, c.first, min(c.last, furthest.last))
 				problems = append(problems, *problem)
+				if c.last > furthest.last {
+					joined.join([2]int{furthest.last, c.last})
+				}
 			} else {
 				joined.join([2]int{c.first, c.last})
 			}
@@ -488,18 +491,19 @@ func (set *partialSet) read(s *measuring, do func(o *effect.Observer, states []*
 
 // reduce is [Measure] with partials in place of the table spells.
 func (m *mapping) reduce(ctx context.Context, set *partialSet) (*Measured, error) {
-	s, err := m.c.measuring(ctx, m.data)
+	s, err := m.read.measuring(ctx, m.data)
 	if err != nil {
 		return nil, err
 	}
 	if err := m.data.CloseSpells(set.tally(m)); err != nil {
 		return nil, err
 	}
+	m.c.phase(PhaseObserve)
 	err = set.read(s, func(o *effect.Observer, states []*bufio.Reader) error { return o.AddStates(ctx, states) })
 	if err != nil {
 		return nil, err
 	}
-	return s.finish(ctx, m.data, m.c)
+	return s.finish(ctx, m.data, m.read)
 }
 
 // open looks at the partials that stand for the table spells.

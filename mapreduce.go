@@ -193,6 +193,7 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 	if err != nil {
 		return nil, err
 	}
+	c.phase(PhaseHash)
 	if err := m.describe(ctx, h); err != nil {
 		return nil, err
 	}
@@ -202,17 +203,22 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 			return nil, err
 		}
 	}
-	s, err := c.measuring(ctx, m.data)
+	s, err := m.read.measuring(ctx, m.data)
 	if err != nil {
 		return nil, err
 	}
-	tally, err := m.data.SpellsOf(ctx, groups, s.cases, s.employers, s.add)
+	for _, o := range s.observers {
+		o.KeepState()
+	}
+	c.phase(PhaseObserve)
+	tally, err := m.data.ObserveGroups(ctx, groups, s.cases, s.employers, s.sinks()...)
 	if err != nil {
 		return nil, err
 	}
 	if err := h.tell(tally, m); err != nil {
 		return nil, err
 	}
+	c.phase(PhaseWrite)
 	size, err := writePartial(to, h, func(w io.Writer) error {
 		for _, o := range s.observers {
 			if err := o.WriteState(w); err != nil {
@@ -245,10 +251,11 @@ func MergePartials(ctx context.Context, c *Config, partials []string, to string)
 	if err := h.tell(set.tally(m), m); err != nil {
 		return nil, err
 	}
-	s, err := c.measuring(ctx, m.data)
+	s, err := m.read.measuring(ctx, m.data)
 	if err != nil {
 		return nil, err
 	}
+	c.phase(PhaseWrite)
 	size, err := writePartial(to, h, func(w io.Writer) error {
 		return set.read(s, func(o *effect.Observer, states []*bufio.Reader) error { return o.MergeStates(ctx, w, states) })
 	})
@@ -267,7 +274,14 @@ func Reduce(ctx context.Context, c *Config, partials []string) (*Result, error) 
 	if c.Blinded {
 		return nil, errMapBlinded()
 	}
+	if len(partials) == 0 {
+		return nil, errNoPartial()
+	}
 	return run(ctx, c, []Step{StepMeasure}, partials...)
+}
+
+func errNoPartial() error {
+	return &PartialError{[]PartialProblem{{Fault: PartialMissing, Why: "no partial is given", Cure: "give all files that maps wrote"}}}
 }
 
 func errMapBlinded() error {

@@ -440,7 +440,17 @@ func (j *job) read(ctx context.Context, m *Manifest, left []Step) (err error) {
 	study := j.c.Study()
 	tables := map[string]*ingest.Table{}
 	for _, name := range []string{TableCases, TableCovariates, TableOutcomes, TableAttrition, TableRejects, TableCounts} {
-		if tables[name], err = readTable(ctx, j.out, name); err != nil {
+		switch {
+		case lean && name == TableCovariates:
+			continue
+		case lean && name == TableCases:
+			tables[name], err = ingest.ReadColumns(ctx, filepath.Join(j.out, name+".parquet"), ingest.DefaultLimits(), func(column string) bool {
+				return column != placeboColumn && !strings.HasPrefix(column, covariatePrefix) && !strings.HasPrefix(column, laggedPrefix)
+			})
+		default:
+			tables[name], err = readTable(ctx, j.out, name)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -625,21 +635,11 @@ func (c *Config) checkFolders() error {
 	if isURL(c.Out) {
 		return fmt.Errorf("%w: out is a URL, and results go to a folder: name one, and copy it where it should be", ErrConfig)
 	}
-	out, err := filepath.Abs(c.resolve(c.Out))
+	inside, err := c.amongData(c.resolve(c.Out))
 	if err != nil {
 		return err
 	}
-	data := c.resolve(c.Data)
-	if isURL(data) {
-		if data = fileURL(data); data == "" {
-			return nil
-		}
-	}
-	data, err = filepath.Abs(data)
-	if err != nil {
-		return err
-	}
-	if rel, err := filepath.Rel(data, out); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+	if inside {
 		return fmt.Errorf("%w: out (%s) lies in the dataset's folder, where results would be taken for input", ErrConfig, c.Out)
 	}
 	return nil

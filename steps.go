@@ -3,6 +3,7 @@ package jobeffekt
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -175,14 +176,6 @@ func (s *measuring) sinks() (sinks []ingest.Sink) {
 	return sinks
 }
 
-// add observes spells.
-func (s *measuring) add(b effect.Spells) error {
-	for _, o := range s.observers {
-		o.Add(b)
-	}
-	return nil
-}
-
 // finish reads off what became of the cases, once all spells were observed.
 func (s *measuring) finish(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, error) {
 	o := s.observers[0]
@@ -254,7 +247,7 @@ func notRead(m *Measured) []effect.Attrition {
 		var lines []effect.Attrition
 		total := int64(0)
 		for _, count := range m.Counts {
-			if count.Table == ingest.Participations && (count.Name == "rejected" || count.Name == "duplicates") && count.Rows > 0 {
+			if count.Table == ingest.Participations && slices.Contains([]string{ingest.CountElsewhere, "rejected", "duplicates"}, count.Name) && count.Rows > 0 {
 				lines = append(lines, effect.Attrition{Outcome: r.Outcome, Order: int64(len(lines) + 1), Step: count.Name, N: count.Rows})
 				total += count.Rows
 			}

@@ -412,7 +412,8 @@ func (p *picker) readPlacebo(weeks int) *effect.Placebo {
 }
 
 // readObservations rebuilds what a study observed from the tables of the observe
-// step. Controls have neither signals nor attrition.
+// step. Controls have neither signals nor attrition; without the table covariates the
+// cases have none, and no placebo.
 func readObservations(study effect.Study, cases, covariates, outcomes, signals, attrition *ingest.Table) (*effect.Observations, error) {
 	p := &picker{table: cases}
 	c := &effect.Cases{ID: ids(p.column("participation_id")), Referral: p.column("referral_date").Dates, Start: p.column("start_date").Dates, End: p.column("end_date").Dates}
@@ -424,9 +425,13 @@ func readObservations(study effect.Study, cases, covariates, outcomes, signals, 
 		*f.factor = p.factor(f.name)
 		f.factor.Sort()
 	}
-	rows, err := ingest.ToRows[covariateRow](covariates)
-	if err != nil {
-		return nil, err
+	var rows []covariateRow
+	var err error
+	if covariates != nil {
+		if rows, err = ingest.ToRows[covariateRow](covariates); err != nil {
+			return nil, err
+		}
+		c.Placebo = p.readPlacebo(study.Placebo)
 	}
 	for _, r := range rows {
 		col := p.column(covariatePrefix + r.Name)
@@ -437,7 +442,6 @@ func readObservations(study effect.Study, cases, covariates, outcomes, signals, 
 		}
 		c.Covariates = append(c.Covariates, v)
 	}
-	c.Placebo = p.readPlacebo(study.Placebo)
 	obs := &effect.Observations{AsOf: study.AsOf, Period: study.Cohort.Period, Cases: c}
 	if attrition != nil {
 		if obs.Attrition, err = ingest.ToRows[effect.Attrition](attrition); err != nil {
@@ -519,33 +523,41 @@ func noResults(study effect.Study, none *effect.Cases) ([]effect.Result, error) 
 
 // signalTable holds the signals of gaming, a row for each case.
 func signalTable(o *effect.Observations) *ingest.Table {
-	s, n := o.Signals, o.Cases.Len()
-	own := make([]float64, n)
-	for i := range own {
-		own[i] = math.NaN()
-	}
-	for i, days := range s.OwnEmployerDays {
-		own[i] = float64(days)
-	}
-	whole := func(days []int32) []int64 {
-		out := make([]int64, n)
-		for i, d := range days {
-			out[i] = int64(d)
+	s, id := o.Signals, idColumn("participation_id", "participation", o.Cases.ID)
+	part := func(from, to int) []ingest.Column {
+		ids := ingest.Column{Name: id.Name, Doc: id.Doc}
+		if id.Ints != nil {
+			ids.Ints = id.Ints[from:to]
+		} else {
+			ids.Texts = id.Texts[from:to]
 		}
-		return out
+		own := slices.Repeat([]float64{math.NaN()}, to-from)
+		if s.OwnEmployerDays != nil {
+			for i, days := range s.OwnEmployerDays[from:to] {
+				own[i] = float64(days)
+			}
+		}
+		whole := func(days []int32) []int64 {
+			out := make([]int64, to-from)
+			for i, d := range days[from:to] {
+				out[i] = int64(d)
+			}
+			return out
+		}
+		return []ingest.Column{
+			ids,
+			{Name: "in_cohort", Doc: "the case is of the cohort; others have no signals", Bools: s.InCohort[from:to]},
+			{Name: "run_start", Doc: "first day of the first run of ordinary or self-employment that begins within 364 days from referral; gaps of at most 7 days join it", Dates: s.RunStart[from:to]},
+			{Name: "run_days", Doc: "days of that run that were worked, followed for at most 156 weeks from referral", Ints: whole(s.RunDays)},
+			{Name: "run_end", Doc: "first day on which that run was over; null while it goes on", Dates: s.RunEnd[from:to]},
+			{Name: "subsidised_days", Doc: "days in wage_subsidy or work_placement within 364 days from referral", Ints: whole(s.SubsidisedDays)},
+			{Name: "recoded_days", Doc: "days both in ordinary_employment and in wage_subsidy or work_placement, within 364 days from referral", Ints: whole(s.RecodedDays)},
+			{Name: "after_subsidy", Doc: "ordinary_employment began at most 7 days after subsidised days had ended", Bools: s.AfterSubsidy[from:to]},
+			{Name: "employed_days", Doc: "days in ordinary or self-employment within 364 days from referral", Ints: whole(s.EmployedDays)},
+			{Name: "own_employer_days", Doc: "those at an employer of the provider or of its consortium; null where the data name no employers", Floats: own},
+		}
 	}
-	return &ingest.Table{Name: TableSignals, Columns: []ingest.Column{
-		idColumn("participation_id", "participation", o.Cases.ID),
-		{Name: "in_cohort", Doc: "the case is of the cohort; others have no signals", Bools: s.InCohort},
-		{Name: "run_start", Doc: "first day of the first run of ordinary or self-employment that begins within 364 days from referral; gaps of at most 7 days join it", Dates: s.RunStart},
-		{Name: "run_days", Doc: "days of that run that were worked, followed for at most 156 weeks from referral", Ints: whole(s.RunDays)},
-		{Name: "run_end", Doc: "first day on which that run was over; null while it goes on", Dates: s.RunEnd},
-		{Name: "subsidised_days", Doc: "days in wage_subsidy or work_placement within 364 days from referral", Ints: whole(s.SubsidisedDays)},
-		{Name: "recoded_days", Doc: "days both in ordinary_employment and in wage_subsidy or work_placement, within 364 days from referral", Ints: whole(s.RecodedDays)},
-		{Name: "after_subsidy", Doc: "ordinary_employment began at most 7 days after subsidised days had ended", Bools: s.AfterSubsidy},
-		{Name: "employed_days", Doc: "days in ordinary or self-employment within 364 days from referral", Ints: whole(s.EmployedDays)},
-		{Name: "own_employer_days", Doc: "those at an employer of the provider or of its consortium; null where the data name no employers", Floats: own},
-	}}
+	return &ingest.Table{Name: TableSignals, Columns: part(0, 0), Part: part, Length: o.Cases.Len()}
 }
 
 // parsed are the levels of a column as what they are the names of; ok is false where

@@ -78,6 +78,7 @@ type Observer struct {
 	first   []int32          // person -> first slot
 	blocks  []block          // of blockPersons persons each
 	spare   spares
+	kept    [][]byte // blocks as they are written; nil where they are read off
 	seen    []uint32 // bit per person: occurs in the spells
 	deadOn  []int32  // per person: first day of death, MaxInt32 for none
 	reach   atomic.Int32

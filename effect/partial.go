@@ -13,6 +13,7 @@ import (
 	"math"
 	"math/bits"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -38,8 +39,17 @@ func (e *StateError) Unwrap() error { return ErrPartial }
 // cohort. The same spells give the same bytes, whatever their order and split. Nothing may
 // be added meanwhile, and persons that were read off are an error that wraps ErrPartial.
 func (o *Observer) WriteState(w io.Writer) error {
+	if o.strayed.Load() {
+		return fmt.Errorf("%w: a spell came after its person was done", ErrPartial)
+	}
 	out := o.newStateWriter(w)
 	for k := range o.blocks {
+		if o.kept != nil && o.kept[k] != nil {
+			if err := out.write(int32(k), o.kept[k]); err != nil {
+				return err
+			}
+			continue
+		}
 		if o.blocks[k].settled {
 			return fmt.Errorf("%w: it was read off already", ErrPartial)
 		}
@@ -48,6 +58,24 @@ func (o *Observer) WriteState(w io.Writer) error {
 		}
 	}
 	return out.close()
+}
+
+// KeepState says that the observer is there for WriteState alone. Persons that no unit
+// that is expected can hold any more (see [Observer.Done]) are then put into the form in
+// which they are written, in place of being read off, so that the days of few are held at a
+// time. It is called before the first spell is added.
+func (o *Observer) KeepState() { o.kept = make([][]byte, len(o.blocks)) }
+
+// keep puts block k into the form in which it is written and gives its days back.
+func (o *Observer) keep(k int32) {
+	b := &o.blocks[k]
+	b.Lock()
+	defer b.Unlock()
+	o.kept[k] = slices.Clip(o.appendBlock([]byte{}, k))
+	b.settled = true
+	if b.words != nil || b.daily != nil {
+		o.spare.give(b)
+	}
 }
 
 // AddStates adds what WriteState wrote of observers of the same cases and study; the
@@ -144,14 +172,20 @@ func (o *Observer) newStateWriter(w io.Writer) *stateWriter {
 
 // block writes a block that has a person with a spell.
 func (s *stateWriter) block(k int32) error {
-	if s.payload = s.o.appendBlock(s.payload[:0], k); len(s.payload) == 0 {
+	s.payload = s.o.appendBlock(s.payload[:0], k)
+	return s.write(k, s.payload)
+}
+
+// write writes what appendBlock made of a block.
+func (s *stateWriter) write(k int32, payload []byte) error {
+	if len(payload) == 0 {
 		return nil
 	}
 	s.frame = binary.AppendUvarint(s.frame[:0], uint64(k-s.last))
-	s.frame = binary.AppendUvarint(s.frame, uint64(len(s.payload)))
+	s.frame = binary.AppendUvarint(s.frame, uint64(len(payload)))
 	s.last = k
 	_, _ = s.w.Write(s.frame)
-	_, err := s.w.Write(s.payload)
+	_, err := s.w.Write(payload)
 	return err
 }
 

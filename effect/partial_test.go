@@ -3,10 +3,12 @@ package effect_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -160,6 +162,28 @@ func TestStatesOfManyPersons(t *testing.T) {
 	o := newObserver(t, l)
 	require.NoError(t, o.AddStates(context.Background(), readers(states)))
 	assert.ErrorIs(t, o.WriteState(io.Discard), effect.ErrPartial, "it was read off")
+}
+
+// Persons that are done are written at once, to the same bytes; a spell that comes after is
+// an error, as it would be lost.
+func TestStateThatIsKept(t *testing.T) {
+	l := crowd(5000)
+	slices.SortStableFunc(l.spells, func(a, b spell) int { return cmp.Compare(a.person, b.person) })
+	whole := stateOf(t, l, l.spells)
+	o := newObserver(t, l)
+	o.KeepState()
+	units := slices.Collect(slices.Chunk(l.spells, 700))
+	persons := func(u []spell) (from, to int) { return int(u[0].person), int(u[len(u)-1].person) + 1 }
+	for _, u := range units {
+		o.Expect(persons(u))
+	}
+	for _, u := range units {
+		add(o, u)
+		o.Done(persons(u))
+	}
+	require.True(t, bytes.Equal(whole, written(t, o)))
+	add(o, l.spells[:1])
+	assert.ErrorIs(t, o.WriteState(io.Discard), effect.ErrPartial)
 }
 
 func TestStateOfSomethingElse(t *testing.T) {

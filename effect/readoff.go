@@ -39,6 +39,12 @@ func (o *Observer) Done(from, to int) {
 	if last || len(ready) == 0 {
 		return
 	}
+	if o.kept != nil {
+		for _, k := range ready {
+			o.keep(k)
+		}
+		return
+	}
 	o.prepare()
 	t := o.sheet.borrow()
 	for _, k := range ready {

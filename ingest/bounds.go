@@ -33,8 +33,8 @@ func (d *Dataset) Observe(ctx context.Context, cases *effect.Cases, employers []
 	column := d.inputName(Spells, "person_id")
 	for p, part := range d.tables[Spells] {
 		for u, rows := range part.units() {
-			if rows == 0 {
-				continue // it is not read
+			if rows == 0 || !d.reads(Spells, p, u) {
+				continue
 			}
 			s := span{0, cases.Persons.Len()}
 			if _, constant := d.opt.Constants[Spells]["person_id"]; !constant {

@@ -14,8 +14,8 @@ import (
 // rows, on parts or on workers. The errors are those of [Dataset.Cases].
 //
 // The whole table is held, in columns of numbers: 24 bytes a row and each
-// distinct identifier and name once. While it is read the heap reaches some 120
-// bytes a row (with three spells a person).
+// distinct identifier and name once. While it is read the heap stays below
+// 120 bytes a row (with three spells a person).
 func (d *Dataset) Caseload(ctx context.Context) (*effect.Caseload, error) {
 	f, err := d.load(ctx, Caseload, nil, nil)
 	if err != nil {

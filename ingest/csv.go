@@ -53,7 +53,7 @@ import (
 func ReadFile(ctx context.Context, path string, limits Limits) (*Table, error) {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".parquet":
-		return readTable(ctx, path, limits, true)
+		return readTable(ctx, path, limits, true, nil)
 	case ".csv":
 		b, err := readWhole(path, limits)
 		if err != nil {

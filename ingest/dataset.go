@@ -50,6 +50,12 @@ type Options struct {
 	// that of participations counts. "age" is derived in whole years at referral
 	// where there is a birth_date but no such column.
 	Covariates []string
+	// Municipalities are those whose citizens are asked about; none: all. Rows of
+	// participations and caseload that name another are set aside, whatever else
+	// they hold, as if they were not there, and so are the spells and persons of who
+	// is in none of the rest. Files of [Arrange], and others with an index of their
+	// pages, are then read only where such rows can be; what comes of it is the same.
+	Municipalities []string
 	// Hours and Amounts ask for the columns hours_per_week and amount of spells,
 	// which must then be there.
 	Hours, Amounts bool

@@ -141,6 +141,7 @@ type account struct {
 	counts  []Count
 	rejects []reject
 	moves   []Move
+	unread  int64 // rows that were passed over, which count as read
 }
 
 func (d *Dataset) newAccount(table string, cols []input) *account {
@@ -157,6 +158,7 @@ func (d *Dataset) close(a *account, rows int64) error {
 	slices.SortFunc(a.rejects, func(x, y reject) int {
 		return cmp.Or(cmp.Compare(x.part, y.part), cmp.Compare(x.row, y.row))
 	})
+	rows += a.unread
 	rejected := int64(len(a.rejects))
 	a.counts = slices.Insert(a.counts, 0,
 		Count{a.table, "read", rows, "every row of the table"},
@@ -216,12 +218,27 @@ type frame struct {
 	rows    int
 	cols    []vector
 	bad     []bool
-	starts  []int // row with which each part begins
+	starts  []start
 	// whole says that the rows that are asked for are all of them in their order, so
 	// that columns are handed over and not copied. It is set once no more is needed
 	// of the frame than that.
 	whole bool
 	none  []int32 // see missing
+}
+
+// start is where consecutive rows of a part begin in a frame.
+type start struct {
+	at, part int
+	row      int64
+}
+
+// at is where a row of a part is in the frame.
+func (f *frame) at(part int, row int64) int {
+	k := sort.Search(len(f.starts), func(k int) bool {
+		s := f.starts[k]
+		return s.part > part || s.part == part && s.row > row
+	}) - 1
+	return f.starts[k].at + int(row-f.starts[k].row)
 }
 
 // load reads all of a table and rejects the rows that are bad by themselves.
@@ -236,6 +253,9 @@ func (d *Dataset) load(ctx context.Context, table string, extra []field, prepare
 	if prepare != nil {
 		prepare(cols)
 	}
+	if err := d.narrow(ctx, table, cols); err != nil {
+		return nil, err
+	}
 	f := &frame{account: d.newAccount(table, cols), columns: cols, cols: make([]vector, len(cols))}
 	if err := f.measure(); err != nil {
 		return nil, err
@@ -249,7 +269,7 @@ func (d *Dataset) load(ctx context.Context, table string, extra []field, prepare
 		if !cols[i].absent {
 			resize(&f.cols[i], f.rows, formOf(cols[i].want, cols[i].res))
 			cols[i].into = func(part int, row int64, rows int) vector {
-				at := f.starts[part] + int(row)
+				at := f.at(part, row)
 				return f.cols[i].slice(at, at+rows)
 			}
 		}
@@ -259,6 +279,9 @@ func (d *Dataset) load(ctx context.Context, table string, extra []field, prepare
 		return nil, err
 	}
 	f.bad = make([]bool, f.rows)
+	if k := municipalityOf(table, cols); k >= 0 && len(d.opt.Municipalities) > 0 {
+		f.dropElsewhere(k, d.chosen())
+	}
 	for i := range cols {
 		if _, ok := cols[i].res.(*personIndex); ok {
 			f.dropOrphans(i)
@@ -270,18 +293,31 @@ func (d *Dataset) load(ctx context.Context, table string, extra []field, prepare
 	return f, nil
 }
 
-// measure counts the rows that the parts claim to have.
+// measure counts the rows to read, as the parts claim to have them.
 func (f *frame) measure() error {
 	rows := int64(0)
-	for _, p := range f.parts {
-		f.starts = append(f.starts, int(rows))
-		for _, n := range p.units() {
-			if rows += n; n > math.MaxInt32 || rows > math.MaxInt32 {
-				return &FileError{p.name(), "", fmt.Errorf("%w: more than %d rows in a table that is held in memory", ErrLimit, math.MaxInt32), "read fewer rows at a time"}
+	narrow := narrowed(f.columns)
+	for part, p := range f.parts {
+		f.starts = append(f.starts, start{int(rows), part, 0})
+		first := int64(0)
+		for unit, n := range p.units() {
+			spans := narrow.spans(part, unit, n)
+			for _, s := range spans {
+				if len(spans) > 1 || s.to-s.from != n {
+					f.starts = append(f.starts, start{int(rows), part, first + s.from})
+				}
+				if rows += s.to - s.from; n > math.MaxInt32 || rows > math.MaxInt32 {
+					return &FileError{p.name(), "", fmt.Errorf("%w: more than %d rows in a table that is held in memory", ErrLimit, math.MaxInt32), "read fewer rows at a time"}
+				}
+			}
+			if first += n; narrow != nil {
+				f.starts = append(f.starts, start{int(rows), part, first}) // rows before it may be missing
 			}
 		}
 	}
-	f.rows = int(rows)
+	if f.rows = int(rows); narrow != nil {
+		f.unread = narrow.unread
+	}
 	return nil
 }
 
@@ -312,7 +348,7 @@ func (d *Dataset) prove(ctx context.Context, table string, cols []input) error {
 
 // dropOrphans sets the rows of unknown persons aside, whatever else they hold.
 func (f *frame) dropOrphans(col int) {
-	var n int64
+	n := f.unread
 	for i, c := range f.cols[col].ints {
 		if c == codeUnknown {
 			f.bad[i] = true
@@ -374,8 +410,8 @@ func (f *frame) reject(i, col int, why cause) {
 		return
 	}
 	f.bad[i] = true
-	part := sort.Search(len(f.starts), func(k int) bool { return f.starts[k] > i }) - 1
-	f.rejects = append(f.rejects, reject{int64(i - f.starts[part]), int32(part), int16(col), why})
+	s := f.starts[sort.Search(len(f.starts), func(k int) bool { return f.starts[k].at > i })-1]
+	f.rejects = append(f.rejects, reject{s.row + int64(i-s.at), int32(s.part), int16(col), why})
 }
 
 // checkOrder rejects the rows that end before they start.

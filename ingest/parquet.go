@@ -326,6 +326,23 @@ type parquetColumn struct {
 	page     parquet.Page
 	source   parquet.Dictionary // that dict was made from
 	dict     *dictionary
+
+	where *chunkPages // nil where every page is read
+	at    int         // page that comes next
+	skip  int         // rows of it that nobody asked for
+}
+
+// seek goes to a row; where is then known of every column.
+func (u *parquetUnit) seek(row int64) error {
+	for i := range u.columns {
+		c := &u.columns[i]
+		c.at, _ = c.where.covering(rowSpan{row, row + 1})
+		c.skip = int(row - c.where.first[c.at])
+		if err := c.pages.SeekToRow(c.where.first[c.at]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (u *parquetUnit) next(column int) (run, error) {
@@ -341,6 +358,13 @@ func (u *parquetUnit) next(column int) (run, error) {
 	}
 	c.page = page
 	r := run{rows: int(page.NumRows()), levels: page.DefinitionLevels(), maxLevel: c.maxLevel, data: page.Data()}
+	if c.where != nil {
+		if c.at+1 >= len(c.where.first) || int64(r.rows) != c.where.first[c.at+1]-c.where.first[c.at] {
+			return run{}, ErrCorrupt // the index does not tell of this page
+		}
+		r.skip, c.skip = c.skip, 0
+		c.at++
+	}
 	if d := page.Dictionary(); d != nil {
 		if c.source != d {
 			c.source, c.dict = d, &dictionary{d.Page().Data(), d.Len()}
@@ -355,7 +379,9 @@ func (u *parquetUnit) close() {
 		parquet.Release(u.columns[i].page)
 		u.columns[i].pages.Close()
 	}
-	u.file.Close()
+	if u.file != nil {
+		u.file.Close()
+	}
 }
 
 // extent is where the pages of a column chunk lie; ok is false if not in the file.
@@ -388,22 +414,41 @@ func (p *parquetPart) ranges(group *format.RowGroup, columns []int) []Range {
 // checkChunk walks the page headers of a column chunk before its pages are
 // read: the library allocates whatever a header claims.
 func (p *parquetPart) checkChunk(f *reading, unit int, column string, meta *format.ColumnMetaData) error {
+	if err := p.checkCodec(unit, column, meta); err != nil {
+		return err
+	}
+	start, end, ok := p.extent(meta)
+	if !ok {
+		return p.chunkError(unit, column, fmt.Errorf("%w: its pages lie outside the file", ErrTruncated))
+	}
+	if meta.NumValues != p.rows[unit] {
+		return p.chunkError(unit, column, fmt.Errorf("%w: it claims %d values in %d rows", ErrCorrupt, meta.NumValues, p.rows[unit]))
+	}
+	return p.checkPages(f, unit, column, start, end)
+}
+
+func (p *parquetPart) chunkError(unit int, column string, err error) error {
+	cure := "export the file again"
+	if errors.Is(err, ErrCompression) {
+		cure = "export with ZSTD, SNAPPY, GZIP or no compression"
+	}
+	return &FileError{p.path, fmt.Sprintf("row group %d, column %q", unit, column), err, cure}
+}
+
+func (p *parquetPart) checkCodec(unit int, column string, meta *format.ColumnMetaData) error {
+	switch meta.Codec {
+	case format.Uncompressed, format.Snappy, format.Gzip, format.Brotli, format.Zstd:
+		return nil
+	}
+	return p.chunkError(unit, column, fmt.Errorf("%w: %v", ErrCompression, meta.Codec))
+}
+
+// checkPages walks the headers of the pages in the bytes [start, end).
+func (p *parquetPart) checkPages(f *reading, unit int, column string, start, end int64) error {
 	fail := func(err error, cure string) error {
 		return &FileError{p.path, fmt.Sprintf("row group %d, column %q", unit, column), err, cure}
 	}
 	const again = "export the file again"
-	switch meta.Codec {
-	case format.Uncompressed, format.Snappy, format.Gzip, format.Brotli, format.Zstd:
-	default:
-		return fail(fmt.Errorf("%w: %v", ErrCompression, meta.Codec), "export with ZSTD, SNAPPY, GZIP or no compression")
-	}
-	start, end, ok := p.extent(meta)
-	if !ok {
-		return fail(fmt.Errorf("%w: its pages lie outside the file", ErrTruncated), again)
-	}
-	if meta.NumValues != p.rows[unit] {
-		return fail(fmt.Errorf("%w: it claims %d values in %d rows", ErrCorrupt, meta.NumValues, p.rows[unit]), again)
-	}
 	var buf [1 << 10]byte
 	for at := start; at < end; {
 		b := buf[:min(int64(len(buf)), end-at)]

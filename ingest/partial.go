@@ -110,16 +110,19 @@ func (t *SpellTally) Add(others ...*SpellTally) {
 	slices.SortFunc(t.Rejects, func(a, b Reject) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row)) })
 }
 
-// SpellsOf is [Dataset.Spells] of some row groups alone. What became of their rows
+// ObserveGroups is [Dataset.Observe] of some row groups alone. What became of their rows
 // is returned and not judged: neither rejected rows nor unmapped codes are an error here, nor do
 // they stand in Counts and Rejects. [Dataset.CloseSpells] does that for the whole table.
-func (d *Dataset) SpellsOf(ctx context.Context, groups []SpellGroups, cases *effect.Cases, employers []effect.ID, sink func(effect.Spells) error) (*SpellTally, error) {
+//
+// Other row groups may hold spells of the same persons, so that sinks that are told that a
+// unit is done know so of these row groups alone.
+func (d *Dataset) ObserveGroups(ctx context.Context, groups []SpellGroups, cases *effect.Cases, employers []effect.ID, sinks ...Sink) (*SpellTally, error) {
 	some := NewDataset(d.opt)
 	some.opt.MaxRejectShare = 1
 	some.tables, some.files = d.tables, d.files
 	some.groups = append([]SpellGroups{}, groups...)
 	t := &SpellTally{}
-	if err := some.Spells(ctx, cases, employers, sink); err != nil {
+	if err := some.Observe(ctx, cases, employers, sinks...); err != nil {
 		unmapped, ok := errors.AsType[*UnmappedStatesError](err)
 		if !ok {
 			return nil, err

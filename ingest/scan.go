@@ -42,6 +42,7 @@ type unitReader interface {
 // run is a page of a column, or the part of an array.
 type run struct {
 	rows int
+	skip int // rows at the front that nobody asked for
 	// levels says which rows have a value: those equal to maxLevel. Empty means
 	// all of them.
 	levels   []byte
@@ -64,6 +65,7 @@ type input struct {
 	constant *string
 	res      resolver
 	absent   bool
+	narrow   *narrowing // of the scan; in the first column, nil for none
 	// into says where the values of rows are wanted: they are written there, not to
 	// memory that is used again. nil where nobody asks.
 	into func(part int, row int64, rows int) vector
@@ -137,6 +139,7 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 type reader struct {
 	batch batch
 	cols  []columnReader
+	more  bool // of the unit, after the rows that are being read
 }
 
 func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, cols []input, f func(*batch) error) error {
@@ -145,14 +148,50 @@ func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, col
 		names = r.cols[i].reset(p, &cols[i], names)
 	}
 	var u unitReader
+	some, narrow := narrowed(cols).unit(r.batch.part, unit)
 	err := protect(func() (err error) {
-		u, err = p.open(unit, names)
+		if narrow {
+			u, err = p.(*parquetPart).openSome(unit, names, some)
+		} else {
+			u, err = p.open(unit, names)
+		}
 		return err
 	})
 	if err != nil {
 		return fileError(p, unit, "", err)
 	}
 	defer u.close()
+	if !narrow {
+		return r.readRows(ctx, p, u, unit, rows, cols, f)
+	}
+	first := r.batch.row
+	defer func() { r.more = false }()
+	if len(some.spans) == 0 {
+		// Nothing of it is read, which its sink wants to know.
+		for i, v := range r.batch.cols {
+			r.batch.cols[i] = v.slice(0, 0)
+		}
+		r.batch.rows, r.batch.last = 0, true
+		return f(&r.batch)
+	}
+	for k, s := range some.spans {
+		r.more = k+1 < len(some.spans)
+		if err := protect(func() error { return u.(*parquetUnit).seek(s.from) }); err != nil {
+			return fileError(p, unit, "", err)
+		}
+		for i := range r.cols {
+			r.cols[i].restart()
+		}
+		r.batch.row = first + s.from
+		if err := r.readRows(ctx, p, u, unit, s.to-s.from, cols, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readRows reads the next rows of a unit.
+func (r *reader) readRows(ctx context.Context, p part, u unitReader, unit int, rows int64, cols []input, f func(*batch) error) error {
 	for done := int64(0); done < rows; {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -174,7 +213,7 @@ func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, col
 				return fileError(p, unit, c.in.column, err)
 			}
 		}
-		r.batch.rows, r.batch.last = n, done+int64(n) == rows
+		r.batch.rows, r.batch.last = n, done+int64(n) == rows && !r.more
 		if err := f(&r.batch); err != nil {
 			return err
 		}
@@ -254,6 +293,13 @@ func (c *columnReader) reset(p part, in *input, names []string) []string {
 	return append(names, in.column)
 }
 
+// restart forgets what is left of a run, after the unit reader went elsewhere.
+func (c *columnReader) restart() {
+	if c.in != nil && !c.in.absent && c.index >= 0 {
+		c.run, c.row, c.value = run{}, 0, 0
+	}
+}
+
 func (c *columnReader) read(u unitReader, n int) (vector, error) {
 	out := resize(&c.scratch, n, c.conv.form())
 	if c.index == nullColumn {
@@ -266,7 +312,10 @@ func (c *columnReader) read(u unitReader, n int) (vector, error) {
 			if c.run, err = u.next(c.index); err != nil {
 				return out, err
 			}
-			c.row, c.value = 0, 0
+			c.row, c.value = c.run.skip, c.run.skip
+			if len(c.run.levels) > 0 {
+				c.value = bytes.Count(c.run.levels[:c.run.skip], []byte{c.run.maxLevel})
+			}
 		}
 		k := min(n-done, c.run.rows-c.row)
 		if err := c.part(out.slice(done, done+k)); err != nil {

@@ -53,12 +53,18 @@ func (d *Dataset) spells(ctx context.Context, cases *effect.Cases, employers []e
 		cols[employerCol].absent = true
 	}
 	cols[employerCol].res = newPersonIndex(effect.NewIDs(employers...), d.opt.Limits.TextBytes)
+	if err := d.narrow(ctx, Spells, cols); err != nil {
+		return err
+	}
 	acc := d.newAccount(Spells, cols)
 	var mu sync.Mutex
 	var total spellCounts
 	err := d.scan(ctx, Spells, cols, func() func(*batch) error {
 		var s spellBatch
 		return func(b *batch) error {
+			if b.rows == 0 { // all of a unit was passed over
+				return sink(b, effect.Spells{})
+			}
 			s.rejects = s.rejects[:0]
 			spells, ok := effect.Spells{}, false
 			if loose {
@@ -76,6 +82,9 @@ func (d *Dataset) spells(ctx context.Context, cases *effect.Cases, employers []e
 	})
 	if err != nil {
 		return err
+	}
+	if n := narrowed(cols); n != nil {
+		total.rows, total.orphans = total.rows+n.unread, total.orphans+n.unread
 	}
 	var unmapped error
 	if len(total.unmapped) > 0 {
@@ -227,7 +236,8 @@ func (s *spellBatch) sift(b *batch, cols []input) int {
 	}
 	none := int32(effect.NoDate)
 	person, state, start := b.cols[0].ints[:b.rows], b.cols[1].ints[:b.rows], b.cols[2].ints[:b.rows]
-	end := b.cols[3].ints // nil where there is no such column
+	end := b.cols[3].ints        // nil where there is no such column
+	all := cols[0].narrow == nil // else nobody asks what the states of others are
 	n := 0
 	for i, p := range person {
 		st, from, to := state[i], start[i], none
@@ -235,7 +245,7 @@ func (s *spellBatch) sift(b *batch, cols []input) int {
 			to = end[i]
 		}
 		switch {
-		case st >= firstUnmapped:
+		case st >= firstUnmapped && (all || p != codeUnknown):
 			s.addUnmapped(int(st-firstUnmapped), 1)
 		case p == codeUnknown:
 			s.orphans++

@@ -34,6 +34,17 @@ type ordered struct {
 
 func (o *ordered) Fields() []parquet.Field { return o.fields }
 
+// order puts the fields in the order of the names.
+func (o *ordered) order(names []string) {
+	byName := map[string]parquet.Field{}
+	for _, f := range o.Group.Fields() {
+		byName[f.Name()] = f
+	}
+	for _, name := range names {
+		o.fields = append(o.fields, byName[name])
+	}
+}
+
 // WriteParquet writes the table as Parquet: zstd, page checksums, page index,
 // row groups of 131,072 rows, the docs of columns and the table's name as
 // metadata of the file. The same table makes the same bytes.
@@ -47,7 +58,7 @@ func (t *Table) WriteParquet(w io.Writer) error {
 	}
 	schema := &ordered{Group: parquet.Group{}}
 	options := []parquet.WriterOption{
-		parquet.Compression(&parquet.Zstd), parquet.CreatedBy("jobeffekt", "", ""),
+		parquet.Compression(&parquet.Zstd), parquet.CreatedBy(application, "", ""),
 		parquet.KeyValueMetadata(tableKey, t.Name),
 	}
 	for k := range t.Columns {
@@ -57,13 +68,7 @@ func (t *Table) WriteParquet(w io.Writer) error {
 			options = append(options, parquet.KeyValueMetadata(docKey+c.Name, c.Doc))
 		}
 	}
-	byName := map[string]parquet.Field{}
-	for _, f := range schema.Group.Fields() {
-		byName[f.Name()] = f
-	}
-	for i := range t.Columns {
-		schema.fields = append(schema.fields, byName[t.Columns[i].Name])
-	}
+	schema.order(gather(len(t.Columns), func(i int) string { return t.Columns[i].Name }))
 	out := parquet.NewGenericWriter[any](w, append(options, parquet.NewSchema(t.Name, schema))...)
 
 	// Row groups are encoded side by side and written in their order.
@@ -155,13 +160,19 @@ func (c *Column) repeats(rows int) bool {
 // null, and whole numbers not be beyond 2^53; dates are those that input may
 // hold. What does not fit is an [ErrTable], a bad file a [FileError].
 func ReadTable(ctx context.Context, path string, limits Limits) (*Table, error) {
-	return readTable(ctx, path, limits, false)
+	return readTable(ctx, path, limits, false, nil)
+}
+
+// ReadColumns is [ReadTable] of the columns that are wanted alone: of the others nothing
+// is read.
+func ReadColumns(ctx context.Context, path string, limits Limits, wanted func(column string) bool) (*Table, error) {
+	return readTable(ctx, path, limits, false, wanted)
 }
 
 // readTable is [ReadTable]. If lenient, it takes what others write: whole numbers
 // and truth values with nulls, columns without values, and numbers in 32 bits as
-// the decimals that they stand for.
-func readTable(ctx context.Context, path string, limits Limits, lenient bool) (*Table, error) {
+// the decimals that they stand for. It reads all columns where wanted is nil.
+func readTable(ctx context.Context, path string, limits Limits, lenient bool, wanted func(column string) bool) (*Table, error) {
 	at, file := local(path)
 	p, err := openParquet(at, file, limits)
 	if err != nil {
@@ -183,6 +194,9 @@ func readTable(ctx context.Context, path string, limits Limits, lenient bool) (*
 	}
 	var extra []field
 	for _, column := range p.columns() {
+		if wanted != nil && !wanted(column) {
+			continue
+		}
 		l, _ := p.lookup(column)
 		w, ok := wants[l.class]
 		if !ok {

@@ -97,7 +97,11 @@ func run(ctx context.Context, j Job, groups int, args []string, stdout io.Writer
 	if err := beamx.Run(ctx, j.pipeline(parts)); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%d parts of spells measured\n\nResults are in %s\n", len(parts), c.ResultsFolder())
+	if *jobopts.Async || flag.Lookup("dry_run").Value.String() == "true" {
+		fmt.Fprintf(stdout, "Parts of spells: %d; the end of the job was not waited for\n", len(parts))
+		return nil
+	}
+	fmt.Fprintf(stdout, "Parts of spells measured: %d\n\nResults are in %s\n", len(parts), c.ResultsFolder())
 	return nil
 }
 

@@ -139,7 +139,7 @@ func TestPrism(t *testing.T) {
 		require.NoError(t, os.RemoveAll(results))
 		var said bytes.Buffer
 		require.NoError(t, run(t.Context(), job, groups, []string{runFile}, &said))
-		assert.Equal(t, fmt.Sprintf("%d parts of spells measured\n\nResults are in %s\n", parts, results), said.String())
+		assert.Equal(t, fmt.Sprintf("Parts of spells measured: %d\n\nResults are in %s\n", parts, results), said.String())
 		same(t, want, contents(t, results))
 		return contents(t, job.Partials)
 	}

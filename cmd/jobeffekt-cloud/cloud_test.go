@@ -35,11 +35,9 @@ compare: {covariates: [age, elapsed_benefit_weeks]}
 // job is a run file in a folder of its own.
 func job(t testing.TB, data string) *jobeffekt.Config {
 	t.Helper()
-	c, err := jobeffekt.ParseConfig("jobeffekt.yaml", []byte(measured))
-	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "jobeffekt.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(measured), 0o600))
-	c, err = jobeffekt.LoadConfig(path)
+	c, err := jobeffekt.LoadConfig(path)
 	require.NoError(t, err)
 	c.Data, c.Open = data, store.DefaultOptions().Open
 	return c

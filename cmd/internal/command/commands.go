@@ -39,12 +39,12 @@ Start with:  jobeffekt demo`,
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	root.AddCommand(
 		newDemo(), newCheck(), newRun(log),
-		newMeasure(log),
+		newMeasure(log), newMap(log), newReduce(log),
 		newStep(log, jobeffekt.StepEstimate, "Choose peers and estimate every cell, from the tables of measure"),
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
 		newSeal(), newAccept(), newExplain(), newVerify(), newLedger(), newReconcile(),
-		newPeers(), newBeforeAfter(), newRank(), newDream(log), newSynth(log), newSimulate(log), newSchema(),
+		newPeers(), newBeforeAfter(), newRank(), newArrange(log), newDream(log), newSynth(log), newSimulate(log), newSchema(),
 	)
 	for _, c := range root.Commands() {
 		usage(c)
@@ -72,13 +72,18 @@ type runFlags struct {
 	command             *cobra.Command
 }
 
-func (f *runFlags) add(c *cobra.Command, dated, settles bool) {
+// addData adds those of commands that read the data.
+func (f *runFlags) addData(c *cobra.Command, dated bool) {
 	f.command = c
 	if dated {
 		c.Flags().StringVar(&f.asOf, "as-of", "", "last day that counts, in place of the run file's")
 		c.Flags().BoolVar(&f.timings, "timings", false, "log how long each phase took")
 	}
 	c.Flags().StringVar(&f.data, "data", "", "folder of the dataset, or its URL, in place of the run file's")
+}
+
+func (f *runFlags) add(c *cobra.Command, dated, settles bool) {
+	f.addData(c, dated)
 	c.Flags().StringVar(&f.out, "out", "", "folder of the results, in place of the run file's")
 	if settles {
 		c.Flags().BoolVar(&f.failOnGate, "fail-on-gate", false, "exit with 4 when a gate stops a payment")

@@ -58,10 +58,10 @@ func (f *file) Plan(ranges []ingest.Range) {
 			f.pieces = append(f.pieces, &piece{Range: ingest.Range{From: r.From, To: min(r.From+f.o.Piece, r.To)}})
 		}
 	}
-	// What is there already is not fetched again.
+	// What was asked for is not asked for again.
 	for k, p := range f.pieces {
 		for _, old := range before {
-			if old.Range == p.Range && old.done != nil && old.err == nil {
+			if old.Range == p.Range && old.done != nil {
 				f.pieces[k] = old
 				f.kept += old.To - old.From
 			}
@@ -120,10 +120,10 @@ func (f *file) piece(off int64, want int) (*piece, error) {
 			break
 		}
 		p.used = f.clock
-		f.start(p)
-		for _, q := range f.pieces[k+1 : min(k+1+f.o.Ahead, len(f.pieces))] {
+		for _, q := range f.pieces[k:min(k+1+f.o.Ahead, len(f.pieces))] {
 			if q.done == nil {
 				q.used = f.clock
+				f.kept += q.To - q.From
 				f.start(q)
 			}
 		}
@@ -135,19 +135,14 @@ func (f *file) piece(off int64, want int) (*piece, error) {
 		to := min(max(off+int64(want), off+f.o.Least), off+f.o.Piece, next)
 		f.loose = &piece{Range: ingest.Range{From: off, To: to}}
 		f.start(f.loose)
-		f.kept -= to - off // it is not among those that are kept
 	}
 	<-f.loose.done
 	return f.loose, f.loose.err
 }
 
-// start fetches a piece, unless that is done or being done.
+// start begins to fetch a piece.
 func (f *file) start(p *piece) {
-	if p.done != nil {
-		return
-	}
 	p.done = make(chan struct{})
-	f.kept += p.To - p.From
 	f.group.Go(func() {
 		defer close(p.done)
 		data := make([]byte, p.To-p.From)
