@@ -245,7 +245,7 @@ func TestCommand(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, os.Args[0], args...)
-		cmd.Env = append(os.Environ(), "JOBEFFEKT_TEST_AS=command")
+		cmd.Env = append(os.Environ(), "JOBEFFEKT_TEST_AS=command", "HOME="+t.TempDir(), "NO_GCE_CHECK=true")
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
@@ -269,6 +269,9 @@ func TestCommand(t *testing.T) {
 		d.url("dat"):                                    "nothing lies there",
 		strings.Replace(d.url("data"), "reg", "org", 1): "s3://",
 		"s3://region/data?nonsense=hush":                "nonsense",
+		"gs://region/data":                              "GOOGLE_APPLICATION_CREDENTIALS",
+		"azblob://region/data":                          "AccountName is required (docs/cloud.md",
+		"file:///no/such/folder":                        "no such file",
 	} {
 		out, err := run("check", c.Path, "--data", data)
 		require.Error(t, err, out)
