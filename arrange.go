@@ -33,6 +33,9 @@ type ArrangedTable struct {
 // the size of the largest table for sorting. The other errors are those of
 // [ingest.Dataset.Arrange].
 func Arrange(ctx context.Context, c *Config, folder string) (_ []ArrangedTable, err error) {
+	if isURL(c.Data) {
+		return nil, fmt.Errorf("%w: only a dataset in a folder can be arranged; copy it to one, arrange it there, and put the result in its place", ErrConfig)
+	}
 	data, err := filepath.Abs(c.DataFolder())
 	if err != nil {
 		return nil, err

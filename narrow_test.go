@@ -64,6 +64,9 @@ func TestArrange(t *testing.T) {
 		assert.Equal(t, all[0], all[1])
 	}
 
+	_, err = jobeffekt.Arrange(ctx, &jobeffekt.Config{Data: "s3://bucket/data"}, t.TempDir())
+	require.ErrorContains(t, err, "only a dataset in a folder")
+
 	// The folder of another dataset, and that of the dataset, are left alone.
 	_, err = jobeffekt.Arrange(ctx, source, folder)
 	require.ErrorIs(t, err, jobeffekt.ErrNotEmpty)
