@@ -50,7 +50,7 @@ func (o Opener) open(ctx context.Context, data string) (fs.FS, error) {
 	}
 	fsys, err := o(ctx, data)
 	if err != nil {
-		return nil, fmt.Errorf("data: %s: %w", urlBase(data), err)
+		return nil, fmt.Errorf("data: %s: %w (docs/cloud.md says what a store needs)", urlBase(data), err)
 	}
 	return fsys, nil
 }

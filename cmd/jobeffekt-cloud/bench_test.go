@@ -47,8 +47,8 @@ func BenchmarkStore(b *testing.B) {
 					readFile(b, ds, i)
 				}
 			}
-			b.ReportMetric(float64(d.counts[http.MethodGet]), "gets")
-			b.ReportMetric(float64(d.bytes)/1e6, "MB")
+			b.ReportMetric(float64(d.count()[http.MethodGet]), "gets")
+			b.ReportMetric(float64(d.sent())/1e6, "MB")
 		})
 	}
 }

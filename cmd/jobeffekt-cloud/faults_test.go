@@ -214,7 +214,7 @@ func TestNotGotOver(t *testing.T) {
 			left, err := filepath.Glob(filepath.Join(there.ResultsFolder(), "*.parquet"))
 			require.NoError(t, err)
 			require.Empty(t, left)
-			require.LessOrEqual(t, d.seen[http.MethodGet+spells], 20, "tries are bounded")
+			require.LessOrEqual(t, d.asked(http.MethodGet, spells), 20, "tries are bounded")
 		})
 	}
 }

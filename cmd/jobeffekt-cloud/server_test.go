@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -66,7 +67,6 @@ type door struct {
 	mu     sync.Mutex
 	counts map[string]int // of HEAD, GET and LIST
 	bytes  int64          // of answers to GET
-	short  int            // answers to GET under 64 KiB
 	// harm, if not nil, sees the requests for objects and lists; it returns true where
 	// it answered. n counts the requests of the kind and object, from 1.
 	harm func(w http.ResponseWriter, r *http.Request, kind, key string, n int) bool
@@ -139,7 +139,29 @@ func (d *door) upload(t testing.TB, dir, folder string) {
 func (d *door) forget() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.counts, d.bytes, d.short, d.seen = map[string]int{}, 0, 0, map[string]int{}
+	d.counts, d.bytes, d.seen = map[string]int{}, 0, map[string]int{}
+}
+
+// count is how many requests of each kind came; answers that nobody waits for may
+// still be under way.
+func (d *door) count() map[string]int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.counts)
+}
+
+// sent is how many bytes of objects went out.
+func (d *door) sent() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.bytes
+}
+
+// asked is how often something was asked of an object.
+func (d *door) asked(kind, key string) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.seen[kind+key]
 }
 
 // ServeHTTP counts, harms or passes on.
@@ -162,9 +184,6 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if kind == http.MethodGet {
 		d.mu.Lock()
 		d.bytes += sent
-		if sent < 64<<10 {
-			d.short++
-		}
 		d.mu.Unlock()
 	}
 }

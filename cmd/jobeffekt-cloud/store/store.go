@@ -14,6 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
+	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -31,6 +32,7 @@ import (
 	"gocloud.dev/blob/gcsblob"
 	"gocloud.dev/blob/s3blob"
 	"gocloud.dev/gcerrors"
+	"gocloud.dev/gcp"
 
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
@@ -88,7 +90,14 @@ func (o Options) Open(ctx context.Context, data string) (fs.FS, error) {
 		if !query.Has("response_checksum_validation") {
 			query.Set("response_checksum_validation", "when_required")
 		}
-	case gcsblob.Scheme, azureblob.Scheme:
+	case gcsblob.Scheme:
+		// The library would go on with none, and say something else later.
+		if query.Get("anonymous") != "true" && os.Getenv("STORAGE_EMULATOR_HOST") == "" {
+			if _, err := gcp.DefaultCredentials(ctx); err != nil {
+				return nil, errors.New("there are no credentials: name their file in GOOGLE_APPLICATION_CREDENTIALS, or use gcloud auth application-default login")
+			}
+		}
+	case azureblob.Scheme:
 	case fileblob.Scheme:
 		folder = ""
 		query.Set("metadata", "skip")
