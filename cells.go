@@ -120,11 +120,20 @@ func RunCells(ctx context.Context, c *Config) (*CellTable, error) {
 	alone.Terms, alone.Accepted, alone.Peers = nil, "", nil
 	job := &job{c: &alone, out: out, data: data, result: &Result{AsOf: c.AsOf}}
 	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Steps: []Step{}}
-	c.phase(PhaseHash)
-	if err := job.describe(ctx, m); err != nil {
-		return nil, err
-	}
+	// Inputs are described while they are read: the dataset refuses a file that changed
+	// since it was opened to both.
+	described := make(chan error, 1)
+	hashing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { described <- job.describe(hashing, m) }()
 	t, err := Cells(ctx, data, c)
+	if err == nil {
+		c.phase(PhaseHash) // what is left of it
+		err = <-described
+	} else {
+		cancel()
+		<-described
+	}
 	if err != nil {
 		f.cleanup() // the rejects may go to this folder, which is locked for f
 		return nil, job.saveRejects(err)

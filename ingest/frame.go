@@ -5,8 +5,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"sort"
+	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -287,10 +290,56 @@ func (d *Dataset) load(ctx context.Context, table string, extra []field, prepare
 			f.dropOrphans(i)
 		}
 	}
-	for i := range cols {
-		f.checkColumn(i)
+	// Most columns are without a fault, which all processors see at once. Those that
+	// are not are checked in order, as a row is rejected for the first of them.
+	faults := make([]bool, len(cols))
+	each(len(cols), func(i int) { faults[i] = !f.faultless(i) })
+	for i, may := range faults {
+		if may {
+			f.checkColumn(i)
+		}
 	}
 	return f, nil
+}
+
+// each does f for every i below n, on all processors.
+func each(n int, f func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for i := int(next.Add(1) - 1); i < n; i = int(next.Add(1) - 1) {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// faultless says of some columns that no row is bad by them, at a glance.
+func (f *frame) faultless(col int) bool {
+	v := f.cols[col]
+	switch f.columns[col].want {
+	case wantFloat, wantNumber, wantWhole, wantBool:
+		return false
+	case wantDate:
+		bad := int32(0) // below 0 once a row is: what is no date, or null, lies far below all dates
+		const dates = 1 << 30
+		for _, x := range v.ints {
+			bad |= x + dates
+		}
+		return bad >= 0
+	}
+	for _, x := range v.ids {
+		if _, coded := idCode(x); coded {
+			return false
+		}
+	}
+	bad := int32(0)
+	for _, x := range v.ints {
+		bad |= x
+	}
+	return bad >= 0
 }
 
 // measure counts the rows to read, as the parts claim to have them.

@@ -106,17 +106,23 @@ func (d *Dataset) participations(ctx context.Context) (*effect.Cases, *frame, []
 	}
 
 	f.whole = inOrder(rows, f.rows)
-	factor := func(name string) effect.Factor { return f.factor(f.index(name), rows) }
-	dates := func(name string) []effect.Date { return f.dates(f.index(name), rows) }
-	c := &effect.Cases{
-		ID:           f.ids(f.index("participation_id"), rows),
-		Municipality: factor("municipality"), MatchScheme: factor("match_scheme"), MatchGroup: factor("match_group"),
-		Provider: factor("provider_id"), Agreement: factor("agreement_id"), Package: factor("package_id"),
-		Channel: factor("channel"), Role: factor("role"),
-		Referral: dates("referral_date"), Start: dates("start_date"), End: dates("end_date"),
-		Completed: f.answers(f.index("completed"), rows),
+	c := &effect.Cases{}
+	f.missing(len(rows)) // made now, as columns share it
+	columns := []func(){
+		func() { c.Persons, c.Person = f.ids(f.index("person_id"), rows).Index() }, // the longest first
+		func() { c.ID = f.ids(f.index("participation_id"), rows) },
+		func() { c.Completed = f.answers(f.index("completed"), rows) },
 	}
-	c.Persons, c.Person = f.ids(f.index("person_id"), rows).Index()
+	for name, to := range map[string]*effect.Factor{
+		"municipality": &c.Municipality, "match_scheme": &c.MatchScheme, "match_group": &c.MatchGroup, "provider_id": &c.Provider,
+		"agreement_id": &c.Agreement, "package_id": &c.Package, "channel": &c.Channel, "role": &c.Role,
+	} {
+		columns = append(columns, func() { *to = f.factor(f.index(name), rows) })
+	}
+	for name, to := range map[string]*[]effect.Date{"referral_date": &c.Referral, "start_date": &c.Start, "end_date": &c.End} {
+		columns = append(columns, func() { *to = f.dates(f.index(name), rows) })
+	}
+	each(len(columns), func(i int) { columns[i]() })
 	if len(d.opt.Crosswalk) > 0 {
 		c.Recorded = &effect.Recorded{MatchScheme: c.MatchScheme, MatchGroup: c.MatchGroup}
 		if err := d.moveGroups(f.account, &c.MatchScheme, &c.MatchGroup); err != nil {
