@@ -378,14 +378,26 @@ func (o *Observer) Add(b Spells) {
 // note remembers who occurs in the spells, and how far they reach.
 func (o *Observer) note(b *Spells) {
 	last := int32(-1)
-	for _, p := range b.Person {
-		if p == last || p < 0 {
-			continue
+	for persons := b.Person; len(persons) > 0; {
+		n := min(8, len(persons))
+		if n == 8 {
+			// Spells of one person often stand together.
+			p := (*[8]int32)(persons)
+			if (p[0]^last)|(p[1]^last)|(p[2]^last)|(p[3]^last)|(p[4]^last)|(p[5]^last)|(p[6]^last)|(p[7]^last) == 0 {
+				persons = persons[8:]
+				continue
+			}
 		}
-		last = p
-		if bit := uint32(1) << (p & 31); atomic.LoadUint32(&o.seen[p>>5])&bit == 0 {
-			atomic.OrUint32(&o.seen[p>>5], bit)
+		for _, p := range persons[:n] {
+			if p == last || p < 0 {
+				continue
+			}
+			last = p
+			if bit := uint32(1) << (p & 31); atomic.LoadUint32(&o.seen[p>>5])&bit == 0 {
+				atomic.OrUint32(&o.seen[p>>5], bit)
+			}
 		}
+		persons = persons[n:]
 	}
 	reach := Date(o.reach.Load())
 	if reach >= o.study.AsOf {
