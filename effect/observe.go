@@ -403,16 +403,21 @@ func (o *Observer) note(b *Spells) {
 	if reach >= o.study.AsOf {
 		return // further it cannot be
 	}
-	limit := o.study.AsOf + 1
+	// Days in (reach, as_of], told by one comparison, as they are few.
+	from, room := reach+1, uint32(o.study.AsOf-reach)
+	starts, ends := b.Start[:len(b.Person)], b.End[:len(b.Person)]
 	for k, p := range b.Person {
-		if p < 0 {
-			continue
-		}
-		if s := b.Start[k]; s < limit {
-			reach = max(reach, s)
-		}
-		if e := b.End[k]; e != NoDate && e <= limit {
-			reach = max(reach, e-1)
+		start, last := starts[k], ends[k]-1 // of NoDate a day beyond all others
+		if uint32(start-from) < room || uint32(last-from) < room {
+			if p < 0 {
+				continue
+			}
+			for _, day := range [2]Date{start, last} {
+				if uint32(day-from) < room {
+					reach = max(reach, day)
+				}
+			}
+			from, room = reach+1, uint32(o.study.AsOf-reach)
 		}
 	}
 	raise(&o.reach, int32(reach))
