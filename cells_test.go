@@ -43,7 +43,7 @@ func TestCellsAlone(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, back, len(table.Cells))
 	}
-	assert.Equal(t, []string{jobeffekt.PhaseHash, jobeffekt.PhaseRead, jobeffekt.PhaseObserve, jobeffekt.PhaseWrite}, phases[:4])
+	assert.Equal(t, []string{jobeffekt.PhaseRead, jobeffekt.PhaseObserve, jobeffekt.PhaseHash, jobeffekt.PhaseWrite}, phases[:4])
 	entries, err := os.ReadDir(c.Out)
 	require.NoError(t, err)
 	var names []string
