@@ -193,7 +193,6 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 	if err != nil {
 		return nil, err
 	}
-	c.phase(PhaseHash)
 	if err := m.describe(ctx, h); err != nil {
 		return nil, err
 	}
@@ -203,6 +202,7 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 			return nil, err
 		}
 	}
+	c.progress(Progress{Did: DidInputs})
 	s, err := m.read.measuring(ctx, m.data)
 	if err != nil {
 		return nil, err
@@ -210,7 +210,6 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 	for _, o := range s.observers {
 		o.KeepState()
 	}
-	c.phase(PhaseObserve)
 	tally, err := m.data.ObserveGroups(ctx, groups, s.cases, s.employers, s.sinks()...)
 	if err != nil {
 		return nil, err
@@ -218,7 +217,7 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 	if err := h.tell(tally, m); err != nil {
 		return nil, err
 	}
-	c.phase(PhaseWrite)
+	c.progress(Progress{Did: DidObserve, Within: true})
 	size, err := writePartial(to, h, func(w io.Writer) error {
 		for _, o := range s.observers {
 			if err := o.WriteState(w); err != nil {
@@ -248,6 +247,7 @@ func MergePartials(ctx context.Context, c *Config, partials []string, to string)
 	if err := m.describe(ctx, h); err != nil {
 		return nil, err
 	}
+	c.progress(Progress{Did: DidInputs})
 	if err := h.tell(set.tally(m), m); err != nil {
 		return nil, err
 	}
@@ -255,7 +255,6 @@ func MergePartials(ctx context.Context, c *Config, partials []string, to string)
 	if err != nil {
 		return nil, err
 	}
-	c.phase(PhaseWrite)
 	size, err := writePartial(to, h, func(w io.Writer) error {
 		return set.read(s, func(o *effect.Observer, states []*bufio.Reader) error { return o.MergeStates(ctx, w, states) })
 	})

@@ -63,7 +63,7 @@ A partial holds days of persons: keep it as the data themselves.`,
 				return nil
 			}
 			began := time.Now()
-			m, err := jobeffekt.MapParts(cmd.Context(), f.timed(log, config), parts, to)
+			m, err := jobeffekt.MapParts(cmd.Context(), f.logged(log, config), parts, to)
 			if err != nil {
 				return err
 			}
@@ -121,7 +121,7 @@ reduced as any other.`,
 					return f.finish(cmd, r, config)
 				}
 			}
-			return do(cmd.Context(), f.timed(log, config))
+			return do(cmd.Context(), f.logged(log, config))
 		},
 	}
 	f.add(c, true, false)
