@@ -122,7 +122,8 @@ func program() Program {
 	}
 	library := &info.Main
 	for _, m := range info.Deps {
-		// A program of this repository in a module of its own has the library of the folder above it, not the version it asks for.
+		// A program of this repository in a module of its own has the library of the
+		// folder above it, not the version it asks for.
 		if m.Path == p.Module && (m.Replace == nil || !strings.HasPrefix(info.Main.Path, p.Module+"/")) {
 			library = m
 		}

@@ -145,8 +145,9 @@ func personsOf(p part, unit int, column string, persons effect.IDs) span {
 }
 
 // textSpan are the places of the persons whose ids, as texts, lie between two
-// texts, byte by byte, and those between them. Ids that are numbers stand before the others and in the order of
-// their values: texts of as many digits are in the same order.
+// texts, byte by byte, and those between them. Ids that are numbers stand before the
+// others and in the order of their values: texts of as many digits are in the same
+// order.
 func textSpan(least, most string, persons effect.IDs) span {
 	out := span{persons.Len(), 0}
 	widen := func(from, to int) {
