@@ -55,6 +55,7 @@ func TestCellsAlone(t *testing.T) {
 	assert.Equal(t, []string{"cells.csv", "cells.parquet", "counts.csv", "counts.parquet", "manifest.json", "rejects.csv", "rejects.parquet"}, names)
 	_, err = jobeffekt.RunStep(ctx, c, jobeffekt.StepEstimate)
 	require.ErrorIs(t, err, jobeffekt.ErrManifest, "nothing goes on from cells")
+	require.ErrorContains(t, err, "it holds the cells alone")
 
 	c.Blinded = true
 	_, err = jobeffekt.RunCells(ctx, c)

@@ -116,14 +116,18 @@ func (p PartialProblem) String() string {
 	if p.Part != "" {
 		where = append(where, "part "+p.Part)
 	}
-	return fmt.Sprintf("%s: %s: %s (%s)", strings.Join(where, ", "), p.Fault, p.Why, p.Cure)
+	text := fmt.Sprintf("%s: %s (%s)", p.Fault, p.Why, p.Cure)
+	if len(where) == 0 {
+		return text
+	}
+	return strings.Join(where, ", ") + ": " + text
 }
 
-// ErrPartial is wrapped by [PartialError].
+// ErrPartial is wrapped by errors about partials, as [PartialError].
 var ErrPartial = errors.New("partials")
 
-// PartialError names everything that is wrong with the partials given to a
-// reduce, in the order of the partials and then of the parts. It holds no value of
+// PartialError names everything that is wrong with the parts given to a map, or the
+// partials given to a reduce, in the order of the partials and then of the parts. It holds no value of
 // the data.
 type PartialError struct{ Problems []PartialProblem }
 
@@ -132,7 +136,7 @@ func (e *PartialError) Error() string {
 	for i, p := range e.Problems {
 		lines[i] = p.String()
 	}
-	return fmt.Sprintf("%v cannot be reduced:\n  %s", ErrPartial, strings.Join(lines, "\n  "))
+	return fmt.Sprintf("%v, or parts, do not fit:\n  %s", ErrPartial, strings.Join(lines, "\n  "))
 }
 
 func (e *PartialError) Unwrap() error { return ErrPartial }
