@@ -61,8 +61,8 @@ const (
 // It keeps one bitmap of days per case and set of states, an amount for each day
 // where an outcome counts hours or kroner, and no spell: its memory is bounded by
 // the cohort (see [Observer.StateBytes]), whatever the number of spells and their
-// order. Two observers of the same cases and study that saw different spells
-// merge: days by union, amounts by addition.
+// order. What observers of the same cases and study saw adds up, by way of
+// [Observer.WriteState]: days by union, amounts by addition.
 type Observer struct {
 	study    Study
 	cases    *Cases

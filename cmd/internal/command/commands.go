@@ -77,9 +77,13 @@ func (f *runFlags) addData(c *cobra.Command, dated bool) {
 	f.command = c
 	if dated {
 		c.Flags().StringVar(&f.asOf, "as-of", "", "last day that counts, in place of the run file's")
-		c.Flags().BoolVar(&f.timings, "timings", false, "log how long the parts of each step took, too")
 	}
 	c.Flags().StringVar(&f.data, "data", "", "folder of the dataset, or its URL, in place of the run file's")
+}
+
+// addTimings adds that of commands that log what they do.
+func (f *runFlags) addTimings(c *cobra.Command) {
+	c.Flags().BoolVar(&f.timings, "timings", false, "log how long the parts of each step took, too")
 }
 
 func (f *runFlags) add(c *cobra.Command, dated, settles bool) {
@@ -163,6 +167,7 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 		},
 	}
 	f.add(c, dated, settles)
+	f.addTimings(c)
 	if settles {
 		f.after.add(c, !blinds)
 	}

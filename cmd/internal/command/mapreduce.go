@@ -72,6 +72,7 @@ A partial holds days of persons: keep it as the data themselves.`,
 		},
 	}
 	f.addData(c, true)
+	f.addTimings(c)
 	c.Flags().StringArrayVar(&names, "part", nil, "row groups of a file of spells, as spells.parquet#0-40; give it once for each part")
 	c.Flags().StringVar(&to, "to", "", "file that the partial goes to")
 	c.Flags().BoolVar(&list, "list", false, "print the parts that there are")
@@ -125,6 +126,7 @@ reduced as any other.`,
 		},
 	}
 	f.add(c, true, false)
+	f.addTimings(c)
 	c.Flags().StringVar(&to, "to", "", "file that one partial of all goes to, in place of results")
 	return c
 }
