@@ -13,20 +13,6 @@ import (
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
-// The phases of a run that [Config.Phase] is told of, as far as it has them.
-const (
-	PhaseHash    = "hash"    // inputs are described
-	PhaseRead    = "read"    // participations, persons and providers are read
-	PhaseObserve = "observe" // spells are read and observed
-	PhaseWrite   = "write"   // tables are written
-)
-
-func (c *Config) phase(name string) {
-	if c.Phase != nil {
-		c.Phase(name)
-	}
-}
-
 // CellTable is what became of the cohort, cell by cell.
 type CellTable struct {
 	AsOf           effect.Date
@@ -41,7 +27,6 @@ type CellTable struct {
 // are those of [effect.Observations.Cells]. The dataset must have been opened with the
 // options of [Config.CellOptions], or of [Config.IngestOptions].
 func Cells(ctx context.Context, ds *ingest.Dataset, c *Config) (*CellTable, error) {
-	c.phase(PhaseRead)
 	read := c.readCells()
 	cases, _, err := read.readCases(ctx, ds)
 	if err != nil {
@@ -51,14 +36,16 @@ func Cells(ctx context.Context, ds *ingest.Dataset, c *Config) (*CellTable, erro
 	if err != nil {
 		return nil, err
 	}
-	c.phase(PhaseObserve)
+	c.progress(Progress{Did: DidRead, Within: true})
 	if err := ds.Observe(ctx, cases, nil, o); err != nil {
 		return nil, err
 	}
+	c.progress(Progress{Did: DidObserve, Within: true})
 	t := &CellTable{AsOf: c.AsOf, Participations: cases.Len()}
 	if t.Cells, err = o.Cells(ctx); err != nil {
 		return nil, err
 	}
+	c.progress(Progress{Did: DidFigures, Within: true})
 	t.Counts, t.Rejects = append(ds.Counts(), read.unobserved(o)...), ds.Rejects()
 	return t, nil
 }
@@ -128,7 +115,6 @@ func RunCells(ctx context.Context, c *Config) (*CellTable, error) {
 	go func() { described <- job.describe(hashing, m) }()
 	t, err := Cells(ctx, data, c)
 	if err == nil {
-		c.phase(PhaseHash) // what is left of it
 		err = <-described
 	} else {
 		cancel()
@@ -141,7 +127,7 @@ func RunCells(ctx context.Context, c *Config) (*CellTable, error) {
 	if t.Rejects, err = job.named(t.Rejects); err != nil {
 		return nil, err
 	}
-	c.phase(PhaseWrite)
+	c.progress(Progress{Did: DidInputs, Within: true}) // what was left of it
 	for _, table := range []*ingest.Table{rowTable(TableCells, t.Cells), rowTable(TableCounts, t.Counts), rowTable(TableRejects, t.Rejects)} {
 		if err := f.table(ctx, table, c.Formats); err != nil {
 			return nil, err

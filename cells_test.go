@@ -28,8 +28,8 @@ func TestCellsAlone(t *testing.T) {
 	_, err = jobeffekt.RunCells(ctx, c)
 	require.ErrorIs(t, err, jobeffekt.ErrConfig, "the results of the step are kept")
 	c.Out = t.TempDir()
-	var phases []string
-	c.Phase = func(p string) { phases = append(phases, p) }
+	var did []string
+	c.Progress = func(p jobeffekt.Progress) { did = append(did, p.Did) }
 	for range 2 { // over cells, too
 		table, err := jobeffekt.RunCells(ctx, c)
 		require.NoError(t, err)
@@ -43,7 +43,7 @@ func TestCellsAlone(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, back, len(table.Cells))
 	}
-	assert.Equal(t, []string{jobeffekt.PhaseRead, jobeffekt.PhaseObserve, jobeffekt.PhaseHash, jobeffekt.PhaseWrite}, phases[:4])
+	assert.Equal(t, []string{jobeffekt.DidRead, jobeffekt.DidObserve, jobeffekt.DidFigures, jobeffekt.DidInputs}, did[:4])
 	entries, err := os.ReadDir(c.Out)
 	require.NoError(t, err)
 	var names []string
@@ -55,6 +55,7 @@ func TestCellsAlone(t *testing.T) {
 	assert.Equal(t, []string{"cells.csv", "cells.parquet", "counts.csv", "counts.parquet", "manifest.json", "rejects.csv", "rejects.parquet"}, names)
 	_, err = jobeffekt.RunStep(ctx, c, jobeffekt.StepEstimate)
 	require.ErrorIs(t, err, jobeffekt.ErrManifest, "nothing goes on from cells")
+	require.ErrorContains(t, err, "it holds the cells alone")
 
 	c.Blinded = true
 	_, err = jobeffekt.RunCells(ctx, c)

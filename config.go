@@ -55,9 +55,6 @@ type Config struct {
 	Keep bool `yaml:"-"`
 	// Progress, if not nil, is called as a run goes on, from one goroutine.
 	Progress func(Progress) `yaml:"-"`
-	// Phase, where it is set, is told what a run begins to do, as "hash": see
-	// [PhaseHash].
-	Phase func(phase string) `yaml:"-"`
 	// Open opens data that are a URL. nil: data are a folder, and a URL is refused.
 	Open Opener `yaml:"-"`
 	// source is the file as it was read.

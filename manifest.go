@@ -79,6 +79,9 @@ func ReadManifest(folder string) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(m.Steps) == 0 && slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == TableCells+".parquet" }) {
+		return nil, fmt.Errorf("%w: it holds the cells alone, from which nothing goes on; do the step measure, into another folder", ErrManifest)
+	}
 	// A folder holds the steps from the first on, each with all of its tables but
 	// those that the run file may not have asked for.
 	if len(m.Steps) == 0 || len(m.Steps) > len(steps()) || !slices.Equal(m.Steps, steps()[:len(m.Steps)]) {
@@ -122,7 +125,8 @@ func program() Program {
 	}
 	library := &info.Main
 	for _, m := range info.Deps {
-		// A program of this repository in a module of its own has the library of the folder above it, not the version it asks for.
+		// A program of this repository in a module of its own has the library of the
+		// folder above it, not the version it asks for.
 		if m.Path == p.Module && (m.Replace == nil || !strings.HasPrefix(info.Main.Path, p.Module+"/")) {
 			library = m
 		}

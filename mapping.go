@@ -498,11 +498,11 @@ func (m *mapping) reduce(ctx context.Context, set *partialSet) (*Measured, error
 	if err := m.data.CloseSpells(set.tally(m)); err != nil {
 		return nil, err
 	}
-	m.c.phase(PhaseObserve)
 	err = set.read(s, func(o *effect.Observer, states []*bufio.Reader) error { return o.AddStates(ctx, states) })
 	if err != nil {
 		return nil, err
 	}
+	m.c.progress(Progress{Did: DidObserve, Within: true})
 	return s.finish(ctx, m.data, m.read)
 }
 

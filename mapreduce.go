@@ -116,14 +116,18 @@ func (p PartialProblem) String() string {
 	if p.Part != "" {
 		where = append(where, "part "+p.Part)
 	}
-	return fmt.Sprintf("%s: %s: %s (%s)", strings.Join(where, ", "), p.Fault, p.Why, p.Cure)
+	text := fmt.Sprintf("%s: %s (%s)", p.Fault, p.Why, p.Cure)
+	if len(where) == 0 {
+		return text
+	}
+	return strings.Join(where, ", ") + ": " + text
 }
 
-// ErrPartial is wrapped by [PartialError].
+// ErrPartial is wrapped by errors about partials, as [PartialError].
 var ErrPartial = errors.New("partials")
 
-// PartialError names everything that is wrong with the partials given to a
-// reduce, in the order of the partials and then of the parts. It holds no value of
+// PartialError names everything that is wrong with the parts given to a map, or the
+// partials given to a reduce, in the order of the partials and then of the parts. It holds no value of
 // the data.
 type PartialError struct{ Problems []PartialProblem }
 
@@ -132,7 +136,7 @@ func (e *PartialError) Error() string {
 	for i, p := range e.Problems {
 		lines[i] = p.String()
 	}
-	return fmt.Sprintf("%v cannot be reduced:\n  %s", ErrPartial, strings.Join(lines, "\n  "))
+	return fmt.Sprintf("%v, or parts, do not fit:\n  %s", ErrPartial, strings.Join(lines, "\n  "))
 }
 
 func (e *PartialError) Unwrap() error { return ErrPartial }
@@ -193,7 +197,6 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 	if err != nil {
 		return nil, err
 	}
-	c.phase(PhaseHash)
 	if err := m.describe(ctx, h); err != nil {
 		return nil, err
 	}
@@ -203,6 +206,7 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 			return nil, err
 		}
 	}
+	c.progress(Progress{Did: DidInputs})
 	s, err := m.read.measuring(ctx, m.data)
 	if err != nil {
 		return nil, err
@@ -210,7 +214,6 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 	for _, o := range s.observers {
 		o.KeepState()
 	}
-	c.phase(PhaseObserve)
 	tally, err := m.data.ObserveGroups(ctx, groups, s.cases, s.employers, s.sinks()...)
 	if err != nil {
 		return nil, err
@@ -218,7 +221,7 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 	if err := h.tell(tally, m); err != nil {
 		return nil, err
 	}
-	c.phase(PhaseWrite)
+	c.progress(Progress{Did: DidObserve, Within: true})
 	size, err := writePartial(to, h, func(w io.Writer) error {
 		for _, o := range s.observers {
 			if err := o.WriteState(w); err != nil {
@@ -248,6 +251,7 @@ func MergePartials(ctx context.Context, c *Config, partials []string, to string)
 	if err := m.describe(ctx, h); err != nil {
 		return nil, err
 	}
+	c.progress(Progress{Did: DidInputs})
 	if err := h.tell(set.tally(m), m); err != nil {
 		return nil, err
 	}
@@ -255,7 +259,6 @@ func MergePartials(ctx context.Context, c *Config, partials []string, to string)
 	if err != nil {
 		return nil, err
 	}
-	c.phase(PhaseWrite)
 	size, err := writePartial(to, h, func(w io.Writer) error {
 		return set.read(s, func(o *effect.Observer, states []*bufio.Reader) error { return o.MergeStates(ctx, w, states) })
 	})

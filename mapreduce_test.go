@@ -347,6 +347,8 @@ func TestPartialsThatDoNotBelong(t *testing.T) {
 		"unknown part: spells/p-000.parquet#3-5", "unknown part: spells/none.parquet", "unknown part: spells/p-002.parquet#1-2", "twice: spells/p-001.parquet#0-1",
 	}, faults(e.Problems))
 	assert.NoFileExists(t, file("none.partial"))
+	_, err = jobeffekt.Reduce(context.Background(), c, nil)
+	require.ErrorContains(t, err, "\n  missing: no partial is given")
 
 	// Neither into the data nor over something else.
 	for _, to := range []string{filepath.Join(c.Data, "spells", "x.partial"), file("other.yaml"), folder} {

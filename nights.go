@@ -31,19 +31,26 @@ type StepKey struct {
 	Words []string `json:"words,omitempty"`
 }
 
-// Progress tells how far a run has come; see [Config.Progress].
+// Progress tells what was just done, so that the time since it was told last is what
+// that took; see [Config.Progress].
 type Progress struct {
-	// Did is "inputs" when all inputs were hashed, else the name of a step whose
-	// tables are there.
-	Did  string
-	Kept bool // the tables stood there already
+	// Did is the name of a step whose tables are there, or one of [DidInputs] and
+	// the names beside it.
+	Did    string
+	Within bool // a part of a step, which is told afterwards, or of the cells alone
+	Kept   bool // the tables stood there already
 	// Rows are those of all its tables. Cells are the comparisons of the step
 	// estimate, and Refusals those of them without a figure; 0 for other steps.
 	Rows, Cells, Refusals int
 }
 
-// DidInputs is what [Progress] calls the hashing of inputs.
-const DidInputs = "inputs"
+// What [Progress] tells beside the steps, of those who do it.
+const (
+	DidInputs  = "inputs"  // inputs were hashed
+	DidRead    = "read"    // participations, persons and providers were read
+	DidObserve = "observe" // spells were read, or partials in place of them
+	DidFigures = "figures" // a step's figures were worked out; its tables are not written yet
+)
 
 // firstReads says which step reads a key of the run file first: the longest key that
 // it begins with counts. A step sees the keys that it and the steps before it read,

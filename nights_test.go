@@ -110,7 +110,14 @@ terms: [terms.yaml]
 func TestSecondNight(t *testing.T) {
 	c := nightly(t)
 	var did []jobeffekt.Progress
-	c.Progress = func(p jobeffekt.Progress) { did = append(did, p) }
+	var parts []string
+	c.Progress = func(p jobeffekt.Progress) {
+		if p.Within {
+			parts = append(parts, p.Did)
+			return
+		}
+		did = append(did, p)
+	}
 	c.Keep = true
 	first, err := jobeffekt.Run(context.Background(), c)
 	require.NoError(t, err)
@@ -136,6 +143,8 @@ func TestSecondNight(t *testing.T) {
 	}
 	assert.Equal(t, len(first.Estimates), did[2].Cells)
 	assert.Positive(t, did[1].Rows)
+	figures := jobeffekt.DidFigures
+	assert.Equal(t, []string{jobeffekt.DidRead, jobeffekt.DidObserve, figures, figures, figures, figures}, parts, "of the first night alone")
 
 	// Not asked to keep, it does everything, with the same bytes.
 	c.Keep = false

@@ -125,7 +125,6 @@ func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Re
 	// Inputs are described before they are read. The dataset refuses a file that
 	// changed since it was opened, so what is read is what is described.
 	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Blinded: c.Blinded}
-	c.phase(PhaseHash)
 	if err := job.describe(ctx, m); err != nil {
 		return nil, err
 	}
@@ -183,7 +182,7 @@ func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Re
 		if b := job.result.BeforeAfter; s == StepBenchmark && b != nil && len(m.Keys) > 0 && !c.Blinded {
 			m.Keys[len(m.Steps)-1].Words = b.Words
 		}
-		c.phase(PhaseWrite)
+		c.progress(Progress{Did: DidFigures, Within: true})
 		if c.Blinded {
 			continue // nothing is written before the effects are taken out
 		}

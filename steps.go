@@ -119,10 +119,10 @@ func Measure(ctx context.Context, ds *ingest.Dataset, c *Config) (*Measured, err
 	if err != nil {
 		return nil, err
 	}
-	c.phase(PhaseObserve)
 	if err := ds.Observe(ctx, s.cases, s.employers, s.sinks()...); err != nil {
 		return nil, err
 	}
+	c.progress(Progress{Did: DidObserve, Within: true})
 	return s.finish(ctx, ds, c)
 }
 
@@ -137,7 +137,6 @@ type measuring struct {
 
 // measuring reads the cohort.
 func (c *Config) measuring(ctx context.Context, ds *ingest.Dataset) (*measuring, error) {
-	c.phase(PhaseRead)
 	cases, controls, err := c.readCases(ctx, ds)
 	if err != nil {
 		return nil, err
@@ -165,6 +164,7 @@ func (c *Config) measuring(ctx context.Context, ds *ingest.Dataset) (*measuring,
 		}
 		s.observers = append(s.observers, others)
 	}
+	c.progress(Progress{Did: DidRead, Within: true})
 	return s, nil
 }
 

@@ -23,7 +23,7 @@ trap 'rm -rf "$work"' EXIT
 
 # hashed SIDE: adds the seconds that the last run took to hash its inputs, as it logged them.
 hashed() {
-  sed -n 's/.*phase name=hash took=//p' "$work/$1.err" | sed -E 's/^([0-9.]+)ms$/\1 0.001/; s/^([0-9.]+)s$/\1 1/' | awk '{print $1 * $2}' >>"$work/$1.hash"
+  sed -n 's/.*msg=inputs took=//p' "$work/$1.err" | sed -E 's/^([0-9.]+)ms$/\1 0.001/; s/^([0-9.]+)s$/\1 1/' | awk '{print $1 * $2}' >>"$work/$1.hash"
 }
 
 # compared NAME FOLDER RUN_FILE SHARE DAYS [FLAGS]: one comparison.

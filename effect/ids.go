@@ -9,8 +9,7 @@ import (
 
 // IDs is a column of identifiers. Whole numbers take eight bytes each and no
 // pointer; only a column that has texts keeps texts. The zero IDs has no rows.
-// A column is
-// not changed once it is made.
+// A column is not changed once it is made.
 type IDs struct {
 	numbers []int64
 	texts   []string // "" for a number; nil where there are numbers only

@@ -61,8 +61,8 @@ const (
 // It keeps one bitmap of days per case and set of states, an amount for each day
 // where an outcome counts hours or kroner, and no spell: its memory is bounded by
 // the cohort (see [Observer.StateBytes]), whatever the number of spells and their
-// order. Two observers of the same cases and study that saw different spells
-// merge: days by union, amounts by addition.
+// order. What observers of the same cases and study saw adds up, by way of
+// [Observer.WriteState]: days by union, amounts by addition.
 type Observer struct {
 	study    Study
 	cases    *Cases
@@ -539,40 +539,6 @@ func raise(p *atomic.Int32, v int32) {
 			return
 		}
 	}
-}
-
-// Merge adds what another observer of the same cases and study has seen.
-func (o *Observer) Merge(other *Observer) error {
-	if o.cases != other.cases || !slices.Equal(o.lanes, other.lanes) || o.study.AsOf != other.study.AsOf {
-		return fmt.Errorf("%w: only observers of the same cases and study merge", ErrOutcome)
-	}
-	for k := range other.blocks {
-		from := &other.blocks[k]
-		if from.settled || o.blocks[k].settled {
-			return fmt.Errorf("%w: observers that were read off do not merge", ErrOutcome)
-		}
-		if from.words == nil && from.daily == nil {
-			continue
-		}
-		to := o.touch(int32(k))
-		for i, w := range from.words {
-			to.words[i] |= w
-		}
-		for i, v := range from.daily {
-			to.daily[i] = joinDaily(to.daily[i], v)
-		}
-	}
-	for i, w := range other.seen {
-		o.seen[i] |= w
-	}
-	for p, d := range other.deadOn {
-		o.deadOn[p] = min(o.deadOn[p], d)
-	}
-	raise(&o.reach, other.reach.Load())
-	if other.employers.Load() {
-		o.employers.Store(true)
-	}
-	return nil
 }
 
 // Unseen is how many cases of the cohort have persons of whom no spell was added.

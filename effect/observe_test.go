@@ -167,19 +167,6 @@ func TestObserverAgainstDays(t *testing.T) {
 
 		shuffled := rapid.Permutation(l.spells).Draw(t, "order")
 		require.Equal(t, fmt.Sprint(got.Results, got.Attrition), fmt.Sprint(observe(t, l, shuffled).Results, got.Attrition))
-
-		cut := rapid.IntRange(0, len(l.spells)).Draw(t, "cut")
-		a, err := effect.NewObserver(l.study, l.cases)
-		require.NoError(t, err)
-		b, err := effect.NewObserver(l.study, l.cases)
-		require.NoError(t, err)
-		add(a, shuffled[:cut])
-		add(b, shuffled[cut:])
-		require.NoError(t, a.Merge(b))
-		merged, err := a.Observations(context.Background())
-		require.NoError(t, err)
-		require.Equal(t, fmt.Sprint(got.Results), fmt.Sprint(merged.Results))
-		require.Equal(t, got.Signals, merged.Signals)
 	})
 }
 

@@ -79,12 +79,12 @@ func (o *Observer) keep(k int32) {
 }
 
 // AddStates adds what WriteState wrote of observers of the same cases and study; the
-// spells of all then count, as after [Observer.Merge]. Persons are read off as soon as
-// all states have told of them, so that the days of few are held at a time; nothing
-// can be added afterwards. Each reader is left at the end of its state. Bytes that
-// are no such state, or one of other cases or another study, are a [StateError]; what the observer
-// holds is then worth nothing. What is allocated is bounded by the cases, whatever the
-// bytes claim.
+// spells of all then count: days by union, amounts by addition. Persons are read off as
+// soon as all states have told of them, so that the days of few are held at a time;
+// nothing can be added afterwards. Each reader is left at the end of its state. Bytes
+// that are no such state, or one of other cases or another study, are a [StateError];
+// what the observer holds is then worth nothing. What is allocated is bounded by the
+// cases, whatever the bytes claim.
 func (o *Observer) AddStates(ctx context.Context, states []*bufio.Reader) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

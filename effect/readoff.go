@@ -20,11 +20,11 @@ func (o *Observer) Expect(from, to int) {
 	}
 }
 
-// Done says that all spells of a unit that was expected have been added. A block
-// of persons whose last unit it was is read off at once, and its days are given back: so spells that stand in the
-// order of persons need the days of a few persons at a time, and spells in no order those of
-// the whole cohort. What is read off is the same. It may be called by several
-// goroutines at once.
+// Done says that all spells of a unit that was expected have been added. A block of
+// persons whose last unit it was is read off at once, and its days are given back: so
+// spells that stand in the order of persons need the days of a few persons at a time,
+// and spells in no order those of the whole cohort. What is read off is the same. It
+// may be called by several goroutines at once.
 func (o *Observer) Done(from, to int) {
 	var ready []int32
 	o.opened.Lock()

@@ -21,13 +21,24 @@ type Sink interface {
 	Done(from, to int)
 }
 
-// Observe reads the spells of the persons who occur in the cases, as
-// [Dataset.Spells] does, and says which persons a unit of the table may hold: those
-// between the smallest and the largest person_id that the statistics of a row group
-// tell, or all of them where it has none. So a sink that is handed spells
-// in the order of persons can finish with one before it meets the next. Nothing asks whether
-// the table is sorted, and a row of a person of the cases outside the statistics of its row
-// group is a [FileError].
+// Observe reads the spells of the persons who occur in the cases and hands them to the
+// sinks in batches, with the hours and amounts that the options ask for. Employers,
+// ascending and distinct, are those to tell apart by the column employer_id; where they
+// are nil it is not read.
+//
+// It says which persons a unit of the table may hold: those between the smallest and
+// the largest person_id that the statistics of a row group tell, or all of them where
+// it has none. So a sink that is handed spells in the order of persons can finish with
+// one before it meets the next. Nothing asks whether the table is sorted, and a row of
+// a person of the cases outside the statistics of its row group is a [FileError].
+//
+// Hours outside 0 to [effect.MaxHours] and amounts outside 0 to
+// [effect.MaxAmount] are bad rows. A null is NaN.
+//
+// Rows of other persons are counted only. A spell that ends on the day it starts
+// covers no day: it is counted only, too. A state code that is not mapped is counted
+// over the whole table and then returned as an [UnmappedStatesError]; what sinks were
+// given is then worth nothing. The other errors are those of [Dataset.Cases].
 func (d *Dataset) Observe(ctx context.Context, cases *effect.Cases, employers []effect.ID, sinks ...Sink) error {
 	bounds := map[[2]int]span{}
 	column := d.inputName(Spells, "person_id")
@@ -46,7 +57,7 @@ func (d *Dataset) Observe(ctx context.Context, cases *effect.Cases, employers []
 			}
 		}
 	}
-	return d.spells(ctx, cases, employers, true, func(b *batch, spells effect.Spells) error {
+	return d.spells(ctx, cases, employers, func(b *batch, spells effect.Spells) error {
 		s := bounds[[2]int{b.part, b.unit}]
 		last := int32(-1)
 		for _, p := range spells.Person {
@@ -134,8 +145,9 @@ func personsOf(p part, unit int, column string, persons effect.IDs) span {
 }
 
 // textSpan are the places of the persons whose ids, as texts, lie between two
-// texts, byte by byte, and those between them. Ids that are numbers stand before the others and in the order of
-// their values: texts of as many digits are in the same order.
+// texts, byte by byte, and those between them. Ids that are numbers stand before the
+// others and in the order of their values: texts of as many digits are in the same
+// order.
 func textSpan(least, most string, persons effect.IDs) span {
 	out := span{persons.Len(), 0}
 	widen := func(from, to int) {

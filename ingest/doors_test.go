@@ -3,7 +3,6 @@ package ingest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -415,8 +414,6 @@ func TestCancel(t *testing.T) {
 	require.NoError(t, err)
 	c, err := d.Cases(ctx)
 	require.NoError(t, err)
-	stop := errors.New("enough")
-	require.ErrorIs(t, d.Spells(ctx, c, nil, func(effect.Spells) error { return stop }), stop)
 	cancel()
 	require.ErrorIs(t, d.Spells(ctx, c, nil, nil), context.Canceled)
 	_, err = d.Cases(ctx)

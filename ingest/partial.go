@@ -146,7 +146,7 @@ func (d *Dataset) ObserveGroups(ctx context.Context, groups []SpellGroups, cases
 }
 
 // CloseSpells makes the tally of all row groups what became of the table spells, as if
-// [Dataset.Spells] had read it: Counts and Rejects have it from then on, and too
+// [Dataset.Observe] had read it: Counts and Rejects have it from then on, and too
 // many rejects or unmapped codes are the same errors. A tally that names files or
 // columns that the table does not have is an error.
 func (d *Dataset) CloseSpells(t *SpellTally) error {

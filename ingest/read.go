@@ -263,8 +263,8 @@ func ages(born, referral []effect.Date) []float64 {
 // Providers reads the dated lines of the table providers, sorted by provider and
 // first day. Rows that are equal count once; lines of one provider and first day
 // that differ are rejected, and so are lines of one provider that hold on a common
-// day and differ in name, consortium or in_house: nobody could say who it was. The text of employer_ids holds identifiers with
-// spaces, commas or semicolons between them.
+// day and differ in name, consortium or in_house: nobody could say who it was. The text
+// of employer_ids holds identifiers with spaces, commas or semicolons between them.
 func (d *Dataset) Providers(ctx context.Context) ([]effect.Membership, error) {
 	f, err := d.load(ctx, Providers, nil, nil)
 	if err != nil {

@@ -12,34 +12,9 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-// Spells reads the spells of the persons who occur in the cases and hands them
-// to sink in batches, with the hours and amounts that the options ask for.
-// Employers, ascending and distinct, are those to tell apart by the column
-// employer_id; where they are nil it is not read. Sink is called from several goroutines at once, in any order, and the
-// columns are its own only during the call; an error from it stops the reading
-// and is returned.
-//
-// Hours outside 0 to [effect.MaxHours] and amounts outside 0 to
-// [effect.MaxAmount] are bad rows. A null is NaN.
-//
-// Rows of other persons are counted only. A spell that ends on the day it starts
-// covers no day: it is counted, and not handed over. A state code that is not
-// mapped is counted over the whole table and then returned as an
-// [UnmappedStatesError]; what sink was given is then worth nothing. The other
-// errors are those of [Dataset.Cases].
-func (d *Dataset) Spells(ctx context.Context, cases *effect.Cases, employers []effect.ID, sink func(effect.Spells) error) error {
-	return d.spells(ctx, cases, employers, false, func(_ *batch, s effect.Spells) error {
-		if len(s.Person) == 0 {
-			return nil
-		}
-		return sink(s)
-	})
-}
-
-// spells is Spells with the batch that the spells come from; it hands over
-// batches without a spell too, and with loose the rows of other persons, which the sink
-// passes over.
-func (d *Dataset) spells(ctx context.Context, cases *effect.Cases, employers []effect.ID, loose bool, sink func(*batch, effect.Spells) error) error {
+// spells hands over the spells of each batch, even where there are none; see
+// [Dataset.Observe].
+func (d *Dataset) spells(ctx context.Context, cases *effect.Cases, employers []effect.ID, sink func(*batch, effect.Spells) error) error {
 	if !d.Has(Spells) {
 		return fmt.Errorf("ingest: %w: %s", ErrNoTable, Spells)
 	}
@@ -66,10 +41,7 @@ func (d *Dataset) spells(ctx context.Context, cases *effect.Cases, employers []e
 				return sink(b, effect.Spells{})
 			}
 			s.rejects = s.rejects[:0]
-			spells, ok := effect.Spells{}, false
-			if loose {
-				spells, ok = s.whole(b)
-			}
+			spells, ok := s.whole(b)
 			if !ok {
 				spells = s.front(s.sift(b, cols))
 			}

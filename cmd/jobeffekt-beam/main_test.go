@@ -209,6 +209,7 @@ func TestUsage(t *testing.T) {
 		"negative groups":   {Job{Partials: "x"}, -1, []string{"jobeffekt.yaml"}, true, "--groups"},
 		"no such run file":  {Job{Partials: "x"}, 0, []string{"missing.yaml"}, false, "missing.yaml"},
 		"as_of that is not": {Job{Partials: "x", AsOf: "june"}, 0, []string{runFile}, true, "--as-of"},
+		"data at a URL":     {Job{Partials: "x", Data: "s3://bucket/folder"}, 0, []string{runFile}, false, "s3://bucket/folder is a URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := run(t.Context(), x.job, x.groups, x.args, io.Discard)

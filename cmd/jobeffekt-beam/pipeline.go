@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	beamregister "github.com/apache/beam/sdks/v2/go/pkg/beam/register"
@@ -24,10 +25,11 @@ type Job struct {
 	AsOf, Data, Out string // in place of the run file's; "" leaves those
 }
 
-// absolute makes the names of a job hold in any folder that a worker starts in.
+// absolute makes the names of a job hold in any folder that a worker starts in. A URL
+// stays one, which is refused as such.
 func (j *Job) absolute() error {
 	for _, name := range []*string{&j.RunFile, &j.Partials, &j.Data, &j.Out} {
-		if *name == "" {
+		if *name == "" || strings.Contains(*name, "://") {
 			continue
 		}
 		abs, err := filepath.Abs(*name)

@@ -77,9 +77,13 @@ func (f *runFlags) addData(c *cobra.Command, dated bool) {
 	f.command = c
 	if dated {
 		c.Flags().StringVar(&f.asOf, "as-of", "", "last day that counts, in place of the run file's")
-		c.Flags().BoolVar(&f.timings, "timings", false, "log how long each phase took")
 	}
 	c.Flags().StringVar(&f.data, "data", "", "folder of the dataset, or its URL, in place of the run file's")
+}
+
+// addTimings adds that of commands that log what they do.
+func (f *runFlags) addTimings(c *cobra.Command) {
+	c.Flags().BoolVar(&f.timings, "timings", false, "log how long the parts of each step took, too")
 }
 
 func (f *runFlags) add(c *cobra.Command, dated, settles bool) {
@@ -149,8 +153,7 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 				return err
 			}
 			began := time.Now()
-			config.Progress = logging(log)
-			r, err := do(cmd.Context(), f.timed(log, config))
+			r, err := do(cmd.Context(), f.logged(log, config))
 			if err != nil {
 				return err
 			}
@@ -164,6 +167,7 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 		},
 	}
 	f.add(c, dated, settles)
+	f.addTimings(c)
 	if settles {
 		f.after.add(c, !blinds)
 	}
@@ -173,17 +177,24 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 	return c
 }
 
-// logging logs a line for each step as it is done.
-func logging(log *slog.Logger) func(jobeffekt.Progress) {
-	last := time.Now()
-	return func(p jobeffekt.Progress) {
+// logged logs a line for each step as it is done, and for what it is made of where that is
+// asked for.
+func (f *runFlags) logged(log *slog.Logger, c *jobeffekt.Config) *jobeffekt.Config {
+	step := time.Now()
+	part := step
+	c.Progress = func(p jobeffekt.Progress) {
 		now := time.Now()
-		line := []any{"took", now.Sub(last).Round(time.Millisecond)}
-		last = now
+		took := now.Sub(part)
+		if part = now; !p.Within {
+			took, step = now.Sub(step), now
+		} else if !f.timings {
+			return
+		}
+		line := []any{"took", took.Round(time.Millisecond)}
 		switch {
 		case p.Kept:
 			line = append(line, "kept", true)
-		case p.Did != jobeffekt.DidInputs:
+		case !p.Within && p.Did != jobeffekt.DidInputs:
 			line = append(line, "rows", p.Rows)
 		}
 		if p.Cells > 0 {
@@ -191,6 +202,7 @@ func logging(log *slog.Logger) func(jobeffekt.Progress) {
 		}
 		log.Info(p.Did, line...)
 	}
+	return c
 }
 
 func newRun(log *slog.Logger) *cobra.Command {

@@ -63,7 +63,7 @@ A partial holds days of persons: keep it as the data themselves.`,
 				return nil
 			}
 			began := time.Now()
-			m, err := jobeffekt.MapParts(cmd.Context(), f.timed(log, config), parts, to)
+			m, err := jobeffekt.MapParts(cmd.Context(), f.logged(log, config), parts, to)
 			if err != nil {
 				return err
 			}
@@ -72,6 +72,7 @@ A partial holds days of persons: keep it as the data themselves.`,
 		},
 	}
 	f.addData(c, true)
+	f.addTimings(c)
 	c.Flags().StringArrayVar(&names, "part", nil, "row groups of a file of spells, as spells.parquet#0-40; give it once for each part")
 	c.Flags().StringVar(&to, "to", "", "file that the partial goes to")
 	c.Flags().BoolVar(&list, "list", false, "print the parts that there are")
@@ -121,10 +122,11 @@ reduced as any other.`,
 					return f.finish(cmd, r, config)
 				}
 			}
-			return do(cmd.Context(), f.timed(log, config))
+			return do(cmd.Context(), f.logged(log, config))
 		},
 	}
 	f.add(c, true, false)
+	f.addTimings(c)
 	c.Flags().StringVar(&to, "to", "", "file that one partial of all goes to, in place of results")
 	return c
 }

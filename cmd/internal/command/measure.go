@@ -56,29 +56,11 @@ func measureCells(cmd *cobra.Command, log *slog.Logger, path string) error {
 		defer debug.SetGCPercent(debug.SetGCPercent(25))
 	}
 	began := time.Now()
-	t, err := jobeffekt.RunCells(cmd.Context(), f.timed(log, config))
+	t, err := jobeffekt.RunCells(cmd.Context(), f.logged(log, config))
 	if err != nil {
 		return err
 	}
 	log.Info("cells done", "took", time.Since(began).Round(time.Millisecond), "participations", t.Participations, "rejected", len(t.Rejects))
 	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d figures of cells, as of %s\n\nResults are in %s\n", len(t.Cells), t.AsOf, config.ResultsFolder())
 	return err
-}
-
-// timed logs the phases of a run, where that is asked for: each when it ends, the last one
-// not, as the whole is logged anyway.
-func (f *runFlags) timed(log *slog.Logger, c *jobeffekt.Config) *jobeffekt.Config {
-	if !f.timings {
-		return c
-	}
-	var phase string
-	var began time.Time
-	c.Phase = func(next string) {
-		now := time.Now()
-		if phase != "" {
-			log.Info("phase", "name", phase, "took", now.Sub(began).Round(time.Millisecond))
-		}
-		phase, began = next, now
-	}
-	return c
 }
