@@ -378,29 +378,46 @@ func (o *Observer) Add(b Spells) {
 // note remembers who occurs in the spells, and how far they reach.
 func (o *Observer) note(b *Spells) {
 	last := int32(-1)
-	for _, p := range b.Person {
-		if p == last || p < 0 {
-			continue
+	for persons := b.Person; len(persons) > 0; {
+		n := min(8, len(persons))
+		if n == 8 {
+			// Spells of one person often stand together.
+			p := (*[8]int32)(persons)
+			if (p[0]^last)|(p[1]^last)|(p[2]^last)|(p[3]^last)|(p[4]^last)|(p[5]^last)|(p[6]^last)|(p[7]^last) == 0 {
+				persons = persons[8:]
+				continue
+			}
 		}
-		last = p
-		if bit := uint32(1) << (p & 31); atomic.LoadUint32(&o.seen[p>>5])&bit == 0 {
-			atomic.OrUint32(&o.seen[p>>5], bit)
+		for _, p := range persons[:n] {
+			if p == last || p < 0 {
+				continue
+			}
+			last = p
+			if bit := uint32(1) << (p & 31); atomic.LoadUint32(&o.seen[p>>5])&bit == 0 {
+				atomic.OrUint32(&o.seen[p>>5], bit)
+			}
 		}
+		persons = persons[n:]
 	}
 	reach := Date(o.reach.Load())
 	if reach >= o.study.AsOf {
 		return // further it cannot be
 	}
-	limit := o.study.AsOf + 1
+	// Days in (reach, as_of], told by one comparison, as they are few.
+	from, room := reach+1, uint32(o.study.AsOf-reach)
+	starts, ends := b.Start[:len(b.Person)], b.End[:len(b.Person)]
 	for k, p := range b.Person {
-		if p < 0 {
-			continue
-		}
-		if s := b.Start[k]; s < limit {
-			reach = max(reach, s)
-		}
-		if e := b.End[k]; e != NoDate && e <= limit {
-			reach = max(reach, e-1)
+		start, last := starts[k], ends[k]-1 // of NoDate a day beyond all others
+		if uint32(start-from) < room || uint32(last-from) < room {
+			if p < 0 {
+				continue
+			}
+			for _, day := range [2]Date{start, last} {
+				if uint32(day-from) < room {
+					reach = max(reach, day)
+				}
+			}
+			from, room = reach+1, uint32(o.study.AsOf-reach)
 		}
 	}
 	raise(&o.reach, int32(reach))

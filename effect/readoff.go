@@ -3,6 +3,7 @@ package effect
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -87,8 +88,42 @@ type asked struct {
 	Outcome
 	watches []watched
 	abroad  *lane
+	spans   spans
 	events  *names // nil for what is not [Timed]
 	codes   []int32
+}
+
+// spans are what a measure reads and when it closes, by the day of the clock: cases
+// are many, days few.
+type spans struct {
+	first Date
+	list  []daySpan
+}
+
+type daySpan struct{ from, to, ends Date }
+
+// newSpans asks the measure once for every day on which the clock stands.
+func newSpans(m Measure, clock []Date) spans {
+	first, last := Date(math.MaxInt32), NoDate
+	for _, d := range clock {
+		if d != NoDate {
+			first, last = min(first, d), max(last, d)
+		}
+	}
+	if first > last {
+		return spans{}
+	}
+	s := spans{first, make([]daySpan, last-first+1)}
+	for _, d := range clock {
+		if d == NoDate {
+			continue
+		}
+		if span := &s.list[d-first]; *span == (daySpan{}) {
+			from, to := m.Days(d)
+			*span = daySpan{from, to, m.Closes(d)}
+		}
+	}
+	return s
 }
 
 // watched is what a measure watches, found once for all cases.
@@ -103,7 +138,7 @@ func (o *Observer) prepare() {
 	o.prepared.Do(func() {
 		s := &sheet{columns: o.study.History.columns(), cells: o.cases.cells(false)}
 		for _, outcome := range o.study.Outcomes {
-			a := asked{Outcome: outcome}
+			a := asked{Outcome: outcome, spans: newSpans(outcome.Measure, o.clock(outcome.Clock))}
 			from, to := measureDays(outcome.Measure)
 			for _, w := range outcome.Measure.Watches() {
 				x := watched{Watch: w}
@@ -225,8 +260,11 @@ func (o *Observer) settle(k int32, t *tally) {
 		at := o.cases.Referral[i]
 		for c := range s.columns {
 			v := o.past(b, slot, s.past[c], &s.columns[c], at)
-			figures[len(s.asks)+c].n++
-			figures[len(s.asks)+c].sum.add(v)
+			f := &figures[len(s.asks)+c]
+			f.n++
+			if v != 0 {
+				f.sum.add(v)
+			}
 			if s.out != nil {
 				s.history[c].Number[i] = v
 			}
@@ -297,6 +335,9 @@ func (o *Observer) amounts(b *block, slot int32, l *lane, clock Date) AmountView
 
 // past reads a column of the history as it stood on a day.
 func (o *Observer) past(b *block, slot int32, l *lane, c *historyColumn, on Date) float64 {
+	if b.words == nil || l == nil || b.lanes&l.bit == 0 {
+		return 0 // on no day
+	}
 	return c.read(o.days(b, slot, l, o.cases.Referral[o.caseOf[slot]]), on, o.study.History.ElapsedGap)
 }
 
@@ -336,8 +377,8 @@ func (o *Observer) read(a *asked, sight *Sight, b *block, slot, i int32) row {
 		return leftOut(ReasonNoClock)
 	}
 	m := a.Measure
-	from, to := m.Days(clock)
-	ends := m.Closes(clock)
+	span := &a.spans.list[clock-a.spans.first]
+	from, to, ends := span.from, span.to, span.ends
 	// Death is for good; a stay abroad matters only on the days that are read.
 	p := o.cases.Person[i]
 	died := Date(o.deadOn[p])
@@ -460,8 +501,8 @@ func (o *Observer) Observations(ctx context.Context) (*Observations, error) {
 			}
 			for k := 0; k < len(s.asks) && check; k++ {
 				if r := &out.Results[k]; r.Followed[i] {
-					_, to := s.asks[k].Measure.Days(o.anchor(s.asks[k].Clock, i))
-					r.Followed[i] = to-1 <= reach
+					in := &s.asks[k].spans
+					r.Followed[i] = in.list[o.anchor(s.asks[k].Clock, i)-in.first].to-1 <= reach
 				}
 			}
 		}

@@ -56,6 +56,14 @@ func (m WeeksIn) Dates(s *Sight, on []Date) []Date { return slices.AppendSeq(on,
 func (m WeeksIn) weeks(s *Sight) iter.Seq[Date] {
 	return func(yield func(Date) bool) {
 		for from, end := s.Clock, min(m.Closes(s.Clock), s.End); from+7 <= end; from += 7 {
+			// The weeks before the next marked day have none.
+			day := s.Days[0].First(from, end)
+			if day == NoDate {
+				return
+			}
+			if from += (day - from) / 7 * 7; from+7 > end {
+				return
+			}
 			to := from + 7
 			switch {
 			case s.Days[0].Count(from, to) < max(1, m.MinDays):
