@@ -113,8 +113,11 @@ func (f *files) table(ctx context.Context, t *ingest.Table, formats []Format) er
 // that a folder cut off halfway shows that it holds no finished results, then
 // come the files, and the manifest last. Results that stale names are removed. Where
 // there is no file and the manifest stands there already, it stays.
-func (f *files) publish(m *Manifest, stale []string) error {
+func (f *files) publish(m *Manifest, stale []string) (err error) {
 	slices.SortFunc(m.Results, func(a, b Source) int { return slices.Compare([]string{a.Path}, []string{b.Path}) })
+	if m.Sum, err = m.sum(); err != nil {
+		return err
+	}
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetIndent("", "  ")

@@ -40,6 +40,20 @@ type Manifest struct {
 	Recorded []Source    `json:"recorded,omitempty"` // file of the recorded choices of peers
 	Inputs   []Source    `json:"inputs"`
 	Results  []Source    `json:"results"`
+	// Sum is the SHA-256 of all of the above where there are keys: a manifest that was edited
+	// keeps no step.
+	Sum string `json:"sum,omitempty"`
+}
+
+// sum is what Sum is of a manifest as it was written.
+func (m *Manifest) sum() (string, error) {
+	if len(m.Keys) == 0 {
+		return "", nil
+	}
+	plain := *m
+	plain.Sum = ""
+	text, err := json.Marshal(plain)
+	return sha(text), err
 }
 
 // Program is what made the results.
