@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -111,10 +112,11 @@ func isSecret(key string) bool {
 
 // fileURL is the folder that a URL of the scheme file names, "" for any other.
 func fileURL(data string) string {
-	path, ok := strings.CutPrefix(urlBase(data), "file://")
-	if !ok {
+	u, err := url.Parse(urlBase(data))
+	if err != nil || u.Scheme != "file" { // which Parse writes small
 		return ""
 	}
+	path := u.Path
 	if len(path) > 2 && path[0] == '/' && path[2] == ':' { // file:///C:/data
 		path = path[1:]
 	}
