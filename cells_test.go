@@ -28,6 +28,8 @@ func TestCellsAlone(t *testing.T) {
 	_, err = jobeffekt.RunCells(ctx, c)
 	require.ErrorIs(t, err, jobeffekt.ErrConfig, "the results of the step are kept")
 	c.Out = t.TempDir()
+	// What a run that was cut off left is no table of the cells.
+	require.NoError(t, os.WriteFile(filepath.Join(c.Out, "outcomes.parquet"), []byte("old"), 0o600))
 	var phases []string
 	c.Phase = func(p string) { phases = append(phases, p) }
 	for range 2 { // over cells, too
@@ -43,7 +45,7 @@ func TestCellsAlone(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, back, len(table.Cells))
 	}
-	assert.Equal(t, []string{jobeffekt.PhaseHash, jobeffekt.PhaseRead, jobeffekt.PhaseObserve, jobeffekt.PhaseWrite}, phases[:4])
+	assert.Equal(t, []string{jobeffekt.PhaseRead, jobeffekt.PhaseObserve, jobeffekt.PhaseHash, jobeffekt.PhaseWrite}, phases[:4])
 	entries, err := os.ReadDir(c.Out)
 	require.NoError(t, err)
 	var names []string
@@ -55,6 +57,11 @@ func TestCellsAlone(t *testing.T) {
 	assert.Equal(t, []string{"cells.csv", "cells.parquet", "counts.csv", "counts.parquet", "manifest.json", "rejects.csv", "rejects.parquet"}, names)
 	_, err = jobeffekt.RunStep(ctx, c, jobeffekt.StepEstimate)
 	require.ErrorIs(t, err, jobeffekt.ErrManifest, "nothing goes on from cells")
+	require.ErrorContains(t, err, "no step was done in it")
+
+	c.Out = c.Path
+	_, err = jobeffekt.RunCells(ctx, c)
+	require.ErrorContains(t, err, "is no folder")
 
 	c.Blinded = true
 	_, err = jobeffekt.RunCells(ctx, c)

@@ -95,7 +95,10 @@ func ReadManifest(folder string) (*Manifest, error) {
 	}
 	// A folder holds the steps from the first on, each with all of its tables but
 	// those that the run file may not have asked for.
-	if len(m.Steps) == 0 || len(m.Steps) > len(steps()) || !slices.Equal(m.Steps, steps()[:len(m.Steps)]) {
+	if len(m.Steps) == 0 {
+		return nil, fmt.Errorf("%w: no step was done in it, as by measure --only cells, and nothing goes on from that; run the job or measure first", ErrManifest)
+	}
+	if len(m.Steps) > len(steps()) || !slices.Equal(m.Steps, steps()[:len(m.Steps)]) {
 		return nil, badManifest("its steps are not the first of measure, estimate, benchmark and settle")
 	}
 	for _, s := range m.Steps {
