@@ -132,7 +132,7 @@ func (e *PartialError) Error() string {
 	for i, p := range e.Problems {
 		lines[i] = p.String()
 	}
-	return fmt.Sprintf("%v cannot be reduced:\n  %s", ErrPartial, strings.Join(lines, "\n  "))
+	return fmt.Sprintf("%v do not fit:\n  %s", ErrPartial, strings.Join(lines, "\n  "))
 }
 
 func (e *PartialError) Unwrap() error { return ErrPartial }
