@@ -133,15 +133,23 @@ func readManifest(folder string) (*Manifest, error) {
 
 func program() Program {
 	p := Program{Module: "github.com/jobeffekt/jobeffekt", Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return p
+	if info, ok := debug.ReadBuildInfo(); ok {
+		p.builtBy(info)
 	}
+	return p
+}
+
+// builtBy fills in which version of the library a program holds.
+func (p *Program) builtBy(info *debug.BuildInfo) {
 	library := &info.Main
 	for _, m := range info.Deps {
 		// A program of this repository in a module of its own has the library of the folder above it, not the version it asks for.
-		if m.Path == p.Module && (m.Replace == nil || !strings.HasPrefix(info.Main.Path, p.Module+"/")) {
+		switch {
+		case m.Path != p.Module:
+		case m.Replace == nil:
 			library = m
+		case !strings.HasPrefix(info.Main.Path, p.Module+"/"):
+			library = m.Replace // a folder has no version, whatever was asked for
 		}
 	}
 	if library.Version != "" {
@@ -152,7 +160,6 @@ func program() Program {
 			p.Revision = s.Value
 		}
 	}
-	return p
 }
 
 // hashFile describes a file as it is now; path is how the manifest names it.
