@@ -134,12 +134,15 @@ func RunCells(ctx context.Context, c *Config) (*CellTable, error) {
 		}
 	}
 	m.Results = append(m.Results, f.results...)
-	return t, f.publish(m, nil)
+	return t, f.publish(m)
 }
 
 // onlyCells refuses a folder with results of a step: the cells would take their
 // manifest away.
 func onlyCells(folder, name string) error {
+	if info, err := os.Stat(folder); err == nil && !info.IsDir() {
+		return fmt.Errorf("%w: out (%s) is no folder; name one under out", ErrConfig, name)
+	}
 	if _, err := os.Stat(filepath.Join(folder, ManifestName)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -28,6 +28,8 @@ func TestCellsAlone(t *testing.T) {
 	_, err = jobeffekt.RunCells(ctx, c)
 	require.ErrorIs(t, err, jobeffekt.ErrConfig, "the results of the step are kept")
 	c.Out = t.TempDir()
+	// What a run that was cut off left is no table of the cells.
+	require.NoError(t, os.WriteFile(filepath.Join(c.Out, "outcomes.parquet"), []byte("old"), 0o600))
 	var did []string
 	c.Progress = func(p jobeffekt.Progress) { did = append(did, p.Did) }
 	for range 2 { // over cells, too
@@ -56,6 +58,10 @@ func TestCellsAlone(t *testing.T) {
 	_, err = jobeffekt.RunStep(ctx, c, jobeffekt.StepEstimate)
 	require.ErrorIs(t, err, jobeffekt.ErrManifest, "nothing goes on from cells")
 	require.ErrorContains(t, err, "it holds the cells alone")
+
+	c.Out = c.Path
+	_, err = jobeffekt.RunCells(ctx, c)
+	require.ErrorContains(t, err, "is no folder")
 
 	c.Blinded = true
 	_, err = jobeffekt.RunCells(ctx, c)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/ingest"
@@ -111,14 +112,31 @@ func isSecret(key string) bool {
 
 // fileURL is the folder that a URL of the scheme file names, "" for any other.
 func fileURL(data string) string {
-	path, ok := strings.CutPrefix(urlBase(data), "file://")
-	if !ok {
+	scheme, rest, _ := strings.Cut(urlBase(data), "://")
+	at := strings.IndexByte(rest, '/') // behind the host, which is nobody or localhost
+	if !strings.EqualFold(scheme, "file") || at < 0 {
 		return ""
 	}
+	path := unescaped(rest[at:])
 	if len(path) > 2 && path[0] == '/' && path[2] == ':' { // file:///C:/data
 		path = path[1:]
 	}
 	return filepath.FromSlash(path)
+}
+
+// unescaped is the path of a URL with %20 and its like as they are meant.
+func unescaped(path string) string {
+	var out []byte
+	for i := 0; i < len(path); i++ {
+		b := path[i]
+		if b == '%' && i+2 < len(path) {
+			if n, err := strconv.ParseUint(path[i+1:i+3], 16, 8); err == nil {
+				b, i = byte(n), i+2
+			}
+		}
+		out = append(out, b)
+	}
+	return string(out)
 }
 
 // amongData says whether a path lies in the dataset's folder, where it would be taken

@@ -112,9 +112,12 @@ func TestURLsThatAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "out is a URL, and results go to a folder")
 	c = job(t)
 	c.Open = func(context.Context, string) (fs.FS, error) { return os.DirFS("."), nil }
-	c.Data = "file://" + filepath.ToSlash(filepath.Dir(c.ResultsFolder()))
-	_, err = jobeffekt.Run(ctx, c)
-	require.ErrorContains(t, err, "lies in the dataset's folder")
+	folder := filepath.ToSlash(filepath.Dir(c.ResultsFolder()))
+	for _, written := range []string{"file://" + folder, "FILE://" + folder, "file://localhost" + folder, "file://" + strings.ReplaceAll(folder, "t", "%74")} {
+		c.Data = written
+		_, err = jobeffekt.Run(ctx, c)
+		require.ErrorContains(t, err, "lies in the dataset's folder", written)
+	}
 	_, err = jobeffekt.MapParts(ctx, job(t), []jobeffekt.Part{{File: "spells.parquet"}}, "s3://bucket/a.partial")
 	require.ErrorIs(t, err, jobeffekt.ErrPartial)
 	require.ErrorContains(t, err, "partials are files")

@@ -111,10 +111,14 @@ func (f *files) table(ctx context.Context, t *ingest.Table, formats []Format) er
 
 // publish puts everything under its own name: first the old manifest goes, so
 // that a folder cut off halfway shows that it holds no finished results, then
-// come the files, and the manifest last. Results that stale names are removed. Where
-// there is no file and the manifest stands there already, it stays.
-func (f *files) publish(m *Manifest, stale []string) error {
+// come the files, and the manifest last. Tables that the manifest does not name would be
+// taken for some of it, and are removed. Where there is no file and the manifest stands
+// there already, it stays.
+func (f *files) publish(m *Manifest) (err error) {
 	slices.SortFunc(m.Results, func(a, b Source) int { return slices.Compare([]string{a.Path}, []string{b.Path}) })
+	if m.Sum, err = m.sum(); err != nil {
+		return err
+	}
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetIndent("", "  ")
@@ -135,9 +139,14 @@ func (f *files) publish(m *Manifest, stale []string) error {
 			return err
 		}
 	}
-	for _, name := range stale {
-		if err := os.Remove(filepath.Join(f.folder, name)); err != nil && !os.IsNotExist(err) {
-			return err
+	for _, t := range allTables() {
+		for _, name := range []string{t + ".parquet", t + ".csv"} {
+			if slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == name }) {
+				continue
+			}
+			if err := os.Remove(filepath.Join(f.folder, name)); err != nil && !os.IsNotExist(err) {
+				return err
+			}
 		}
 	}
 	if err := f.publishPending(); err != nil {

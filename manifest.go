@@ -40,6 +40,20 @@ type Manifest struct {
 	Recorded []Source    `json:"recorded,omitempty"` // file of the recorded choices of peers
 	Inputs   []Source    `json:"inputs"`
 	Results  []Source    `json:"results"`
+	// Sum is the SHA-256 of all of the above where there are keys: a manifest that was edited
+	// keeps no step.
+	Sum string `json:"sum,omitempty"`
+}
+
+// sum is what Sum is of a manifest as it was written.
+func (m *Manifest) sum() (string, error) {
+	if len(m.Keys) == 0 {
+		return "", nil
+	}
+	plain := *m
+	plain.Sum = ""
+	text, err := json.Marshal(plain)
+	return sha(text), err
 }
 
 // Program is what made the results.
@@ -119,16 +133,24 @@ func readManifest(folder string) (*Manifest, error) {
 
 func program() Program {
 	p := Program{Module: "github.com/jobeffekt/jobeffekt", Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return p
+	if info, ok := debug.ReadBuildInfo(); ok {
+		p.builtBy(info)
 	}
+	return p
+}
+
+// builtBy fills in which version of the library a program holds.
+func (p *Program) builtBy(info *debug.BuildInfo) {
 	library := &info.Main
 	for _, m := range info.Deps {
 		// A program of this repository in a module of its own has the library of the
 		// folder above it, not the version it asks for.
-		if m.Path == p.Module && (m.Replace == nil || !strings.HasPrefix(info.Main.Path, p.Module+"/")) {
+		switch {
+		case m.Path != p.Module:
+		case m.Replace == nil:
 			library = m
+		case !strings.HasPrefix(info.Main.Path, p.Module+"/"):
+			library = m.Replace // a folder has no version, whatever was asked for
 		}
 	}
 	if library.Version != "" {
@@ -139,7 +161,6 @@ func program() Program {
 			p.Revision = s.Value
 		}
 	}
-	return p
 }
 
 // hashFile describes a file as it is now; path is how the manifest names it.

@@ -249,6 +249,9 @@ func (j *job) keep(ctx context.Context, m *Manifest, todo []Step) (left []Step, 
 	if err != nil || !j.c.Keep {
 		return todo, false, nil // no results to keep
 	}
+	if sum, err := old.sum(); err != nil || sum != old.Sum {
+		return todo, false, nil // somebody changed what it says of them
+	}
 	changed := func(r Source) bool { return unchanged(j.out, r) != nil }
 	n := 0
 	for n < min(len(m.Keys), len(old.Keys)) && m.Keys[n].Key == old.Keys[n].Key && !slices.ContainsFunc(old.of(todo[n]), changed) {

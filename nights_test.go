@@ -2,6 +2,7 @@ package jobeffekt_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -434,6 +435,30 @@ func TestKeepsOnlyWhatIsAsItWasWritten(t *testing.T) {
 		})
 	}
 
+	edits := map[string]func(m *jobeffekt.Manifest){
+		"standing": func(m *jobeffekt.Manifest) { m.Standing = "final" },
+		"words":    func(m *jobeffekt.Manifest) { m.Keys[0].Words = []string{"All is well."} },
+		"a result that is not named": func(m *jobeffekt.Manifest) {
+			m.Results = slices.DeleteFunc(m.Results, func(s jobeffekt.Source) bool { return s.Path == "outcomes.csv" })
+		},
+		"a result that is no table": func(m *jobeffekt.Manifest) {
+			m.Results = append(m.Results, jobeffekt.Source{Path: "zebra.parquet"})
+		},
+	}
+	for name, edit := range edits {
+		t.Run("edited manifest: "+name, func(t *testing.T) {
+			m, err := jobeffekt.ReadManifest(out)
+			require.NoError(t, err)
+			edit(m)
+			b, err := json.MarshalIndent(m, "", "  ")
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(out, jobeffekt.ManifestName), b, 0o600))
+			r, err := jobeffekt.Run(context.Background(), c)
+			require.NoError(t, err)
+			assert.Empty(t, r.Kept)
+			sameFolder(t, want, contents(t, out))
+		})
+	}
 	t.Run("a table of another run is no result", func(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(out, "sensitivity.csv"), []byte(want["sensitivity.csv"]), 0o600))
 		require.NoError(t, os.WriteFile(filepath.Join(out, "follow_up.csv"), []byte("left over"), 0o600))

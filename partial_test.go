@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -147,4 +148,25 @@ func FuzzPartial(f *testing.F) {
 		t2 := p.header.tally(func(path string) string { return path })
 		require.GreaterOrEqual(t, t2.Rows, int64(0))
 	})
+}
+
+// A released version says which library a program holds; a folder or a fork in its place does not.
+func TestWhichLibrary(t *testing.T) {
+	const library, nested = "github.com/jobeffekt/jobeffekt", "github.com/jobeffekt/jobeffekt/cmd/x"
+	folder := &debug.Module{Path: "../fork", Version: "(devel)"}
+	for _, x := range []struct {
+		name  string
+		info  debug.BuildInfo
+		shows string
+	}{
+		{"the command", debug.BuildInfo{Main: debug.Module{Path: library, Version: "v1.2.0"}}, "v1.2.0"},
+		{"another program", debug.BuildInfo{Main: debug.Module{Path: "example.org/x", Version: "v9.0.0"}, Deps: []*debug.Module{{Path: library, Version: "v1.2.0"}}}, "v1.2.0"},
+		{"another program with a changed library", debug.BuildInfo{Main: debug.Module{Path: "example.org/x", Version: "v9.0.0"}, Deps: []*debug.Module{{Path: library, Version: "v1.2.0", Replace: folder}}}, "(devel)"},
+		{"a command in a module of its own", debug.BuildInfo{Main: debug.Module{Path: nested, Version: "v1.3.0"}, Deps: []*debug.Module{{Path: library, Version: "v0.0.0", Replace: folder}}}, "v1.3.0"},
+	} {
+		p := program()
+		p.Version = "(devel)"
+		p.builtBy(&x.info)
+		require.Equal(t, x.shows, p.Version, x.name)
+	}
 }

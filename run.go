@@ -209,16 +209,7 @@ func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Re
 		}
 	}
 	m.Results = append(m.Results, f.results...)
-	var stale []string
-	// A table that this run did not make would be taken for one of it.
-	for _, t := range allTables() {
-		for _, name := range []string{t + ".parquet", t + ".csv"} {
-			if !slices.ContainsFunc(m.Results, func(r Source) bool { return r.Path == name }) {
-				stale = append(stale, name)
-			}
-		}
-	}
-	return job.result, f.publish(m, stale)
+	return job.result, f.publish(m)
 }
 
 // job is a run in progress.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/deprecated"
+	"github.com/parquet-go/parquet-go/format"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -588,4 +589,56 @@ func TestHoldsText(t *testing.T) {
 		require.Equal(t, of.holds, holdsNumber([]int64{-5, 3, 7}, of.low, of.high))
 	}
 	require.False(t, holdsNumber(nil, math.MinInt64, math.MaxInt64))
+}
+
+// A page that is passed over is never seen, so that an index which says less than the
+// statistics of its row group is an error and not a loss.
+func TestIndexThatLies(t *testing.T) {
+	dir, arranged := t.TempDir(), t.TempDir()
+	writeRows(t, filepath.Join(dir, "participations.parquet"), goodParticipations())
+	var spells []testSpell
+	for i := range 200 {
+		spells = append(spells, testSpell{fmt.Sprint(i % 5), "leave", int32(13000 + i), nil})
+	}
+	writeRows(t, filepath.Join(dir, "spells.parquet"), spells)
+	arrangeTo(t, openData(t, dir, testOptions()), arranged, 16, 1000, 1000)
+	opt := testOptions()
+	opt.Municipalities = []string{"101"}
+	path := filepath.Join(arranged, "spells.parquet")
+	good, err := os.ReadFile(path)
+	require.NoError(t, err)
+	ask := func(low, high string) error {
+		lying := footered(t, good, func(m *format.FileMetaData) {
+			for k := range m.RowGroups[0].Columns {
+				c := &m.RowGroups[0].Columns[k]
+				if c.MetaData.PathInSchema[0] == clusterColumn {
+					// The index stands where it is: shorter values leave room for the statistics to tell more.
+					c.MetaData.Statistics.MinValue, c.MetaData.Statistics.MaxValue = []byte(low), []byte(high)
+				}
+			}
+		})
+		require.NoError(t, os.WriteFile(path, lying, 0o600))
+		d := openData(t, arranged, opt)
+		c, err := d.Cases(context.Background())
+		require.NoError(t, err)
+		return d.Spells(context.Background(), c, nil, func(effect.Spells) error { return nil })
+	}
+	require.NoError(t, ask("", "")) // not told
+	require.NoError(t, ask("", "1"))
+	require.ErrorIs(t, ask("", "~"), ErrCorrupt)
+
+	// What writers cut is no lie.
+	index := &format.ColumnIndex{
+		NullPages: []bool{false, true, false},
+		MinValues: [][]byte{[]byte("long municipality of the n"), nil, []byte("m")},
+		MaxValues: [][]byte{[]byte("long municipality of the"), nil, []byte("n municipality of")},
+	}
+	require.True(t, agrees(index, []byte("long municipality of the north"), []byte("n municipality of the west"), bytes.Compare))
+	require.False(t, agrees(index, []byte("k"), []byte("n"), bytes.Compare))
+	require.False(t, agrees(index, []byte("m"), []byte("x"), bytes.Compare))
+	require.True(t, agrees(index, nil, nil, bytes.Compare))
+	index.MinValues[2] = []byte("z")
+	require.True(t, agrees(index, nil, nil, bytes.Compare))
+	index.MaxValues[2] = []byte("n")
+	require.False(t, agrees(index, nil, nil, bytes.Compare))
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
 	"github.com/stretchr/testify/require"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -223,4 +225,34 @@ func TestLimits(t *testing.T) {
 	require.ErrorContains(t, err, "there twice")
 	_, err = OpenFolder(filepath.Join(dir, "none"), DefaultOptions())
 	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// footered is a Parquet file with another footer.
+func footered(t *testing.T, file []byte, change func(*format.FileMetaData)) []byte {
+	t.Helper()
+	from := len(file) - 8 - int(binary.LittleEndian.Uint32(file[len(file)-8:]))
+	var m format.FileMetaData
+	require.NoError(t, thrift.Unmarshal(&thrift.CompactProtocol{}, file[from:len(file)-8], &m))
+	change(&m)
+	footer, err := thrift.Marshal(&thrift.CompactProtocol{}, &m)
+	require.NoError(t, err)
+	out := append(bytes.Clone(file[:from]), footer...)
+	return append(binary.LittleEndian.AppendUint32(out, uint32(len(footer))), "PAR1"...)
+}
+
+// Rows that a footer does not own up to are no rows that are quietly left out.
+func TestFooterThatHidesRows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "good.parquet")
+	writeRows(t, path, goodSpells())
+	good, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, readMalformed(t, footered(t, good, func(*format.FileMetaData) {})))
+	for name, change := range map[string]func(*format.FileMetaData){
+		"a row group without rows":   func(m *format.FileMetaData) { m.NumRows -= m.RowGroups[0].NumRows; m.RowGroups[0].NumRows = 0 },
+		"a row group that is gone":   func(m *format.FileMetaData) { m.RowGroups = m.RowGroups[1:] },
+		"more rows than row groups":  func(m *format.FileMetaData) { m.NumRows++ },
+		"fewer rows than row groups": func(m *format.FileMetaData) { m.NumRows-- },
+	} {
+		require.ErrorIs(t, readMalformed(t, footered(t, good, change)), ErrCorrupt, name)
+	}
 }

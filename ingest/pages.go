@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -506,12 +507,14 @@ func (p *parquetPart) spans(f *reading, unit int, o only) ([]rowSpan, error) {
 		return all, nil
 	}
 	var holds func(low, high []byte) bool
+	var order func(a, b []byte) int
 	chunk, ok := p.parquet.RowGroups()[unit].ColumnChunks()[p.parquet.Root().Column(o.column).Index()].(*parquet.FileColumnChunk)
 	switch kind := chunk.Type().Kind(); {
 	case !ok:
 		return all, nil
 	case l.class == classText && kind == parquet.ByteArray && o.texts != nil:
 		holds = func(low, high []byte) bool { return holdsText(o.texts, string(low), string(high)) }
+		order = bytes.Compare
 	case l.class == classInteger && !l.unsigned && (kind == parquet.Int32 || kind == parquet.Int64):
 		holds = func(low, high []byte) bool {
 			a, b := kind.Value(low), kind.Value(high)
@@ -520,12 +523,20 @@ func (p *parquetPart) spans(f *reading, unit int, o only) ([]rowSpan, error) {
 			}
 			return holdsNumber(o.numbers, a.Int64(), b.Int64())
 		}
+		order = func(a, b []byte) int { return chunk.Type().Compare(kind.Value(a), kind.Value(b)) }
 	default:
 		return all, nil
 	}
 	pages, index, err := p.pagesOf(f, unit, o.column, true)
 	if err != nil || pages == nil || index == nil {
 		return all, err
+	}
+	told := p.parquet.Metadata().RowGroups[unit].Columns[chunk.Column()].MetaData.Statistics
+	if size := chunk.Type().Length() / 8; l.class == classInteger && (len(told.MinValue) != size || len(told.MaxValue) != size) {
+		told.MinValue, told.MaxValue = nil, nil // they make no sense, as in personsOf
+	}
+	if !agrees(index, told.MinValue, told.MaxValue, order) {
+		return nil, &FileError{p.path, fmt.Sprintf("row group %d, column %q", unit, o.column), fmt.Errorf("%w: the index of its pages contradicts itself or the statistics", ErrCorrupt), "export the file again"}
 	}
 	optional := p.parquet.Root().Column(o.column).Optional()
 	out := []rowSpan{}
@@ -541,6 +552,26 @@ func (p *parquetPart) spans(f *reading, unit int, o only) ([]rowSpan, error) {
 		}
 	}
 	return out, nil
+}
+
+// agrees says whether an index can be true: no page ends before it begins, and the pages
+// together reach from the smallest to the largest value that the statistics tell,
+// where those are not empty. Rows on a page that is passed over are never seen, so that nothing else shows a
+// lie. Texts may be cut; see holdsText.
+func agrees(index *format.ColumnIndex, least, most []byte, order func(a, b []byte) int) bool {
+	below, above := len(least) == 0, len(most) == 0
+	for i, null := range index.NullPages {
+		if null {
+			continue
+		}
+		low, high := index.MinValues[i], index.MaxValues[i]
+		if order(low, high) > 0 && len(high) < shortestCut {
+			return false
+		}
+		below = below || order(low, least) <= 0
+		above = above || order(high, most) >= 0 || len(high) >= shortestCut && bytes.HasPrefix(most, high)
+	}
+	return below && above
 }
 
 // holdsNumber says whether one of the ascending numbers lies in [low, high].

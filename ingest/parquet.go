@@ -192,11 +192,20 @@ func openParquet(at place, name string, limits Limits) (*parquetPart, error) {
 		return fail(fmt.Errorf("%w: %w", ErrCorrupt, err), again)
 	}
 	p.describe()
+	left := p.parquet.Metadata().NumRows
 	for i, g := range p.parquet.Metadata().RowGroups {
 		if g.NumRows < 0 {
 			return fail(fmt.Errorf("%w: row group %d claims %d rows", ErrCorrupt, i, g.NumRows), again)
 		}
+		// Nothing is read of a row group without rows, so that nobody would miss its values.
+		if g.NumRows == 0 && slices.ContainsFunc(g.Columns, func(c format.ColumnChunk) bool { return c.MetaData.NumValues != 0 }) {
+			return fail(fmt.Errorf("%w: row group %d claims values and no row", ErrCorrupt, i), again)
+		}
+		left -= g.NumRows
 		p.rows = append(p.rows, g.NumRows)
+	}
+	if left != 0 {
+		return fail(fmt.Errorf("%w: it claims %d rows, and its row groups %d", ErrCorrupt, p.parquet.Metadata().NumRows, p.parquet.Metadata().NumRows-left), again)
 	}
 	return p, nil
 }
