@@ -557,19 +557,43 @@ func (o *Observer) Unseen() int {
 func (o *Observer) Untold() int {
 	n := int(o.told.Load())
 	for k := range o.blocks {
-		n += o.untold(&o.blocks[k])
+		n += o.untold(int32(k))
 	}
 	return n
 }
 
-// untold is Untold of a block that is not read off.
-func (o *Observer) untold(b *block) (n int) {
-	for days := b.daily; len(days) > 0; days = days[o.depth:] {
-		if slices.ContainsFunc(days[:o.depth], func(v uint32) bool { return v&untold != 0 }) {
-			n++
+// untold is Untold of block k, which is not read off.
+func (o *Observer) untold(k int32) (n int) {
+	if o.blocks[k].daily == nil {
+		return 0
+	}
+	o.prepare()
+	from, to := o.slots(k)
+	for slot := from; slot < to; slot++ {
+		for a := range o.sheet.asks {
+			if o.hides(&o.sheet.asks[a], &o.blocks[k], slot, o.caseOf[slot]) {
+				n++
+				break
+			}
 		}
 	}
 	return n
+}
+
+// hides says whether a spell in an outcome's window does not tell its hours or
+// kroner. Lanes are longer than the window.
+func (o *Observer) hides(a *asked, b *block, slot, i int32) bool {
+	clock := o.anchor(a.Clock, i)
+	if clock == NoDate {
+		return false
+	}
+	span := &a.spans.list[clock-a.spans.first]
+	for k := range a.watches {
+		if w := &a.watches[k]; w.Of.amounts() && o.amounts(b, slot, w.lane, clock).Untold(span.from, span.to) {
+			return true
+		}
+	}
+	return false
 }
 
 // chunkSize is how many cases are read in a piece.

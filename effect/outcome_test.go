@@ -232,19 +232,30 @@ func TestDailyAmountsSaturate(t *testing.T) {
 
 func TestUntold(t *testing.T) {
 	m := effect.Outcome{Name: "a", Measure: effect.AmountIn{States: effect.Employment, Of: effect.OfHours, Within: effect.Weeks(1)}}
-	study := effect.Study{AsOf: 5000, Cohort: effect.Cohort{Period: effect.Period{Start: 0, End: 1}}, Outcomes: []effect.Outcome{m}}
+	study := effect.Study{AsOf: 5000, RegistersReach: 5000, Cohort: effect.Cohort{Period: effect.Period{Start: 0, End: 1}}, Outcomes: []effect.Outcome{m}}
 	places := effect.NewFactor([]string{"1"})
 	cases := &effect.Cases{
 		ID: effect.NewIDs(effect.NumberID(1)), Person: []int32{0}, Persons: effect.NewIDs(effect.NumberID(1)), Referral: []effect.Date{0},
 		Municipality: places, MatchScheme: places, MatchGroup: places,
 	}
-	for state, want := range map[effect.State]int{effect.OrdinaryEmployment: 1, effect.CashBenefit: 0} {
+	for name, c := range map[string]struct {
+		state effect.State
+		start effect.Date
+		want  int
+	}{
+		"at once":            {effect.OrdinaryEmployment, 0, 1},
+		"on the last day":    {effect.OrdinaryEmployment, 6, 1},
+		"when it is over":    {effect.OrdinaryEmployment, 7, 0}, // days are kept for longer than the window
+		"in no state of its": {effect.CashBenefit, 0, 0},
+	} {
 		o, err := effect.NewObserver(study, cases)
 		require.NoError(t, err)
-		o.Add(effect.Spells{Person: []int32{0}, State: []effect.State{state}, Start: []effect.Date{0}, End: []effect.Date{effect.NoDate}})
-		assert.Equal(t, want, o.Untold())
-		_, err = o.Observations(context.Background())
+		o.Add(effect.Spells{Person: []int32{0}, State: []effect.State{c.state}, Start: []effect.Date{c.start}, End: []effect.Date{effect.NoDate}})
+		assert.Equal(t, c.want, o.Untold(), name)
+		obs, err := o.Observations(context.Background())
 		require.NoError(t, err)
+		assert.Equal(t, c.want, o.Untold(), name)
+		assert.Equal(t, c.want == 0, obs.Results[0].Followed[0], name)
 	}
 }
 

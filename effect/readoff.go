@@ -294,7 +294,7 @@ func (o *Observer) settle(k int32, t *tally) {
 			o.beside(s, b, slot, i)
 		}
 	}
-	o.told.Add(int64(o.untold(b)))
+	o.told.Add(int64(o.untold(k)))
 	b.settled, b.lanes = true, 0
 	if b.words != nil || b.daily != nil {
 		o.spare.give(b)
