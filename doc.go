@@ -38,7 +38,10 @@
 //	what was booked, and what has changed?     bonus/ledger, OpenLedger
 //	was it invoiced, paid, documented?         Reconcile, ErrorRates
 //	can a provider work it out again?          WritePack, VerifyPack
+//	what reached each cell, and no more?       RunCells
+//	what if one machine is too small?          Parts, MapParts, Reduce
 //	which columns does the input need?         ingest
+//	where may the data lie?                    Config.Open, ingest.OpenFS
 //	what would the software find if we knew
 //	the truth?                                 effect/world
 package jobeffekt

@@ -23,7 +23,7 @@ const (
 	KindHistory = "history"
 )
 
-// figure is one number of a cell: how many have it, and its sum.
+// figure is one outcome of a cell: how many have it, and its sum.
 type figure struct {
 	n, reached int32 // fewer than the cases, which are numbered by int32
 	sum        exactSum
@@ -33,7 +33,8 @@ type figure struct {
 // not depend on who read which case.
 type tally struct {
 	cohort  []int64  // by cell
-	figures []figure // by cell, and of each in the order of outcomes and then history
+	figures []figure // by cell, and of each by outcome
+	days    []int64  // by cell, and of each by column of the history, which the whole cohort has: sums
 	sights  []Sight  // scratch, by outcome
 }
 
@@ -46,29 +47,31 @@ func (t *tally) join(o *tally) {
 		f.n, f.reached = f.n+g.n, f.reached+g.reached
 		f.sum.join(&g.sum)
 	}
+	for k, n := range o.days {
+		t.days[k] += n
+	}
 }
 
 // rows lists the figures of the cells that have cases in the cohort: by cell, and
 // of each the outcomes and then the history.
 func (s *sheet) rows(t *tally) []CellRow {
 	var out []CellRow
-	per := len(s.asks) + len(s.columns)
 	for c, cell := range s.cells.list {
-		if t.cohort[c] == 0 {
+		cohort := t.cohort[c]
+		if cohort == 0 {
 			continue
 		}
-		for k := range t.figures[c*per : (c+1)*per] {
-			f := &t.figures[c*per+k]
-			row := CellRow{Cell: cell, Kind: KindHistory, Unit: UnitWeeks, Cohort: t.cohort[c], N: int64(f.n), Reached: int64(f.reached), Mean: nan}
-			if k < len(s.asks) {
-				row.Kind, row.Name, row.Unit = KindOutcome, s.asks[k].Name, s.asks[k].Measure.Unit()
-			} else {
-				row.Name = s.columns[k-len(s.asks)].name
-			}
+		for k := range s.asks {
+			f, a := &t.figures[c*len(s.asks)+k], &s.asks[k]
+			row := CellRow{Cell: cell, Kind: KindOutcome, Name: a.Name, Unit: a.Measure.Unit(), Cohort: cohort, N: int64(f.n), Reached: int64(f.reached), Mean: nan}
 			if f.n > 0 {
 				row.Mean = Round(f.sum.over(int64(f.n)))
 			}
 			out = append(out, row)
+		}
+		for k, column := range s.columns {
+			mean := float64(t.days[c*len(s.columns)+k]) / float64(7*cohort)
+			out = append(out, CellRow{Cell: cell, Kind: KindHistory, Name: column.name, Unit: UnitWeeks, Cohort: cohort, N: cohort, Mean: Round(mean)})
 		}
 	}
 	return out

@@ -65,11 +65,14 @@ func (h History) Names() []string {
 	return append(out, ReferralQuarter, ReferralMonth)
 }
 
-// read reads the column as it stood on a day.
-func (c historyColumn) read(v DayView, on Date, gap int) float64 {
+// read reads the column, in days, as it stood on a day.
+func (c historyColumn) read(v DayView, on Date, gap int) int {
 	first := on - Date(7*c.weeks)
-	if !c.elapsed {
-		return float64(v.Count(first, on)) / 7
+	switch {
+	case !c.elapsed:
+		return v.Count(first, on)
+	case v.First(max(first, on-Date(min(gap, 7*c.weeks))-1), on) == NoDate:
+		return 0 // the last run, if there was one, is over
 	}
 	start, last := NoDate, NoDate
 	for from, to := range v.Runs(first, on) {
@@ -78,8 +81,5 @@ func (c historyColumn) read(v DayView, on Date, gap int) float64 {
 		}
 		last = to
 	}
-	if last == NoDate || int(on-last) > gap {
-		return 0
-	}
-	return float64(on-start) / 7
+	return int(on - start)
 }

@@ -227,7 +227,8 @@ func (s *sheet) borrow() *tally {
 		s.spare = s.spare[:k]
 		return t
 	}
-	t := &tally{cohort: make([]int64, len(s.cells.list)), figures: make([]figure, len(s.cells.list)*(len(s.asks)+len(s.columns)))}
+	cells := len(s.cells.list)
+	t := &tally{cohort: make([]int64, cells), figures: make([]figure, cells*len(s.asks)), days: make([]int64, cells*len(s.columns))}
 	for k := range s.asks {
 		w := len(s.asks[k].watches)
 		t.sights = append(t.sights, Sight{Days: make([]DayView, w), Amounts: make([]AmountView, w), Numbers: make([]float64, w)})
@@ -251,22 +252,18 @@ func (o *Observer) settle(k int32, t *tally) {
 		return
 	}
 	from, to := o.slots(k)
-	per := len(s.asks) + len(s.columns)
 	for slot := from; slot < to; slot++ {
 		i := o.caseOf[slot]
-		cell := s.cells.of[i]
+		cell := int(s.cells.of[i])
 		t.cohort[cell]++
-		figures := t.figures[int(cell)*per : int(cell+1)*per]
+		figures := t.figures[cell*len(s.asks) : (cell+1)*len(s.asks)]
+		days := t.days[cell*len(s.columns) : (cell+1)*len(s.columns)]
 		at := o.cases.Referral[i]
 		for c := range s.columns {
 			v := o.past(b, slot, s.past[c], &s.columns[c], at)
-			f := &figures[len(s.asks)+c]
-			f.n++
-			if v != 0 {
-				f.sum.add(v)
-			}
+			days[c] += int64(v)
 			if s.out != nil {
-				s.history[c].Number[i] = v
+				s.history[c].Number[i] = float64(v) / 7
 			}
 		}
 		for a := range s.asks {
@@ -307,7 +304,7 @@ func (o *Observer) beside(s *sheet, b *block, slot, i int32) {
 		days, at := Date(7*p.Weeks), o.cases.Referral[i]
 		p.Value[i] = float64(o.days(b, slot, s.placebo, at).Count(at-days, at)) / float64(days)
 		for c := range s.columns {
-			p.Covariates[c].Number[i] = o.past(b, slot, s.lagged[c], &s.columns[c], at-days)
+			p.Covariates[c].Number[i] = float64(o.past(b, slot, s.lagged[c], &s.columns[c], at-days)) / 7
 		}
 	}
 	if s.signals != nil {
@@ -333,8 +330,8 @@ func (o *Observer) amounts(b *block, slot int32, l *lane, clock Date) AmountView
 	return AmountView{days: b.daily[at : at+l.to-l.from], base: clock + Date(l.from)}
 }
 
-// past reads a column of the history as it stood on a day.
-func (o *Observer) past(b *block, slot int32, l *lane, c *historyColumn, on Date) float64 {
+// past reads a column of the history, in days, as it stood on a day.
+func (o *Observer) past(b *block, slot int32, l *lane, c *historyColumn, on Date) int {
 	if b.words == nil || l == nil || b.lanes&l.bit == 0 {
 		return 0 // on no day
 	}
