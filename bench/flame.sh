@@ -24,4 +24,4 @@ go tool pprof -traces -unit ms "$1" 2>/dev/null | awk '
     gsub(/github.com\/jobeffekt\/jobeffekt\//, ""); gsub(/github.com\//, ""); gsub(/;/, ",")
     if (length($0)) frame[++n] = $0
   }
-  END { flush() }' | inferno-flamegraph --title "${2:-processors}" --countname ms --width 1200 --minwidth 0.4 --deterministic
+  END { flush() }' | inferno-flamegraph --title "${2:-processors}" --countname ms --width 1200 --minwidth 0.4 --deterministic --no-javascript
