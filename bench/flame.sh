@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Draws where the processors' time goes, as a flame graph: SVG on standard output.
+# Draws where the processors' time goes, as a flame graph: SVG without a script, on standard output.
 #   bench/flame.sh PROFILE [TITLE] >docs/flame.svg
 # PROFILE is what go test -cpuprofile wrote, as by
 #   JOBEFFEKT_BENCH=DATA go test -run '^$' -bench Cells -benchtime 20x -cpuprofile cpu.prof .
@@ -24,4 +24,5 @@ go tool pprof -traces -unit ms "$1" 2>/dev/null | awk '
     gsub(/github.com\/jobeffekt\/jobeffekt\//, ""); gsub(/github.com\//, ""); gsub(/;/, ",")
     if (length($0)) frame[++n] = $0
   }
-  END { flush() }' | inferno-flamegraph --title "${2:-processors}" --countname ms --width 1200 --minwidth 0.4 --deterministic --no-javascript
+  END { flush() }' | inferno-flamegraph --title "${2:-processors}" --countname ms --width 1200 --minwidth 0.4 --deterministic --no-javascript |
+  awk '/<script/ {sub(/<script.*/, ""); print; inside = 1; next} inside && /<\/script>/ {sub(/.*<\/script>/, ""); inside = 0} !inside'
