@@ -163,8 +163,7 @@ type lane struct {
 
 func (l lane) words() int { return (l.to - l.from + 63) / 64 }
 
-// mark sets the bits [i, j). Several goroutines may mark the same words:
-// a union does not depend on the order.
+// mark sets the bits [i, j). The block is locked; a union does not depend on the order.
 func mark(words []uint64, i, j int) {
 	first, last := i>>6, (j-1)>>6
 	for k := first; k <= last; k++ {

@@ -45,7 +45,7 @@ func measureCells(cmd *cobra.Command, log *slog.Logger, path string) error {
 	}{{"as-of", &f.asOf}, {"data", &f.data}, {"out", &f.out}} {
 		*p.to = cmd.Flag(p.name).Value.String()
 	}
-	f.timings = cmd.Flag("timings").Changed
+	f.timings = cmd.Flag("timings").Value.String() == "true" // as it was given, --timings=false too
 	config, err := f.load(path)
 	if err != nil {
 		return err
