@@ -63,20 +63,27 @@ func absolute(t *testing.T, dir string) string {
 	return "file://" + filepath.ToSlash(dir)
 }
 
+// measuredHere is the step measure of the demonstration, from its folder.
+func measuredHere(t *testing.T) *jobeffekt.Config {
+	t.Helper()
+	here := job(t, "")
+	var err error
+	here.Data, err = filepath.Abs(demo)
+	require.NoError(t, err)
+	_, err = jobeffekt.RunStep(context.Background(), here, jobeffekt.StepMeasure)
+	require.NoError(t, err)
+	return here
+}
+
 // The same bytes come out of a folder, the folder as a URL, and a store.
 func TestSameBytes(t *testing.T) {
 	ctx := context.Background()
 	d := open(t)
 	d.upload(t, demo, "some/data")
-	here := job(t, "")
-	var err error
-	here.Data, err = filepath.Abs(demo)
-	require.NoError(t, err)
-	_, err = jobeffekt.RunStep(ctx, here, jobeffekt.StepMeasure)
-	require.NoError(t, err)
+	here := measuredHere(t)
 	for _, url := range []string{absolute(t, demo), d.url("some/data")} {
 		there := job(t, url)
-		_, err = jobeffekt.RunStep(ctx, there, jobeffekt.StepMeasure)
+		_, err := jobeffekt.RunStep(ctx, there, jobeffekt.StepMeasure)
 		require.NoError(t, err)
 		require.Equal(t, tables(t, here), tables(t, there), url)
 		m, err := jobeffekt.ReadManifest(there.ResultsFolder())
@@ -221,17 +228,12 @@ func TestLittleRoom(t *testing.T) {
 	ctx := context.Background()
 	d := open(t)
 	d.upload(t, demo, "data")
-	here := job(t, "")
-	var err error
-	here.Data, err = filepath.Abs(demo)
-	require.NoError(t, err)
-	_, err = jobeffekt.RunStep(ctx, here, jobeffekt.StepMeasure)
-	require.NoError(t, err)
+	here := measuredHere(t)
 	there := job(t, d.url("data"))
 	o := store.DefaultOptions()
 	o.Piece, o.Least, o.Gap, o.Keep, o.Ahead = 5000, 100, 10, 12_000, 1
 	there.Open = o.Open
-	_, err = jobeffekt.RunStep(ctx, there, jobeffekt.StepMeasure)
+	_, err := jobeffekt.RunStep(ctx, there, jobeffekt.StepMeasure)
 	require.NoError(t, err)
 	require.Equal(t, tables(t, here), tables(t, there))
 }

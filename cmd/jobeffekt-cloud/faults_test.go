@@ -58,12 +58,7 @@ func TestGotOver(t *testing.T) {
 	ctx := context.Background()
 	d := open(t)
 	d.upload(t, demo, "data")
-	here := job(t, "")
-	var err error
-	here.Data, err = filepath.Abs(demo)
-	require.NoError(t, err)
-	_, err = jobeffekt.RunStep(ctx, here, jobeffekt.StepMeasure)
-	require.NoError(t, err)
+	here := measuredHere(t)
 	for name, harm := range map[string]func(w http.ResponseWriter, r *http.Request, kind, key string, n int) bool{
 		"500 twice, to whatever is asked about one object": func(w http.ResponseWriter, _ *http.Request, _, key string, n int) bool {
 			return key == spells && n <= 2 && status(w, http.StatusInternalServerError, "InternalError")
