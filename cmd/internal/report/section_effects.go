@@ -1,0 +1,4 @@
+package report
+
+// effects is not made yet.
+func (b *builder) effects() (section, bool) { return section{}, false }
