@@ -20,7 +20,7 @@ func (b *builder) outcome(name string) string {
 	a := b.p.Config.Outcomes[at]
 	var states []string
 	for _, s := range a.States {
-		states = append(states, b.l.Code("state", string(s)))
+		states = append(states, b.l.Code("state", s.String()))
 	}
 	list := strings.Join(states, " "+b.T("date.or")+" ")
 	clock := b.l.Code("clock", string(a.Clock))

@@ -53,11 +53,7 @@ func (b *builder) answer() template.HTML {
 	if len(b.lines) > 0 {
 		d.Total = b.money(func(lineRow) bool { return true })
 	}
-	confidence := 0.95
-	if c := b.p.Config.Compare.Confidence; c != 0 {
-		confidence = c
-	}
-	d.Certainty = b.l.Percent(confidence, places(100*confidence))
+	d.Certainty = b.l.Percent(b.confidence(), places(100*b.confidence()))
 	return b.render("answer", d)
 }
 
@@ -138,7 +134,7 @@ func (b *builder) refusal(f figures) string {
 // mark is a shape for a verdict, which the words beside it say too.
 func mark(f figures) string {
 	if !f.rated() {
-		return "○"
+		return "–"
 	}
 	switch f.Verdict {
 	case effect.Higher:
@@ -146,7 +142,7 @@ func mark(f figures) string {
 	case effect.Lower:
 		return "▼"
 	}
-	return "●"
+	return "○"
 }
 
 // money says what was settled on the lines that are asked for, how final that is, and what
@@ -171,7 +167,8 @@ func (b *builder) money(of func(lineRow) bool) string {
 	if lines == 0 {
 		return ""
 	}
-	out := []string{b.T("answer.money", "amount", b.amount(sum), "standing", b.standing(b.p.Manifest.Standing))}
+	standing, _, _ := strings.Cut(b.p.Manifest.Standing, ", ")
+	out := []string{b.T("answer.money", "amount", b.amount(sum), "standing", b.standing(standing))}
 	if stopped > 0 {
 		out = append(out, b.T("answer.stopped", "n", stopped, "of", lines))
 	}

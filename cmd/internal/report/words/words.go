@@ -200,7 +200,7 @@ func (l *Language) grouped(s string) string {
 // Percent is a share as a percentage: 12,3 % or 12.3%.
 func (l *Language) Percent(share float64, decimals int) string {
 	if l.Tag == "da" {
-		return l.Number(100*share, decimals) + " %"
+		return l.Number(100*share, decimals) + "\u00a0%"
 	}
 	return l.Number(100*share, decimals) + "%"
 }
@@ -211,9 +211,9 @@ func (l *Language) Kroner(o bonus.Ore) string {
 	s := strings.TrimSuffix(strings.TrimPrefix(o.String(), "-"), ".00")
 	s = sign(o < 0) + l.grouped(s)
 	if l.Tag == "da" {
-		return s + " kr."
+		return s + "\u00a0kr."
 	}
-	return "DKK " + s
+	return "DKK\u00a0" + s
 }
 
 // Date is a day: 30. juni 2010 or 30 June 2010; of no day "?".
