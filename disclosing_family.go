@@ -23,6 +23,13 @@ type family struct {
 	banned map[string]bool // claims that may not be told for another family's sake
 	told   []bool
 	before []published // earlier publications
+	seen   map[string]sighted
+}
+
+// sighted is what a where was found to be about.
+type sighted struct {
+	atoms []int32
+	n     int64
 }
 
 // labelled is an atom: what is known of its citizens, by dimension, and how many they are.
@@ -61,13 +68,14 @@ type published struct {
 }
 
 func newFamily(name string) *family {
-	return &family{name: name, index: map[string]int32{}, places: map[string][]int32{}, byKey: map[string]int{}, banned: map[string]bool{}}
+	return &family{name: name, index: map[string]int32{}, places: map[string][]int32{}, byKey: map[string]int{}, banned: map[string]bool{}, seen: map[string]sighted{}}
 }
 
 // add counts n more citizens with the labels.
 func (f *family) add(n int64, hidden bool, labels ...string) {
 	key := strings.Join(labels, "\x00")
 	a, ok := f.index[key]
+	clear(f.seen)
 	if !ok {
 		a = int32(len(f.atoms))
 		f.index[key] = a
@@ -78,38 +86,51 @@ func (f *family) add(n int64, hidden bool, labels ...string) {
 	f.atoms[a].hidden = f.atoms[a].hidden || hidden
 }
 
-// of are the atoms that a where is about, ascending.
-func (f *family) of(w where) (out []int32) {
+// of are the atoms that a where is about, ascending, and how many citizens.
+func (f *family) of(w where) sighted {
+	if f == nil {
+		return sighted{}
+	}
+	key := strings.Join(w, "\x00")
+	if out, ok := f.seen[key]; ok {
+		return out
+	}
+	var out sighted
 	try := func(a int32) {
 		for d, want := range w {
 			if has := f.atoms[a].labels[d]; want != "" && has != want && !(strings.Contains(has, also) && slices.Contains(strings.Split(has, also), want)) {
 				return
 			}
 		}
-		out = append(out, a)
+		out.atoms, out.n = append(out.atoms, a), out.n+f.atoms[a].n
 	}
-	if w[0] != "" {
+	// Of a cell whose place is known, what it is part of has been looked for, as a rule.
+	wide := ""
+	for d := range w {
+		if w[d] != "" && d >= dimPackage {
+			wide = strings.Join(append(slices.Clone(w[:d]), make(where, len(w)-d)...), "\x00")
+			break
+		}
+	}
+	if in, ok := f.seen[wide]; ok && wide != key {
+		for _, a := range in.atoms {
+			try(a)
+		}
+	} else if w[0] != "" {
 		for _, a := range f.places[w[0]] {
 			try(a)
 		}
-		return out
+	} else {
+		for a := range f.atoms {
+			try(int32(a))
+		}
 	}
-	for a := range f.atoms {
-		try(int32(a))
-	}
+	f.seen[key] = out
 	return out
 }
 
 // count is how many citizens a where is about.
-func (f *family) count(w where) (n int64) {
-	if f == nil {
-		return 0
-	}
-	for _, a := range f.of(w) {
-		n += f.atoms[a].n
-	}
-	return n
-}
+func (f *family) count(w where) int64 { return f.of(w).n }
 
 // ask claims that sums be told and says which wanted that is. The same wanted asked twice is
 // one, as important as the more important of them.
@@ -144,7 +165,9 @@ func (f *family) decide(minCount int64) {
 	times := len(f.before)
 	for _, p := range f.before {
 		for _, key := range slices.Sorted(maps.Keys(p.counts)) {
-			f.add(0, false, strings.Split(key, "\x00")...)
+			if _, ok := f.index[key]; !ok {
+				f.add(0, false, strings.Split(key, "\x00")...)
+			}
 		}
 	}
 	p := disclosure.Problem{MinCount: minCount, Atoms: make([]disclosure.Atom, len(f.atoms))}
@@ -207,12 +230,12 @@ func (f *family) item(sums [][]term) disclosure.Item {
 	out := disclosure.Item{Groups: make([][]int32, len(sums)), Weights: make([][]int64, len(sums))}
 	for i, terms := range sums {
 		if len(terms) == 1 && terms[0].Times == 0 {
-			out.Groups[i] = f.of(terms[0].Where)
+			out.Groups[i] = f.of(terms[0].Where).atoms
 			continue
 		}
 		times := map[int32]int64{}
 		for _, t := range terms {
-			for _, a := range f.of(t.Where) {
+			for _, a := range f.of(t.Where).atoms {
 				times[a] += cmp.Or(t.Times, 1)
 			}
 		}

@@ -321,7 +321,7 @@ func (x figures) gaps() {
 		f := x.outcome(x.at("outcome", i))
 		w := make(where, dims)
 		w[dimMunicipality], w[dimScheme], w[dimGroup], w[dimPeriod] = x.at("unit", i), x.at("match_scheme", i), x.at("match_group", i), x.at("period", i)
-		if f == nil || len(f.of(w)) == 0 {
+		if f == nil || len(f.of(w).atoms) == 0 {
 			continue
 		}
 		x.when(i, f, f.each(levelPeriods, append([]where{w.analysed()}, w.halves()...)...), "observed", "synthetic", "gap")
