@@ -201,24 +201,18 @@ func (b *builder) facts() []fact {
 
 // cohort says who was referred when.
 func (b *builder) cohort() string {
-	c := b.p.Config.Cohort
-	from, to := c.Period.Start, c.Period.End
-	if c.From != nil && c.To != nil {
-		from, to = *c.From, *c.To
-	}
+	from, to := b.referred()
 	if y := from.Time().Year(); from == effect.NewDate(y, 1, 1) && to == effect.NewDate(y+1, 1, 1) {
 		return b.T("page.year", "year", strconv.Itoa(y))
 	}
 	return b.T("page.between", "from", from, "to", to-1)
 }
 
-// decimals is how a number of decimals is chosen: none from 1 on, one below.
-func decimals(x float64) int {
-	if x < 0 {
-		x = -x
+// referred are the first day of the cohort's referrals, and the first day after them.
+func (b *builder) referred() (from, to effect.Date) {
+	c := b.p.Config.Cohort
+	if c.From != nil && c.To != nil {
+		return *c.From, *c.To
 	}
-	if x < 1 && x != 0 {
-		return 1
-	}
-	return 0
+	return c.Period.Start, c.Period.End
 }
