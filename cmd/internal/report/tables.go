@@ -1,6 +1,7 @@
 package report
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -14,36 +15,31 @@ import (
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
-// tableFile is a file of a publication with tables: its path in the folder, with slashes,
-// and what writes it.
-type tableFile struct {
-	path  string
-	write func(io.Writer) error
-}
-
 // tableFiles are the tables of a publication in the formats that are asked for, with their
 // dictionary as CSV and to be read. Without either format there are none.
-func tableFiles(p *jobeffekt.Publication, csv, parquet bool) []tableFile {
-	if !csv && !parquet {
+func tableFiles(p *jobeffekt.Publication, o Options) []file {
+	if !o.has(CSV) && !o.has(Parquet) {
 		return nil
 	}
-	var out []tableFile
+	var out []file
+	add := func(name string, write func(io.Writer) error) {
+		out = append(out, file{"tables/" + name, func(_ context.Context, w io.Writer) error { return write(w) }})
+	}
+	for _, t := range p.Tables {
+		if o.has(CSV) {
+			add(t.Name+".csv", guarded(t).WriteCSV)
+		}
+		if o.has(Parquet) {
+			add(t.Name+".parquet", t.WriteParquet)
+		}
+	}
 	words := dictionary(p.Tables)
-	for _, t := range append(slices.Clone(p.Tables), words) {
-		if csv {
-			out = append(out, tableFile{"tables/" + t.Name + ".csv", guarded(t).WriteCSV})
-		}
-		if parquet && t != words {
-			out = append(out, tableFile{"tables/" + t.Name + ".parquet", t.WriteParquet})
-		}
-	}
-	if !csv {
-		out = append(out, tableFile{"tables/dictionary.csv", guarded(words).WriteCSV})
-	}
-	return append(out, tableFile{"tables/dictionary.md", func(w io.Writer) error {
+	add(dictionaryTable+".csv", guarded(words).WriteCSV)
+	add(dictionaryTable+".md", func(w io.Writer) error {
 		_, err := io.WriteString(w, dictionaryText(p, words))
 		return err
-	}})
+	})
+	return out
 }
 
 // guarded is a table for files that people open in a spreadsheet: no text in it is taken

@@ -307,20 +307,20 @@ func TestDictionary(t *testing.T) {
 // The files: each table in each format, and the dictionary for people and programs.
 func TestTableFiles(t *testing.T) {
 	p := small(hostileTable())
-	paths := func(csv, parquet bool) (out []string) {
-		for _, f := range tableFiles(p, csv, parquet) {
-			out = append(out, f.path)
+	paths := func(only ...Part) (out []string) {
+		for _, f := range tableFiles(p, Options{Only: only}) {
+			out = append(out, f.name)
 		}
 		return out
 	}
-	assert.Empty(t, paths(false, false))
-	assert.Equal(t, []string{"tables/hostile.csv", "tables/hostile.parquet", "tables/dictionary.csv", "tables/dictionary.md"}, paths(true, true))
-	assert.Equal(t, []string{"tables/hostile.parquet", "tables/dictionary.csv", "tables/dictionary.md"}, paths(false, true))
-	for _, f := range tableFiles(p, true, true) {
+	assert.Empty(t, paths(Workbook))
+	assert.Equal(t, []string{"tables/hostile.csv", "tables/hostile.parquet", "tables/dictionary.csv", "tables/dictionary.md"}, paths())
+	assert.Equal(t, []string{"tables/hostile.parquet", "tables/dictionary.csv", "tables/dictionary.md"}, paths(Parquet))
+	for _, f := range append(tableFiles(p, Options{}), workbook(p)...) {
 		var b bytes.Buffer
-		require.NoError(t, f.write(&b))
-		require.NotEmpty(t, b.String(), f.path)
-		if f.path == "tables/dictionary.md" {
+		require.NoError(t, f.write(context.Background(), &b))
+		require.NotEmpty(t, b.String(), f.name)
+		if f.name == "tables/dictionary.md" {
 			assert.Contains(t, b.String(), "| =name | text |  |  | there is none | =doc or &lt;i> |")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,11 @@ const cut = " [cut: longer than a cell can hold; the CSV has it all]"
 
 // contentsSheet is the first sheet of a workbook.
 const contentsSheet = "Contents"
+
+// workbook is the workbook with a sheet for each table.
+func workbook(p *jobeffekt.Publication) []file {
+	return []file{{"tables.xlsx", func(_ context.Context, w io.Writer) error { return writeWorkbook(w, p) }}}
+}
 
 // writeWorkbook writes the tables of a publication as one XLSX workbook: a sheet of contents,
 // a sheet of what the columns mean, and a sheet a table. Cells are numbers, dates, truth
