@@ -22,7 +22,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect/world"
 )
 
-func newRoot(stdout, stderr io.Writer) *cobra.Command {
+func newRoot(t *talk) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "jobeffekt",
 		Short: "Measure employment effects, benchmark them and settle results bonuses",
@@ -33,10 +33,11 @@ and works out what the terms of the agreements pay.
 Start with:  jobeffekt demo`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(t.out)
+	root.SetErr(t.err)
+	t.add(root)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	log := slog.New(slog.NewTextHandler(stderr, nil))
+	log := t.log
 	root.AddCommand(
 		newDemo(), newCheck(), newRun(log),
 		newMeasure(log), newMap(log), newReduce(log),
