@@ -193,6 +193,9 @@ func TestUpkeepByPrices(t *testing.T) {
 		require.NoError(t, table.WriteParquet(f))
 		require.NoError(t, f.Close())
 	}
+	for _, name := range []string{ingest.Satisfaction, ingest.Inspections, ingest.Experience} {
+		require.NoError(t, os.Remove(filepath.Join(folder, name+".parquet")))
+	}
 	c.Data = folder
 	r, err := jobeffekt.Run(ctx, c)
 	require.NoError(t, err)

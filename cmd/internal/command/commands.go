@@ -45,7 +45,7 @@ Start with:  jobeffekt demo`,
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
 		newSeal(), newAccept(), newExplain(), newVerify(), newLedger(), newReconcile(),
-		newPeers(), newBeforeAfter(), newRank(), newArrange(log), newDream(log), newSynth(log), newSimulate(log), newSchema(),
+		newPeers(), newBeforeAfter(), newRank(), newArrange(log), newDream(log), newSynth(log), newSimulate(log), newSchema(), newReport(),
 	)
 	for _, c := range root.Commands() {
 		usage(c)
@@ -332,9 +332,9 @@ func newSynth(log *slog.Logger) *cobra.Command {
 		Short: "Write a simulated dataset with known true effects",
 		Long: `Writes a world of any size as a dataset of the data contract: municipalities with
 framework conditions, providers, selection into providers by history, late register
-data, dropouts, no-shows, renamed and consortium providers. truth.parquet beside the
-tables holds the true effect of every cell. Municipalities are real, their conditions
-and everything about providers is invented.`,
+data, dropouts, no-shows, renamed and consortium providers, spending, surveys, inspections
+and what providers write. truth.parquet beside the tables holds the true effect of every
+cell. Municipalities are real, their conditions and everything about providers is invented.`,
 		Example: "  jobeffekt synth world --persons 100000 --seed 7",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -1,0 +1,4 @@
+package report
+
+// experience is not made yet.
+func (b *builder) experience() (section, bool) { return section{}, false }

@@ -1,0 +1,4 @@
+package report
+
+// term is not made yet.
+func (b *builder) term() (section, bool) { return section{}, false }
