@@ -101,9 +101,9 @@ func (b *builder) attrition() (section, bool) {
 	switch low, high := b.l.Percent(least, 0), b.l.Percent(most, 0); {
 	case math.IsNaN(least):
 	case low == high:
-		lead = b.T("attrition.all", "share", low, "outcome", lower(d.Outcome))
+		lead = b.T("attrition.all", "share", low)
 	default:
-		lead = b.T("attrition.lead", "least", low, "most", high, "outcome", lower(d.Outcome))
+		lead = b.T("attrition.lead", "least", low, "most", high)
 	}
 	return b.section("attrition", lead, d), true
 }

@@ -30,11 +30,17 @@ const causeReached = "reached"
 // curvesData is what the section shows.
 type curvesData struct {
 	Outcome string
-	Panels  []template.HTML // how fast the outcome is reached, by match group
-	Exits   []template.HTML // against the other ways out, by provider
-	Causes  []string        // in the order of the table's columns
+	Panels  []panel  // how fast the outcome is reached, by match group
+	Exits   []panel  // against the other ways out, by provider
+	Causes  []string // in the order of the table's columns
 	Horizon string
 	Lines   []curveLine
+}
+
+// panel is a picture with its heading.
+type panel struct {
+	Name    string
+	Picture template.HTML
 }
 
 type curveLine struct {
@@ -112,7 +118,7 @@ func (b *builder) curves() (section, bool) {
 			p := b.curvePicture(fmt.Sprintf("curves-%d", len(d.Panels)+1), title, ticks, weeks)
 			var says []string
 			for _, s := range of {
-				p.Curves = append(p.Curves, b.curve(b.provider(s.Provider), s.causes[causeReached]))
+				p.Curves = append(p.Curves, b.curve(b.called(s.cellRow), s.causes[causeReached]))
 				if r := s.last(causeReached); !math.IsNaN(r.Estimate) {
 					says = append(says, b.T("curves.after", "share", b.l.Percent(r.Estimate, 0), "provider", b.provider(s.Provider), "time", b.days(r.Day)))
 				}
@@ -121,7 +127,7 @@ func (b *builder) curves() (section, bool) {
 			if len(says) == 0 {
 				p.Desc = b.T("curves.unknown")
 			}
-			d.Panels = append(d.Panels, p.Draw())
+			d.Panels = append(d.Panels, panel{b.group(of[0].cellRow), p.Draw()})
 		}
 		for _, s := range group {
 			// The widest ways out beside the one that is asked for.
@@ -140,7 +146,7 @@ func (b *builder) curves() (section, bool) {
 			line := curveLine{Name: b.whose(s.cellRow)}
 			if len(says) > 0 {
 				p.Desc = b.T("curves.shares", "time", d.Horizon, "list", b.l.List(says))
-				d.Exits = append(d.Exits, p.Draw())
+				d.Exits = append(d.Exits, panel{b.whose(s.cellRow), p.Draw()})
 				for _, cause := range causes {
 					line.Shares = append(line.Shares, b.share(s.last(cause).Estimate))
 				}
@@ -222,18 +228,19 @@ func (b *builder) curve(label string, of []curveRow) chart.Curve {
 	return c
 }
 
-// dayTicks are 0 and at most four of the days that the curves are told on, the last among
-// them; weeks says whether all are whole weeks.
+// dayTicks are 0 and four of the days that the curves are told on, about a quarter of the
+// time apart, the last among them; weeks says whether all are whole weeks.
 func dayTicks(days []int64) (at []float64, weeks bool) {
-	step := (len(days) + 3) / 4
-	weeks = true
-	for i := len(days) - 1; i >= 0; i -= step {
-		at = append(at, float64(days[i]))
-		weeks = weeks && days[i]%7 == 0
+	at, weeks = []float64{0}, true
+	last := days[len(days)-1]
+	for k := int64(1); k <= 4; k++ {
+		nearest := slices.MinFunc(days, func(x, y int64) int { return cmp.Compare(abs(4*x-k*last), abs(4*y-k*last)) })
+		if float64(nearest) > at[len(at)-1] {
+			at = append(at, float64(nearest))
+			weeks = weeks && nearest%7 == 0
+		}
 	}
-	if at[len(at)-1] > 0 {
-		at = append(at, 0)
-	}
-	slices.Reverse(at)
 	return at, weeks
 }
+
+func abs(x int64) int64 { return max(x, -x) }

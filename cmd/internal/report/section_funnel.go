@@ -50,6 +50,37 @@ func (b *builder) group(c cellRow) string {
 // whose is a provider and which of its citizens.
 func (b *builder) whose(c cellRow) string { return b.provider(c.Provider) + ", " + lower(b.group(c)) }
 
+// called is what a provider is called in a picture, where there is little room.
+func (b *builder) called(c cellRow) string {
+	name := b.provider(c.Provider)
+	if c.Provider == effect.OwnProvider {
+		name = b.T("funnel.own")
+	}
+	if len(b.about) > 1 {
+		name += ", " + b.municipality(c.Municipality)
+	}
+	return name
+}
+
+// gathered names each provider once, with its citizens that rows are about.
+func (b *builder) gathered(cells []cellRow) string {
+	var names []string
+	of := map[string][]string{}
+	for _, c := range cells {
+		name := b.provider(c.Provider)
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		if who := lower(b.group(c)); !slices.Contains(of[name], who) {
+			of[name] = append(of[name], who)
+		}
+	}
+	for i, name := range names {
+		names[i] += " (" + b.l.List(of[name]) + ")"
+	}
+	return b.l.List(names)
+}
+
 // The limits of a funnel: the normal scores of two-sided 5 and 0.2 %.
 const (
 	score95  = 1.959963984540054
@@ -226,9 +257,7 @@ func (b *builder) oneFunnel(n int, family []funnelRow) (funnel, []string) {
 			if key != "" {
 				said = append(said, b.T(key, "who", b.whose(r.cellRow), "limit", b.limitOf(r)))
 			}
-			if point.Label = b.provider(r.Provider); len(b.about) > 1 {
-				point.Label += ", " + b.municipality(r.Municipality)
-			}
+			point.Label = b.called(r.cellRow)
 			if named > mostNamed && key == "" {
 				point.Label = "" // drawn light, but told in the table
 			}

@@ -180,6 +180,7 @@ func (b *builder) indicators(d *gamingData) []string {
 			}
 			switch {
 			case r.Suppressed != "":
+				line.N = ""
 				withheld++
 			case r.Why != "" || math.IsNaN(r.Share):
 				unevaluated++
@@ -199,8 +200,8 @@ func (b *builder) indicators(d *gamingData) []string {
 			}
 			block.Rows = append(block.Rows, line)
 		}
-		if why := of[0].Why; why != "" && !slices.ContainsFunc(of, func(r indicatorRow) bool { return r.Why != why }) {
-			block.Rows, block.Why = nil, b.l.Code("unevaluated", why)
+		if why := block.Rows[0].Difference.Note; why != "" && !slices.ContainsFunc(block.Rows, func(l indicatorLine) bool { return l.Difference.Note != why }) {
+			block.Rows, block.Why = nil, why // the same of everybody is said once
 		}
 		d.Indicators = append(d.Indicators, block)
 	}
@@ -211,6 +212,8 @@ func (b *builder) indicators(d *gamingData) []string {
 	switch {
 	case evaluated == 0:
 		lead = append(lead, b.T("gaming.nothing"))
+	case len(above) == 0 && withheld+unevaluated > 0:
+		lead = append(lead, b.T("gaming.none_shown", "n", evaluated))
 	case len(above) == 0:
 		lead = append(lead, b.T("gaming.none", "n", evaluated))
 	default:
@@ -240,14 +243,14 @@ func (b *builder) creaming(d *gamingData) string {
 		}
 	}
 	span := chart.SpanOf(0, ends...)
-	var easier, fell []string
+	var easier, fell []cellRow
 	known := 0
 	for _, r := range list {
 		if d.Outcome = b.outcome(r.Outcome); r.Stage == "referred" {
 			t := b.points(span, r.Difference, r.Low, r.High, r.Suppressed)
 			if r.Low > 0 {
 				t.Says = b.T("gaming.easier")
-				easier = append(easier, b.whose(r.cellRow))
+				easier = append(easier, r.cellRow)
 			} else if r.High < 0 {
 				t.Says = b.T("gaming.harder")
 			}
@@ -266,7 +269,7 @@ func (b *builder) creaming(d *gamingData) string {
 		t := b.points(span, r.Since, r.SinceLow, r.SinceHigh, r.Suppressed)
 		if r.SinceLow > 0 {
 			t.Says = b.T("gaming.fell")
-			fell = append(fell, b.whose(r.cellRow))
+			fell = append(fell, r.cellRow)
 		}
 		d.Creaming[at].Figures[1] = t
 	}
@@ -276,11 +279,11 @@ func (b *builder) creaming(d *gamingData) string {
 	case len(easier)+len(fell) == 0:
 		return b.T("gaming.no_creaming")
 	case len(fell) == 0:
-		return b.T("gaming.creaming", "list", b.l.List(easier)) + " " + b.T("gaming.none_fell")
+		return b.T("gaming.creaming", "list", b.gathered(easier)) + " " + b.T("gaming.none_fell")
 	case len(easier) == 0:
-		return b.T("gaming.hard_fell", "list", b.l.List(fell))
+		return b.T("gaming.hard_fell", "list", b.gathered(fell))
 	}
-	return b.T("gaming.creaming", "list", b.l.List(easier)) + " " + b.T("gaming.hard_fell", "list", b.l.List(fell))
+	return b.T("gaming.creaming", "list", b.gathered(easier)) + " " + b.T("gaming.hard_fell", "list", b.gathered(fell))
 }
 
 // parking adds whether the hard citizens fall behind the easy ones, in results and in who
@@ -293,7 +296,7 @@ func (b *builder) parking(d *gamingData) string {
 		slopes, gaps = append(slopes, r.Low, r.High), append(gaps, r.GapLow, r.GapHigh)
 	}
 	slope, gap := chart.SpanOf(0, slopes...), chart.SpanOf(0, gaps...)
-	var behind []string
+	var behind []cellRow
 	known := 0
 	for _, r := range list {
 		d.Outcome = b.outcome(r.Outcome)
@@ -302,13 +305,11 @@ func (b *builder) parking(d *gamingData) string {
 		// in shares: where odds are told, they decide.
 		if r.OddsLow > 1 || math.IsNaN(r.OddsLow) && r.Low > 0 {
 			results.Says = b.T("gaming.behind")
-			behind = append(behind, b.whose(r.cellRow))
+			behind = append(behind, r.cellRow)
 		}
 		if r.GapLow > 0 {
 			starts.Says = b.T("gaming.start_less")
-			if len(behind) == 0 || behind[len(behind)-1] != b.whose(r.cellRow) {
-				behind = append(behind, b.whose(r.cellRow))
-			}
+			behind = append(behind, r.cellRow) // once more is no matter
 		}
 		if !math.IsNaN(r.Slope) || !math.IsNaN(r.Gap) {
 			known++
@@ -323,5 +324,5 @@ func (b *builder) parking(d *gamingData) string {
 	case len(behind) == 0:
 		return b.T("gaming.no_parking")
 	}
-	return b.T("gaming.parking", "list", b.l.List(behind))
+	return b.T("gaming.parking", "list", b.gathered(behind))
 }
