@@ -118,7 +118,7 @@ func (b *builder) curves() (section, bool) {
 			p := b.curvePicture(fmt.Sprintf("curves-%d", len(d.Panels)+1), title, ticks, weeks)
 			var says []string
 			for _, s := range of {
-				p.Curves = append(p.Curves, b.curve(b.called(s.cellRow), s.causes[causeReached]))
+				p.Curves = append(p.Curves, b.curve(b.inPicture(s.cellRow), s.causes[causeReached]))
 				if r := s.last(causeReached); !math.IsNaN(r.Estimate) {
 					says = append(says, b.T("curves.after", "share", b.l.Percent(r.Estimate, 0), "provider", b.provider(s.Provider), "time", b.days(r.Day)))
 				}

@@ -50,8 +50,8 @@ func (b *builder) group(c cellRow) string {
 // whose is a provider and which of its citizens.
 func (b *builder) whose(c cellRow) string { return b.provider(c.Provider) + ", " + lower(b.group(c)) }
 
-// called is what a provider is called in a picture, where there is little room.
-func (b *builder) called(c cellRow) string {
+// inPicture is what a provider is called in a picture, where there is little room.
+func (b *builder) inPicture(c cellRow) string {
 	name := b.provider(c.Provider)
 	if c.Provider == effect.OwnProvider {
 		name = b.T("funnel.own")
@@ -257,7 +257,7 @@ func (b *builder) oneFunnel(n int, family []funnelRow) (funnel, []string) {
 			if key != "" {
 				said = append(said, b.T(key, "who", b.whose(r.cellRow), "limit", b.limitOf(r)))
 			}
-			point.Label = b.called(r.cellRow)
+			point.Label = b.inPicture(r.cellRow)
 			if named > mostNamed && key == "" {
 				point.Label = "" // drawn light, but told in the table
 			}
