@@ -17,6 +17,8 @@ import (
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/bonus/spec"
+	"github.com/jobeffekt/jobeffekt/cmd/internal/report"
+	"github.com/jobeffekt/jobeffekt/cmd/internal/report/words"
 	"github.com/jobeffekt/jobeffekt/cmd/jobeffekt/demo"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/world"
@@ -414,8 +416,12 @@ func runDemo(ctx context.Context, stdout io.Writer, folder string) error {
 		return err
 	}
 	fmt.Fprint(stdout, r.Summary())
-	results := config.ResultsFolder()
-	fmt.Fprintf(stdout, "\nResults are in %s, and what they were made of in %s.\nNext:\n  go run ./cmd/jobeffekt explain %s\n  go run ./cmd/jobeffekt verify %s\n", results, folder, results, results)
+	results, published := config.ResultsFolder(), filepath.Join(folder, "report")
+	if err := publish(ctx, results, published, 0, report.Options{Languages: words.Tags(), Yearly: true}); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "\nResults are in %s, and what they were made of in %s.\nThe committee's report is %s\n", results, folder, filepath.Join(published, "report.da.html"))
+	fmt.Fprintf(stdout, "Next:\n  go run ./cmd/jobeffekt explain %s\n  go run ./cmd/jobeffekt verify %s\n", results, results)
 	return nil
 }
 

@@ -71,7 +71,7 @@ func (o Options) Check() error {
 
 // Write writes the publication's folder, whole or not at all. A folder that exists is
 // replaced if it is an earlier publication, and refused if it is anything else. The same
-// publication and options give the same bytes, but for the workbook's.
+// publication and options give the same bytes.
 func Write(ctx context.Context, p *jobeffekt.Publication, out string, o Options) error {
 	if err := o.Check(); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,6 +67,10 @@ func (b *builder) peers() (section, bool) {
 	}
 	var d peersData
 	var lead []string
+	digits := map[string]int{} // of each condition: as many as a value of it needs
+	for _, v := range values {
+		digits[v.Condition] = max(digits[v.Condition], places(v.Value), places(v.PeerValue))
+	}
 	for _, m := range b.about {
 		of := slices.DeleteFunc(slices.Clone(all), func(c chosen) bool { return c.Municipality != m })
 		slices.SortStableFunc(of, func(x, y chosen) int { return cmp.Compare(x.Rank, y.Rank) })
@@ -78,7 +83,7 @@ func (b *builder) peers() (section, bool) {
 		for i, c := range of {
 			names = append(names, b.municipality(c.Peer))
 			row := peerRow{Name: b.municipality(c.Peer)}
-			if c.Distance == c.Distance {
+			if !math.IsNaN(c.Distance) {
 				row.Distance, t.Distances = b.l.Number(c.Distance, 1), true
 			}
 			for _, v := range values {
@@ -87,9 +92,9 @@ func (b *builder) peers() (section, bool) {
 				}
 				if i == 0 {
 					t.Conditions = append(t.Conditions, capital(b.l.Code("condition", v.Condition)))
-					own.Values = append(own.Values, b.decimal(v.Value))
+					own.Values = append(own.Values, b.decimal(v.Value, digits[v.Condition]))
 				}
-				row.Values = append(row.Values, b.decimal(v.PeerValue))
+				row.Values = append(row.Values, b.decimal(v.PeerValue, digits[v.Condition]))
 			}
 			t.Rows = append(t.Rows, row)
 		}
@@ -155,13 +160,13 @@ func (b *builder) recorded() string {
 	return b.T("peers.recorded", "on", c.On, "role", short(c.Role), "when", b.T(when))
 }
 
-// decimal is a number of the data with the decimals it has, at most two.
-// year is a year, which has no separator.
-func (b *builder) year(y int) string { return strconv.Itoa(y) }
-
-func (b *builder) decimal(x float64) string {
-	if x != x {
+// decimal is a number of the data.
+func (b *builder) decimal(x float64, digits int) string {
+	if math.IsNaN(x) {
 		return b.T("page.missing")
 	}
-	return b.l.Number(x, places(x))
+	return b.l.Number(x, digits)
 }
+
+// year is a year, which has no separator.
+func (b *builder) year(y int) string { return strconv.Itoa(y) }
