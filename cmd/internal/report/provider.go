@@ -157,7 +157,7 @@ func (b *builder) packages() (section, bool) {
 	if len(out) == 0 {
 		return section{}, false
 	}
-	return b.made("packages", "", struct {
+	return b.made("packages", b.T("provider.packages_lead"), struct {
 		Caption string
 		Rows    []packageRow
 	}{b.T("provider.packages_caption", "outcome", b.outcome(b.outcomes[0])), out}), true
@@ -244,6 +244,9 @@ func (b *builder) countedCases() (section, bool) {
 		last = r
 		at := &c.Rows[len(c.Rows)-1]
 		n := b.count(r.N, r.Suppressed)
+		if r.Suppressed != "" {
+			n = b.T("bonus.withheld")
+		}
 		if r.Rule == bonus.RuleCounted {
 			at.Counted = n
 			continue
@@ -275,8 +278,9 @@ type nextData struct {
 
 // nextLine is how far a line is from what its clause asks for.
 type nextLine struct {
-	Caption string
-	Rows    []nextRow
+	Caption       string
+	Lacking, Held []nextRow
+	More          string // how many hold
 }
 
 type nextRow struct {
@@ -295,9 +299,10 @@ func (b *builder) next(steps jobeffekt.ProviderSteps) (section, bool) {
 	var d nextData
 	lacking := 0
 	for _, l := range b.lines {
-		if x := b.thresholds(l, steps.Margins); len(x.Rows) > 0 {
+		if x := b.thresholds(l, steps.Margins); len(x.Lacking)+len(x.Held) > 0 {
+			x.More = b.T("provider.held", "n", len(x.Held))
 			d.Lines = append(d.Lines, x)
-			if slices.ContainsFunc(x.Rows, func(r nextRow) bool { return !r.Holds }) {
+			if len(x.Lacking) > 0 {
 				lacking++
 			}
 		}
@@ -347,11 +352,18 @@ func (b *builder) next(steps jobeffekt.ProviderSteps) (section, bool) {
 	return b.made("next", lead, d), true
 }
 
-// thresholds is how far a line is from each thing its clause asks for, what is lacking first.
+// thresholds is how far a line is from each thing its clause asks for.
 func (b *builder) thresholds(l lineRow, margins []bonus.Margin) nextLine {
 	out := nextLine{Caption: b.T("provider.thresholds", "clause", b.T("bonus.section", "clause", short(l.Clause), "section", short(l.Section)), "who", b.cases(l.Group, l.Package), "period", b.l.Period(l.Period), "amount", b.amount(l.Amount))}
 	if l.Suppressed != "" {
 		return nextLine{}
+	}
+	add := func(r nextRow) {
+		if r.Holds {
+			out.Held = append(out.Held, r)
+		} else {
+			out.Lacking = append(out.Lacking, r)
+		}
 	}
 	for _, g := range b.gate {
 		if g.Line != l.ID {
@@ -368,25 +380,20 @@ func (b *builder) thresholds(l lineRow, margins []bonus.Margin) nextLine {
 			r.Now = b.measured(g.Diagnostic, g.Measured)
 			r.Asked = b.T("provider."+g.Passes, "x", b.measured(g.Diagnostic, g.Threshold))
 			if !g.Accepted {
-				r.Left = b.T("provider.lacks_"+g.Passes, "x", b.measured(g.Diagnostic, math.Abs(g.Measured-g.Threshold)))
+				left := b.measured(g.Diagnostic, math.Abs(g.Measured-g.Threshold))
+				if strings.Trim(left, "0.,%\u00a0") == "" {
+					left = b.T("provider.little")
+				}
+				r.Left = b.T("provider.lacks_"+g.Passes, "x", left)
 			}
 		}
-		out.Rows = append(out.Rows, r)
+		add(r)
 	}
 	for _, m := range margins {
 		if m.Line == l.ID {
-			out.Rows = append(out.Rows, b.margin(l, m))
+			add(b.margin(l, m))
 		}
 	}
-	slices.SortStableFunc(out.Rows, func(x, y nextRow) int {
-		side := func(r nextRow) int {
-			if r.Holds {
-				return 1
-			}
-			return 0
-		}
-		return cmp.Compare(side(x), side(y))
-	})
 	return out
 }
 
@@ -398,7 +405,7 @@ func (b *builder) margin(l lineRow, m bonus.Margin) nextRow {
 		unit = b.benchmark[at].Unit
 	}
 	say := func(s string) string {
-		x := decimal(s)
+		x := numberOf(s)
 		switch {
 		case math.IsNaN(x):
 			return b.T("page.missing")
@@ -417,8 +424,8 @@ func (b *builder) margin(l lineRow, m bonus.Margin) nextRow {
 	}
 	if !m.Holds {
 		r.Left = b.T("provider.fails")
-		if x := decimal(m.Spare); !math.IsNaN(x) {
-			r.Left = b.T("provider.lacks_at_least", "x", say(strings.TrimPrefix(m.Spare, "-")))
+		if x := numberOf(m.Spare); !math.IsNaN(x) {
+			r.Left = b.T("provider.lacks_at_least", "x", strings.TrimPrefix(say(strings.TrimPrefix(m.Spare, "-")), "+"))
 		}
 	}
 	return r
@@ -438,8 +445,8 @@ func (b *builder) payOn(l lineRow) bonus.PayOn {
 	return ""
 }
 
-// decimal is an exact decimal as a number; NaN for none.
-func decimal(s string) float64 {
+// numberOf is an exact decimal as a number; NaN for none.
+func numberOf(s string) float64 {
 	return figureRow{Value: s}.value()
 }
 
@@ -472,5 +479,7 @@ func (b *builder) checking() (section, bool) {
 	if len(b.lines) == 0 {
 		return section{}, false
 	}
-	return b.made("checking", b.T("provider.checking_lead"), nil), true
+	s := b.made("checking", b.T("provider.checking_lead"), nil)
+	s.Open = true
+	return s, true
 }
