@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strconv"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -90,12 +91,35 @@ type outwardLine struct {
 	Suppressed string `col:"suppressed"`
 }
 
+// outwardTotal is what a provider was paid in a period, where that is told.
+type outwardTotal struct {
+	Agreement  string  `col:"agreement_id"`
+	Provider   string  `col:"provider_id"`
+	Period     string  `col:"period"`
+	Amount     float64 `col:"amount_ore"`
+	Suppressed string  `col:"suppressed"`
+}
+
 // outwardSteps takes out of an explanation what could tell of what the publication withholds.
 func (p *Publication) outwardSteps(e *bonus.ProviderExplanation, lines []outwardLine) (ProviderSteps, error) {
 	out := ProviderSteps{Provider: e.Provider}
 	withheld := func(of func(outwardLine) bool) bool {
 		return slices.ContainsFunc(lines, func(l outwardLine) bool {
 			return l.Provider == e.Provider && l.Suppressed != "" && of(l)
+		})
+	}
+	var totals []outwardTotal
+	if t := p.Table(TablePaid); t != nil {
+		var err error
+		if totals, err = ingest.ToRows[outwardTotal](t); err != nil {
+			return out, err
+		}
+	}
+	// What is told as a total is told as what a limit has used too.
+	told := func(h *bonus.Headroom) bool {
+		used, err := bonus.ParseOre(h.Used)
+		return err == nil && slices.ContainsFunc(totals, func(t outwardTotal) bool {
+			return t.Agreement == h.Agreement && t.Provider == e.Provider && t.Period == h.Period && t.Suppressed == "" && t.Amount == float64(used)
 		})
 	}
 	figures, err := p.withheldFigures(e)
@@ -113,7 +137,7 @@ func (p *Publication) outwardSteps(e *bonus.ProviderExplanation, lines []outward
 		out.Margins = append(out.Margins, m)
 	}
 	for _, h := range e.Ceilings {
-		if withheld(func(l outwardLine) bool {
+		if !told(&h) && withheld(func(l outwardLine) bool {
 			return l.Agreement == h.Agreement && (l.Period == h.Period || h.Over != string(bonus.OverPeriod))
 		}) {
 			h.Used, h.Left, h.TakenOff = "", "", ""
@@ -208,4 +232,20 @@ func (p *Publication) withheldFigures(e *bonus.ProviderExplanation) (map[string]
 		out[l.ID] = slices.ContainsFunc(rows, func(r row) bool { return r.Outcome == l.Outcome && r.Cell == cell && r.Suppressed != "" })
 	}
 	return out, nil
+}
+
+// surveyed asks of the table figures: each by itself, and of a response rate also how many
+// answered and how many did not.
+func (x figures) surveyed() {
+	x.alone("n")
+	for i := range x.t.Rows() {
+		if x.at("figure", i) != FigureResponseRate {
+			continue
+		}
+		rate, err := strconv.ParseFloat(x.at("value", i), 64)
+		asked := x.whole("n", i)
+		if answers := int64(math.Round(rate * float64(asked))); err == nil && (x.few(answers) || x.few(asked-answers)) {
+			x.never(i)
+		}
+	}
 }

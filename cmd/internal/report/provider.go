@@ -309,7 +309,7 @@ func (b *builder) next(steps jobeffekt.ProviderSteps) (section, bool) {
 	}
 	for i := range steps.Further {
 		f := &steps.Further[i]
-		p := nextPrice{Clause: short(f.Clause), Who: b.cases(f.MatchGroup, f.Package), Open: b.T("page.withheld"), Price: b.price(f), One: b.T("page.withheld"), Ten: b.T("page.withheld")}
+		p := nextPrice{Clause: short(f.Clause), Who: b.cases(f.MatchGroup, f.Package), Open: b.T("bonus.withheld"), Price: b.price(f), One: b.T("bonus.withheld"), Ten: b.T("bonus.withheld")}
 		if !math.IsNaN(f.Open) {
 			p.Open = b.l.Count(f.Open)
 		}
@@ -328,7 +328,7 @@ func (b *builder) next(steps jobeffekt.ProviderSteps) (section, bool) {
 		d.Prices = append(d.Prices, p)
 	}
 	for _, h := range steps.Ceilings {
-		x := nextLimit{Period: b.l.Period(h.Period), Over: b.T("provider.limit", "over", b.l.Code("provider", "over_"+h.Over), "section", short(h.Section)), Used: b.T("page.withheld"), Left: b.T("page.withheld")}
+		x := nextLimit{Period: b.l.Period(h.Period), Over: b.T("provider.limit", "over", b.l.Code("provider", "over_"+h.Over), "section", short(h.Section)), Used: b.T("bonus.withheld"), Left: b.T("bonus.withheld")}
 		say := func(s string) string {
 			amount, err := bonus.ParseOre(s)
 			if h.Of == string(bonus.LimitAmount) && err == nil {
@@ -354,10 +354,7 @@ func (b *builder) next(steps jobeffekt.ProviderSteps) (section, bool) {
 
 // thresholds is how far a line is from each thing its clause asks for.
 func (b *builder) thresholds(l lineRow, margins []bonus.Margin) nextLine {
-	out := nextLine{Caption: b.T("provider.thresholds", "clause", b.T("bonus.section", "clause", short(l.Clause), "section", short(l.Section)), "who", b.cases(l.Group, l.Package), "period", b.l.Period(l.Period), "amount", b.amount(l.Amount))}
-	if l.Suppressed != "" {
-		return nextLine{}
-	}
+	out := nextLine{Caption: b.T("provider.thresholds", "clause", b.T("bonus.section", "clause", short(l.Clause), "section", short(l.Section)), "who", b.cases(l.Group, l.Package), "period", b.l.Period(l.Period), "amount", b.orHidden(l.Amount))}
 	add := func(r nextRow) {
 		if r.Holds {
 			out.Held = append(out.Held, r)
@@ -370,15 +367,20 @@ func (b *builder) thresholds(l lineRow, margins []bonus.Margin) nextLine {
 			continue
 		}
 		r := nextRow{What: capital(b.l.Code("measure", string(g.Diagnostic))), Holds: g.Accepted, Left: b.T("provider.holds")}
+		if g.Passes != "" && !math.IsNaN(g.Threshold) {
+			r.Asked = b.T("provider."+g.Passes, "x", b.measured(g.Diagnostic, g.Threshold))
+		}
 		switch {
-		case math.IsNaN(g.Measured) || math.IsNaN(g.Threshold) || g.Passes == "":
+		case math.IsNaN(g.Measured) || r.Asked == "":
 			r.Now = b.T("page.missing")
+			if g.State != bonus.NotApplicable && g.State != bonus.NotEvaluated && g.Passes != "" {
+				r.Now = b.T("bonus.withheld")
+			}
 			if !g.Accepted {
 				r.Left = b.T("provider.fails")
 			}
 		default:
 			r.Now = b.measured(g.Diagnostic, g.Measured)
-			r.Asked = b.T("provider."+g.Passes, "x", b.measured(g.Diagnostic, g.Threshold))
 			if !g.Accepted {
 				left := b.measured(g.Diagnostic, math.Abs(g.Measured-g.Threshold))
 				if strings.Trim(left, "0.,%\u00a0") == "" {
@@ -395,6 +397,14 @@ func (b *builder) thresholds(l lineRow, margins []bonus.Margin) nextLine {
 		}
 	}
 	return out
+}
+
+// orHidden is an amount, or that it is withheld.
+func (b *builder) orHidden(ore float64) string {
+	if math.IsNaN(ore) {
+		return b.T("bonus.withheld")
+	}
+	return b.amount(ore)
 }
 
 // margin is the distance of a figure that is paid on, or to the next band.
