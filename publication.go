@@ -95,7 +95,7 @@ func outwards(m money) map[string]outward {
 		TableCells:       {open: with("kind", "name"), asks: figures.cells},
 		TableProviders:   {open: []string{"provider_id", "valid_from", "valid_to", "name", "consortium_id", "in_house", "problem"}, asks: figures.providers},
 		TableCrosswalk:   {open: []string{"table", "from_scheme", "from_group", "to_scheme", "to_group"}, asks: alone("rows")},
-		TableFigures:     {open: []string{"figure", "provider_id", "period"}, asks: alone("n")},
+		TableFigures:     {open: []string{"figure", "provider_id", "period"}, asks: figures.surveyed},
 		TableEstimates:   {open: with("method", "comparators", "support", "confidence"), asks: figures.compared},
 		TableBenchmark:   {open: with("method", "part", "confidence"), asks: figures.compared},
 		TableDiagnostics: {open: with("method", "part", "diagnostic", "not_applicable"), asks: figures.diagnostics},
