@@ -70,11 +70,13 @@ type TableChange struct {
 	Gone, New, Modified int // rows
 	// Columns are those in which rows were modified, in the order of the table.
 	Columns []string
+	// ColumnsGone and ColumnsNew are those that one of the tables lacks.
+	ColumnsGone, ColumnsNew []string
 }
 
 // Same says whether nothing differs.
 func (t TableChange) Same() bool {
-	return t.Before == t.After && t.Gone == 0 && t.New == 0 && t.Modified == 0
+	return t.Before == t.After && t.Gone == 0 && t.New == 0 && t.Modified == 0 && len(t.ColumnsGone) == 0 && len(t.ColumnsNew) == 0
 }
 
 // ChangedRow is one difference between two tables: a row that is gone or new, a figure of a
@@ -257,6 +259,7 @@ func (c *Changed) compare(info TableInfo, a, b *ingest.Table) {
 	for k := range a.Columns {
 		other := b.Column(a.Columns[k].Name)
 		if other == nil {
+			change.ColumnsGone = append(change.ColumnsGone, a.Columns[k].Name)
 			add(columnGone, "", a.Columns[k].Name, "", "", math.NaN())
 			continue
 		}
@@ -264,6 +267,7 @@ func (c *Changed) compare(info TableInfo, a, b *ingest.Table) {
 	}
 	for k := range b.Columns {
 		if a.Column(b.Columns[k].Name) == nil {
+			change.ColumnsNew = append(change.ColumnsNew, b.Columns[k].Name)
 			add(columnNew, "", b.Columns[k].Name, "", "", math.NaN())
 		}
 	}

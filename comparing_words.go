@@ -226,6 +226,7 @@ type verdictRow struct {
 	Low          float64 `col:"low"`
 	High         float64 `col:"high"`
 	Verdict      string  `col:"verdict"`
+	Refusal      string  `col:"refusal"`
 }
 
 // benchmark tells the verdicts of the first method that are not as they were.
@@ -253,6 +254,9 @@ func (t *tellings) benchmark(a, b *ingest.Table) error {
 		now[of(r)] = r
 	}
 	told := func(r verdictRow) string {
+		if r.Refusal != "" {
+			return words(r.Verdict) + ": " + words(r.Refusal)
+		}
 		u := effect.Unit(r.Unit)
 		return fmt.Sprintf("%s (%s, %s to %s)", words(r.Verdict), figure(r.Difference, u), figure(r.Low, u), figure(r.High, u))
 	}
@@ -354,7 +358,11 @@ func (c *Changed) Summary() string {
 	list("Diagnostics of the gate that changed state", said(c.told.states, "lines"))
 	c.writeAmounts(&b)
 	fmt.Fprintf(&b, "\n%s", wrapped(c.because()))
-	return shown(b.String())
+	var out strings.Builder
+	for line := range strings.Lines(shown(b.String())) {
+		out.WriteString(strings.TrimRight(line, " \n") + "\n") // the last column of a table may be empty
+	}
+	return out.String()
 }
 
 // said are counts in words.
@@ -411,7 +419,7 @@ func (c *Changed) writeTables(b *strings.Builder) {
 			}
 			return thousands(int64(n))
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", t.Step, t.Table, rows(t.Before), rows(t.After), t.Gone, t.New, t.Modified, some(t.Columns))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", t.Step, t.Table, rows(t.Before), rows(t.After), t.Gone, t.New, t.Modified, some(slices.Concat(t.Columns, eachAfter("without", t.ColumnsGone), eachAfter("with", t.ColumnsNew))))
 	}
 	w.Flush()
 	switch {
@@ -429,6 +437,15 @@ func some(names []string) string {
 		return strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// eachAfter are names with a word before each.
+func eachAfter(word string, names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = word + " " + name
+	}
+	return out
 }
 
 // firstDiffering is the first table that differs.
