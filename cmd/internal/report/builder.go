@@ -274,18 +274,18 @@ func short(s string) string {
 	return s
 }
 
-// paysOn says whether terms pay on the outcome.
-func (b *builder) paysOn(outcome string) bool {
-	for _, t := range b.p.Terms {
-		for _, v := range t.Versions {
-			for _, c := range v.Clauses {
-				if m := c.Measure; m.Effect == outcome || m.Reached == outcome || m.Sum == outcome {
-					return true
-				}
-			}
+// paragraphs are a text of people in lines, cut where it is longer than anybody reads.
+func paragraphs(s string) []string {
+	if r := []rune(s); len(r) > longestText {
+		s = string(r[:longestText-1]) + "…"
+	}
+	var out []string
+	for line := range strings.SplitSeq(s, "\n") {
+		if line = strings.Join(strings.Fields(line), " "); line != "" {
+			out = append(out, line)
 		}
 	}
-	return false
+	return out
 }
 
 // amount is a suppressed amount in words, or the amount in the currency.
