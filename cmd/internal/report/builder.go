@@ -157,6 +157,15 @@ func newBuilder(p *jobeffekt.Publication, o Options, tag string) (*builder, erro
 	b.benchmark = slices.DeleteFunc(rows[benchmarkRow](b, jobeffekt.TableBenchmark), func(r benchmarkRow) bool { return r.Method != b.method })
 	b.comparison = slices.DeleteFunc(rows[comparisonRow](b, jobeffekt.TableComparison), func(r comparisonRow) bool { return r.Method != b.method })
 	b.lines, b.gate = rows[lineRow](b, jobeffekt.TableSettlement), rows[gateRow](b, jobeffekt.TableGate)
+	slices.SortStableFunc(b.benchmark, func(x, y benchmarkRow) int {
+		return cmp.Or(strings.Compare(x.Provider, y.Provider), strings.Compare(x.Municipality, y.Municipality), strings.Compare(x.Scheme, y.Scheme), strings.Compare(x.Group, y.Group))
+	})
+	slices.SortStableFunc(b.comparison, func(x, y comparisonRow) int {
+		return cmp.Or(strings.Compare(x.Municipality, y.Municipality), strings.Compare(x.Scheme, y.Scheme), strings.Compare(x.Group, y.Group))
+	})
+	slices.SortStableFunc(b.lines, func(x, y lineRow) int {
+		return cmp.Or(strings.Compare(x.Period, y.Period), strings.Compare(x.ID, y.ID))
+	})
 	b.readNames()
 	b.readAbout()
 	b.readOutcomes()
@@ -187,6 +196,10 @@ func (b *builder) readAbout() {
 		N            count  `col:"n_cohort"`
 	}
 	cells := rows[row](b, jobeffekt.TableCells)
+	type counted struct {
+		Municipality string `col:"municipality"`
+		Provider     string `col:"provider_id"`
+	}
 	settled, at := map[string]bool{}, map[string]bool{}
 	for _, l := range b.lines {
 		settled[l.Provider] = true
@@ -194,6 +207,11 @@ func (b *builder) readAbout() {
 			at[l.Municipality] = true
 		}
 	}
+	for _, c := range rows[counted](b, jobeffekt.TableCounted) {
+		settled[c.Provider], at[c.Municipality] = true, true
+	}
+	delete(settled, "")
+	delete(at, "")
 	if len(b.o.Municipalities) > 0 {
 		at = map[string]bool{}
 		for _, m := range b.o.Municipalities {
@@ -276,8 +294,8 @@ func short(s string) string {
 
 // paragraphs are a text of people in lines, cut where it is longer than anybody reads.
 func paragraphs(s string) []string {
-	if r := []rune(s); len(r) > longestText {
-		s = string(r[:longestText-1]) + "…"
+	if r := []rune(s); len(r) > longestAccount {
+		s = string(r[:longestAccount-1]) + "…"
 	}
 	var out []string
 	for line := range strings.SplitSeq(s, "\n") {

@@ -49,7 +49,7 @@ func (b *builder) answer() template.HTML {
 		if !d.Peers {
 			with = "answer.home"
 		}
-		d.Asked = b.T("answer.asked", "outcome", b.outcome(b.outcomes[0]), "with", b.T(with))
+		d.Asked = b.T("answer.asked", "outcome", b.outcome(b.outcomes[0]), "with", b.T(with)) + b.direction(b.outcomes[0])
 	}
 	for _, id := range b.alphabetical(b.providers) {
 		d.Providers = append(d.Providers, providerAnswer{id: id, Name: b.provider(id), Says: b.says(id), Money: b.bonusOf(id)})
@@ -222,11 +222,14 @@ func (b *builder) money(of func(lineRow) bool) string {
 		return ""
 	}
 	standing, _, _ := strings.Cut(b.p.Manifest.Standing, ", ")
+	if withheld == lines {
+		sum = math.NaN()
+	}
 	out := []string{b.T("answer.money", "amount", b.amount(sum), "standing", b.standing(standing))}
 	if stopped > 0 {
 		out = append(out, b.T("answer.stopped", "n", stopped, "of", lines))
 	}
-	if withheld > 0 {
+	if withheld > 0 && withheld < lines {
 		out = append(out, b.T("answer.lines_withheld", "n", withheld))
 	}
 	return strings.Join(out, " ")

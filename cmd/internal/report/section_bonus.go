@@ -93,8 +93,11 @@ func (b *builder) bonus() (section, bool) {
 			d.Agreements = append(d.Agreements, a)
 		}
 	}
+	if all.withheld == all.lines {
+		all.ore = math.NaN()
+	}
 	lead := b.T("bonus.lead", "amount", b.amount(all.ore), "n", all.lines)
-	if all.withheld > 0 {
+	if all.withheld > 0 && all.withheld < all.lines {
 		lead += " " + b.T("bonus.lead_withheld", "n", all.withheld)
 	}
 	if gatedLines > 0 {
