@@ -346,6 +346,7 @@ func TestEveryKeyIsReadByItsStep(t *testing.T) {
 	all := []jobeffekt.Step{jobeffekt.StepMeasure, jobeffekt.StepEstimate, jobeffekt.StepBenchmark, jobeffekt.StepSettle}
 	for _, key := range slices.Sorted(maps.Keys(table)) {
 		t.Run(key, func(t *testing.T) {
+			t.Parallel()
 			x := table[key]
 			c := nightly(t)
 			c.Keep = true
