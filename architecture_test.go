@@ -57,7 +57,7 @@ var keepers = []struct {
 	{[]string{"github.com/google/renameio"}, []string{"", "cmd", "examples"}, "only the root package and the command write files; take an io.Writer"},
 	{[]string{"net", "os/exec", "github.com/spf13"}, []string{"cmd"}, "a library neither dials, starts programs nor reads a command line; do it in the command"},
 	{[]string{"github.com/jedib0t/go-pretty"}, []string{"cmd"}, "only the command prints; hand over a table of ingest"},
-	{[]string{"golang.org/x/text"}, []string{""}, "the order of names is the root package's; take a comparison as an argument"},
+	{[]string{"golang.org/x/text"}, []string{"", "cmd"}, "the order of names is the root package's, and the report's in its language; take a comparison as an argument"},
 	{[]string{"log"}, []string{"cmd", "examples"}, "library code does not log; return an error, or a warning in the result"},
 	{[]string{"time"}, []string{"", "cmd", "examples", "ingest", "effect/date.go", "bonus/ledger"}, "arithmetic knows days, not a clock; use effect.Date"},
 	{[]string{"math/rand", "crypto/rand"}, []string{}, "the same input gives the same result; draw from a seeded stream as effect/world does"},

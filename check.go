@@ -55,6 +55,7 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	c.checkSensitivity(fault)
 	c.checkRankings(fault)
 	c.checkBeforeAfter(fault)
+	c.checkDisclosure(fault)
 	numbers := append(c.history().Names(), "age")
 	for _, class := range c.Compare.classified() {
 		if len(class.Cuts) == 0 && class.Covariate != effect.ReferralQuarter && class.Covariate != effect.ReferralMonth && slices.Contains(numbers, class.Covariate) {

@@ -45,6 +45,8 @@ type Config struct {
 	Rankings    []Ranking    `yaml:"ranking,omitempty" doc:"rank municipalities by observed less expected share, from the table municipalities; left out: none"`
 	Terms       []string     `yaml:"terms,omitempty" doc:"terms files of the agreements, relative to the run file"`
 
+	Disclosure *Disclosure `yaml:"disclosure,omitempty" doc:"what of the results may leave the house; left out: see its fields"`
+
 	Blinded  bool   `yaml:"blinded,omitempty" doc:"do everything up to the diagnostics and write no effects, so that the diagnostics can be judged before anybody sees them"`
 	Accepted string `yaml:"accepted,omitempty" doc:"results folder of a blinded run whose diagnostics were decided on, relative to the run file; for terms that pay only after that; a blinded run does not look at it"`
 

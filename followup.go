@@ -13,6 +13,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/profile"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
@@ -39,7 +40,7 @@ type FollowUpRow struct {
 	Lines   int64     `col:"n_lines" doc:"lines of the settlement"`
 	Gated   int64     `col:"n_lines_stopped" doc:"lines that the gate, a missing acceptance or an indicator of gaming keeps from being paid"`
 
-	Higher       float64 `col:"n_higher_made_probable" doc:"figures of the main method (outcome, municipality, match group) with this verdict, against the peers, or against others at home where there are none; only in the period that as_of lies in"`
+	Higher       float64 `col:"n_higher_made_probable" doc:"figures of the main method (outcome, municipality, match group) with this verdict, against the peers, or against others at home where there are none; only in the period that as_of lies in. Outcomes of which less is better, as time_to, are not counted"`
 	NoDifference float64 `col:"n_no_difference_shown" doc:"figures with this verdict"`
 	Lower        float64 `col:"n_lower_made_probable" doc:"figures with this verdict"`
 	NotRated     float64 `col:"n_not_rated" doc:"figures that are not rated"`
@@ -213,16 +214,21 @@ func (r *FollowUpRow) inspection(all []ingest.Inspection, day effect.Date) {
 	r.Grade, r.Note = strings.Join(grades, "; "), strings.Join(notes, "; ")
 }
 
-// verdicts counts the figures of each provider by verdict.
+// verdicts counts the figures of each provider by verdict. An outcome of which less is
+// better is left out: its higher figures would stand among those that are good.
 func (c *Config) verdicts(b *Benchmarked) map[string]map[effect.Verdict]float64 {
 	part := effect.Provider
 	if c.Peers != nil {
 		part = effect.Total
 	}
+	low := map[string]bool{}
+	for _, a := range c.Outcomes {
+		low[a.Name] = a.better() == profile.Low
+	}
 	out := map[string]map[effect.Verdict]float64{}
 	for i := range b.Benchmark {
 		r := &b.Benchmark[i]
-		if _, placebo := effect.PlaceboOf(r.Outcome); placebo || r.Part != part || r.Package != "" || r.Method != c.Methods()[0].Name() {
+		if _, placebo := effect.PlaceboOf(r.Outcome); placebo || low[r.Outcome] || r.Part != part || r.Package != "" || r.Method != c.Methods()[0].Name() {
 			continue
 		}
 		if out[r.Provider] == nil {

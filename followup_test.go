@@ -48,6 +48,7 @@ func billed(t *testing.T, of ...ingest.Invoice) *ingest.Table {
 }
 
 func TestFollowUp(t *testing.T) {
+	t.Parallel()
 	ctx, date := context.Background(), effect.NewDate
 	c := job(t)
 	withUpkeep(t, c)
@@ -161,6 +162,7 @@ func TestFollowUp(t *testing.T) {
 
 // Without invoices, the prices of participations tell what was bought.
 func TestUpkeepByPrices(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	c := job(t)
 	withUpkeep(t, c)
@@ -192,6 +194,9 @@ func TestUpkeepByPrices(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, table.WriteParquet(f))
 		require.NoError(t, f.Close())
+	}
+	for _, name := range []string{ingest.Satisfaction, ingest.Inspections, ingest.Experience} {
+		require.NoError(t, os.Remove(filepath.Join(folder, name+".parquet")))
 	}
 	c.Data = folder
 	r, err := jobeffekt.Run(ctx, c)

@@ -109,6 +109,7 @@ terms: [terms.yaml]
 }
 
 func TestSecondNight(t *testing.T) {
+	t.Parallel()
 	c := nightly(t)
 	var did []jobeffekt.Progress
 	var parts []string
@@ -280,6 +281,9 @@ func changes(t *testing.T) map[string]asked {
 			c.Terms = []string{"other.yaml"}
 		}},
 		"blinded": {m, nil, func(c *conf) { c.Blinded, c.Out = true, "blinded" }},
+		"disclosure.min_count": {"", nil, func(c *conf) { c.Disclosure = &jobeffekt.Disclosure{MinCount: 10} }},
+		"disclosure.record":    {"", nil, func(c *conf) { c.Disclosure = &jobeffekt.Disclosure{Record: "published.parquet"} }},
+
 		"accepted": {s, nil, func(c *conf) {
 			blinded := *c
 			blinded.Blinded, blinded.Out, blinded.Keep = true, "blinded", false
@@ -337,6 +341,7 @@ func leaves(of reflect.Type, under string) (out []string) {
 // it, and the folder is that of a run from the beginning. That steps see no key that only
 // later ones read leaves what they make as it is: Evaluate shows them all.
 func TestEveryKeyIsReadByItsStep(t *testing.T) {
+	t.Parallel()
 	table := changes(t)
 	assert.Equal(t, slices.Sorted(slices.Values(leaves(reflect.TypeFor[jobeffekt.Config](), ""))), slices.Sorted(maps.Keys(table)), "a key of the run file needs a line in changes, and in firstReads if not all steps read it")
 	base := nightly(t)
@@ -403,6 +408,7 @@ func TestEveryKeyIsReadByItsStep(t *testing.T) {
 
 // What is not as it was written, or not there, is done again with what comes after it.
 func TestKeepsOnlyWhatIsAsItWasWritten(t *testing.T) {
+	t.Parallel()
 	const m, e, b = jobeffekt.StepMeasure, jobeffekt.StepEstimate, jobeffekt.StepBenchmark
 	c := nightly(t)
 	c.Keep = true

@@ -46,9 +46,6 @@ const (
 	TablePackMargins = "margins"
 )
 
-// DefaultMinCount is the count under which strata are withheld.
-const DefaultMinCount = 5
-
 // ErrPack is wrapped by errors about a pack that cannot be made or read.
 var ErrPack = errors.New("provider's pack")
 

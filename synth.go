@@ -33,7 +33,7 @@ func Synth(ctx context.Context, folder string, o world.Options, municipality str
 	if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 {
 		return fmt.Errorf("%w: %s", ErrNotEmpty, folder)
 	}
-	part, spending := 0, w.Spending()
+	part, spending, surveys := 0, w.Spending(), w.Surveys()
 	flush := func(block world.Block) error {
 		part++
 		for _, t := range []*ingest.Table{
@@ -53,6 +53,7 @@ func Synth(ctx context.Context, folder string, o world.Options, municipality str
 			return err
 		}
 		spending.Add(block.Participations)
+		surveys.Add(block.Participations)
 		held.Participations = append(held.Participations, block.Participations...)
 		held.Spells = append(held.Spells, block.Spells...)
 		held.Persons = append(held.Persons, block.Persons...)
@@ -79,7 +80,8 @@ func Synth(ctx context.Context, folder string, o world.Options, municipality str
 		}
 	}
 	for _, t := range []*ingest.Table{
-		rowTable(ingest.Municipalities, w.Municipalities()), rowTable(ingest.Providers, w.Providers()), rowTable(ingest.Spend, spending.Rows()), rowTable(TableTruth, truth),
+		rowTable(ingest.Municipalities, w.Municipalities()), rowTable(ingest.Providers, w.Providers()), rowTable(ingest.Spend, spending.Rows()),
+		rowTable(ingest.Satisfaction, surveys.Rows()), rowTable(ingest.Inspections, w.Inspections()), rowTable(ingest.Experience, w.Experience()), rowTable(TableTruth, truth),
 	} {
 		if err := writeTable(folder, t.Name+".parquet", t); err != nil {
 			return err

@@ -152,6 +152,7 @@ const (
 	registerStream
 	againStream
 	moneyStream
+	opinionStream
 	streams
 )
 

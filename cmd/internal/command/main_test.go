@@ -50,5 +50,5 @@ func TestDemoData(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	assert.Equal(t, 7, made)
+	assert.Equal(t, 10, made)
 }

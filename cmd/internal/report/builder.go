@@ -1,0 +1,325 @@
+package report
+
+import (
+	"cmp"
+	"html/template"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/cmd/internal/report/words"
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/ingest"
+)
+
+// builder makes the pages of a publication in one language. Sections read from it what the
+// report is about. It is not for concurrent use.
+type builder struct {
+	p    *jobeffekt.Publication
+	o    Options
+	l    *words.Language
+	html *template.Template
+
+	about     []string          // municipalities the report is about, in alphabetical order of their names
+	providers []string          // providers under the agreements, or all of about where there are none; by id
+	outcomes  []string          // those that terms pay on first, effects before others
+	method    string            // the main one
+	names     map[string]string // of providers, by id
+
+	benchmark  []benchmarkRow  // of the main method
+	comparison []comparisonRow // of the main method
+	lines      []lineRow
+	gate       []gateRow
+
+	err error // the first of reading tables, which no section has to look at
+}
+
+// count is a number of citizens as a publication has it: NaN where it may not be shown.
+type count = float64
+
+// figures are those of a publication's table about effects. Where suppressed is not empty
+// they may not be shown, where Refusal is not empty they were not told, and all are NaN.
+type figures struct {
+	N          count          `col:"n"`
+	Observed   float64        `col:"observed"`
+	NCompared  count          `col:"n_compared"`
+	Expected   float64        `col:"expected"`
+	Difference float64        `col:"difference"`
+	Low        float64        `col:"low"`
+	High       float64        `col:"high"`
+	Confidence float64        `col:"confidence"`
+	Verdict    effect.Verdict `col:"verdict"`
+	Refusal    string         `col:"refusal"`
+	Suppressed string         `col:"suppressed"`
+}
+
+// rated says whether there is a verdict to tell.
+func (f figures) rated() bool {
+	return f.Suppressed == "" && f.Verdict != effect.NotRated && f.Verdict != "" && !math.IsNaN(f.Difference)
+}
+
+// benchmarkRow is a row of the table benchmark.
+type benchmarkRow struct {
+	Outcome      string      `col:"outcome"`
+	Unit         effect.Unit `col:"unit"`
+	Municipality string      `col:"municipality"`
+	Scheme       string      `col:"match_scheme"`
+	Group        string      `col:"match_group"`
+	Provider     string      `col:"provider_id"`
+	Package      string      `col:"package_id"`
+	Method       string      `col:"method"`
+	Part         effect.Part `col:"part"`
+	figures
+}
+
+// comparisonRow is a row of the table comparison.
+type comparisonRow struct {
+	View         effect.View `col:"view"`
+	Of           string      `col:"of"`
+	Period       string      `col:"period"`
+	Outcome      string      `col:"outcome"`
+	Unit         effect.Unit `col:"unit"`
+	Municipality string      `col:"municipality"`
+	Scheme       string      `col:"match_scheme"`
+	Group        string      `col:"match_group"`
+	Package      string      `col:"package_id"`
+	Method       string      `col:"method"`
+	Part         effect.Part `col:"part"`
+	figures
+}
+
+// lineRow is a row of the table settlement. Its amount is a number, NaN where suppressed.
+type lineRow struct {
+	ID           string         `col:"line"`
+	Agreement    string         `col:"agreement_id"`
+	Provider     string         `col:"provider_id"`
+	Period       string         `col:"period"`
+	Clause       string         `col:"clause"`
+	Outcome      string         `col:"outcome"`
+	Municipality string         `col:"municipality"`
+	Group        string         `col:"match_group"`
+	Package      string         `col:"package_id"`
+	Cases        count          `col:"cases"`
+	Amount       float64        `col:"amount_ore"`
+	Currency     bonus.Currency `col:"currency"`
+	Reason       string         `col:"reason"`
+	Standing     string         `col:"standing"`
+	StandingWhy  string         `col:"standing_why"`
+	Text         string         `col:"text"`
+	Section      string         `col:"section"`
+	Source       string         `col:"source"`
+	Suppressed   string         `col:"suppressed"`
+}
+
+// gateRow is a row of the table settlement_gate.
+type gateRow struct {
+	Line       string                `col:"line"`
+	Diagnostic effect.DiagnosticName `col:"diagnostic"`
+	Measured   float64               `col:"measured"`
+	Threshold  float64               `col:"threshold"`
+	Passes     string                `col:"passes"`
+	State      bonus.GateState       `col:"state"`
+	Accepted   bool                  `col:"accepted"`
+	Reason     string                `col:"reason"`
+}
+
+// rows are the rows of a table of the publication; none where it is not there. What does not
+// fit is kept as the builder's error.
+func rows[T any](b *builder, table string) []T {
+	t := b.p.Table(table)
+	if t == nil {
+		return nil
+	}
+	out, err := ingest.ToRows[T](t)
+	if err != nil && b.err == nil {
+		b.err = err
+	}
+	return out
+}
+
+// newBuilder reads what every page is made of.
+func newBuilder(p *jobeffekt.Publication, o Options, tag string) (*builder, error) {
+	l, err := words.New(tag)
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{p: p, o: o, l: l, names: map[string]string{}}
+	b.html, err = b.templates()
+	if err != nil {
+		return nil, err
+	}
+	b.method = string(jobeffekt.Balance)
+	if methods := p.Config.Compare.Methods; len(methods) > 0 {
+		b.method = string(methods[0])
+	}
+	b.benchmark = slices.DeleteFunc(rows[benchmarkRow](b, jobeffekt.TableBenchmark), func(r benchmarkRow) bool { return r.Method != b.method })
+	b.comparison = slices.DeleteFunc(rows[comparisonRow](b, jobeffekt.TableComparison), func(r comparisonRow) bool { return r.Method != b.method })
+	b.lines, b.gate = rows[lineRow](b, jobeffekt.TableSettlement), rows[gateRow](b, jobeffekt.TableGate)
+	b.readNames()
+	b.readAbout()
+	b.readOutcomes()
+	return b, b.err
+}
+
+// readNames finds what providers are called: a provider that was renamed by its last name.
+func (b *builder) readNames() {
+	type row struct {
+		Provider string      `col:"provider_id"`
+		From     effect.Date `col:"valid_from"`
+		Name     string      `col:"name"`
+	}
+	last := map[string]effect.Date{}
+	for _, r := range rows[row](b, jobeffekt.TableProviders) {
+		if at, ok := last[r.Provider]; r.Name != "" && (!ok || r.From > at) && (r.From == effect.NoDate || r.From <= b.p.Manifest.AsOf) {
+			last[r.Provider], b.names[r.Provider] = r.From, r.Name
+		}
+	}
+}
+
+// readAbout finds the municipalities and providers that the report is about: those whose
+// agreements are settled.
+func (b *builder) readAbout() {
+	type row struct {
+		Municipality string `col:"municipality"`
+		Provider     string `col:"provider_id"`
+		N            count  `col:"n_cohort"`
+	}
+	cells := rows[row](b, jobeffekt.TableCells)
+	settled, at := map[string]bool{}, map[string]bool{}
+	for _, l := range b.lines {
+		settled[l.Provider] = true
+		if l.Municipality != "" {
+			at[l.Municipality] = true
+		}
+	}
+	if len(b.o.Municipalities) > 0 {
+		at = map[string]bool{}
+		for _, m := range b.o.Municipalities {
+			at[m] = true
+		}
+	} else if len(at) == 0 {
+		for _, c := range cells {
+			if len(settled) == 0 || settled[c.Provider] {
+				at[c.Municipality] = true
+			}
+		}
+	}
+	for m := range at {
+		b.about = append(b.about, m)
+	}
+	slices.SortFunc(b.about, func(x, y string) int {
+		return cmp.Or(b.l.Compare(b.municipality(x), b.municipality(y)), strings.Compare(x, y))
+	})
+	known := map[string]bool{}
+	for _, c := range cells {
+		if at[c.Municipality] && c.Provider != "" && c.Provider != effect.OwnProvider && (len(settled) == 0 || settled[c.Provider]) && !known[c.Provider] {
+			known[c.Provider] = true
+			b.providers = append(b.providers, c.Provider)
+		}
+	}
+	slices.Sort(b.providers)
+}
+
+// readOutcomes puts the outcomes into the order in which they matter: those whose effects are
+// paid, those that are paid when reached, the others, each as the run file has them.
+func (b *builder) readOutcomes() {
+	add := func(name string) {
+		asked := slices.ContainsFunc(b.p.Config.Outcomes, func(a jobeffekt.Asked) bool { return a.Name == name })
+		if asked && !slices.Contains(b.outcomes, name) {
+			b.outcomes = append(b.outcomes, name)
+		}
+	}
+	for _, of := range []func(bonus.Measure) string{func(m bonus.Measure) string { return m.Effect }, func(m bonus.Measure) string { return m.Reached }, func(m bonus.Measure) string { return m.Sum }} {
+		for _, t := range b.p.Terms {
+			for _, v := range t.Versions {
+				for _, c := range v.Clauses {
+					add(of(c.Measure))
+				}
+			}
+		}
+	}
+	for _, a := range b.p.Config.Outcomes {
+		add(a.Name)
+	}
+}
+
+// T is a text of the language.
+func (b *builder) T(key string, args ...any) string { return b.l.T(key, args...) }
+
+// municipality is what a municipality is called: its name, or its code where the data have
+// no name for it.
+func (b *builder) municipality(code string) string {
+	return short(cmp.Or(b.p.Municipalities[code], code))
+}
+
+// provider is what a provider is called: its name, or its id where the data have none.
+func (b *builder) provider(id string) string {
+	if id == effect.OwnProvider {
+		return b.T("page.own")
+	}
+	return short(cmp.Or(b.names[id], id))
+}
+
+// longest is how many characters of a name of the data are shown.
+const longest = 80
+
+// short is a name of the data on one line, cut where it is longer than any name.
+func short(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > longest {
+		return string(r[:longest-1]) + "…"
+	}
+	return s
+}
+
+// paragraphs are a text of people in lines, cut where it is longer than anybody reads.
+func paragraphs(s string) []string {
+	if r := []rune(s); len(r) > longestText {
+		s = string(r[:longestText-1]) + "…"
+	}
+	var out []string
+	for line := range strings.SplitSeq(s, "\n") {
+		if line = strings.Join(strings.Fields(line), " "); line != "" {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// amount is a suppressed amount in words, or the amount in the currency.
+func (b *builder) amount(ore float64) string {
+	if math.IsNaN(ore) {
+		return b.T("page.withheld")
+	}
+	return b.l.Kroner(bonus.Ore(math.Round(ore)))
+}
+
+// count is a number of citizens, in words where it may not be shown or is not there.
+func (b *builder) count(n count, suppressed string) string {
+	switch {
+	case suppressed != "":
+		return b.T("page.withheld")
+	case math.IsNaN(n):
+		return b.T("page.missing")
+	}
+	return b.l.Count(n)
+}
+
+// verdict is the verdict in the fixed words: not shown where the figures are not.
+func (b *builder) verdict(f figures) string {
+	if f.Suppressed != "" {
+		return b.T("page.withheld")
+	}
+	return b.l.Code("verdict", string(f.Verdict))
+}
+
+// standing is the standing of what was settled, in words.
+func (b *builder) standing(s string) string {
+	var out []string
+	for word := range strings.SplitSeq(s, ", ") {
+		out = append(out, b.l.Code("standing", strings.ReplaceAll(word, " ", "_")))
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,172 @@
+package report
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jobeffekt/jobeffekt"
+)
+
+// MarkerName is the file that says what a publication is of. A folder without it is none.
+const MarkerName = "publication.json"
+
+// file is one file of a publication's folder: its path there, with slashes, and what writes it.
+type file struct {
+	name  string
+	write func(context.Context, io.Writer) error
+}
+
+// marker is what [MarkerName] holds.
+type marker struct {
+	Format         int                `json:"format"` // 1
+	Program        jobeffekt.Program  `json:"program"`
+	AsOf           string             `json:"as_of"`
+	Standing       string             `json:"standing"`
+	Blinded        bool               `json:"blinded,omitempty"`
+	MinCount       int64              `json:"min_count"` // counts of citizens under this are not shown
+	ManifestSHA256 string             `json:"manifest_sha256"`
+	Languages      []string           `json:"languages"`
+	Yearly         bool               `json:"yearly,omitempty"`
+	Only           []Part             `json:"only,omitempty"`
+	Providers      []string           `json:"providers,omitempty"`
+	Municipalities []string           `json:"municipalities,omitempty"`
+	Files          []jobeffekt.Source `json:"files"`
+}
+
+// ErrFolder is wrapped by errors about a folder that cannot take a publication.
+var ErrFolder = errors.New("folder of the publication")
+
+// writeFolder writes the files into a folder beside the one asked for, and puts it in its
+// place when everything is written.
+func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Options, files []file) (err error) {
+	out, err = filepath.Abs(out)
+	if err != nil {
+		return err
+	}
+	replaces, err := replaceable(out)
+	if err != nil {
+		return err
+	}
+	manifest, err := os.ReadFile(filepath.Join(p.Folder, jobeffekt.ManifestName))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o700); err != nil {
+		return err
+	}
+	made, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+"-*") // 0700
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(made)) }()
+	sum := sha256.Sum256(manifest)
+	m := marker{
+		Format: 1, Program: p.Manifest.Program, AsOf: p.Manifest.AsOf.String(), Standing: p.Manifest.Standing, Blinded: p.Manifest.Blinded, MinCount: p.MinCount,
+		ManifestSHA256: hex.EncodeToString(sum[:]), Languages: o.Languages, Yearly: o.Yearly, Only: o.Only, Providers: o.Providers, Municipalities: o.Municipalities,
+	}
+	for _, f := range files {
+		s, err := writeFile(ctx, made, f)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+		m.Files = append(m.Files, s)
+	}
+	if _, err := writeFile(ctx, made, file{MarkerName, func(_ context.Context, w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(m)
+	}}); err != nil {
+		return err
+	}
+	if replaces {
+		// Two renames: for a moment the folder is not there, but never half of it.
+		old := made + ".old"
+		if err := os.Rename(out, old); err != nil {
+			return err
+		}
+		if err := os.Rename(made, out); err != nil {
+			return errors.Join(err, os.Rename(old, out))
+		}
+		return errors.Join(os.RemoveAll(old), syncFolder(filepath.Dir(out)))
+	}
+	return errors.Join(os.Rename(made, out), syncFolder(filepath.Dir(out)))
+}
+
+// replaceable says whether an earlier publication stands in the folder's place; anything
+// else there is an error.
+func replaceable(out string) (bool, error) {
+	info, err := os.Lstat(out)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !info.IsDir() {
+		return false, fmt.Errorf("%w: %s is there already and is no folder", ErrFolder, out)
+	}
+	if _, err := os.Stat(filepath.Join(out, MarkerName)); err != nil {
+		return false, fmt.Errorf("%w: %s is there already and holds no earlier publication (%s); give a folder that does not exist", ErrFolder, out, MarkerName)
+	}
+	return true, nil
+}
+
+// writeFile writes one file and says what it holds.
+func writeFile(ctx context.Context, folder string, f file) (s jobeffekt.Source, err error) {
+	if err := ctx.Err(); err != nil {
+		return s, err
+	}
+	path := filepath.Join(folder, filepath.FromSlash(f.name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return s, err
+	}
+	w, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	sum, n := sha256.New(), &counter{}
+	if err := f.write(ctx, io.MultiWriter(w, sum, n)); err != nil {
+		return s, err
+	}
+	return jobeffekt.Source{Path: f.name, Bytes: n.bytes, SHA256: hex.EncodeToString(sum.Sum(nil))}, w.Sync()
+}
+
+type counter struct{ bytes int64 }
+
+func (c *counter) Write(b []byte) (int, error) { c.bytes += int64(len(b)); return len(b), nil }
+
+// syncFolder makes a rename last, where the system can: folders cannot be opened everywhere.
+func syncFolder(folder string) error {
+	f, err := os.Open(folder)
+	if err != nil {
+		return nil
+	}
+	f.Sync()
+	return f.Close()
+}
+
+// fileName is an identifier made safe for a name of a file: other characters than letters,
+// digits, - and _ become _, and where that changed anything, eight digits of a hash of the
+// identifier keep it apart from others.
+func fileName(id string) string {
+	safe := strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return '_'
+	}, id)
+	if safe == id && len(id) > 0 && len(id) <= 60 {
+		return id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return safe[:min(len(safe), 60)] + "_" + hex.EncodeToString(sum[:4])
+}
