@@ -14,7 +14,7 @@ import (
 
 // balanceRow is a row of the table estimates.
 type balanceRow struct {
-	cellRow
+	whom
 	Package     string  `col:"package_id"`
 	Method      string  `col:"method"`
 	Comparators string  `col:"comparators"`
@@ -69,12 +69,12 @@ func (b *builder) balance() (section, bool) {
 		return section{}, false
 	}
 	list := slices.DeleteFunc(rows[balanceRow](b, jobeffekt.TableEstimates), func(r balanceRow) bool {
-		return r.Outcome != b.outcomes[0] || r.Method != b.method || r.Package != "" || r.Comparators != comparators || r.Support != "own" || !b.ours(r.cellRow)
+		return r.Outcome != b.outcomes[0] || r.Method != b.method || r.Package != "" || r.Comparators != comparators || r.Support != "own" || !b.ours(r.whom)
 	})
 	if len(list) == 0 {
 		return section{}, false
 	}
-	slices.SortStableFunc(list, func(x, y balanceRow) int { return b.cells(x.cellRow, y.cellRow) })
+	slices.SortStableFunc(list, func(x, y balanceRow) int { return b.cells(x.whom, y.whom) })
 	limit, agreed := b.balanceLimit()
 	named := "balance.standard"
 	if agreed {
@@ -92,7 +92,7 @@ func (b *builder) balance() (section, bool) {
 	worst := math.Inf(-1)
 	var at balanceRow
 	for _, r := range list {
-		line := balanceLine{Name: b.whose(r.cellRow)}
+		line := balanceLine{Name: b.whose(r.whom)}
 		value := r.Worst
 		if math.IsNaN(value) {
 			value = r.Mean // comparators known in aggregate only
@@ -117,7 +117,7 @@ func (b *builder) balance() (section, bool) {
 	}
 	lead := b.T("balance.unknown")
 	if known > 0 {
-		lead = b.T("balance.lead", "n", within, "of", known, "limit", lower(d.Limit)) + " " + b.T("balance.least", "who", b.whose(at.cellRow), "smd", write(worst))
+		lead = b.T("balance.lead", "n", within, "of", known, "limit", lower(d.Limit)) + " " + b.T("balance.least", "who", b.whose(at.whom), "smd", write(worst))
 		p.Desc = lead
 		d.Picture = p.Draw()
 	}

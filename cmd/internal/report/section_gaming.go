@@ -33,13 +33,13 @@ type watched struct {
 	Provider     string `col:"provider_id"`
 }
 
-func (w watched) cell() cellRow {
-	return cellRow{Municipality: w.Municipality, Scheme: w.Scheme, Group: w.Group, Provider: w.Provider}
+func (w watched) cell() whom {
+	return whom{Municipality: w.Municipality, Scheme: w.Scheme, Group: w.Group, Provider: w.Provider}
 }
 
 // creamingRow is a row of the table creaming.
 type creamingRow struct {
-	cellRow
+	whom
 	Stage      string  `col:"stage"`
 	N          count   `col:"n"`
 	Chance     float64 `col:"chance"`
@@ -56,7 +56,7 @@ type creamingRow struct {
 
 // parkingRow is a row of the table parking.
 type parkingRow struct {
-	cellRow
+	whom
 	N          count   `col:"n"`
 	Slope      float64 `col:"slope"`
 	Low        float64 `col:"low"`
@@ -180,6 +180,7 @@ func (b *builder) indicators(d *gamingData) []string {
 			}
 			switch {
 			case r.Suppressed != "":
+				line.N = ""
 				withheld++
 			case r.Why != "" || math.IsNaN(r.Share):
 				unevaluated++
@@ -199,8 +200,8 @@ func (b *builder) indicators(d *gamingData) []string {
 			}
 			block.Rows = append(block.Rows, line)
 		}
-		if why := of[0].Why; why != "" && !slices.ContainsFunc(of, func(r indicatorRow) bool { return r.Why != why }) {
-			block.Rows, block.Why = nil, b.l.Code("unevaluated", why)
+		if why := block.Rows[0].Difference.Note; why != "" && !slices.ContainsFunc(block.Rows, func(l indicatorLine) bool { return l.Difference.Note != why }) {
+			block.Rows, block.Why = nil, why // the same of everybody is said once
 		}
 		d.Indicators = append(d.Indicators, block)
 	}
@@ -211,6 +212,8 @@ func (b *builder) indicators(d *gamingData) []string {
 	switch {
 	case evaluated == 0:
 		lead = append(lead, b.T("gaming.nothing"))
+	case len(above) == 0 && withheld+unevaluated > 0:
+		lead = append(lead, b.T("gaming.none_shown", "n", evaluated))
 	case len(above) == 0:
 		lead = append(lead, b.T("gaming.none", "n", evaluated))
 	default:
@@ -230,9 +233,9 @@ func (b *builder) indicators(d *gamingData) []string {
 // as hard ones fell away on the way to the end of the course.
 func (b *builder) creaming(d *gamingData) string {
 	list := slices.DeleteFunc(rows[creamingRow](b, jobeffekt.TableCreaming), func(r creamingRow) bool {
-		return !b.ours(r.cellRow) || r.Stage != "referred" && r.Stage != "completed"
+		return !b.ours(r.whom) || r.Stage != "referred" && r.Stage != "completed"
 	})
-	slices.SortStableFunc(list, func(x, y creamingRow) int { return b.cells(x.cellRow, y.cellRow) })
+	slices.SortStableFunc(list, func(x, y creamingRow) int { return b.cells(x.whom, y.whom) })
 	var ends []float64
 	for _, r := range list {
 		if ends = append(ends, r.SinceLow, r.SinceHigh); r.Stage == "referred" {
@@ -240,14 +243,14 @@ func (b *builder) creaming(d *gamingData) string {
 		}
 	}
 	span := chart.SpanOf(0, ends...)
-	var easier, fell []string
+	var easier, fell []whom
 	known := 0
 	for _, r := range list {
 		if d.Outcome = b.outcome(r.Outcome); r.Stage == "referred" {
 			t := b.points(span, r.Difference, r.Low, r.High, r.Suppressed)
 			if r.Low > 0 {
 				t.Says = b.T("gaming.easier")
-				easier = append(easier, b.whose(r.cellRow))
+				easier = append(easier, r.whom)
 			} else if r.High < 0 {
 				t.Says = b.T("gaming.harder")
 			}
@@ -256,17 +259,17 @@ func (b *builder) creaming(d *gamingData) string {
 			} else if r.Suppressed == "" && r.Refusal != "" {
 				t.Note = b.refusal(figures{Refusal: r.Refusal})
 			}
-			d.Creaming = append(d.Creaming, watchLine{Name: b.whose(r.cellRow), N: b.count(r.N, r.Suppressed), Figures: []told{t, {Note: b.T("page.missing")}}})
+			d.Creaming = append(d.Creaming, watchLine{Name: b.whose(r.whom), N: b.count(r.N, r.Suppressed), Figures: []told{t, {Note: b.T("page.missing")}}})
 			continue
 		}
-		at := slices.IndexFunc(d.Creaming, func(w watchLine) bool { return w.Name == b.whose(r.cellRow) })
+		at := slices.IndexFunc(d.Creaming, func(w watchLine) bool { return w.Name == b.whose(r.whom) })
 		if at < 0 {
 			continue
 		}
 		t := b.points(span, r.Since, r.SinceLow, r.SinceHigh, r.Suppressed)
 		if r.SinceLow > 0 {
 			t.Says = b.T("gaming.fell")
-			fell = append(fell, b.whose(r.cellRow))
+			fell = append(fell, r.whom)
 		}
 		d.Creaming[at].Figures[1] = t
 	}
@@ -276,24 +279,24 @@ func (b *builder) creaming(d *gamingData) string {
 	case len(easier)+len(fell) == 0:
 		return b.T("gaming.no_creaming")
 	case len(fell) == 0:
-		return b.T("gaming.creaming", "list", b.l.List(easier)) + " " + b.T("gaming.none_fell")
+		return b.T("gaming.creaming", "list", b.gathered(easier)) + " " + b.T("gaming.none_fell")
 	case len(easier) == 0:
-		return b.T("gaming.hard_fell", "list", b.l.List(fell))
+		return b.T("gaming.hard_fell", "list", b.gathered(fell))
 	}
-	return b.T("gaming.creaming", "list", b.l.List(easier)) + " " + b.T("gaming.hard_fell", "list", b.l.List(fell))
+	return b.T("gaming.creaming", "list", b.gathered(easier)) + " " + b.T("gaming.hard_fell", "list", b.gathered(fell))
 }
 
 // parking adds whether the hard citizens fall behind the easy ones, in results and in who
 // starts.
 func (b *builder) parking(d *gamingData) string {
-	list := slices.DeleteFunc(rows[parkingRow](b, jobeffekt.TableParking), func(r parkingRow) bool { return !b.ours(r.cellRow) })
-	slices.SortStableFunc(list, func(x, y parkingRow) int { return b.cells(x.cellRow, y.cellRow) })
+	list := slices.DeleteFunc(rows[parkingRow](b, jobeffekt.TableParking), func(r parkingRow) bool { return !b.ours(r.whom) })
+	slices.SortStableFunc(list, func(x, y parkingRow) int { return b.cells(x.whom, y.whom) })
 	var slopes, gaps []float64
 	for _, r := range list {
 		slopes, gaps = append(slopes, r.Low, r.High), append(gaps, r.GapLow, r.GapHigh)
 	}
 	slope, gap := chart.SpanOf(0, slopes...), chart.SpanOf(0, gaps...)
-	var behind []string
+	var behind []whom
 	known := 0
 	for _, r := range list {
 		d.Outcome = b.outcome(r.Outcome)
@@ -302,20 +305,18 @@ func (b *builder) parking(d *gamingData) string {
 		// in shares: where odds are told, they decide.
 		if r.OddsLow > 1 || math.IsNaN(r.OddsLow) && r.Low > 0 {
 			results.Says = b.T("gaming.behind")
-			behind = append(behind, b.whose(r.cellRow))
+			behind = append(behind, r.whom)
 		}
 		if r.GapLow > 0 {
 			starts.Says = b.T("gaming.start_less")
-			if len(behind) == 0 || behind[len(behind)-1] != b.whose(r.cellRow) {
-				behind = append(behind, b.whose(r.cellRow))
-			}
+			behind = append(behind, r.whom) // once more is no matter
 		}
 		if !math.IsNaN(r.Slope) || !math.IsNaN(r.Gap) {
 			known++
 		} else if r.Suppressed == "" && r.Refusal != "" {
 			results.Note = b.refusal(figures{Refusal: r.Refusal})
 		}
-		d.Parking = append(d.Parking, watchLine{Name: b.whose(r.cellRow), N: b.count(r.N, r.Suppressed), Figures: []told{results, starts}})
+		d.Parking = append(d.Parking, watchLine{Name: b.whose(r.whom), N: b.count(r.N, r.Suppressed), Figures: []told{results, starts}})
 	}
 	switch {
 	case known == 0:
@@ -323,5 +324,5 @@ func (b *builder) parking(d *gamingData) string {
 	case len(behind) == 0:
 		return b.T("gaming.no_parking")
 	}
-	return b.T("gaming.parking", "list", b.l.List(behind))
+	return b.T("gaming.parking", "list", b.gathered(behind))
 }

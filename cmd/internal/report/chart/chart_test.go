@@ -253,7 +253,7 @@ func TestNamesStandApart(t *testing.T) {
 	require.Len(t, names, 12)
 	box := func(n node) box {
 		x, y, _ := n.at()
-		return box{x, y - fontSize + 1.5, textWidth(n.text, fontSize), fontSize}
+		return box{x, y - small + 1.5, textWidth(n.text, small), small}
 	}
 	covered := 0.0
 	for i := range names {
