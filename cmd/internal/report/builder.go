@@ -294,8 +294,8 @@ func short(s string) string {
 
 // paragraphs are a text of people in lines, cut where it is longer than anybody reads.
 func paragraphs(s string) []string {
-	if r := []rune(s); len(r) > longestText {
-		s = string(r[:longestText-1]) + "…"
+	if r := []rune(s); len(r) > longestAccount {
+		s = string(r[:longestAccount-1]) + "…"
 	}
 	var out []string
 	for line := range strings.SplitSeq(s, "\n") {

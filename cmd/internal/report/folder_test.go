@@ -21,7 +21,7 @@ import (
 // The folder has what its marker says, for its owner alone, and is made again to the same
 // bytes in place of an earlier one.
 func TestFolder(t *testing.T) {
-	p, out := small().publication(t), filepath.Join(t.TempDir(), "new", "out")
+	p, out := smallWorld().publication(t), filepath.Join(t.TempDir(), "new", "out")
 	o := Options{Languages: []string{"da", "en"}, Yearly: true, Only: []Part{Committee}}
 	require.NoError(t, Write(context.Background(), p, out, o))
 	first, err := os.ReadFile(filepath.Join(out, MarkerName))
@@ -56,7 +56,7 @@ func TestFolder(t *testing.T) {
 
 // What is no publication is not replaced, and what fails leaves what was there.
 func TestFolderIsWholeOrNotAtAll(t *testing.T) {
-	p, parent := small().publication(t), t.TempDir()
+	p, parent := smallWorld().publication(t), t.TempDir()
 	other := filepath.Join(parent, "other")
 	require.NoError(t, os.Mkdir(other, 0o700))
 	require.ErrorIs(t, Write(context.Background(), p, other, Default()), ErrFolder)

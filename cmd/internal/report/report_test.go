@@ -61,8 +61,8 @@ versions:
     limits: [{section: "9", per: provider, over: period, most: 400000}]
 `
 
-// figuresOf is a row of benchmark.
-func row(provider, group string, n, observed, difference, low, high float64, v effect.Verdict) benchmarkRow {
+// rated is a row of benchmark.
+func rated(provider, group string, n, observed, difference, low, high float64, v effect.Verdict) benchmarkRow {
 	return benchmarkRow{
 		Outcome: "work", Unit: effect.UnitShare, Municipality: "751", Scheme: "match5_2004", Group: group, Provider: provider, Method: "balance", Part: effect.Total,
 		figures: figures{N: n, Observed: observed, NCompared: n, Expected: observed - difference, Difference: difference, Low: low, High: high, Confidence: 0.95, Verdict: v},
@@ -70,7 +70,7 @@ func row(provider, group string, n, observed, difference, low, high float64, v e
 }
 
 // world is a publication in small, whose parts a test can take out or change.
-type world struct {
+type testWorld struct {
 	config, terms string
 	benchmark     []benchmarkRow
 	comparison    []comparisonRow
@@ -78,7 +78,7 @@ type world struct {
 	gate          []gateRow
 	providers     []providerRow
 	peers         []peersRow
-	cells         []cellRow
+	cells         []cellOf
 	experience    []ingest.Statement
 	counted       []countedRow
 	municipality  map[string]string
@@ -105,44 +105,44 @@ type peersRow struct {
 	By           string  `col:"by"`
 }
 
-type cellRow struct {
+type cellOf struct {
 	Municipality string  `col:"municipality"`
 	Provider     string  `col:"provider_id"`
 	N            float64 `col:"n_cohort"`
 }
 
-func small() *world {
+func smallWorld() *testWorld {
 	nan := math.NaN()
-	hidden := row("L3", "4", nan, nan, nan, nan, nan, "")
+	hidden := rated("L3", "4", nan, nan, nan, nan, nan, "")
 	hidden.Suppressed, hidden.NCompared, hidden.Expected = jobeffekt.Suppressed, nan, nan
-	unrated := row("L3", "5", 12, 0.25, nan, nan, nan, effect.NotRated)
+	unrated := rated("L3", "5", 12, 0.25, nan, nan, nan, effect.NotRated)
 	unrated.Expected, unrated.Refusal = nan, effect.RefusalFewCases
 	line := lineRow{ID: "A1/L1/2010H1/effect", Agreement: "A1", Provider: "L1", Period: "2010H1", Clause: "effect", Outcome: "work", Municipality: "751", Group: "4", Package: "P1", Cases: 100, Amount: 1234550, Currency: bonus.DKK, Standing: bonus.StandingSealed, Text: "A price", Section: "8.4"}
 	stopped := line
 	stopped.ID, stopped.Provider, stopped.Amount, stopped.Reason = "A1/L2/2010H1/effect", "L2", 0, "gate:balance,n; not_rated"
 	withheld := line
 	withheld.ID, withheld.Period, withheld.Amount, withheld.Cases, withheld.Suppressed = "A1/L1/2009H2/effect", "2009H2", nan, nan, jobeffekt.Suppressed
-	return &world{
+	return &testWorld{
 		config: runFile, terms: termsFile,
 		benchmark: []benchmarkRow{
-			row("L1", "4", 253, 0.352, 0.01, -0.012, 0.034, effect.NoDifference),
-			row("L1", "5", 299, 0.3, 0.1, 0.006, 0.145, effect.Higher),
-			row("L2", "4", 1240, 0.196, -0.135, -0.261, -0.009, effect.Lower),
+			rated("L1", "4", 253, 0.352, 0.01, -0.012, 0.034, effect.NoDifference),
+			rated("L1", "5", 299, 0.3, 0.1, 0.006, 0.145, effect.Higher),
+			rated("L2", "4", 1240, 0.196, -0.135, -0.261, -0.009, effect.Lower),
 			hidden, unrated,
 		},
 		lines:        []lineRow{line, stopped, withheld},
 		gate:         []gateRow{{Line: stopped.ID, Diagnostic: effect.DiagBalance, Measured: 0.41, Threshold: 0.25, Passes: "at_most", State: bonus.Fail}, {Line: stopped.ID, Diagnostic: effect.DiagN, Measured: 100, Threshold: 30, Passes: "at_least", State: bonus.Pass, Accepted: true}},
 		providers:    []providerRow{{"L1", 0, "Ærlig & Søn"}, {"L2", 0, "Zenit"}, {"L2", 13880, "Aabo"}, {"L3", 0, "Bo"}},
 		peers:        []peersRow{{"751", "851", 1, 0.5, "euclidean"}, {"751", "630", 2, 0.7, "euclidean"}},
-		cells:        []cellRow{{"751", "L1", 552}, {"751", "L2", 1240}, {"751", "L3", 20}, {"851", "L9", 50}, {"751", effect.OwnProvider, 50}},
+		cells:        []cellOf{{"751", "L1", 552}, {"751", "L2", 1240}, {"751", "L3", 20}, {"851", "L9", 50}, {"751", effect.OwnProvider, 50}},
 		counted:      []countedRow{{"A1", "751", "L1"}, {"A1", "751", "L3"}},
 		municipality: map[string]string{"751": "Aarhus", "851": "Aalborg", "630": "Vejle"},
 		experience:   []ingest.Statement{{Provider: "L1", Period: "2009", Text: "Det gik godt.\n\nMeget godt."}},
 	}
 }
 
-// table is a table of the publication; none without rows.
-func table[T any](t *testing.T, p *jobeffekt.Publication, name string, rows []T) {
+// addTable adds a table of the publication; none without rows.
+func addTable[T any](t *testing.T, p *jobeffekt.Publication, name string, rows []T) {
 	t.Helper()
 	if len(rows) == 0 {
 		return
@@ -152,7 +152,7 @@ func table[T any](t *testing.T, p *jobeffekt.Publication, name string, rows []T)
 	p.Tables = append(p.Tables, made)
 }
 
-func (w *world) publication(t *testing.T) *jobeffekt.Publication {
+func (w *testWorld) publication(t *testing.T) *jobeffekt.Publication {
 	t.Helper()
 	config, err := jobeffekt.ParseConfig("jobeffekt.yaml", []byte(w.config))
 	require.NoError(t, err)
@@ -167,14 +167,14 @@ func (w *world) publication(t *testing.T) *jobeffekt.Publication {
 		require.NoError(t, err)
 		p.Terms = append(p.Terms, terms)
 	}
-	table(t, p, jobeffekt.TableProviders, w.providers)
-	table(t, p, jobeffekt.TableCells, w.cells)
-	table(t, p, jobeffekt.TablePeers, w.peers)
-	table(t, p, jobeffekt.TableBenchmark, w.benchmark)
-	table(t, p, jobeffekt.TableComparison, w.comparison)
-	table(t, p, jobeffekt.TableSettlement, w.lines)
-	table(t, p, jobeffekt.TableGate, w.gate)
-	table(t, p, jobeffekt.TableCounted, w.counted)
+	addTable(t, p, jobeffekt.TableProviders, w.providers)
+	addTable(t, p, jobeffekt.TableCells, w.cells)
+	addTable(t, p, jobeffekt.TablePeers, w.peers)
+	addTable(t, p, jobeffekt.TableBenchmark, w.benchmark)
+	addTable(t, p, jobeffekt.TableComparison, w.comparison)
+	addTable(t, p, jobeffekt.TableSettlement, w.lines)
+	addTable(t, p, jobeffekt.TableGate, w.gate)
+	addTable(t, p, jobeffekt.TableCounted, w.counted)
 	if len(w.peers) > 0 {
 		type condition struct {
 			Municipality string  `col:"municipality"`
@@ -183,13 +183,13 @@ func (w *world) publication(t *testing.T) *jobeffekt.Publication {
 			Value        float64 `col:"value"`
 			PeerValue    float64 `col:"peer_value"`
 		}
-		table(t, p, jobeffekt.TablePeerValues, []condition{{"751", "851", "unemployment_pct", 3.7, 3}, {"751", "630", "unemployment_pct", 3.7, 5.25}})
+		addTable(t, p, jobeffekt.TablePeerValues, []condition{{"751", "851", "unemployment_pct", 3.7, 3}, {"751", "630", "unemployment_pct", 3.7, 5.25}})
 	}
 	return p
 }
 
 // committee is the page of the report as it is written.
-func (w *world) committee(t *testing.T, tag string, o Options) string {
+func (w *testWorld) committee(t *testing.T, tag string, o Options) string {
 	t.Helper()
 	o.Languages = []string{tag}
 	b, err := newBuilder(w.publication(t), o, tag)
@@ -201,7 +201,7 @@ func (w *world) committee(t *testing.T, tag string, o Options) string {
 
 // The words of an interval, at every place it can lie.
 func TestBetween(t *testing.T) {
-	w := small()
+	w := smallWorld()
 	for _, c := range []struct {
 		low, high float64
 		unit      effect.Unit
@@ -230,7 +230,7 @@ func TestBetween(t *testing.T) {
 // The first screen answers: each provider by name, the interval and n, the verdict, the
 // kroner and how final they are.
 func TestAnswer(t *testing.T) {
-	text := plain(t, small().committee(t, "da", Default()))
+	text := pageText(t, smallWorld().committee(t, "da", Default()))
 	for _, want := range []string{
 		"I ordinært eller selvstændigt arbejde 26 uger efter henvisningen, sammenholdt med lignende borgere i sammenlignelige kommuner",
 		"Framework agreement <1> – Aarhus", "30. juni 2010",
@@ -246,30 +246,30 @@ func TestAnswer(t *testing.T) {
 	silent(t, text, "Zenit", "a provider that was renamed goes by its last name")
 	silent(t, text, "L9", "others' providers are not those of the report")
 	assert.Less(t, strings.Index(text, "Ærlig"), strings.Index(text, "Aabo"), "aa comes last")
-	en := plain(t, small().committee(t, "en", Default()))
+	en := pageText(t, smallWorld().committee(t, "en", Default()))
 	says(t, en, "between 1 percentage point lower and 3 higher")
 	assert.Less(t, strings.Index(en, "Aabo"), strings.Index(en, "Ærlig"))
 }
 
 // All match groups together, where the run has seen them together, are the sentence.
 func TestPooledAnswer(t *testing.T) {
-	w := small()
+	w := smallWorld()
 	r := comparisonRow{View: effect.ViewProvider, Of: "L1", Outcome: "work", Unit: effect.UnitShare, Municipality: "751", Scheme: "match5_2004", Group: effect.All, Method: "balance", Part: effect.Total}
-	r.figures = row("", "", 552, 0.3, 0.05, -0.02, 0.12, effect.NoDifference).figures
+	r.figures = rated("", "", 552, 0.3, 0.05, -0.02, 0.12, effect.NoDifference).figures
 	other := r
 	other.View, other.Of = effect.ViewChannel, "provider"
 	w.comparison = []comparisonRow{r, other}
-	text := plain(t, w.committee(t, "da", Default()))
+	text := pageText(t, w.committee(t, "da", Default()))
 	says(t, text, "Ærlig & Søn: mellem 2 procentpoint lavere og 12 højere; ingen forskel påvist (n = 552)")
 }
 
 // Withheld, not rated and missing are three things, and none of them is a nought.
 func TestWhatIsNotShown(t *testing.T) {
-	w := small()
+	w := smallWorld()
 	w.benchmark = w.benchmark[3:]
 	w.lines, w.gate = w.lines[2:], nil
 	w.counted = []countedRow{{"A1", "751", "L3"}}
-	text := plain(t, w.committee(t, "da", Default()))
+	text := pageText(t, w.committee(t, "da", Default()))
 	says(t, text, "Tallene er skjult, fordi de omfatter få borgere.")
 	says(t, text, "ikke vurderet. 12 borgere; for få borgere til en vurdering.")
 	says(t, text, "Kørslen har intet tal om leverandøren.")
@@ -279,28 +279,28 @@ func TestWhatIsNotShown(t *testing.T) {
 
 // The report stands whatever the run has nothing of, and says what that is.
 func TestWithoutParts(t *testing.T) {
-	for name, take := range map[string]func(*world){
-		"terms": func(w *world) {
+	for name, take := range map[string]func(*testWorld){
+		"terms": func(w *testWorld) {
 			w.terms, w.lines, w.gate, w.counted = "", nil, nil, nil
 			w.config = strings.Replace(w.config, "terms: [terms.yaml]\n", "", 1)
 		},
-		"peers": func(w *world) {
+		"peers": func(w *testWorld) {
 			w.peers = nil
 			w.config = strings.Replace(w.config, "peers: {conditions: [unemployment_pct], year: 2007, k: 4}\n", "", 1)
 			for i := range w.benchmark {
 				w.benchmark[i].Part = effect.Provider
 			}
 		},
-		"effects": func(w *world) { w.blinded, w.benchmark, w.lines, w.gate, w.counted = true, nil, nil, nil, nil },
-		"names":   func(w *world) { w.municipality, w.providers = nil, nil },
-		"anybody": func(w *world) { *w = world{config: w.config, terms: w.terms} },
+		"effects": func(w *testWorld) { w.blinded, w.benchmark, w.lines, w.gate, w.counted = true, nil, nil, nil, nil },
+		"names":   func(w *testWorld) { w.municipality, w.providers = nil, nil },
+		"anybody": func(w *testWorld) { *w = testWorld{config: w.config, terms: w.terms} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, tag := range []string{"da", "en"} {
-				w := small()
+				w := smallWorld()
 				take(w)
 				page := w.committee(t, tag, Options{Yearly: true})
-				text := plain(t, page)
+				text := pageText(t, page)
 				silent(t, text, "NaN")
 				silent(t, text, "[[")
 				structure(t, page)
@@ -319,8 +319,8 @@ func TestWithoutParts(t *testing.T) {
 
 // The rows of the tables may come in any order.
 func TestRowOrder(t *testing.T) {
-	want := small().committee(t, "da", Options{Yearly: true})
-	w := small()
+	want := smallWorld().committee(t, "da", Options{Yearly: true})
+	w := smallWorld()
 	slices.Reverse(w.benchmark)
 	slices.Reverse(w.lines)
 	slices.Reverse(w.gate)
@@ -336,43 +336,43 @@ func TestRowOrder(t *testing.T) {
 
 // The report is about the municipalities that are asked for.
 func TestMunicipalities(t *testing.T) {
-	w := small()
+	w := smallWorld()
 	w.terms, w.lines, w.gate, w.counted = "", nil, nil, nil
 	w.config = strings.Replace(w.config, "terms: [terms.yaml]\n", "", 1)
-	r := row("L9", "4", 50, 0.5, 0.1, -0.1, 0.3, effect.NoDifference)
+	r := rated("L9", "4", 50, 0.5, 0.1, -0.1, 0.3, effect.NoDifference)
 	r.Municipality = "851"
 	w.benchmark = append(w.benchmark, r)
-	text := plain(t, w.committee(t, "da", Options{Municipalities: []string{"851"}}))
+	text := pageText(t, w.committee(t, "da", Options{Municipalities: []string{"851"}}))
 	says(t, text, "L9")
 	silent(t, text, "Ærlig")
-	all := plain(t, w.committee(t, "da", Default()))
+	all := pageText(t, w.committee(t, "da", Default()))
 	says(t, all, "Matchgruppe 4, Aalborg")
 	says(t, all, "Aalborg og Aarhus")
 }
 
-const hostile = "</td><script>alert(1)</script>\"'<img src=x onerror=y>&amp; =1+1\n\t\u202eevil\u0007 ';}</style><b>"
+const hostileName = "</td><script>alert(1)</script>\"'<img src=x onerror=y>&amp; =1+1\n\t\u202eevil\u0007 ';}</style><b>"
 
 // A name full of HTML, formulas and controls changes no tag of the page.
 func TestHostileNames(t *testing.T) {
-	w := small()
+	w := smallWorld()
 	w.providers = []providerRow{{"L1", 0, "A"}, {"L2", 0, "B"}, {"L3", 0, "C"}} // in order, whatever follows
 	calm := structure(t, w.committee(t, "da", Options{Yearly: true}))
 	w.terms = strings.Replace(w.terms, "title: Framework agreement <1>", `title: "</style></title><script>x</script>{{.}}"`, 1)
 	w.config = strings.Replace(w.config, "shoe_size", "'</p><script>'", 1)
 	for i := range w.providers {
-		w.providers[i].Name += hostile
+		w.providers[i].Name += hostileName
 	}
-	w.municipality = map[string]string{"751": hostile, "851": hostile, "630": strings.Repeat("long", 2500)}
+	w.municipality = map[string]string{"751": hostileName, "851": hostileName, "630": strings.Repeat("long", 2500)}
 	for i := range w.benchmark {
-		w.benchmark[i].Scheme = hostile
+		w.benchmark[i].Scheme = hostileName
 		if w.benchmark[i].Refusal != "" {
-			w.benchmark[i].Refusal = hostile
+			w.benchmark[i].Refusal = hostileName
 		}
 	}
 	for i := range w.lines {
-		w.lines[i].Text, w.lines[i].Section = hostile, hostile
+		w.lines[i].Text, w.lines[i].Section = hostileName, hostileName
 	}
-	w.experience[0].Text = hostile + strings.Repeat("=cmd()", 10000)
+	w.experience[0].Text = hostileName + strings.Repeat("=cmd()", 10000)
 	page := w.committee(t, "da", Options{Yearly: true})
 	assert.Equal(t, strings.Join(calm, " "), strings.Join(structure(t, page), " "))
 	silent(t, page, "<script")
@@ -459,8 +459,8 @@ func silent(t *testing.T, text, what string, why ...any) {
 	assert.False(t, strings.Contains(text, what), "the page says: %s %v", what, why)
 }
 
-// plain is the text of a page, a line an element.
-func plain(t *testing.T, page string) string {
+// pageText is the text of a page, a line an element.
+func pageText(t *testing.T, page string) string {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(page))
 	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity

@@ -49,7 +49,7 @@ func (b *builder) answer() template.HTML {
 		if !d.Peers {
 			with = "answer.home"
 		}
-		d.Asked = b.T("answer.asked", "outcome", b.outcome(b.outcomes[0]), "with", b.T(with))
+		d.Asked = b.T("answer.asked", "outcome", b.outcome(b.outcomes[0]), "with", b.T(with)) + b.direction(b.outcomes[0])
 	}
 	for _, id := range b.alphabetical(b.providers) {
 		d.Providers = append(d.Providers, providerAnswer{id: id, Name: b.provider(id), Says: b.says(id), Money: b.bonusOf(id)})
