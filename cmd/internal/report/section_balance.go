@@ -118,6 +118,9 @@ func (b *builder) balance() (section, bool) {
 	lead := b.T("balance.unknown")
 	if known > 0 {
 		lead = b.T("balance.lead", "n", within, "of", known, "limit", lower(d.Limit)) + " " + b.T("balance.least", "who", b.whose(at.whom), "smd", write(worst))
+		if silent := len(list) - known; silent > 0 {
+			lead += " " + b.T("funnel.unseen", "n", silent)
+		}
 		p.Desc = lead
 		d.Picture = p.Draw()
 	}

@@ -158,7 +158,7 @@ func (b *builder) funnel() (section, bool) {
 	slices.SortStableFunc(all, func(x, y funnelRow) int { return b.cells(x.whom, y.whom) })
 	d := funnelData{Outcome: b.outcome(b.outcomes[0])}
 	var said []string
-	told, inside := 0, 0
+	told, inside, silent := 0, 0, 0
 	for len(all) > 0 {
 		end := slices.IndexFunc(all, func(r funnelRow) bool { return r.Scheme != all[0].Scheme || r.Group != all[0].Group })
 		if end < 0 {
@@ -173,7 +173,11 @@ func (b *builder) funnel() (section, bool) {
 		d.Funnels = append(d.Funnels, f)
 		said = append(said, says...)
 		for _, r := range family {
-			if b.ours(r.whom) && r.told() {
+			switch {
+			case !b.ours(r.whom):
+			case !r.told():
+				silent++
+			default:
 				if told++; r.outside() == 0 {
 					inside++
 				}
@@ -189,6 +193,9 @@ func (b *builder) funnel() (section, bool) {
 		lead = b.T("funnel.none", "n", told)
 	case told > 0:
 		lead = capital(b.l.List(said)) + ". " + b.T("funnel.inside", "n", inside, "of", told)
+	}
+	if silent > 0 {
+		lead += " " + b.T("funnel.unseen", "n", silent)
 	}
 	return b.section("funnel", lead, d), true
 }

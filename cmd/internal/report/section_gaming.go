@@ -124,6 +124,14 @@ func (b *builder) points(span chart.Span, value, low, high float64, suppressed s
 	return t
 }
 
+// briefly is a count, or a word in its place where the row says why it is not shown.
+func (b *builder) briefly(n count, suppressed string) string {
+	if suppressed != "" {
+		return b.T("gaming.hidden")
+	}
+	return b.count(n, "")
+}
+
 // gaming shows what may tell of gaming: the indicators, who gets the easy citizens, and who
 // is left behind.
 func (b *builder) gaming() (section, bool) {
@@ -244,7 +252,7 @@ func (b *builder) creaming(d *gamingData) string {
 	}
 	span := chart.SpanOf(0, ends...)
 	var easier, fell []whom
-	known := 0
+	known, fellKnown := 0, 0
 	for _, r := range list {
 		if d.Outcome = b.outcome(r.Outcome); r.Stage == "referred" {
 			t := b.points(span, r.Difference, r.Low, r.High, r.Suppressed)
@@ -259,12 +267,15 @@ func (b *builder) creaming(d *gamingData) string {
 			} else if r.Suppressed == "" && r.Refusal != "" {
 				t.Note = b.refusal(figures{Refusal: r.Refusal})
 			}
-			d.Creaming = append(d.Creaming, watchLine{Name: b.whose(r.whom), N: b.count(r.N, r.Suppressed), Figures: []told{t, {Note: b.T("page.missing")}}})
+			d.Creaming = append(d.Creaming, watchLine{Name: b.whose(r.whom), N: b.briefly(r.N, r.Suppressed), Figures: []told{t, {Note: b.T("page.missing")}}})
 			continue
 		}
 		at := slices.IndexFunc(d.Creaming, func(w watchLine) bool { return w.Name == b.whose(r.whom) })
 		if at < 0 {
 			continue
+		}
+		if !math.IsNaN(r.Since) {
+			fellKnown++
 		}
 		t := b.points(span, r.Since, r.SinceLow, r.SinceHigh, r.Suppressed)
 		if r.SinceLow > 0 {
@@ -277,9 +288,9 @@ func (b *builder) creaming(d *gamingData) string {
 	case known == 0:
 		return ""
 	case len(easier)+len(fell) == 0:
-		return b.T("gaming.no_creaming")
+		return b.T("gaming.no_creaming", "n", known)
 	case len(fell) == 0:
-		return b.T("gaming.creaming", "list", b.gathered(easier)) + " " + b.T("gaming.none_fell")
+		return b.T("gaming.creaming", "list", b.gathered(easier)) + " " + b.T("gaming.none_fell", "n", fellKnown)
 	case len(easier) == 0:
 		return b.T("gaming.hard_fell", "list", b.gathered(fell))
 	}
@@ -316,13 +327,13 @@ func (b *builder) parking(d *gamingData) string {
 		} else if r.Suppressed == "" && r.Refusal != "" {
 			results.Note = b.refusal(figures{Refusal: r.Refusal})
 		}
-		d.Parking = append(d.Parking, watchLine{Name: b.whose(r.whom), N: b.count(r.N, r.Suppressed), Figures: []told{results, starts}})
+		d.Parking = append(d.Parking, watchLine{Name: b.whose(r.whom), N: b.briefly(r.N, r.Suppressed), Figures: []told{results, starts}})
 	}
 	switch {
 	case known == 0:
 		return ""
 	case len(behind) == 0:
-		return b.T("gaming.no_parking")
+		return b.T("gaming.no_parking", "n", known)
 	}
 	return b.T("gaming.parking", "list", b.gathered(behind))
 }
