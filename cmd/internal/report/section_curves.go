@@ -135,9 +135,8 @@ func (b *builder) curves() (section, bool) {
 					says = append(says, b.T("curves.after", "share", b.l.Percent(r.Estimate, 0), "provider", b.provider(s.Provider), "time", b.days(r.Day)))
 				}
 			}
-			p.Desc = b.l.List(says)
-			if len(says) == 0 {
-				p.Desc = b.T("curves.unknown")
+			if p.Desc = b.l.List(says); len(says) == 0 {
+				continue
 			}
 			d.Panels = append(d.Panels, panel{b.group(of[0].whom), p.Draw()})
 		}

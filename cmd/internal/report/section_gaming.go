@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/cmd/internal/report/chart"
@@ -243,7 +244,9 @@ func (b *builder) creaming(d *gamingData) string {
 	list := slices.DeleteFunc(rows[creamingRow](b, jobeffekt.TableCreaming), func(r creamingRow) bool {
 		return !b.ours(r.whom) || r.Stage != "referred" && r.Stage != "completed"
 	})
-	slices.SortStableFunc(list, func(x, y creamingRow) int { return b.cells(x.whom, y.whom) })
+	slices.SortStableFunc(list, func(x, y creamingRow) int {
+		return cmp.Or(b.cells(x.whom, y.whom), strings.Compare(y.Stage, x.Stage)) // referred before completed
+	})
 	var ends []float64
 	for _, r := range list {
 		if ends = append(ends, r.SinceLow, r.SinceHigh); r.Stage == "referred" {
@@ -252,6 +255,7 @@ func (b *builder) creaming(d *gamingData) string {
 	}
 	span := chart.SpanOf(0, ends...)
 	var easier, fell []whom
+	var at []whom // of the lines
 	known, fellKnown := 0, 0
 	for _, r := range list {
 		if d.Outcome = b.outcome(r.Outcome); r.Stage == "referred" {
@@ -267,11 +271,11 @@ func (b *builder) creaming(d *gamingData) string {
 			} else if r.Suppressed == "" && r.Refusal != "" {
 				t.Note = b.refusal(figures{Refusal: r.Refusal})
 			}
+			at = append(at, r.whom)
 			d.Creaming = append(d.Creaming, watchLine{Name: b.whose(r.whom), N: b.briefly(r.N, r.Suppressed), Figures: []told{t, {Note: b.T("page.missing")}}})
 			continue
 		}
-		at := slices.IndexFunc(d.Creaming, func(w watchLine) bool { return w.Name == b.whose(r.whom) })
-		if at < 0 {
+		if len(at) == 0 || at[len(at)-1] != r.whom {
 			continue
 		}
 		if !math.IsNaN(r.Since) {
@@ -282,13 +286,15 @@ func (b *builder) creaming(d *gamingData) string {
 			t.Says = b.T("gaming.fell")
 			fell = append(fell, r.whom)
 		}
-		d.Creaming[at].Figures[1] = t
+		d.Creaming[len(at)-1].Figures[1] = t
 	}
 	switch {
 	case known == 0:
 		return ""
 	case len(easier)+len(fell) == 0:
 		return b.T("gaming.no_creaming", "n", known)
+	case len(fell) == 0 && fellKnown == 0:
+		return b.T("gaming.creaming", "list", b.gathered(easier))
 	case len(fell) == 0:
 		return b.T("gaming.creaming", "list", b.gathered(easier)) + " " + b.T("gaming.none_fell", "n", fellKnown)
 	case len(easier) == 0:

@@ -80,7 +80,7 @@ func (c Curves) Draw() template.HTML {
 	b.frame(c.X, c.Y, x, y, xs, ys)
 
 	ends := make([]float64, len(curves))
-	for i, curve := range curves {
+	for i := range curves {
 		b.group("curve", "fill", "none", "stroke", lines[i].colour, "stroke-width", "2.2", "stroke-dasharray", lines[i].dash)
 		fmt.Fprintf(b, `<path d="M%s %s`, num(x.at(0)), num(y.at(0)))
 		ends[i] = y.at(0)
@@ -88,7 +88,7 @@ func (c Curves) Draw() template.HTML {
 			ends[i] = y.at(p.Y)
 			fmt.Fprintf(b, "L%s %s", num(x.at(p.X)), num(ends[i]))
 		}
-		fmt.Fprintf(b, `"><title>%s</title></path>`, escape(curve.Label))
+		b.WriteString(`"/>`)
 		b.end()
 		b.group("points", "fill", lines[i].colour)
 		for _, p := range known[i] {
@@ -96,7 +96,7 @@ func (c Curves) Draw() template.HTML {
 		}
 		b.end()
 	}
-	b.group("names", "font-size", num(small), "stroke-linecap", "round")
+	b.group("names", "font-size", num(small), "stroke", "#fff", "stroke-width", "3", "paint-order", "stroke")
 	for i, at := range spread(ends, small+2, top, bottom) {
 		end := x.at(0)
 		if n := len(known[i]); n > 0 {
