@@ -27,6 +27,17 @@ type pictureWorld struct {
 	attrition  []attritionRow
 	estimates  []balanceRow
 	curves     []curveRow
+
+	diagnostics []diagnosed
+}
+
+type diagnosed struct {
+	whom
+	Package    string                `col:"package_id"`
+	Method     string                `col:"method"`
+	Part       effect.Part           `col:"part"`
+	Diagnostic effect.DiagnosticName `col:"diagnostic"`
+	Value      float64               `col:"value"`
 }
 
 func pictures() *pictureWorld {
@@ -113,6 +124,7 @@ func (w *pictureWorld) publication(t *testing.T) *jobeffekt.Publication {
 	addTable(t, p, jobeffekt.TableAttrition, w.attrition)
 	addTable(t, p, jobeffekt.TableEstimates, w.estimates)
 	addTable(t, p, jobeffekt.TableCurves, w.curves)
+	addTable(t, p, jobeffekt.TableDiagnostics, w.diagnostics)
 	return p
 }
 
@@ -212,6 +224,16 @@ func TestBalanceSection(t *testing.T) {
 	_, marks, _ := strings.Cut(body, `class="marks"`)
 	marks, _, _ = strings.Cut(marks, "</g>")
 	assert.Equal(t, 1, strings.Count(marks, "<circle"))
+
+	// What is withheld beside other figures may be told as a diagnostic.
+	w.estimates[1].Mean, w.estimates[1].Worst, w.estimates[1].Suppressed = math.NaN(), math.NaN(), jobeffekt.Suppressed
+	s, _ = w.sectionOf(t, "balance")
+	assert.Contains(t, s.Lead, "1 of 1 comparisons")
+	assert.Contains(t, s.Lead, "1 is not shown")
+	w.diagnostics = []diagnosed{{w.estimates[1].whom, "", "balance", effect.Total, effect.DiagBalance, 0.27}}
+	s, _ = w.sectionOf(t, "balance")
+	assert.Contains(t, s.Lead, "1 of 2 comparisons")
+	assert.Contains(t, s.Lead, "0.27 standard deviations")
 
 	w.gate = nil // then the standard gate's 0.1
 	s, _ = w.sectionOf(t, "balance")

@@ -116,8 +116,10 @@ func (r funnelRow) score() float64 {
 	return r.Error
 }
 
+// told says whether the row has its place: of a row in which something was taken out, other
+// figures may stand.
 func (r funnelRow) told() bool {
-	return r.Suppressed == "" && r.Funnel != "" && !math.IsNaN(r.Difference)
+	return r.Funnel != "" && !math.IsNaN(r.Difference) && !math.IsNaN(r.score())
 }
 
 // outside says which way a row lies outside the limits of chance: 1 above, -1 below, 0 not.
@@ -244,12 +246,12 @@ func (b *builder) oneFunnel(n int, family []funnelRow) (funnel, []string) {
 		}
 		line := funnelLine{Name: b.whose(r.whom)}
 		switch {
-		case r.Suppressed != "":
+		case !r.told() && r.Suppressed != "":
 			line.Note = b.T("answer.withheld")
 		case !r.told():
 			line.Note = b.l.Code("verdict", string(effect.NotRated)) + ": " + b.refusal(figures{Refusal: r.Refusal})
 		default:
-			line.N, line.Difference = b.l.Count(r.NCompared), b.l.Signed(scaled(r.Difference, unit), 1)
+			line.N, line.Difference = b.briefly(r.NCompared, r.Suppressed), b.l.Signed(scaled(r.Difference, unit), 1)
 			line.Funnel, line.Adjusted = b.l.Code("limit", r.Funnel), b.l.Code("limit", r.Adjusted)
 			if r.Adjusted == "" {
 				line.Adjusted = b.T("page.missing")

@@ -107,7 +107,7 @@ type watchLine struct {
 // points is a difference between shares with its interval, in percentage points.
 func (b *builder) points(span chart.Span, value, low, high float64, suppressed string) told {
 	switch {
-	case suppressed != "":
+	case math.IsNaN(value) && suppressed != "":
 		return told{Note: b.T("page.withheld")}
 	case math.IsNaN(value):
 		return told{Note: b.T("page.missing")}
@@ -127,7 +127,7 @@ func (b *builder) points(span chart.Span, value, low, high float64, suppressed s
 
 // briefly is a count, or a word in its place where the row says why it is not shown.
 func (b *builder) briefly(n count, suppressed string) string {
-	if suppressed != "" {
+	if math.IsNaN(n) && suppressed != "" {
 		return b.T("gaming.hidden")
 	}
 	return b.count(n, "")
@@ -183,13 +183,13 @@ func (b *builder) indicators(d *gamingData) []string {
 		span := chart.SpanOf(0, ends...)
 		block := indicatorBlock{Name: b.l.Code("indicator", of[0].Indicator)}
 		for _, r := range of {
-			line := indicatorLine{Name: b.provider(r.Provider), N: b.count(r.N, r.Suppressed), Difference: b.points(span, r.Difference, r.Low, r.High, r.Suppressed)}
+			line := indicatorLine{Name: b.provider(r.Provider), N: b.briefly(r.N, r.Suppressed), Difference: b.points(span, r.Difference, r.Low, r.High, r.Suppressed)}
 			if len(b.about) > 1 {
 				line.Name += ", " + b.municipality(r.Municipality)
 			}
 			switch {
-			case r.Suppressed != "":
-				line.N = ""
+			case r.Suppressed != "" && (math.IsNaN(r.Share) || math.IsNaN(r.Low)):
+				line.N, line.Difference.Note = "", b.T("page.withheld")
 				withheld++
 			case r.Why != "" || math.IsNaN(r.Share):
 				unevaluated++
