@@ -190,10 +190,10 @@ func (b *builder) cases(group, pkg string) string {
 // countedClause is what a clause counted and what it did not.
 type countedClause struct {
 	Caption string
-	Rows    []countedRow
+	Rows    []casesRow
 }
 
-type countedRow struct {
+type casesRow struct {
 	Who, Counted string
 	Others       []string // how many did not count, by why
 }
@@ -239,7 +239,7 @@ func (b *builder) countedCases() (section, bool) {
 			if len(b.about) > 1 && r.Municipality != "" {
 				who += ", " + b.municipality(r.Municipality)
 			}
-			c.Rows = append(c.Rows, countedRow{Who: who, Counted: b.l.Count(0)})
+			c.Rows = append(c.Rows, casesRow{Who: who, Counted: b.l.Count(0)})
 		}
 		last = r
 		at := &c.Rows[len(c.Rows)-1]
