@@ -271,21 +271,28 @@ func (w outward) withhold(t *ingest.Table, pending []pendingFigures) {
 		if p.table != t || p.of != nil && p.of.told[p.claim] {
 			continue
 		}
-		why[p.row] = Suppressed
 		for i := range t.Columns {
 			c := &t.Columns[i]
 			if slices.Contains(w.open, c.Name) || p.columns != nil && !slices.Contains(p.columns, c.Name) {
 				continue
 			}
+			took := false // what was null tells nothing, and nothing was taken out
 			switch {
 			case c.Floats != nil:
+				took = !math.IsNaN(c.Floats[p.row])
 				c.Floats[p.row] = math.NaN()
 			case c.Texts != nil:
+				took = c.Texts[p.row] != ""
 				c.Texts[p.row] = ""
 			case c.Factor != nil:
+				took = c.Factor.Codes[p.row] >= 0
 				c.Factor.Codes[p.row] = -1
 			case c.Dates != nil:
+				took = c.Dates[p.row] != effect.NoDate
 				c.Dates[p.row] = effect.NoDate
+			}
+			if took {
+				why[p.row] = Suppressed
 			}
 		}
 	}

@@ -81,6 +81,7 @@ type testWorld struct {
 	cells         []cellOf
 	experience    []ingest.Statement
 	counted       []countedRow
+	totals        []totalRow
 	municipality  map[string]string
 	blinded       bool
 }
@@ -174,6 +175,7 @@ func (w *testWorld) publication(t *testing.T) *jobeffekt.Publication {
 	addTable(t, p, jobeffekt.TableComparison, w.comparison)
 	addTable(t, p, jobeffekt.TableSettlement, w.lines)
 	addTable(t, p, jobeffekt.TableGate, w.gate)
+	addTable(t, p, jobeffekt.TablePaid, w.totals)
 	addTable(t, p, jobeffekt.TableCounted, w.counted)
 	if len(w.peers) > 0 {
 		type condition struct {
@@ -238,7 +240,7 @@ func TestAnswer(t *testing.T) {
 		"Ærlig & Søn: ingen forskel påvist (matchgruppe 4) og højere sandsynliggjort (matchgruppe 5)",
 		"Aabo: mellem 0,9 og 26 procentpoint lavere; lavere sandsynliggjort (n = 1.240)",
 		"12 borgere; for få borgere til en vurdering.",
-		"12.345,50 kr., foreløbig. Linjer standset af kravene til sikkerhed: 1 af 3. Dertil 1 linje, hvis beløb er skjult.",
+		"12.345,50 kr., foreløbig. Dertil 1 linje, hvis beløb er skjult. Linjer standset af kravene til sikkerhed: 1 af 3.",
 		"de sammenlignede er ikke ens nok: 0,41, højst 0,25",
 	} {
 		assert.True(t, strings.Contains(text, want), "the page does not say: %s", want)
@@ -261,6 +263,18 @@ func TestPooledAnswer(t *testing.T) {
 	w.comparison = []comparisonRow{r, other}
 	text := pageText(t, w.committee(t, "da", Default()))
 	says(t, text, "Ærlig & Søn: mellem 2 procentpoint lavere og 12 højere; ingen forskel påvist (n = 552)")
+}
+
+// A total that may be told is told, whatever of its lines may not.
+func TestTotals(t *testing.T) {
+	w := smallWorld()
+	w.totals = []totalRow{{"A1", "", "", 2345600}, {"A1", "L1", "", 2345600}, {"A1", "L1", "2009H2", math.NaN()}, {"A1", "L1", "2010H1", 1234550}, {"A1", "L2", "", 0}}
+	text := pageText(t, w.committee(t, "da", Default()))
+	says(t, text, "Resultatbonus i alt: 23.456 kr., foreløbig. Linjer standset af kravene til sikkerhed: 1 af 3.")
+	says(t, text, "Resultatbonus: 23.456 kr., foreløbig.")
+	says(t, text, "Alle leverandører | 12.345,50 kr. + skjult | 23.456 kr.")
+	says(t, text, "2. halvår 2009 | skjult | skjult")
+	silent(t, text, "Dertil")
 }
 
 // Withheld, not rated and missing are three things, and none of them is a nought.
