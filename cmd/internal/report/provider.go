@@ -129,6 +129,7 @@ func (b *builder) packages() (section, bool) {
 		}
 	}
 	var out []packageRow
+	withheld := 0
 	for _, r := range b.benchmark {
 		with, words := effect.Peers, "answer.peers"
 		if r.Part == effect.Provider {
@@ -140,7 +141,8 @@ func (b *builder) packages() (section, bool) {
 		x := packageRow{Who: b.who(r.Group, r.Municipality, r.Scheme), Package: b.offer(r.Package), With: capital(b.T(words)), N: b.count(r.N, r.Suppressed), Verdict: b.verdict(r.figures), Mark: mark(r.figures)}
 		switch {
 		case r.Suppressed != "":
-			x.Note = b.T("answer.withheld")
+			x.N, x.Note, x.Verdict = b.T("bonus.withheld"), b.T("bonus.withheld"), b.T("bonus.withheld")
+			withheld++
 		case !r.rated():
 			x.Note = b.refusal(r.figures)
 		default:
@@ -156,6 +158,9 @@ func (b *builder) packages() (section, bool) {
 	}
 	if len(out) == 0 {
 		return section{}, false
+	}
+	if withheld == len(out) {
+		return section{ID: "packages", Title: b.T("provider.packages"), Lead: b.T("answer.withheld")}, true
 	}
 	return b.made("packages", b.T("provider.packages_lead"), struct {
 		Caption string

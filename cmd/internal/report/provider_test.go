@@ -224,7 +224,7 @@ func TestSpent(t *testing.T) {
 	assert.Equal(t, "12.717.001 kr.", strings.ReplaceAll(got.Amount, "\u00a0", " "))
 	r.Suppressed = jobeffekt.Suppressed
 	got = b.spent(r)
-	assert.Equal(t, []string{"skjult af hensyn til få borgere", "skjult af hensyn til få borgere"}, []string{got.Referred, got.EachMore})
+	assert.Equal(t, []string{"skjult", "skjult"}, []string{got.Referred, got.EachMore})
 	got = b.spent(spendingRow{Channel: jobeffekt.ChannelNotAttributed, Amount: "", NoEach: "not_attributed", NoReached: "not_attributed", NoExtra: "not_attributed"})
-	assert.Equal(t, []string{"ikke oplyst", "hører til ingen kanal", "hører til ingen kanal"}, []string{got.Amount, got.Referred, got.EachMore})
+	assert.Equal(t, []string{"ikke oplyst", "hører til ingen kanal", ""}, []string{got.Amount, got.None, got.Referred})
 }

@@ -29,6 +29,7 @@ type spentRow struct {
 	Channel, Who                        string // the municipality too where there are several, and the year
 	Amount, Referred, Each, Work        string
 	EachInWork, More, EachMore, Verdict string
+	None                                string // why there are no citizens, in place of all figures about them
 	IsSum                               bool
 }
 
@@ -151,11 +152,15 @@ func (b *builder) spent(r spendingRow) spentRow {
 		kr, _ := x.Float64()
 		out.Amount = b.kroner(kr)
 	}
+	if r.NoEach != "" && r.NoEach == r.NoReached && r.NoEach == r.NoExtra && r.Suppressed == "" {
+		out.None = b.l.Code("spending", "no_"+r.NoEach)
+		return out
+	}
 	// What is withheld, what there is none of and what is not told are different things.
 	of := func(x float64, why string, say func(float64) string) string {
 		switch {
 		case r.Suppressed != "":
-			return b.T("page.withheld")
+			return b.T("bonus.withheld")
 		case why != "":
 			return b.l.Code("spending", "no_"+why)
 		case math.IsNaN(x):
