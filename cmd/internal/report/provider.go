@@ -151,7 +151,7 @@ func (b *builder) packages() (section, bool) {
 			x.Interval = b.T("effects.interval", "low", b.l.Signed(scaled(r.Low, r.Unit), 1), "high", b.l.Signed(scaled(r.High, r.Unit), 1))
 			x.Comparators = b.T("page.missing")
 			if of, ok := compared[row{Outcome: r.Outcome, Municipality: r.Municipality, Scheme: r.Scheme, Group: r.Group, Provider: r.Provider, Package: r.Package, Method: r.Method, Comparators: with}]; ok {
-				x.Comparators = b.count(of.N, of.Suppressed)
+				x.Comparators = b.told(of.N, of.Suppressed)
 			}
 		}
 		out = append(out, x)
@@ -248,10 +248,7 @@ func (b *builder) countedCases() (section, bool) {
 		}
 		last = r
 		at := &c.Rows[len(c.Rows)-1]
-		n := b.count(r.N, r.Suppressed)
-		if r.Suppressed != "" {
-			n = b.T("bonus.withheld")
-		}
+		n := b.told(r.N, r.Suppressed)
 		if r.Rule == bonus.RuleCounted {
 			at.Counted = n
 			continue
@@ -402,6 +399,15 @@ func (b *builder) thresholds(l lineRow, margins []bonus.Margin) nextLine {
 		}
 	}
 	return out
+}
+
+// told is a number of citizens, in short where it is withheld: of a row from which something
+// was taken out the rest is told.
+func (b *builder) told(n count, suppressed string) string {
+	if math.IsNaN(n) && suppressed != "" {
+		return b.T("bonus.withheld")
+	}
+	return b.count(n, "")
 }
 
 // orHidden is an amount, or that it is withheld.

@@ -222,7 +222,7 @@ func TestSpent(t *testing.T) {
 	got := b.spent(r)
 	assert.Equal(t, []string{"Leverandører", "2008", "662", "157", "−2,5 (−13,0 til +8,0)", "måske ingen ekstra"}, []string{got.Channel, got.Who, got.Referred, got.Work, got.More, got.EachMore})
 	assert.Equal(t, "12.717.001 kr.", strings.ReplaceAll(got.Amount, "\u00a0", " "))
-	r.Suppressed = jobeffekt.Suppressed
+	r.Suppressed, r.Participations, r.NoExtra = jobeffekt.Suppressed, nan, ""
 	got = b.spent(r)
 	assert.Equal(t, []string{"skjult", "skjult"}, []string{got.Referred, got.EachMore})
 	got = b.spent(spendingRow{Channel: jobeffekt.ChannelNotAttributed, Amount: "", NoEach: "not_attributed", NoReached: "not_attributed", NoExtra: "not_attributed"})
