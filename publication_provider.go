@@ -228,7 +228,9 @@ func (p *Publication) withheldFigures(e *bonus.ProviderExplanation) (map[string]
 	for i := range e.Lines {
 		l := &e.Lines[i]
 		cell := effect.Cell{Municipality: l.Municipality, MatchScheme: l.MatchScheme, MatchGroup: l.MatchGroup, Provider: l.Provider, Package: l.Package}
-		out[l.ID] = slices.ContainsFunc(rows, func(r row) bool { return r.Outcome == l.Outcome && r.Cell == cell && r.Suppressed != "" && math.IsNaN(r.Low) })
+		out[l.ID] = slices.ContainsFunc(rows, func(r row) bool {
+			return r.Outcome == l.Outcome && r.Cell == cell && r.Suppressed != "" && math.IsNaN(r.Low)
+		})
 	}
 	return out, nil
 }

@@ -51,8 +51,10 @@ func TestStepsTellNothingWithheld(t *testing.T) {
 		Provider: "north",
 		Lines:    []bonus.Line{effectLine("open", "4"), effectLine("closed", "5"), effectLine("few", "6")},
 		Margins: []bonus.Margin{
-			{Line: "open", What: "n"}, {Line: "open", What: "lower limit of the difference"},
-			{Line: "closed", What: "lower limit of the difference"}, {Line: "few", What: "lower limit of the difference"},
+			{Line: "open", What: "n"},
+			{Line: "open", What: "lower limit of the difference"},
+			{Line: "closed", What: "lower limit of the difference"},
+			{Line: "few", What: "lower limit of the difference"},
 		},
 		Ceilings: []bonus.Headroom{
 			{Agreement: "A", Period: "2008H1", Over: "period", Used: "10", Left: "90"},
@@ -70,8 +72,13 @@ func TestStepsTellNothingWithheld(t *testing.T) {
 		},
 	}
 	lines := []outwardLine{
-		{"open", "A", "north", "2009H1", 0}, {"closed", "A", "north", "2009H1", math.NaN()}, {"few", "A", "north", "2009H1", 0},
-		{"x", "A", "north", "2008H2", math.NaN()}, {"y", "A", "north", "2008H1", 0}, {"z", "B", "north", "2008H2", 0}, {"w", "B", "south", "2008H2", math.NaN()},
+		{"open", "A", "north", "2009H1", 0},
+		{"closed", "A", "north", "2009H1", math.NaN()},
+		{"few", "A", "north", "2009H1", 0},
+		{"x", "A", "north", "2008H2", math.NaN()},
+		{"y", "A", "north", "2008H1", 0},
+		{"z", "B", "north", "2008H2", 0},
+		{"w", "B", "south", "2008H2", math.NaN()},
 	}
 	p := &Publication{MinCount: 5, Tables: []*ingest.Table{
 		rowsTable(t, TableBenchmark, figured{"job", cell("4"), 0.1, hidden}, figured{"job", cell("6"), math.NaN(), hidden}),
