@@ -80,12 +80,13 @@ type testWorld struct {
 	peers         []peersRow
 	cells         []cellOf
 	experience    []ingest.Statement
-	counted       []countedRow
+	counted       []settledRow
+	totals        []totalRow
 	municipality  map[string]string
 	blinded       bool
 }
 
-type countedRow struct {
+type settledRow struct {
 	Agreement    string `col:"agreement_id"`
 	Municipality string `col:"municipality"`
 	Provider     string `col:"provider_id"`
@@ -135,7 +136,7 @@ func smallWorld() *testWorld {
 		providers:    []providerRow{{"L1", 0, "Ærlig & Søn"}, {"L2", 0, "Zenit"}, {"L2", 13880, "Aabo"}, {"L3", 0, "Bo"}},
 		peers:        []peersRow{{"751", "851", 1, 0.5, "euclidean"}, {"751", "630", 2, 0.7, "euclidean"}},
 		cells:        []cellOf{{"751", "L1", 552}, {"751", "L2", 1240}, {"751", "L3", 20}, {"851", "L9", 50}, {"751", effect.OwnProvider, 50}},
-		counted:      []countedRow{{"A1", "751", "L1"}, {"A1", "751", "L3"}},
+		counted:      []settledRow{{"A1", "751", "L1"}, {"A1", "751", "L3"}},
 		municipality: map[string]string{"751": "Aarhus", "851": "Aalborg", "630": "Vejle"},
 		experience:   []ingest.Statement{{Provider: "L1", Period: "2009", Text: "Det gik godt.\n\nMeget godt."}},
 	}
@@ -174,6 +175,7 @@ func (w *testWorld) publication(t *testing.T) *jobeffekt.Publication {
 	addTable(t, p, jobeffekt.TableComparison, w.comparison)
 	addTable(t, p, jobeffekt.TableSettlement, w.lines)
 	addTable(t, p, jobeffekt.TableGate, w.gate)
+	addTable(t, p, jobeffekt.TablePaid, w.totals)
 	addTable(t, p, jobeffekt.TableCounted, w.counted)
 	if len(w.peers) > 0 {
 		type condition struct {
@@ -238,7 +240,7 @@ func TestAnswer(t *testing.T) {
 		"Ærlig & Søn: ingen forskel påvist (matchgruppe 4) og højere sandsynliggjort (matchgruppe 5)",
 		"Aabo: mellem 0,9 og 26 procentpoint lavere; lavere sandsynliggjort (n = 1.240)",
 		"12 borgere; for få borgere til en vurdering.",
-		"12.345,50 kr., foreløbig. Linjer standset af kravene til sikkerhed: 1 af 3. Dertil 1 linje, hvis beløb er skjult.",
+		"12.345,50 kr., foreløbig. Dertil 1 linje, hvis beløb er skjult. Linjer standset af kravene til sikkerhed: 1 af 3.",
 		"de sammenlignede er ikke ens nok: 0,41, højst 0,25",
 	} {
 		assert.True(t, strings.Contains(text, want), "the page does not say: %s", want)
@@ -263,12 +265,24 @@ func TestPooledAnswer(t *testing.T) {
 	says(t, text, "Ærlig & Søn: mellem 2 procentpoint lavere og 12 højere; ingen forskel påvist (n = 552)")
 }
 
+// A total that may be told is told, whatever of its lines may not.
+func TestTotals(t *testing.T) {
+	w := smallWorld()
+	w.totals = []totalRow{{"A1", "", "", 2345600}, {"A1", "L1", "", 2345600}, {"A1", "L1", "2009H2", math.NaN()}, {"A1", "L1", "2010H1", 1234550}, {"A1", "L2", "", 0}}
+	text := pageText(t, w.committee(t, "da", Default()))
+	says(t, text, "Resultatbonus i alt: 23.456 kr., foreløbig. Linjer standset af kravene til sikkerhed: 1 af 3.")
+	says(t, text, "Resultatbonus: 23.456 kr., foreløbig.")
+	says(t, text, "Alle leverandører | 12.345,50 kr. + skjult | 23.456 kr.")
+	says(t, text, "2. halvår 2009 | skjult | skjult")
+	silent(t, text, "Dertil")
+}
+
 // Withheld, not rated and missing are three things, and none of them is a nought.
 func TestWhatIsNotShown(t *testing.T) {
 	w := smallWorld()
 	w.benchmark = w.benchmark[3:]
 	w.lines, w.gate = w.lines[2:], nil
-	w.counted = []countedRow{{"A1", "751", "L3"}}
+	w.counted = []settledRow{{"A1", "751", "L3"}}
 	text := pageText(t, w.committee(t, "da", Default()))
 	says(t, text, "Tallene er skjult, fordi de omfatter få borgere.")
 	says(t, text, "ikke vurderet. 12 borgere; for få borgere til en vurdering.")
