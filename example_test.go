@@ -50,7 +50,7 @@ func Example() {
 	//   A price for each citizen in work at 26 weeks beyond what similar citizens achieve with others in the city
 	//   section 8.4 of Framework agreement 2008, annex 4 (invented), 2007-11-15; version in force from 2008-01-01
 	//   sealed on 2007-12-14 by the head of finance
-	//   terms sha256 96b069c8003c046eab58bea1f1619a5eca28792f3ad2b674c930605452794ca5
+	//   terms sha256 f0e587c1b7584d5c89c7318e101d5eca2a939c907474b65f894a065272b8f3d9
 	//
 	// Cases of match group 5 (match5_2004), package P2 in 751, over all periods
 	//   117  counted                  the case counts

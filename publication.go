@@ -1,14 +1,18 @@
 package jobeffekt
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/watch"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
@@ -36,6 +40,9 @@ type Publication struct {
 	Earlier  int
 	// Tables are in the order in which the steps write them.
 	Tables []*ingest.Table
+
+	record     *record // nil where none is kept
+	remembered []recordRow
 }
 
 // SuppressedColumn is the last column of every table of a [Publication] from which figures
@@ -60,58 +67,68 @@ func (p *Publication) Table(name string) *ingest.Table {
 // outward says what of a table may leave the house.
 type outward struct {
 	internal bool     // nothing: it has a row for a citizen, or names rows of the input
-	counts   []string // columns that count citizens; a table without any tells of none
-	open     []string // columns that are shown even where a count is small: what the row is about
+	open     []string // columns that are shown whatever is taken out: what the row is about
+	// asks asks for the counts that its figures give away; nil where it tells of nobody.
+	asks func(figures)
+	// then asks for what depends on what was told of the cases.
+	then func(figures)
 }
 
-// outwards is what may leave the house of each table.
-func outwards() map[string]outward {
+// outwards is what may leave the house of each table. What the settlement pays for is known
+// to m.
+func outwards(m money) map[string]outward {
 	cell := []string{"outcome", "unit", "municipality", "match_scheme", "match_group", "provider_id", "package_id"}
 	with := func(more ...string) []string { return append(slices.Clone(cell), more...) }
 	internal := outward{internal: true}
+	open := outward{} // it tells of no citizens
 	return map[string]outward{
 		TableRejects: internal, TableCases: internal, TableOutcomes: internal, TableDates: internal, TableSignals: internal,
 		TableControls: internal, TableControlled: internal, TableEvidence: internal, TableCaseLines: internal, TableEntries: internal,
-		TableCounts:      {counts: []string{"rows"}, open: []string{"table", "count", "rule"}},
-		TableAttrition:   {counts: []string{"n"}, open: with("step", "reason")},
-		TableCovariates:  {},
-		TableCells:       {counts: []string{"n_cohort", "n", "n_reached"}, open: with("kind", "name")},
-		TablePeerStrata:  {counts: []string{"n"}, open: []string{"municipality", "match_scheme", "match_group", "outcome", "period"}},
-		TableProviders:   {counts: []string{"n", "n_channel_contradicts"}, open: []string{"provider_id", "valid_from", "valid_to", "name", "consortium_id", "in_house", "problem"}},
-		TableCrosswalk:   {counts: []string{"rows"}, open: []string{"table", "from_scheme", "from_group", "to_scheme", "to_group"}},
-		TableFigures:     {counts: []string{"n"}, open: []string{"figure", "provider_id", "period"}},
-		TablePeers:       {},
-		TablePeerValues:  {},
-		TableStability:   {},
-		TableEstimates:   {counts: []string{"n", "n_compared", "persons", "n_comparators"}, open: with("method", "comparators", "support")},
-		TableBenchmark:   {counts: []string{"n", "n_compared"}, open: with("method", "part")},
-		TableDiagnostics: {open: with("method", "part", "diagnostic")},
-		TableComparison:  {counts: []string{"n", "n_compared", "n_comparators"}, open: with("view", "of", "period", "method", "part")},
-		TableSpending:    {counts: []string{"n_participations", "n_cases", "n_complete", "n_reached"}, open: []string{"municipality", "year", "channel", "amount_dkk", "share_of_total", "note", "outcome", "match_scheme", "method"}},
-		TableProfile:     {counts: []string{"n", "n_compared"}, open: with("method", "part", "family_cells")},
-		TableLeague:      {counts: []string{"n", "n_compared", "target_n"}, open: with("confidence", "better")},
-		TableSensitivity: {counts: []string{"n_compared"}, open: with("part", "variation", "what")},
-		TableCurves:      {counts: []string{"at_risk"}, open: with("cause", "day")},
-		TableCreaming:    {counts: []string{"n", "n_compared_with"}, open: with("stage", "compared_with")},
-		TableDeciles:     {counts: []string{"n", "n_referred", "n_started", "n_completed"}, open: with("decile")},
-		TableParking:     {counts: []string{"n", "n_hard", "n_middle", "n_easy"}, open: cell},
-		TableIndicators:  {counts: []string{"n", "count", "n_compared_with", "count_compared_with"}, open: with("indicator", "compared_with", "meaning")},
-		TableRanking:     {},
-		TableBeforeAfter: {},
-		TableSynthetic:   {},
-		TableGaps:        {},
-		TableDonors:      {},
-		TablePlacebos:    {},
-		TableSettlement:  {counts: []string{"cases"}, open: []string{"line", "agreement_id", "provider_id", "period", "cohort_from", "cohort_to", "clause", "version", "outcome", "municipality", "match_scheme", "match_group", "package_id", "unit_price_ore", "vat", "currency", "standing", "standing_why", "text", "section", "source", "terms_sha256"}},
-		TableSteps:       internal,
-		TableGate:        {},
-		TableCounted:     {counts: []string{"n"}, open: []string{"agreement_id", "clause", "municipality", "match_scheme", "match_group", "provider_id", "package_id", "rule"}},
-		TableCarried:     {},
-		TableDecisions:   {counts: []string{"n"}, open: []string{"decision", "agreement_id", "provider_id", "period", "clause", "version", "then", "state", "since", "standing", "text", "section"}},
-		TableUpkeep:      {},
-		TableFollowUp:    {counts: []string{"n_answers"}, open: []string{"agreement_id", "provider_id", "period", "survey_period", "inspected_on", "grade", "note", "n_experiences", "settled_ore", "n_lines", "n_lines_stopped", "n_higher_made_probable", "n_no_difference_shown", "n_lower_made_probable", "n_not_rated"}},
-		TableGatePreview: {},
+		TableSteps: internal,
+		// Its classes are of a few citizens each: what is exchanged between municipalities is
+		// agreed on between them.
+		TablePeerStrata: internal,
+		TableCovariates: open, TablePeers: open, TablePeerValues: open, TableStability: open, TableRanking: open,
+
+		TableCounts:      {open: []string{"table", "count", "rule"}, asks: figures.counts},
+		TableAttrition:   {open: with("step", "reason"), asks: figures.attrition},
+		TableCells:       {open: with("kind", "name"), asks: figures.cells},
+		TableProviders:   {open: []string{"provider_id", "valid_from", "valid_to", "name", "consortium_id", "in_house", "problem"}, asks: figures.providers},
+		TableCrosswalk:   {open: []string{"table", "from_scheme", "from_group", "to_scheme", "to_group"}, asks: alone("rows")},
+		TableFigures:     {open: []string{"figure", "provider_id", "period"}, asks: figures.surveyed},
+		TableEstimates:   {open: with("method", "comparators", "support", "confidence"), asks: figures.compared},
+		TableBenchmark:   {open: with("method", "part", "confidence"), asks: figures.compared},
+		TableDiagnostics: {open: with("method", "part", "diagnostic", "not_applicable"), asks: figures.diagnostics},
+		TableComparison:  {open: with("view", "of", "period", "method", "part", "confidence"), asks: figures.compared},
+		TableSpending:    {open: []string{"municipality", "year", "channel", "amount_dkk", "share_of_total", "note", "outcome", "match_scheme", "method", "confidence"}, asks: figures.spending},
+		TableProfile:     {open: with("method", "part", "family_cells", "phi", "dispersion", "tau2", "tau2_frozen", "confidence"), asks: figures.compared},
+		TableLeague:      {open: with("confidence", "better", "ranked"), asks: figures.compared},
+		TableSensitivity: {open: with("part", "variation", "what"), asks: figures.compared},
+		TableCurves:      {open: with("cause", "day")},
+		TableCreaming:    {open: with("stage", "compared_with", "fitted_on", "confidence"), asks: figures.creaming},
+		TableDeciles:     {open: with("decile"), asks: func(figures) {}, then: figures.deciles},
+		TableParking:     {open: with("confidence"), asks: figures.parking, then: figures.thirds},
+		TableIndicators:  {open: with("indicator", "compared_with", "meaning", "confidence", "not_evaluated"), asks: func(figures) {}, then: figures.indicators},
+
+		// Means and differences of whole municipalities, and how they were made.
+		TableBeforeAfter: open, TableSynthetic: open, TableDonors: open, TablePlacebos: open,
+		TableGaps: {open: []string{"outcome", "match_scheme", "match_group", "unit", "period"}, asks: figures.gaps},
+
+		TableSettlement:  {open: []string{"line", "agreement_id", "provider_id", "period", "cohort_from", "cohort_to", "clause", "version", "outcome", "municipality", "match_scheme", "match_group", "package_id", "unit_price_ore", "vat", "currency", "standing", "standing_why", "text", "section", "source", "terms_sha256"}, asks: m.settlement},
+		TablePaid:        {open: []string{"agreement_id", "provider_id", "period", "currency"}, asks: m.totals},
+		TableGate:        {open: []string{"line", "diagnostic", "passes", "threshold", "state", "accepted", "reason"}, asks: m.gate},
+		TableGatePreview: {open: []string{"line", "diagnostic", "passes", "threshold", "state", "accepted", "reason"}, asks: m.gate},
+		TableCounted:     {open: []string{"agreement_id", "clause", "municipality", "match_scheme", "match_group", "provider_id", "package_id", "rule"}, asks: m.rules},
+		TableCarried:     {open: []string{"agreement_id", "provider_id"}, asks: m.carried},
+		TableDecisions:   {open: []string{"decision", "agreement_id", "provider_id", "period", "clause", "version", "then", "state", "since", "standing", "text", "section"}, asks: m.decisions},
+		TableUpkeep:      {open: []string{"agreement_id", "what", "of", "by", "agreed", "used_by", "state", "section"}, asks: m.upkeep},
+		TableFollowUp:    {open: []string{"agreement_id", "provider_id", "period", "survey_period", "inspected_on", "grade", "note", "n_experiences", "n_lines", "n_lines_stopped", "n_higher_made_probable", "n_no_difference_shown", "n_lower_made_probable", "n_not_rated"}, asks: m.followUp},
 	}
+}
+
+// alone looks at rows that no other adds up with.
+func alone(counts ...string) func(figures) {
+	return func(x figures) { x.alone(counts...) }
 }
 
 // ReadPublication reads what of a results folder may leave the house. Counts under minCount
@@ -155,82 +172,261 @@ func ReadPublication(ctx context.Context, folder string, minCount int64) (*Publi
 			return nil, err
 		}
 	}
-	what := outwards()
-	for _, s := range m.Steps {
-		for _, name := range resultsOf(s, m.Blinded) {
-			w := what[name]
-			at := slices.IndexFunc(m.Results, func(r Source) bool { return r.Path == name+".parquet" })
-			if w.internal || at < 0 {
-				continue
-			}
-			if err := unchanged(folder, m.Results[at]); err != nil {
-				return nil, err
-			}
-			t, err := readTable(ctx, folder, name)
-			if err != nil {
-				return nil, err
-			}
-			p.Tables = append(p.Tables, w.suppress(t, minCount))
-		}
-	}
-	return p, nil
+	return p, p.disclose(ctx, ds)
 }
 
-// suppress is the table with the figures of rows taken out that count few citizens.
-func (w outward) suppress(t *ingest.Table, minCount int64) *ingest.Table {
-	if len(w.counts) == 0 {
-		return t
+// disclose reads the tables, and takes out of them what may not be told.
+func (p *Publication) disclose(ctx context.Context, ds *ingest.Dataset) error {
+	d, lines, err := p.measured(ctx, ds)
+	if err != nil {
+		return err
+	}
+	r := &record{}
+	if path := p.Config.recordFile(); path != "" {
+		if r, err = readRecord(ctx, path, p.Manifest.Sum, p.MinCount); err != nil {
+			return err
+		}
+		p.record, p.Recorded, p.Earlier = r, true, r.until
+	}
+	m := money{d, lines, map[string]int{}}
+	for i := range lines {
+		m.rows[lines[i].ID] = i
+	}
+	what := outwards(m)
+	for _, s := range p.Manifest.Steps {
+		for _, name := range resultsOf(s, p.Manifest.Blinded) {
+			if what[name].internal || !p.has(name) {
+				continue
+			}
+			t, err := p.read(ctx, name)
+			if err != nil {
+				return err
+			}
+			if name == TableCurves {
+				t = coarse(t, p.MinCount)
+			}
+			p.Tables = append(p.Tables, t)
+			if name == TableSettlement {
+				p.Tables = append(p.Tables, paidTable(lines))
+			}
+		}
+	}
+	if p.MinCount > 1 || p.record != nil {
+		for _, t := range p.Tables {
+			if asks := what[t.Name].asks; asks != nil {
+				asks(d.of(t))
+			}
+		}
+		for _, f := range d.outcomes {
+			r.before(f)
+		}
+		decideAll(d.outcomes, p.MinCount)
+		for _, t := range p.Tables {
+			if then := what[t.Name].then; then != nil {
+				then(d.of(t))
+			}
+		}
+		for _, f := range d.trees {
+			r.before(f)
+			f.decide(p.MinCount)
+		}
+		p.remembered = r.of(slices.Concat(d.outcomes, d.trees), p.Manifest.Sum, p.MinCount)
+	}
+	for _, t := range p.Tables {
+		what[t.Name].withhold(t, d.pending)
+	}
+	return ctx.Err()
+}
+
+// has says whether the results have a table.
+func (p *Publication) has(name string) bool {
+	return slices.ContainsFunc(p.Manifest.Results, func(r Source) bool { return r.Path == name+".parquet" })
+}
+
+// read reads a table of the results, which has to be as it was written.
+func (p *Publication) read(ctx context.Context, name string) (*ingest.Table, error) {
+	at := slices.IndexFunc(p.Manifest.Results, func(r Source) bool { return r.Path == name+".parquet" })
+	if err := unchanged(p.Folder, p.Manifest.Results[at]); err != nil {
+		return nil, err
+	}
+	return readTable(ctx, p.Folder, name)
+}
+
+// withhold takes out of a table what may not be told.
+func (w outward) withhold(t *ingest.Table, pending []pendingFigures) {
+	if w.asks == nil {
+		return
 	}
 	why := make([]string, t.Rows())
 	for i := range t.Columns {
-		c := &t.Columns[i]
-		if slices.Contains(w.counts, c.Name) && c.Ints != nil {
-			c.Floats = make([]float64, len(c.Ints))
-			for k, n := range c.Ints {
-				if c.Floats[k] = float64(n); n > 0 && n < minCount {
-					why[k] = Suppressed
-				}
-			}
-			c.Ints = nil
-		}
-	}
-	for i := range t.Columns {
-		c := &t.Columns[i]
-		if slices.Contains(w.open, c.Name) {
-			continue
-		}
-		if c.Ints != nil {
+		if c := &t.Columns[i]; c.Ints != nil && !slices.Contains(w.open, c.Name) {
 			c.Floats = make([]float64, len(c.Ints))
 			for k, n := range c.Ints {
 				c.Floats[k] = float64(n)
 			}
 			c.Ints = nil
 		}
-		for k := range why {
+	}
+	for _, p := range pending {
+		if p.table != t || p.of != nil && p.of.told[p.claim] {
+			continue
+		}
+		for i := range t.Columns {
+			c := &t.Columns[i]
+			if slices.Contains(w.open, c.Name) || p.columns != nil && !slices.Contains(p.columns, c.Name) {
+				continue
+			}
+			took := false // what was null tells nothing, and nothing was taken out
 			switch {
-			case why[k] == "":
 			case c.Floats != nil:
-				c.Floats[k] = math.NaN()
+				took = !math.IsNaN(c.Floats[p.row])
+				c.Floats[p.row] = math.NaN()
 			case c.Texts != nil:
-				c.Texts[k] = ""
+				took = c.Texts[p.row] != ""
+				c.Texts[p.row] = ""
 			case c.Factor != nil:
-				c.Factor.Codes[k] = -1
+				took = c.Factor.Codes[p.row] >= 0
+				c.Factor.Codes[p.row] = -1
+			case c.Dates != nil:
+				took = c.Dates[p.row] != effect.NoDate
+				c.Dates[p.row] = effect.NoDate
+			}
+			if took {
+				why[p.row] = Suppressed
 			}
 		}
 	}
 	t.Columns = append(t.Columns, ingest.Column{Name: SuppressedColumn, Doc: "why figures of the row were taken out; empty where none were", Texts: why})
-	return t
 }
 
-// Record remembers that the publication went out, in the file that the run file names under
-// disclosure.record; without that key it does nothing. It is called once the publication
-// stands. The same publication twice is remembered once. The file is written whole or not at
-// all, for its owner alone. [ErrBusy] says that somebody else is writing it; where another
-// publication was recorded since this one was read the error wraps [ErrRecord]: read it again,
-// and publish that.
-func (p *Publication) Record(ctx context.Context) error {
-	return ctx.Err()
+// measured makes the families of the outcomes, and reads what the settlement pays for.
+func (p *Publication) measured(ctx context.Context, ds *ingest.Dataset) (*disclosing, []bonus.Line, error) {
+	d := &disclosing{k: p.MinCount}
+	var lines []bonus.Line
+	byCase := [2]map[string][]string{{}, {}} // rules and lines
+	if p.has(TableSettlement) {
+		t, err := p.read(ctx, TableSettlement)
+		if err != nil {
+			return nil, nil, err
+		}
+		if lines, err = ingest.ToRows[bonus.Line](t); err != nil {
+			return nil, nil, err
+		}
+		if t, err = p.read(ctx, TableCaseLines); err != nil {
+			return nil, nil, err
+		}
+		x, of := d.of(t), ids(t.Column("participation_id"))
+		for i := range t.Rows() {
+			id := of.At(i).String()
+			byCase[0][id] = append(byCase[0][id], x.at("clause", i)+"/"+x.at("rule", i))
+			if line := x.at("line", i); line != "" {
+				byCase[1][id] = append(byCase[1][id], line)
+			}
+		}
+		if t, err = p.read(ctx, TableEntries); err != nil {
+			return nil, nil, err
+		}
+		x, of = d.of(t), ids(t.Column("participation_id"))
+		for i := range t.Rows() {
+			id := of.At(i).String()
+			byCase[1][id] = append(byCase[1][id], x.at("line", i))
+		}
+	}
+	if !p.has(TableOutcomes) || !p.has(TableCases) {
+		return d, lines, nil
+	}
+	tables := map[string]*ingest.Table{}
+	for _, name := range []string{TableCases, TableOutcomes, TableAttrition} {
+		var err error
+		if tables[name], err = p.read(ctx, name); err != nil {
+			return nil, nil, err
+		}
+	}
+	obs, err := readObservations(p.Config.Study(), tables[TableCases], nil, tables[TableOutcomes], nil, tables[TableAttrition])
+	if err != nil {
+		return nil, nil, err
+	}
+	var members []effect.Membership
+	if ds.Has(ingest.Providers) {
+		if members, err = ds.Providers(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	d.outcomes = familiesOf(obs, members, p.Config, byCase)
+	return d, lines, nil
 }
 
-// ErrRecord is wrapped by errors about the record of what went out before.
-var ErrRecord = errors.New("record of what was published")
+// familiesOf are the families of the outcomes, in their order: citizens by who has them, when
+// they were referred, and what became of them.
+func familiesOf(obs *effect.Observations, members []effect.Membership, c *Config, byCase [2]map[string][]string) (out []*family) {
+	cases, known := obs.Cases, effect.NewIdentities(members)
+	labels := make([]string, dims)
+	for k := range obs.Results {
+		r := &obs.Results[k]
+		f := newFamily(r.Outcome)
+		halves := map[string][2]bool{} // by what is known beside the outcome: whether some reached it, and some did not
+		for i := range cases.Len() {
+			provider := cases.Provider.At(i)
+			channel := cases.ChannelOf(i)
+			spent := channel
+			if c.Spending != nil && channel == effect.ChannelInHouseBid && c.Spending.InHouseBid != "" {
+				spent = string(c.Spending.InHouseBid)
+			}
+			consortium := cmp.Or(provider, effect.OwnProvider)
+			if m, ok := known.At(provider, cases.Referral[i]); ok && m.Consortium != "" {
+				consortium = m.Consortium
+			}
+			day := cases.Referral[i]
+			periods := []string{day.String()[:7]}
+			for _, e := range []effect.Every{effect.EveryQuarter, effect.EveryHalfYear, effect.EveryYear} {
+				periods = append(periods, e.Of(day).Name)
+			}
+			labels[dimMunicipality], labels[dimScheme], labels[dimGroup] = cases.Municipality.At(i), cases.MatchScheme.At(i), cases.MatchGroup.At(i)
+			labels[dimProvider], labels[dimPackage], labels[dimAgreement] = cmp.Or(provider, effect.OwnProvider), cases.Package.At(i), cases.Agreement.At(i)
+			labels[dimChannel], labels[dimRole], labels[dimConsortium], labels[dimSpent] = channel, cmp.Or(cases.Role.At(i), effect.Unknown), consortium, spent
+			labels[dimPeriod] = strings.Join(periods, also)
+			labels[dimWhy], labels[dimCohort], labels[dimReached] = cmp.Or(r.Reason[i].String(), effect.StepAnalysed), effect.Yes, ""
+			if r.Reason[i].OutsideCohort() {
+				labels[dimCohort] = effect.No
+			}
+			var stages []string
+			if cases.Start[i] != effect.NoDate {
+				stages = append(stages, string(watch.StageStarted))
+			}
+			if cases.Completed.At(i) == effect.Yes {
+				stages = append(stages, string(watch.StageCompleted))
+			}
+			labels[dimStage] = strings.Join(stages, also)
+			id := cases.ID.At(i).String()
+			for at, d := range []int{dimRule, dimLine} {
+				of := slices.Clone(byCase[at][id])
+				slices.Sort(of)
+				labels[d] = strings.Join(slices.Compact(of), also)
+			}
+			if r.Reason[i] == effect.NoReason {
+				key := strings.Join(labels[:dimWhy], "\x00")
+				half := halves[key]
+				if labels[dimReached] = effect.No; r.Status[i] == effect.Reached {
+					labels[dimReached] = effect.Yes
+					half[0] = true
+				} else {
+					half[1] = true
+				}
+				halves[key] = half
+			}
+			f.add(1, false, labels...)
+		}
+		// That nobody reached it, or everybody, is not known by itself.
+		for _, key := range slices.Sorted(maps.Keys(halves)) {
+			for at, reached := range []string{effect.Yes, effect.No} {
+				if !halves[key][at] {
+					labels := append(strings.Split(key, "\x00"), make([]string, dims-dimWhy)...)
+					labels[dimWhy], labels[dimCohort], labels[dimReached] = effect.StepAnalysed, effect.Yes, reached
+					f.add(0, true, labels...)
+				}
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}

@@ -17,6 +17,8 @@ import (
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/bonus/spec"
+	"github.com/jobeffekt/jobeffekt/cmd/internal/report"
+	"github.com/jobeffekt/jobeffekt/cmd/internal/report/words"
 	"github.com/jobeffekt/jobeffekt/cmd/jobeffekt/demo"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/world"
@@ -45,7 +47,7 @@ Start with:  jobeffekt demo`,
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
 		newSeal(), newAccept(), newExplain(), newVerify(), newLedger(), newReconcile(),
-		newPeers(), newBeforeAfter(), newRank(), newArrange(log), newDream(log), newSynth(log), newSimulate(log), newSchema(), newMan(), newInit(), newReport(),
+		newCompare(), newPeers(), newBeforeAfter(), newRank(), newArrange(log), newDream(log), newSynth(log), newSimulate(log), newSchema(), newMan(), newInit(), newReport(),
 	)
 	for _, c := range root.Commands() {
 		usage(c)
@@ -441,8 +443,12 @@ func runDemo(ctx context.Context, stdout io.Writer, folder string) error {
 		return err
 	}
 	fmt.Fprint(stdout, r.Summary())
-	results := config.ResultsFolder()
-	fmt.Fprintf(stdout, "\nResults are in %s, and what they were made of in %s.\nNext:\n  go run ./cmd/jobeffekt explain %s\n  go run ./cmd/jobeffekt verify %s\n", results, folder, results, results)
+	results, published := config.ResultsFolder(), filepath.Join(folder, "report")
+	if err := publish(ctx, results, published, 0, report.Options{Languages: words.Tags(), Yearly: true}); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "\nResults are in %s, and what they were made of in %s.\nThe committee's report is %s\n", results, folder, filepath.Join(published, "report.da.html"))
+	fmt.Fprintf(stdout, "Next:\n  go run ./cmd/jobeffekt explain %s\n  go run ./cmd/jobeffekt verify %s\n", results, results)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -13,14 +14,11 @@ import (
 	"github.com/jobeffekt/jobeffekt/cmd/internal/report/words"
 )
 
-// minCount is the count of citizens under which nothing is shown, if not said.
-const minCount = 5
-
 func newReport() *cobra.Command {
 	o := report.Default()
 	var out string
 	var only []string
-	count := int64(minCount)
+	var count int64
 	c := &cobra.Command{
 		Use:   "report FOLDER",
 		Short: "Publish what a run found: report, providers' pages, tables, workbook",
@@ -35,7 +33,7 @@ earlier publication in its place is replaced, anything else is refused.`,
 			if out == "" {
 				return usageError{errors.New("--out says into which folder")}
 			}
-			if count < 1 {
+			if cmd.Flags().Changed("min-count") && count < 1 {
 				return usageError{fmt.Errorf("--min-count %d: give 1 or more", count)}
 			}
 			for _, p := range only {
@@ -44,14 +42,10 @@ earlier publication in its place is replaced, anything else is refused.`,
 			if err := o.Check(); err != nil {
 				return usageError{err}
 			}
-			p, err := jobeffekt.ReadPublication(cmd.Context(), args[0], count)
-			if err != nil {
+			if err := publish(cmd.Context(), args[0], out, count, o); err != nil {
 				return err
 			}
-			if err := report.Write(cmd.Context(), p, out, o); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "The publication is in %s\n", filepath.Clean(out))
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "The publication is in %s\n", filepath.Clean(out))
 			return err
 		},
 	}
@@ -61,6 +55,19 @@ earlier publication in its place is replaced, anything else is refused.`,
 	c.Flags().StringSliceVar(&only, "only", nil, "parts to write: report, providers, csv, parquet, xlsx; all if left out")
 	c.Flags().StringSliceVar(&o.Providers, "provider", nil, "providers whose pages are written, by id; all if left out")
 	c.Flags().StringSliceVar(&o.Municipalities, "municipality", nil, "municipalities that the report is about; those whose agreements are settled if left out, or all")
-	c.Flags().Int64Var(&count, "min-count", count, "count of citizens under which nothing is shown")
+	c.Flags().Int64Var(&count, "min-count", count, "count of citizens under which nothing is shown; what the run file says if left out, or 5")
 	return c
+}
+
+// publish writes the publication of a results folder and remembers what went out. minCount 0
+// stands for what the run file says.
+func publish(ctx context.Context, results, out string, minCount int64, o report.Options) error {
+	p, err := jobeffekt.ReadPublication(ctx, results, minCount)
+	if err != nil {
+		return err
+	}
+	if err := report.Write(ctx, p, out, o); err != nil {
+		return err
+	}
+	return p.Record(ctx)
 }

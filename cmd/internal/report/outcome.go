@@ -23,6 +23,9 @@ func (b *builder) outcome(name string) string {
 		states = append(states, b.l.Code("state", s.String()))
 	}
 	list := strings.Join(states, " "+b.T("date.or")+" ")
+	if effect.States(a.States...) == effect.States(effect.OrdinaryEmployment, effect.SelfEmployment) {
+		list = b.T("state.work")
+	}
 	clock := b.l.Code("clock", string(a.Clock))
 	if a.Clock == "" {
 		clock = b.T("clock.referral")
@@ -43,6 +46,10 @@ func (b *builder) outcome(name string) string {
 
 // places are the decimals that a number of the run file needs, at most two.
 func places(x float64) int {
+	if math.IsNaN(x) {
+		return 0
+	}
+	x = math.Round(x*1e6) / 1e6 // 100*(1-0.95) is 5
 	for d := range 2 {
 		if s := x * math.Pow10(d); s == math.Trunc(s) {
 			return d

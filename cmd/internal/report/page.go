@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"embed"
-	"errors"
+	"fmt"
 	"html/template"
 	"io"
 	"strconv"
@@ -101,16 +101,31 @@ func (b *builder) write(w io.Writer, p page) error {
 	if err != nil {
 		return err
 	}
-	p.Lang, p.Style = b.l.Tag, template.CSS(style)
+	running := short(p.Title) + " · " + b.T("page.as_of") + " " + b.l.Date(b.p.Manifest.AsOf)
+	p.Lang, p.Style = b.l.Tag, template.CSS(bytes.Replace(style, []byte("RUNNING"), []byte(styled(running)), 1))
 	var out bytes.Buffer
 	if err := b.html.ExecuteTemplate(&out, "page.html", p); err != nil {
 		return err
 	}
-	if err := errors.Join(b.err); err != nil {
-		return err
+	if b.err != nil {
+		return b.err
 	}
 	_, err = w.Write(visible(out.Bytes()))
 	return err
+}
+
+// styled is a text as it stands in a string of CSS: everything but letters and digits is
+// escaped, so that no name ends the string.
+func styled(s string) string {
+	var out strings.Builder
+	for _, r := range s {
+		if r < 0x80 && (r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z') {
+			out.WriteRune(r)
+			continue
+		}
+		fmt.Fprintf(&out, `\%06x`, r)
+	}
+	return out.String()
 }
 
 // visible shows as a question mark what moves a cursor, turns the direction of a line or has
@@ -201,24 +216,18 @@ func (b *builder) facts() []fact {
 
 // cohort says who was referred when.
 func (b *builder) cohort() string {
-	c := b.p.Config.Cohort
-	from, to := c.Period.Start, c.Period.End
-	if c.From != nil && c.To != nil {
-		from, to = *c.From, *c.To
-	}
+	from, to := b.referred()
 	if y := from.Time().Year(); from == effect.NewDate(y, 1, 1) && to == effect.NewDate(y+1, 1, 1) {
 		return b.T("page.year", "year", strconv.Itoa(y))
 	}
 	return b.T("page.between", "from", from, "to", to-1)
 }
 
-// decimals is how a number of decimals is chosen: none from 1 on, one below.
-func decimals(x float64) int {
-	if x < 0 {
-		x = -x
+// referred are the first day of the cohort's referrals, and the first day after them.
+func (b *builder) referred() (from, to effect.Date) {
+	c := b.p.Config.Cohort
+	if c.From != nil && c.To != nil {
+		return *c.From, *c.To
 	}
-	if x < 1 && x != 0 {
-		return 1
-	}
-	return 0
+	return c.Period.Start, c.Period.End
 }

@@ -71,12 +71,13 @@ func (o Options) Check() error {
 
 // Write writes the publication's folder, whole or not at all. A folder that exists is
 // replaced if it is an earlier publication, and refused if it is anything else. The same
-// publication and options give the same bytes, but for the workbook's.
+// publication and options give the same bytes.
 func Write(ctx context.Context, p *jobeffekt.Publication, out string, o Options) error {
 	if err := o.Check(); err != nil {
 		return err
 	}
 	var files []file
+	var steps *stepsOf // the same in every language
 	for _, tag := range o.Languages {
 		b, err := newBuilder(p, o, tag)
 		if err != nil {
@@ -86,7 +87,10 @@ func Write(ctx context.Context, p *jobeffekt.Publication, out string, o Options)
 			files = append(files, file{"report." + tag + ".html", b.committee})
 		}
 		if o.has(Providers) {
-			files = append(files, b.providerPages()...)
+			if steps == nil {
+				steps = &stepsOf{p: p, ids: b.pages()}
+			}
+			files = append(files, b.providerPages(steps)...)
 		}
 	}
 	files = append(files, tableFiles(p, o)...)

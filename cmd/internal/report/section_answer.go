@@ -14,7 +14,8 @@ import (
 
 // answerData is what the first screen says.
 type answerData struct {
-	Asked     string // the question: which outcome, against whom
+	Asked     string   // the question: which outcome, against whom
+	Short     []string // the answer in a line a provider
 	Blinded   bool
 	Providers []providerAnswer
 	Total     string // what is settled, all together
@@ -24,6 +25,7 @@ type answerData struct {
 
 // providerAnswer is what is said of a provider.
 type providerAnswer struct {
+	id    string
 	Name  string
 	Says  []saying
 	Money string
@@ -31,10 +33,12 @@ type providerAnswer struct {
 
 // saying is one sentence about citizens of a provider.
 type saying struct {
-	Who     string // match group; empty for all together
+	Who     string // match group
+	Short   string // between which limits the difference lies, the verdict and n
 	Text    string // what was seen and expected, and between which limits the difference lies
 	Verdict string
 	Mark    string // a shape for the verdict, beside its words
+	figures figures
 }
 
 // answer is what the first screen shows: what can be said of each provider, in sentences.
@@ -45,16 +49,68 @@ func (b *builder) answer() template.HTML {
 		if !d.Peers {
 			with = "answer.home"
 		}
-		d.Asked = b.T("answer.asked", "outcome", b.outcome(b.outcomes[0]), "with", b.T(with))
+		d.Asked = b.T("answer.asked", "outcome", b.outcome(b.outcomes[0]), "with", b.T(with)) + b.direction(b.outcomes[0])
 	}
 	for _, id := range b.alphabetical(b.providers) {
-		d.Providers = append(d.Providers, providerAnswer{Name: b.provider(id), Says: b.says(id), Money: b.money(func(l lineRow) bool { return l.Provider == id })})
+		d.Providers = append(d.Providers, providerAnswer{id: id, Name: b.provider(id), Says: b.says(id), Money: b.bonusOf(id)})
+	}
+	for _, p := range d.Providers {
+		d.Short = append(d.Short, b.inShort(p, b.pooled(p.id))...)
+	}
+	if len(d.Providers) > mostInShort {
+		d.Short = b.counted(d.Providers)
 	}
 	if len(b.lines) > 0 {
-		d.Total = b.money(func(lineRow) bool { return true })
+		d.Total = b.money(b.settle("", "", ""))
 	}
 	d.Certainty = b.l.Percent(b.confidence(), places(100*b.confidence()))
 	return b.render("answer", d)
+}
+
+// mostInShort is how many providers the answer names one by one before it counts them.
+const mostInShort = 6
+
+// inShort is what is said of a provider in a line: the sentence about all its citizens
+// together, or the verdicts of its match groups.
+func (b *builder) inShort(p providerAnswer, pooled []saying) []string {
+	if len(pooled) == 0 && len(p.Says) == 1 {
+		pooled = p.Says
+	}
+	var out []string
+	for _, s := range pooled {
+		name := p.Name
+		if len(pooled) > 1 {
+			name += ", " + lower(s.Who)
+		}
+		out = append(out, b.T("answer.short", "provider", name, "says", s.Short))
+	}
+	if len(out) > 0 || len(p.Says) == 0 {
+		return out
+	}
+	var order []string
+	who := map[string][]string{}
+	for _, s := range p.Says {
+		v := cmp.Or(s.Verdict, b.T("page.withheld"))
+		if who[v] == nil {
+			order = append(order, v)
+		}
+		who[v] = append(who[v], lower(s.Who))
+	}
+	for _, v := range order {
+		out = append(out, b.T("answer.verdict", "verdict", v, "who", b.l.List(who[v])))
+	}
+	return []string{b.T("answer.short", "provider", p.Name, "says", b.l.List(out))}
+}
+
+// counted are the verdicts of many providers, counted.
+func (b *builder) counted(of []providerAnswer) []string {
+	var n verdicts
+	for _, p := range of {
+		for _, s := range p.Says {
+			n.add(s.figures)
+		}
+	}
+	return []string{b.T("effects.lead", "all", n.all, "higher", n.higher, "lower", n.lower, "none", n.none, "not_rated", n.notRated)}
 }
 
 // alphabetical are providers by what they are called.
@@ -78,47 +134,45 @@ func (b *builder) part() effect.Part {
 	return effect.Provider
 }
 
-// says are the sentences about a provider's citizens: all match groups of a scheme together
-// where the run has that, else each match group.
+// says are the sentences about a provider's citizens, by match group.
 func (b *builder) says(provider string) []saying {
 	var out []saying
-	if len(b.outcomes) == 0 {
-		return nil
-	}
-	for _, r := range b.comparison {
-		if r.View == effect.ViewProvider && r.Of == provider && r.Period == "" && r.Package == "" && r.Group == effect.All && r.Outcome == b.outcomes[0] &&
-			r.Part == b.part() && slices.Contains(b.about, r.Municipality) {
-			out = append(out, b.saying("", r.Municipality, r.figures, r.Unit))
+	for _, r := range b.benchmark {
+		if len(b.outcomes) > 0 && r.Provider == provider && r.Package == "" && r.Outcome == b.outcomes[0] && r.Part == b.part() && slices.Contains(b.about, r.Municipality) {
+			out = append(out, b.saying(b.who(r.Group, r.Municipality, r.Scheme), r.figures, r.Unit))
 		}
 	}
-	if len(out) > 0 {
-		return out
-	}
-	for _, r := range b.benchmark {
-		if r.Provider == provider && r.Package == "" && r.Outcome == b.outcomes[0] && r.Part == b.part() && slices.Contains(b.about, r.Municipality) {
-			out = append(out, b.saying(r.Group, r.Municipality, r.figures, r.Unit))
+	return out
+}
+
+// pooled are the sentences about a provider's citizens of all match groups together, one for
+// each scheme and municipality; none where the run has not seen them together.
+func (b *builder) pooled(provider string) []saying {
+	var out []saying
+	for _, r := range b.comparison {
+		if len(b.outcomes) > 0 && r.View == effect.ViewProvider && r.Of == provider && r.Period == "" && r.Package == "" && r.Group == effect.All && r.Outcome == b.outcomes[0] &&
+			r.Part == b.part() && slices.Contains(b.about, r.Municipality) {
+			out = append(out, b.saying(b.who(r.Group, r.Municipality, r.Scheme), r.figures, r.Unit))
 		}
 	}
 	return out
 }
 
 // saying is the sentence about figures.
-func (b *builder) saying(group, municipality string, f figures, u effect.Unit) saying {
-	s := saying{Verdict: b.verdict(f), Mark: mark(f)}
-	if group != "" {
-		s.Who = b.T("page.group", "group", short(group))
-	}
-	if len(b.about) > 1 {
-		s.Who = strings.TrimPrefix(s.Who+", "+b.municipality(municipality), ", ")
-	}
+func (b *builder) saying(who string, f figures, u effect.Unit) saying {
+	s := saying{Who: who, Verdict: b.verdict(f), Mark: mark(f), figures: f}
 	switch {
 	case f.Suppressed != "":
 		s.Verdict = ""
 		s.Text = b.T("answer.withheld")
+		s.Short = b.T("page.withheld")
 	case !f.rated():
 		s.Text = b.T("answer.not_rated", "n", f.N, "why", b.refusal(f))
+		s.Short = b.T("answer.short_not_rated", "verdict", s.Verdict, "why", b.refusal(f), "n", f.N)
 	default:
-		s.Text = b.T("answer.says", "n", f.N, "observed", b.level(f.Observed, u, 0), "expected", b.level(f.Expected, u, 0), "between", b.between(f, u))
+		between := b.between(f, u)
+		s.Text = b.T("answer.says", "n", f.N, "observed", b.level(f.Observed, u, 0), "expected", b.level(f.Expected, u, 0), "between", between)
+		s.Short = b.T("answer.short_says", "between", between, "verdict", s.Verdict, "n", f.N)
 	}
 	return s
 }
@@ -145,37 +199,33 @@ func mark(f figures) string {
 	return "○"
 }
 
-// money says what was settled on the lines that are asked for, how final that is, and what
-// was stopped; nothing where there are no such lines.
-func (b *builder) money(of func(lineRow) bool) string {
-	var sum float64
-	lines, stopped, withheld := 0, 0, 0
-	for _, l := range b.lines {
-		if !of(l) {
-			continue
-		}
-		lines++
-		if gated(l.Reason) {
-			stopped++
-		}
-		if math.IsNaN(l.Amount) {
-			withheld++
-			continue
-		}
-		sum += l.Amount
-	}
-	if lines == 0 {
+// money says what was settled, how final that is, and what was stopped; nothing where there
+// are no lines.
+func (b *builder) money(s sum) string {
+	if s.lines == 0 {
 		return ""
 	}
 	standing, _, _ := strings.Cut(b.p.Manifest.Standing, ", ")
-	out := []string{b.T("answer.money", "amount", b.amount(sum), "standing", b.standing(standing))}
-	if stopped > 0 {
-		out = append(out, b.T("answer.stopped", "n", stopped, "of", lines))
+	if s.withheld == s.lines {
+		s.ore = math.NaN()
 	}
-	if withheld > 0 {
-		out = append(out, b.T("answer.lines_withheld", "n", withheld))
+	out := []string{b.T("answer.money", "amount", b.amount(s.ore), "standing", b.standing(standing))}
+	if s.withheld > 0 && s.withheld < s.lines {
+		out = append(out, b.T("answer.lines_withheld", "n", s.withheld))
+	}
+	if s.stopped > 0 {
+		out = append(out, b.T("answer.stopped", "n", s.stopped, "of", s.lines))
 	}
 	return strings.Join(out, " ")
+}
+
+// bonusOf is the money of a provider as a sentence; nothing where no line is about it.
+func (b *builder) bonusOf(provider string) string {
+	said := b.money(b.settle("", provider, ""))
+	if said == "" {
+		return ""
+	}
+	return b.T("answer.bonus", "amount", said)
 }
 
 // gated says whether a gate or its like keeps a line with this reason from being paid.
