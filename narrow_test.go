@@ -31,6 +31,7 @@ func alone(t *testing.T, municipalities string, change ...string) *jobeffekt.Con
 // TestArrange writes the demonstration anew. Every result of runs, over all and over
 // two municipalities, is the same file as before.
 func TestArrange(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	folder := filepath.Join(t.TempDir(), "arranged")
 	source := job(t)
