@@ -10,8 +10,11 @@ import (
 // The two municipalities whose framework conditions are nearest to those of Byen.
 func ExampleChoose() {
 	all := []peer.Municipality{
-		{ID: "Byen", Values: []float64{6.1, 22}}, {ID: "Havnen", Values: []float64{6.4, 24}}, {ID: "Bakken", Values: []float64{3.2, 15}},
-		{ID: "Engen", Values: []float64{5.0, 21}}, {ID: "Skoven", Values: []float64{7.9, 31}},
+		{ID: "Byen", Values: []float64{6.1, 22}},
+		{ID: "Havnen", Values: []float64{6.4, 24}},
+		{ID: "Bakken", Values: []float64{3.2, 15}},
+		{ID: "Engen", Values: []float64{5.0, 21}},
+		{ID: "Skoven", Values: []float64{7.9, 31}},
 	}
 	o := peer.Default("unemployment_pct", "low_education_pct")
 	o.K, o.For = 2, []string{"Byen"}
