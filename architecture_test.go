@@ -513,3 +513,24 @@ func TestRulesBite(t *testing.T) {
 	require.Len(t, traces("a.md", []byte("line\nsee /"+"root/a")), 1)
 	require.Empty(t, traces("a.md", []byte("see docs/root/")))
 }
+
+// Every package says first what it is for: go doc and the map of the house read it.
+func TestPackagesSayWhatTheyAreFor(t *testing.T) {
+	said := map[string]bool{}
+	eachFile(t, func(name string, content []byte) {
+		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "testdata/") {
+			return
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, content, parser.PackageClauseOnly|parser.ParseComments)
+		require.NoError(t, err)
+		text := f.Doc.Text()
+		if text != "" && f.Name.Name != "main" {
+			require.True(t, strings.HasPrefix(text, "Package "+f.Name.Name+" "), "%s: the package's doc comment begins with Package %s", name, f.Name.Name)
+		}
+		said[path.Dir(name)] = said[path.Dir(name)] || text != ""
+	})
+	require.True(t, said["."])
+	for folder, ok := range said {
+		require.True(t, ok, "%s: no file says what the package is for: begin one with // Package ...", folder)
+	}
+}

@@ -50,8 +50,10 @@ func TestStepsTellNothingWithheld(t *testing.T) {
 		Provider: "north",
 		Lines:    []bonus.Line{effectLine("open", "4"), effectLine("closed", "5"), effectLine("few", "6")},
 		Margins: []bonus.Margin{
-			{Line: "open", What: "n"}, {Line: "open", What: "lower limit of the difference"},
-			{Line: "closed", What: "lower limit of the difference"}, {Line: "few", What: "lower limit of the difference"},
+			{Line: "open", What: "n"},
+			{Line: "open", What: "lower limit of the difference"},
+			{Line: "closed", What: "lower limit of the difference"},
+			{Line: "few", What: "lower limit of the difference"},
 		},
 		Ceilings: []bonus.Headroom{
 			{Agreement: "A", Period: "2008H1", Over: "period", Used: "10", Left: "90"},
@@ -69,8 +71,13 @@ func TestStepsTellNothingWithheld(t *testing.T) {
 		},
 	}
 	lines := []outwardLine{
-		{"open", "A", "north", "2009H1", ""}, {"closed", "A", "north", "2009H1", hidden}, {"few", "A", "north", "2009H1", ""},
-		{"x", "A", "north", "2008H2", hidden}, {"y", "A", "north", "2008H1", ""}, {"z", "B", "north", "2008H2", ""}, {"w", "B", "south", "2008H2", hidden},
+		{"open", "A", "north", "2009H1", ""},
+		{"closed", "A", "north", "2009H1", hidden},
+		{"few", "A", "north", "2009H1", ""},
+		{"x", "A", "north", "2008H2", hidden},
+		{"y", "A", "north", "2008H1", ""},
+		{"z", "B", "north", "2008H2", ""},
+		{"w", "B", "south", "2008H2", hidden},
 	}
 	p := &Publication{MinCount: 5, Tables: []*ingest.Table{
 		rowsTable(t, TableBenchmark, figured{"job", cell("4"), ""}, figured{"job", cell("6"), hidden}),
