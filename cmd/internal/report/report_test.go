@@ -80,13 +80,13 @@ type testWorld struct {
 	peers         []peersRow
 	cells         []cellOf
 	experience    []ingest.Statement
-	counted       []countedRow
+	counted       []settledRow
 	totals        []totalRow
 	municipality  map[string]string
 	blinded       bool
 }
 
-type countedRow struct {
+type settledRow struct {
 	Agreement    string `col:"agreement_id"`
 	Municipality string `col:"municipality"`
 	Provider     string `col:"provider_id"`
@@ -136,7 +136,7 @@ func smallWorld() *testWorld {
 		providers:    []providerRow{{"L1", 0, "Ærlig & Søn"}, {"L2", 0, "Zenit"}, {"L2", 13880, "Aabo"}, {"L3", 0, "Bo"}},
 		peers:        []peersRow{{"751", "851", 1, 0.5, "euclidean"}, {"751", "630", 2, 0.7, "euclidean"}},
 		cells:        []cellOf{{"751", "L1", 552}, {"751", "L2", 1240}, {"751", "L3", 20}, {"851", "L9", 50}, {"751", effect.OwnProvider, 50}},
-		counted:      []countedRow{{"A1", "751", "L1"}, {"A1", "751", "L3"}},
+		counted:      []settledRow{{"A1", "751", "L1"}, {"A1", "751", "L3"}},
 		municipality: map[string]string{"751": "Aarhus", "851": "Aalborg", "630": "Vejle"},
 		experience:   []ingest.Statement{{Provider: "L1", Period: "2009", Text: "Det gik godt.\n\nMeget godt."}},
 	}
@@ -282,7 +282,7 @@ func TestWhatIsNotShown(t *testing.T) {
 	w := smallWorld()
 	w.benchmark = w.benchmark[3:]
 	w.lines, w.gate = w.lines[2:], nil
-	w.counted = []countedRow{{"A1", "751", "L3"}}
+	w.counted = []settledRow{{"A1", "751", "L3"}}
 	text := pageText(t, w.committee(t, "da", Default()))
 	says(t, text, "Tallene er skjult, fordi de omfatter få borgere.")
 	says(t, text, "ikke vurderet. 12 borgere; for få borgere til en vurdering.")
