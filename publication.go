@@ -41,6 +41,7 @@ type Publication struct {
 	// Tables are in the order in which the steps write them.
 	Tables []*ingest.Table
 
+	d          *disclosing
 	record     *record // nil where none is kept
 	remembered []recordRow
 }
@@ -188,6 +189,7 @@ func (p *Publication) disclose(ctx context.Context, ds *ingest.Dataset) error {
 		}
 		p.record, p.Recorded, p.Earlier = r, true, r.until
 	}
+	p.d = d
 	m := money{d, lines, map[string]int{}}
 	for i := range lines {
 		m.rows[lines[i].ID] = i
