@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
@@ -163,6 +164,13 @@ func (c *Config) amongData(path string) (bool, error) {
 // by their names, which are not read for it.
 func inputSources(ctx context.Context, out string, ds *ingest.Dataset, known map[string]Source) ([]Source, error) {
 	list := make([]Source, 0, len(ds.Files()))
+	total := int64(0)
+	for i, file := range ds.Files() {
+		if _, ok := known[file]; !ok {
+			total += ds.FileSize(i)
+		}
+	}
+	count := effect.Count(ctx, "hashing inputs", "bytes", total)
 	for i, file := range ds.Files() {
 		path, err := relative(out, file)
 		if err != nil {
@@ -170,7 +178,7 @@ func inputSources(ctx context.Context, out string, ds *ingest.Dataset, known map
 		}
 		s, ok := known[file]
 		if s.Path = path; !ok {
-			if s, err = hashOpened(ctx, ds, i, path); err != nil {
+			if s, err = hashOpened(ctx, ds, i, path, count); err != nil {
 				return nil, err
 			}
 		}
@@ -180,15 +188,27 @@ func inputSources(ctx context.Context, out string, ds *ingest.Dataset, known map
 }
 
 // hashOpened describes an input file by its place in the dataset.
-func hashOpened(ctx context.Context, ds *ingest.Dataset, i int, path string) (Source, error) {
+func hashOpened(ctx context.Context, ds *ingest.Dataset, i int, path string, count *effect.Counted) (Source, error) {
 	f, err := ds.OpenFile(i)
 	if err != nil {
 		return Source{}, err
 	}
 	defer f.Close()
 	h := newHasher(io.Discard)
-	err = copyTo(ctx, h, f)
+	err = copyTo(ctx, counting{h, count}, f)
 	return h.source(path), err
+}
+
+// counting counts the bytes that pass through it.
+type counting struct {
+	w     io.Writer
+	count *effect.Counted
+}
+
+func (c counting) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.count.Add(int64(n))
+	return n, err
 }
 
 // hashInput describes an input that a manifest names, as it is now.

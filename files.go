@@ -28,12 +28,53 @@ type files struct {
 	results []Source
 }
 
-// LockName is the file by which a run keeps others out of its folder. It may
-// stay behind, and means nothing then.
+// LockName is the file by which a run keeps others out of its folder, and says who
+// it is. It may stay behind, and means nothing then: a lock lives as long as its process.
 const LockName = ".jobeffekt.lock"
 
 // ErrBusy says that another run is writing to the same folder.
 var ErrBusy = errors.New("another run is writing to this folder; wait for it, or name another folder")
+
+// BusyError is the [ErrBusy] of a folder, with who writes to it as far as that can be told.
+type BusyError struct {
+	By string // "process 4711 on HOST", or empty
+}
+
+func (e *BusyError) Error() string {
+	if e.By == "" {
+		return ErrBusy.Error()
+	}
+	return fmt.Sprintf("%s (it is %s; the lock goes when that process ends, however it ends)", ErrBusy, e.By)
+}
+
+func (e *BusyError) Unwrap() error { return ErrBusy }
+
+// me is this process, as others are told of it.
+func me() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Sprintf("process %d\n", os.Getpid())
+	}
+	return fmt.Sprintf("process %d on %s\n", os.Getpid(), host)
+}
+
+// holder is who wrote to a lock, if it is something that me writes.
+func holder(lock string) string {
+	f, err := os.Open(lock)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	var process int
+	var host string
+	if n, _ := fmt.Fscanf(io.LimitReader(f, 1000), "process %d on %s", &process, &host); n == 0 {
+		return ""
+	}
+	if host == "" {
+		return fmt.Sprintf("process %d", process)
+	}
+	return fmt.Sprintf("process %d on %s", process, host)
+}
 
 func newFiles(folder string) (*files, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -44,8 +85,10 @@ func newFiles(folder string) (*files, error) {
 	case err != nil:
 		return nil, fmt.Errorf("results folder: %w", err)
 	case !free:
-		return nil, fmt.Errorf("results folder %s: %w", folder, ErrBusy)
+		return nil, fmt.Errorf("results folder %s: %w", folder, &BusyError{holder(f.lock.Path())})
 	}
+	// Who holds it is for people: that another holds it is known by the lock alone.
+	_ = os.WriteFile(f.lock.Path(), []byte(me()), 0o600)
 	// A run that was killed leaves temporary files; nobody else writes here now.
 	entries, err := os.ReadDir(folder)
 	for _, e := range entries {

@@ -175,7 +175,7 @@ func (m *mapping) describe(ctx context.Context, h *partialHeader) (err error) {
 		if err != nil {
 			return err
 		}
-		s, err := hashOpened(ctx, m.data, i, path)
+		s, err := hashOpened(ctx, m.data, i, path, nil)
 		if err != nil {
 			return err
 		}

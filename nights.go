@@ -241,22 +241,18 @@ func (j *job) keys(m *Manifest, todo []Step) []StepKey {
 	return out
 }
 
-// keep finds the steps that need not be done: those from the first on whose key is that
-// of the results in the folder and whose tables are as they were written. It puts what
-// they made into the job and the manifest, and returns the steps that are left, and
-// whether everything stands there as this run would write it.
-func (j *job) keep(ctx context.Context, m *Manifest, todo []Step) (left []Step, whole bool, err error) {
+// standing finds how many steps stand in the folder as this run would write them, and
+// whether everything does; old is their manifest, nil where there is nothing to keep.
+func (j *job) standing(m *Manifest, todo []Step) (old *Manifest, n int, whole bool) {
 	old, err := ReadManifest(j.out)
 	if err != nil || !j.c.Keep {
-		return todo, false, nil // no results to keep
+		return nil, 0, false // no results to keep
 	}
 	if sum, err := old.sum(); err != nil || sum != old.Sum {
-		return todo, false, nil // somebody changed what it says of them
+		return nil, 0, false // somebody changed what it says of them
 	}
 	changed := func(r Source) bool { return unchanged(j.out, r) != nil }
-	n := 0
 	for n < min(len(m.Keys), len(old.Keys)) && m.Keys[n].Key == old.Keys[n].Key && !slices.ContainsFunc(old.of(todo[n]), changed) {
-		m.Keys[n].Words = old.Keys[n].Words
 		n++
 	}
 	told := slices.IndexFunc(old.Results, func(r Source) bool { return r.Path == SummaryName })
@@ -267,6 +263,21 @@ func (j *job) keep(ctx context.Context, m *Manifest, todo []Step) (left []Step, 
 		n = 0 // its tables have nothing to go on from
 	case n == len(steps()):
 		n-- // nothing reads a settlement back as it was made
+	}
+	return old, n, whole
+}
+
+// keep finds the steps that need not be done: those from the first on whose key is that
+// of the results in the folder and whose tables are as they were written. It puts what
+// they made into the job and the manifest, and returns the steps that are left, and
+// whether everything stands there as this run would write it.
+func (j *job) keep(ctx context.Context, m *Manifest, todo []Step) (left []Step, whole bool, err error) {
+	old, n, whole := j.standing(m, todo)
+	if old == nil {
+		return todo, false, nil
+	}
+	for k := range min(len(m.Keys), len(old.Keys), n) {
+		m.Keys[k].Words = old.Keys[k].Words
 	}
 	m.Steps = slices.Clone(todo[:n])
 	for _, s := range m.Steps {

@@ -372,7 +372,8 @@ func (s *simulation) draw(ctx context.Context) error {
 			drawn[k][x] = make([]tally, s.Draws)
 		}
 	}
-	err := inParallel(ctx, s.workers(), s.Draws, func(i int) error {
+	count := effect.Count(ctx, "drawing", "draws", int64(s.Draws))
+	err := inParallel(ctx, s.workers(), s.Draws, count, func(i int) error {
 		errors := s.pool.errors(i)
 		facts := map[float64][]bonus.Facts{} // of the sets
 		for x, of := range scenarios {
@@ -470,7 +471,7 @@ func (s *simulation) atVolume(volume float64) ([]effect.BenchmarkRow, []effect.D
 
 // inParallel does work for the numbers from 0 to n-1 on some goroutines. The error is
 // that of the lowest number that failed.
-func inParallel(ctx context.Context, workers, n int, work func(i int) error) error {
+func inParallel(ctx context.Context, workers, n int, count *effect.Counted, work func(i int) error) error {
 	var wait sync.WaitGroup
 	var lock sync.Mutex
 	next, failed, why := 0, n, error(nil)
@@ -492,6 +493,7 @@ func inParallel(ctx context.Context, workers, n int, work func(i int) error) err
 					}
 					lock.Unlock()
 				}
+				count.Add(1)
 			}
 		})
 	}

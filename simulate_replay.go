@@ -45,6 +45,8 @@ func (s *simulation) replay(ctx context.Context) error {
 		payee payee
 	}
 	before := map[at]bonus.Ore{}
+	count := effect.Count(ctx, "settling the past", "dates", int64(len(order)))
+	ctx = effect.WithMeter(ctx, nil)
 	for _, day := range order {
 		m, b := s.m, s.b
 		if day != s.obs.AsOf {
@@ -103,6 +105,7 @@ func (s *simulation) replay(ctx context.Context) error {
 				before[at{set, k}] = p.total
 			}
 		}
+		count.Add(1)
 	}
 	slices.SortStableFunc(s.out.Replays, func(a, b SimulationReplay) int {
 		return cmp.Or(

@@ -64,7 +64,9 @@ func (s *simulation) live(ctx context.Context, w *worldsOf, truth Truth, sd floa
 	for k := range w.sets {
 		drawn[k], formula[k] = make([]tally, s.Worlds), make([][]bonus.Without, s.Worlds)
 	}
-	err := inParallel(ctx, s.workers(), s.Worlds, func(i int) error {
+	count := effect.Count(ctx, "living through worlds", "worlds", int64(s.Worlds))
+	ctx = effect.WithMeter(ctx, nil)
+	err := inParallel(ctx, s.workers(), s.Worlds, count, func(i int) error {
 		o := w.options
 		// Both truths have the same citizens.
 		o.Seed, o.ProviderSD = subject(fmt.Sprint("world ", s.Seed, " ", w.agreement, " ", i)), sd

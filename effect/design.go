@@ -180,6 +180,7 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 	}
 	slots := make([][]Estimate, len(tasks))
 	errs := make([]error, len(tasks))
+	count := Count(ctx, "comparing", "comparisons", int64(len(tasks)))
 	err := each(ctx, len(units), func(u int) error {
 		var others twins
 		for _, t := range units[u] {
@@ -189,6 +190,7 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 			if slots[t], errs[t] = d.estimate(ctx, obs, tasks[t].s, tasks[t].cell, tasks[t].in, tasks[t].all, tasks[t].m, &others); errs[t] != nil {
 				return nil
 			}
+			count.Add(1)
 		}
 		return nil
 	})

@@ -100,7 +100,9 @@ func (s Sensitivity) Band(ctx context.Context, obs *Observations, d Design, meth
 	}
 	without := map[string]map[key]*Estimate{}
 	if s.Peers {
-		for _, peer := range allPeers(d) {
+		all := allPeers(d)
+		count, alone := Count(ctx, "leaving out each peer", "peers", int64(len(all))), WithMeter(ctx, nil)
+		for _, peer := range all {
 			less := d
 			less.peersOnly, less.Peers = true, map[string][]string{}
 			for m, peers := range d.Peers {
@@ -109,10 +111,11 @@ func (s Sensitivity) Band(ctx context.Context, obs *Observations, d Design, meth
 					less.Peers[m] = slices.DeleteFunc(slices.Clone(peers), func(p string) bool { return p == peer })
 				}
 			}
-			rows, err := Estimates(ctx, &plain, less, methods[:1])
+			rows, err := Estimates(alone, &plain, less, methods[:1])
 			if err != nil {
 				return nil, err
 			}
+			count.Add(1)
 			without[peer] = map[key]*Estimate{}
 			for i, e := range rows {
 				without[peer][key{e.Outcome, e.Method, Total, e.Cell}] = &rows[i]

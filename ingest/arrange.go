@@ -305,7 +305,13 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 		}
 	}
 	out := parquet.NewSortingWriter[any](w, a.rows, options...)
-	rows := int64(0)
+	rows, all := int64(0), int64(0)
+	for _, p := range parts {
+		for _, n := range p.units() {
+			all += n
+		}
+	}
+	count := effect.Count(ctx, "sorting "+table, "rows", all)
 	for _, p := range parts {
 		for unit, n := range p.units() {
 			if n == 0 {
@@ -322,6 +328,7 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 				return 0, fileError(p, unit, "", err)
 			}
 			rows += n
+			count.Add(n)
 		}
 	}
 	if err := protect(out.Close); err != nil {

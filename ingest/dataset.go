@@ -125,6 +125,10 @@ func (d *Dataset) Files() []string {
 	return out
 }
 
+// FileSize is how many bytes an input file had when the dataset was opened, by its
+// place in [Dataset.Files].
+func (d *Dataset) FileSize(i int) int64 { return d.files[i].size }
+
 // OpenFile opens an input file, by its place in [Dataset.Files], to be read whole
 // from its start. One that changed since the dataset was opened is a [FileError]
 // that wraps [ErrChanged].

@@ -112,6 +112,15 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 		}
 	}()
 
+	total := int64(0)
+	for p, part := range d.tables[table] {
+		for i, rows := range part.units() {
+			if d.reads(table, p, i) {
+				total += rows
+			}
+		}
+	}
+	count := effect.Count(ctx, "reading "+table, "rows", total)
 	workers := d.opt.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -119,7 +128,7 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
-			r := reader{cols: make([]columnReader, len(cols)), batch: batch{cols: make([]vector, len(cols))}}
+			r := reader{count: count, cols: make([]columnReader, len(cols)), batch: batch{cols: make([]vector, len(cols))}}
 			f := work()
 			for u := range units {
 				p := d.tables[table][u.part]
@@ -140,6 +149,7 @@ type reader struct {
 	batch batch
 	cols  []columnReader
 	more  bool // of the unit, after the rows that are being read
+	count *effect.Counted
 }
 
 func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, cols []input, f func(*batch) error) error {
@@ -166,6 +176,10 @@ func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, col
 	}
 	first := r.batch.row
 	defer func() { r.more = false }()
+	for _, s := range some.spans {
+		rows -= s.to - s.from
+	}
+	r.count.Add(rows) // that are passed over
 	if len(some.spans) == 0 {
 		// Nothing of it is read, which its sink wants to know.
 		for i, v := range r.batch.cols {
@@ -219,6 +233,7 @@ func (r *reader) readRows(ctx context.Context, p part, u unitReader, unit int, r
 		}
 		done += int64(n)
 		r.batch.row += int64(n)
+		r.count.Add(int64(n))
 	}
 	return nil
 }

@@ -196,6 +196,11 @@ func (c *conversion) run(ctx context.Context, workers int, sink func(*Block) err
 		done  chan *Block
 	}
 	workers = max(1, min(workers, len(c.blocks)))
+	all := int64(0)
+	for i := range c.blocks {
+		all += int64(c.blocks[i].Rows)
+	}
+	count := effect.Count(ctx, "converting the panel", "persons", all)
 	jobs := make(chan job)
 	queue := make(chan chan *Block, workers)
 	go func() {
@@ -220,6 +225,7 @@ func (c *conversion) run(ctx context.Context, workers int, sink func(*Block) err
 				if err := w.convert(ctx, &c.blocks[j.block], j.done); err != nil {
 					cancel(err)
 				}
+				count.Add(int64(c.blocks[j.block].Rows))
 				close(j.done)
 			}
 		})

@@ -24,7 +24,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect/world"
 )
 
-func newRoot(stdout, stderr io.Writer) *cobra.Command {
+func newRoot(t *talk) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "jobeffekt",
 		Short: "Measure employment effects, benchmark them and settle results bonuses",
@@ -35,10 +35,11 @@ and works out what the terms of the agreements pay.
 Start with:  jobeffekt demo`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.SetOut(stdout)
-	root.SetErr(stderr)
+	root.SetOut(t.out)
+	root.SetErr(t.err)
+	t.add(root)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	log := slog.New(slog.NewTextHandler(stderr, nil))
+	log := t.log
 	root.AddCommand(
 		newDemo(), newCheck(), newRun(log),
 		newMeasure(log), newMap(log), newReduce(log),
@@ -70,7 +71,9 @@ type runFlags struct {
 	asOf, data, out     string
 	failOnGate, blinded bool
 	timings             bool
+	again, dryRun       bool
 	after               afterRun
+	metrics             metrics
 	command             *cobra.Command
 }
 
@@ -147,27 +150,43 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 		Short: short,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := f.load(args[0])
-			if err != nil {
+			if f.dryRun {
+				config, err := f.load(args[0])
+				if err != nil {
+					return err
+				}
+				config.Keep = !f.again
+				return dryRun(cmd, config)
+			}
+			if err := f.metrics.check(); err != nil {
 				return err
 			}
-			if err := f.after.check(config.Blinded); err != nil {
-				return err
-			}
-			began := time.Now()
-			r, err := do(cmd.Context(), f.logged(log, config))
-			if err != nil {
-				return err
-			}
-			took := []any{"took", time.Since(began).Round(time.Millisecond)}
-			if r.Observations != nil {
-				took = append(took, "participations", r.Observations.Cases.Len(), "rejected", len(r.Rejects))
-			}
-			log.Info(name+" done", took...)
-			gated := f.finish(cmd, r, config)
-			return errors.Join(f.after.do(cmd.Context(), cmd.OutOrStdout(), config.ResultsFolder()), gated)
+			var config *jobeffekt.Config
+			err := func() (err error) {
+				if config, err = f.load(args[0]); err != nil {
+					return err
+				}
+				config.Keep = blinds && !f.again
+				if err := f.after.check(config.Blinded); err != nil {
+					return err
+				}
+				began := time.Now()
+				r, err := do(cmd.Context(), f.logged(log, config))
+				if err != nil {
+					return err
+				}
+				took := []any{"took", time.Since(began).Round(time.Millisecond)}
+				if r.Observations != nil {
+					took = append(took, "participations", r.Observations.Cases.Len(), "rejected", len(r.Rejects))
+				}
+				log.Info(name+" done", took...)
+				gated := f.finish(cmd, r, config)
+				return errors.Join(f.after.do(cmd.Context(), cmd.OutOrStdout(), config.ResultsFolder()), gated)
+			}()
+			return f.metrics.write(cmd.Context(), config, err)
 		},
 	}
+	f.metrics.add(c)
 	f.add(c, dated, settles)
 	f.addTimings(c)
 	if settles {
@@ -175,6 +194,8 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 	}
 	if blinds {
 		c.Flags().BoolVar(&f.blinded, "blinded", false, "write no effects, only what a payment depends on")
+		c.Flags().BoolVar(&f.again, "again", false, "do every step, even if its tables stand there already, made by this program of the same inputs")
+		c.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be done, or what is wrong, and write nothing")
 	}
 	return c
 }
@@ -189,6 +210,7 @@ func (f *runFlags) logged(log *slog.Logger, c *jobeffekt.Config) *jobeffekt.Conf
 		took := now.Sub(part)
 		if part = now; !p.Within {
 			took, step = now.Sub(step), now
+			f.metrics.did(p, took)
 		} else if !f.timings {
 			return
 		}
@@ -208,13 +230,16 @@ func (f *runFlags) logged(log *slog.Logger, c *jobeffekt.Config) *jobeffekt.Conf
 }
 
 func newRun(log *slog.Logger) *cobra.Command {
-	var again bool
-	c := newJob(log, "run", "Do all steps into one folder, but those that stand there already", true, true, true, func(ctx context.Context, c *jobeffekt.Config) (*jobeffekt.Result, error) {
-		c.Keep = !again
-		return jobeffekt.Run(ctx, c)
-	})
-	c.Flags().BoolVar(&again, "again", false, "do every step, even if its tables stand there already, made by this program of the same inputs")
-	c.Example = "  jobeffekt run jobeffekt.yaml --as-of 2010-06-30\n  jobeffekt run jobeffekt.yaml --blinded --out blinded-results"
+	c := newJob(log, "run", "Do all steps into one folder, but those that stand there already", true, true, true, jobeffekt.Run)
+	c.Long = `Does the whole job that a run file describes: measure, estimate, benchmark and settle, into
+one folder, whole or not at all. A step is kept whose tables stand there as this program
+would make them of the same inputs. With --dry-run nothing is done or written: it says what
+is wrong with the run file, the terms, the columns and state codes of the dataset, the folder
+and its disk, and which steps would be done. docs/operate.md says how to run it every night.`
+	c.Example = `  jobeffekt run jobeffekt.yaml --as-of 2010-06-30
+  jobeffekt run jobeffekt.yaml --dry-run
+  jobeffekt run jobeffekt.yaml --quiet --log json --metrics /var/lib/node_exporter/jobeffekt.prom
+  jobeffekt run jobeffekt.yaml --blinded --out blinded-results`
 	return c
 }
 

@@ -4,18 +4,16 @@
 package command
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
 	"github.com/jobeffekt/jobeffekt"
-	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
 // Exit codes.
@@ -23,8 +21,9 @@ const (
 	exitDone    = 0
 	exitFailed  = 1
 	exitUsage   = 2
-	exitRejects = 3 // more rejects than the run file allows
-	exitGate    = 4 // --fail-on-gate: a gate stopped a payment
+	exitRejects = 3   // more rejects than the run file allows
+	exitGate    = 4   // --fail-on-gate: a gate stopped a payment
+	exitSignal  = 128 // and the number of the signal that ended the work: 130 SIGINT, 143 SIGTERM
 )
 
 // Options are what the programs made of this command line differ in.
@@ -62,30 +61,17 @@ var errGate = errors.New("a gate stopped a payment")
 
 // execute runs one command line and returns its exit code.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := newRoot(stdout, stderr)
-	root.Use = cmp.Or(optionsOf(ctx).Name, root.Use)
+	t := newTalk(stdout, stderr)
+	root := newRoot(t)
+	root.Use = name(ctx)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil && strings.HasPrefix(err.Error(), "unknown command") {
 		err = usageError{err} // the library has no type for it
 	}
-	var usage usageError
-	switch {
-	case err == nil:
-		return exitDone
-	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "jobeffekt: stopped; no result was written")
-		return exitFailed
-	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "jobeffekt: %s\n", lines(err.Error()))
-		return exitUsage
+	if err != nil && asksJSON(args) {
+		t.format = logJSON
+		*t.log = *slog.New(t.handler())
 	}
-	fmt.Fprintf(stderr, "jobeffekt: %s\n", lines(err.Error()))
-	switch {
-	case errors.Is(err, errGate):
-		return exitGate
-	case errors.Is(err, ingest.ErrTooManyRejects):
-		return exitRejects
-	}
-	return exitFailed
+	return t.end(ctx, err)
 }

@@ -177,14 +177,14 @@ func (b *builder) inspections() []inspectionRow {
 	return out
 }
 
-// longestText is how many characters of a text of the data are shown.
-const longestText = 600
+// longestNote is how many characters of a text of the data are shown.
+const longestNote = 600
 
 // clip is a text of the data on one line, cut where it is very long.
 func clip(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > longestText {
-		return string(r[:longestText-1]) + "…"
+	if r := []rune(s); len(r) > longestNote {
+		return string(r[:longestNote-1]) + "…"
 	}
 	return s
 }
