@@ -223,12 +223,9 @@ func (x figures) compared() {
 		if sensitivity && f != nil {
 			n = f.count(w.analysed())
 		}
-		placebo := false
-		if _, placebo = effect.PlaceboOf(x.at("outcome", i)); placebo {
-			f = nil // of the placebo everybody of the cohort has a value
-		}
+		_, placebo := effect.PlaceboOf(x.at("outcome", i)) // of which n is that of its outcome
 		x.count(i, f, level, n, []where{w.analysed()})
-		if unit := x.at("unit", i); n > 0 && f != nil && (unit == string(effect.UnitShare) || x.number("observed", i) == 0) {
+		if unit := x.at("unit", i); n > 0 && f != nil && !placebo && (unit == string(effect.UnitShare) || x.number("observed", i) == 0) {
 			x.when(i, f, f.each(level, w.halves()...), x.not("n")...)
 		}
 		if of := x.whole("n_compared", i); of > 0 {
