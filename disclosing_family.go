@@ -291,6 +291,7 @@ const (
 	dimSpent  // whose money pays
 	dimPeriod // months, quarters, half years and years of referral
 	dimWhy    // why it is not analysed, or analysed
+	dimEnded  // yes or no: whether the window was over
 	dimCohort // yes or no
 	dimReached
 	dimStage // started, completed

@@ -257,10 +257,11 @@ func (x figures) shares(i int, f *family, w where, level int, columns map[string
 		return
 	}
 	for _, share := range slices.Sorted(maps.Keys(columns)) {
-		why := map[string]string{"left_share": effect.ReasonLeft.String(), "no_clock_share": effect.ReasonNoClock.String()}[share]
 		switch {
-		case why != "":
-			x.when(i, f, f.each(levelReasons+level, w.with(dimWhy, why)), columns[share])
+		case share == "left_share": // of the windows that are over
+			x.when(i, f, f.each(levelReasons+level, w.with(dimWhy, effect.ReasonLeft.String()).with(dimEnded, effect.Yes)), columns[share])
+		case share == "no_clock_share":
+			x.when(i, f, f.each(levelReasons+level, w.with(dimWhy, effect.ReasonNoClock.String())), columns[share])
 		case x.number(columns[share], i) != 1: // somebody was not followed up: how many of how many is told by no table
 			x.part(i, f.count(w.analysed()), int64(math.Round(x.number(columns[share], i)*float64(f.count(w.analysed())))), columns[share])
 		}

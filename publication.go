@@ -41,7 +41,6 @@ type Publication struct {
 	// Tables are in the order in which the steps write them.
 	Tables []*ingest.Table
 
-	d          *disclosing
 	record     *record // nil where none is kept
 	remembered []recordRow
 }
@@ -189,7 +188,6 @@ func (p *Publication) disclose(ctx context.Context, ds *ingest.Dataset) error {
 		}
 		p.record, p.Recorded, p.Earlier = r, true, r.until
 	}
-	p.d = d
 	m := money{d, lines, map[string]int{}}
 	for i := range lines {
 		m.rows[lines[i].ID] = i
@@ -384,6 +382,9 @@ func familiesOf(obs *effect.Observations, members []effect.Membership, c *Config
 			if r.Reason[i].OutsideCohort() {
 				labels[dimCohort] = effect.No
 			}
+			if labels[dimEnded] = effect.No; i < len(r.WindowEnd) && r.WindowEnd[i] <= obs.AsOf {
+				labels[dimEnded] = effect.Yes
+			}
 			var stages []string
 			if cases.Start[i] != effect.NoDate {
 				stages = append(stages, string(watch.StageStarted))
@@ -416,7 +417,7 @@ func familiesOf(obs *effect.Observations, members []effect.Membership, c *Config
 			for at, reached := range []string{effect.Yes, effect.No} {
 				if !halves[key][at] {
 					labels := append(strings.Split(key, "\x00"), make([]string, dims-dimWhy)...)
-					labels[dimWhy], labels[dimCohort], labels[dimReached] = effect.StepAnalysed, effect.Yes, reached
+					labels[dimWhy], labels[dimEnded], labels[dimCohort], labels[dimReached] = effect.StepAnalysed, effect.Yes, effect.Yes, reached
 					f.add(0, true, labels...)
 				}
 			}
