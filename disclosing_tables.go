@@ -342,7 +342,7 @@ func (x figures) diagnostic(i int, f *family, w where, level int, name, column s
 	n := f.count(w.analysed())
 	x.when(i, f, f.each(level, w.analysed()), column)
 	switch name {
-	case "n", "peers", "effective_peers", "dated_covariates":
+	case "n", "peers", "effective_peers", "dated_covariates", "balance", "variance_ratio", "overlap", "max_weight", "placebo":
 	case "left_share", "no_clock_share", "follow_up":
 		x.shares(i, f, w, level, map[string]string{name: column})
 	case "uncovered_share":

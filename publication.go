@@ -188,7 +188,8 @@ func (p *Publication) disclose(ctx context.Context, ds *ingest.Dataset) error {
 		}
 		p.record, p.Recorded, p.Earlier = r, true, r.until
 	}
-	m := money{d, lines, map[string]int{}}
+	m := money{disclosing: d, lines: lines, rows: map[string]int{}}
+	m.veto()
 	for i := range lines {
 		m.rows[lines[i].ID] = i
 	}
@@ -418,6 +419,7 @@ func familiesOf(obs *effect.Observations, members []effect.Membership, c *Config
 				if !halves[key][at] {
 					labels := append(strings.Split(key, "\x00"), make([]string, dims-dimWhy)...)
 					labels[dimWhy], labels[dimEnded], labels[dimCohort], labels[dimReached] = effect.StepAnalysed, effect.Yes, effect.Yes, reached
+					labels[dimStage] = nobody
 					f.add(0, true, labels...)
 				}
 			}
