@@ -245,7 +245,7 @@ func (b *builder) countedCases() (section, bool) {
 		at := &c.Rows[len(c.Rows)-1]
 		n := b.count(r.N, r.Suppressed)
 		if r.Suppressed != "" {
-			n = b.T("bonus.withheld")
+			n = b.T("page.hidden")
 		}
 		if r.Rule == bonus.RuleCounted {
 			at.Counted = n
@@ -309,7 +309,7 @@ func (b *builder) next(steps jobeffekt.ProviderSteps) (section, bool) {
 	}
 	for i := range steps.Further {
 		f := &steps.Further[i]
-		p := nextPrice{Clause: short(f.Clause), Who: b.cases(f.MatchGroup, f.Package), Open: b.T("bonus.withheld"), Price: b.price(f), One: b.T("bonus.withheld"), Ten: b.T("bonus.withheld")}
+		p := nextPrice{Clause: short(f.Clause), Who: b.cases(f.MatchGroup, f.Package), Open: b.T("page.hidden"), Price: b.price(f), One: b.T("page.hidden"), Ten: b.T("page.hidden")}
 		if !math.IsNaN(f.Open) {
 			p.Open = b.l.Count(f.Open)
 		}
@@ -328,7 +328,7 @@ func (b *builder) next(steps jobeffekt.ProviderSteps) (section, bool) {
 		d.Prices = append(d.Prices, p)
 	}
 	for _, h := range steps.Ceilings {
-		x := nextLimit{Period: b.l.Period(h.Period), Over: b.T("provider.limit", "over", b.l.Code("provider", "over_"+h.Over), "section", short(h.Section)), Used: b.T("bonus.withheld"), Left: b.T("bonus.withheld")}
+		x := nextLimit{Period: b.l.Period(h.Period), Over: b.T("provider.limit", "over", b.l.Code("provider", "over_"+h.Over), "section", short(h.Section)), Used: b.T("page.hidden"), Left: b.T("page.hidden")}
 		say := func(s string) string {
 			amount, err := bonus.ParseOre(s)
 			if h.Of == string(bonus.LimitAmount) && err == nil {
@@ -374,7 +374,7 @@ func (b *builder) thresholds(l lineRow, margins []bonus.Margin) nextLine {
 		case math.IsNaN(g.Measured) || r.Asked == "":
 			r.Now = b.T("page.missing")
 			if g.State != bonus.NotApplicable && g.State != bonus.NotEvaluated && g.Passes != "" {
-				r.Now = b.T("bonus.withheld")
+				r.Now = b.T("page.hidden")
 			}
 			if !g.Accepted {
 				r.Left = b.T("provider.fails")
@@ -402,7 +402,7 @@ func (b *builder) thresholds(l lineRow, margins []bonus.Margin) nextLine {
 // orHidden is an amount, or that it is withheld.
 func (b *builder) orHidden(ore float64) string {
 	if math.IsNaN(ore) {
-		return b.T("bonus.withheld")
+		return b.T("page.hidden")
 	}
 	return b.amount(ore)
 }
