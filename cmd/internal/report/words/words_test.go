@@ -39,8 +39,8 @@ func TestLanguagesSayTheSame(t *testing.T) {
 		assert.Equal(t, arguments(a.other), arguments(b.other), key)
 		// One need not be written as a number.
 		but := func(of []string) []string { return slices.DeleteFunc(of, func(s string) bool { return s == "{n}" }) }
-		assert.Equal(t, but(arguments(a.one)), but(arguments(a.other)), key)
-		assert.Equal(t, but(arguments(b.one)), but(arguments(b.other)), key)
+		assert.ElementsMatch(t, but(arguments(a.one)), but(arguments(a.other)), key)
+		assert.ElementsMatch(t, but(arguments(b.one)), but(arguments(b.other)), key)
 	}
 }
 
