@@ -141,7 +141,7 @@ func (b *builder) packages() (section, bool) {
 		x := packageRow{Who: b.who(r.Group, r.Municipality, r.Scheme), Package: b.offer(r.Package), With: capital(b.T(words)), N: b.count(r.N, r.Suppressed), Verdict: b.verdict(r.figures), Mark: mark(r.figures)}
 		switch {
 		case r.Suppressed != "":
-			x.N, x.Note, x.Verdict = b.T("bonus.withheld"), b.T("bonus.withheld"), b.T("bonus.withheld")
+			x.N, x.Note, x.Verdict = b.T("page.hidden"), b.T("page.hidden"), b.T("page.hidden")
 			withheld++
 		case !r.rated():
 			x.Note = b.refusal(r.figures)
@@ -311,7 +311,7 @@ func (b *builder) next(steps jobeffekt.ProviderSteps) (section, bool) {
 	}
 	for i := range steps.Further {
 		f := &steps.Further[i]
-		p := nextPrice{Clause: short(f.Clause), Who: b.cases(f.MatchGroup, f.Package), Open: b.T("bonus.withheld"), Price: b.price(f), One: b.T("bonus.withheld"), Ten: b.T("bonus.withheld")}
+		p := nextPrice{Clause: short(f.Clause), Who: b.cases(f.MatchGroup, f.Package), Open: b.T("page.hidden"), Price: b.price(f), One: b.T("page.hidden"), Ten: b.T("page.hidden")}
 		if !math.IsNaN(f.Open) {
 			p.Open = b.l.Count(f.Open)
 		}
@@ -330,7 +330,7 @@ func (b *builder) next(steps jobeffekt.ProviderSteps) (section, bool) {
 		d.Prices = append(d.Prices, p)
 	}
 	for _, h := range steps.Ceilings {
-		x := nextLimit{Period: b.l.Period(h.Period), Over: b.T("provider.limit", "over", b.l.Code("provider", "over_"+h.Over), "section", short(h.Section)), Used: b.T("bonus.withheld"), Left: b.T("bonus.withheld")}
+		x := nextLimit{Period: b.l.Period(h.Period), Over: b.T("provider.limit", "over", b.l.Code("provider", "over_"+h.Over), "section", short(h.Section)), Used: b.T("page.hidden"), Left: b.T("page.hidden")}
 		say := func(s string) string {
 			amount, err := bonus.ParseOre(s)
 			if h.Of == string(bonus.LimitAmount) && err == nil {
@@ -376,7 +376,7 @@ func (b *builder) thresholds(l lineRow, margins []bonus.Margin) nextLine {
 		case math.IsNaN(g.Measured) || r.Asked == "":
 			r.Now = b.T("page.missing")
 			if g.State != bonus.NotApplicable && g.State != bonus.NotEvaluated && g.Passes != "" {
-				r.Now = b.T("bonus.withheld")
+				r.Now = b.T("page.hidden")
 			}
 			if !g.Accepted {
 				r.Left = b.T("provider.fails")
@@ -405,7 +405,7 @@ func (b *builder) thresholds(l lineRow, margins []bonus.Margin) nextLine {
 // was taken out the rest is told.
 func (b *builder) told(n count, suppressed string) string {
 	if math.IsNaN(n) && suppressed != "" {
-		return b.T("bonus.withheld")
+		return b.T("page.hidden")
 	}
 	return b.count(n, "")
 }
@@ -413,7 +413,7 @@ func (b *builder) told(n count, suppressed string) string {
 // orHidden is an amount, or that it is withheld.
 func (b *builder) orHidden(ore float64) string {
 	if math.IsNaN(ore) {
-		return b.T("bonus.withheld")
+		return b.T("page.hidden")
 	}
 	return b.amount(ore)
 }

@@ -160,7 +160,7 @@ func (b *builder) spent(r spendingRow) spentRow {
 	of := func(x float64, why string, say func(float64) string) string {
 		switch {
 		case r.Suppressed != "" && math.IsNaN(x):
-			return b.T("bonus.withheld")
+			return b.T("page.hidden")
 		case why != "":
 			return b.l.Code("spending", "no_"+why)
 		case math.IsNaN(x):

@@ -37,8 +37,10 @@ func TestLanguagesSayTheSame(t *testing.T) {
 		assert.NotEmpty(t, a.one, key)
 		assert.NotEmpty(t, b.one, key)
 		assert.Equal(t, arguments(a.other), arguments(b.other), key)
-		assert.Equal(t, arguments(a.one), arguments(a.other), key)
-		assert.Equal(t, arguments(b.one), arguments(b.other), key)
+		// One need not be written as a number.
+		but := func(of []string) []string { return slices.DeleteFunc(of, func(s string) bool { return s == "{n}" }) }
+		assert.ElementsMatch(t, but(arguments(a.one)), but(arguments(a.other)), key)
+		assert.ElementsMatch(t, but(arguments(b.one)), but(arguments(b.other)), key)
 	}
 }
 
