@@ -55,7 +55,9 @@ type Config struct {
 	// Keep lets [Run] keep the tables of steps that stand in the folder as it would
 	// write them.
 	Keep bool `yaml:"-"`
-	// Progress, if not nil, is called as a run goes on, from one goroutine.
+	// Progress, if not nil, is called as a run goes on, from one goroutine, when something
+	// is done. How far the long parts are while they are done, an [effect.Meter] in the
+	// context of the run tells.
 	Progress func(Progress) `yaml:"-"`
 	// Open opens data that are a URL. nil: data are a folder, and a URL is refused.
 	Open Opener `yaml:"-"`

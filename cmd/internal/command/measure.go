@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -30,6 +31,9 @@ time and memory, and no step can go on from it.`
 		case "":
 			return all(cmd, args)
 		case onlyCells:
+			if cmd.Flags().Changed("metrics") {
+				return usageError{errors.New("--metrics is about results that can be published, which the cells alone are not")}
+			}
 			return measureCells(cmd, log, args[0])
 		}
 		return usageError{fmt.Errorf("--only %s: cells is the one table that can be had alone", only)}

@@ -3,11 +3,13 @@ package command
 import (
 	"bytes"
 	"context"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -116,7 +118,12 @@ versions:
 		assert.Contains(t, page, "| `"+m[1]+"` |")
 	}
 	assert.Len(t, regexp.MustCompile("(?m)^\\| `jobeffekt_").FindAllString(page, -1), len(told), "%v", told)
-	assert.Regexp(t, `(?m)^jobeffekt_settled_kroner\{agreement_id="A-751",run="night"\} [0-9]+0000$|e\+`, written)
+	amount := regexp.MustCompile(`(?m)^jobeffekt_settled_kroner\{agreement_id="A-751",run="night"\} (\S+)$`).FindStringSubmatch(written)
+	require.NotNil(t, amount)
+	kroner, err := strconv.ParseFloat(amount[1], 64)
+	require.NoError(t, err)
+	assert.Positive(t, kroner)
+	assert.Zero(t, math.Mod(kroner, amountUnit))
 	for _, m := range regexp.MustCompile(`(?m)^jobeffekt_rows_\S+ (\d+)$`).FindAllStringSubmatch(written, -1) {
 		assert.Regexp(t, `[05]$`, m[1])
 	}
