@@ -42,7 +42,7 @@ func TestArrange(t *testing.T) {
 		written[table.Name] = table.Rows > 0
 		assert.Equal(t, table.Rows == 0, table.Files > 0)
 	}
-	assert.Equal(t, map[string]bool{"participations": true, "persons": true, "spells": true, "municipalities": false, "providers": false, "spend": false}, written)
+	assert.Equal(t, map[string]bool{"participations": true, "persons": true, "spells": true, "municipalities": false, "providers": false, "spend": false, "satisfaction": false, "inspections": false, "experience": false}, written)
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(folder), ".*"))
 	require.NoError(t, err)
 	assert.Empty(t, left)

@@ -280,7 +280,7 @@ func changes(t *testing.T) map[string]asked {
 			require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(c.Path), "other.yaml"), []byte(other), 0o600))
 			c.Terms = []string{"other.yaml"}
 		}},
-		"blinded": {m, nil, func(c *conf) { c.Blinded, c.Out = true, "blinded" }},
+		"blinded":              {m, nil, func(c *conf) { c.Blinded, c.Out = true, "blinded" }},
 		"disclosure.min_count": {"", nil, func(c *conf) { c.Disclosure = &jobeffekt.Disclosure{MinCount: 10} }},
 		"disclosure.record":    {"", nil, func(c *conf) { c.Disclosure = &jobeffekt.Disclosure{Record: "published.parquet"} }},
 

@@ -20,7 +20,7 @@ import (
 )
 
 // typed runs a command line.
-func typed(t *testing.T, args ...string) (code int, stdout, stderr string) {
+func asTyped(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
 	code = execute(context.Background(), args, &out, &err)
@@ -31,7 +31,7 @@ func typed(t *testing.T, args ...string) (code int, stdout, stderr string) {
 func changedWorld(t *testing.T, change func(*ingest.Table)) string {
 	t.Helper()
 	was, folder := filepath.Join(t.TempDir(), "was"), filepath.Join(t.TempDir(), "data")
-	code, _, text := typed(t, "synth", was, "--persons", "300", "--municipalities", "4", "--providers", "1", "-q")
+	code, _, text := asTyped(t, "synth", was, "--persons", "300", "--municipalities", "4", "--providers", "1", "-q")
 	require.Equal(t, exitDone, code, text)
 	require.NoError(t, os.MkdirAll(folder, 0o700))
 	require.NoError(t, filepath.WalkDir(was, func(path string, d fs.DirEntry, err error) error {
@@ -99,10 +99,10 @@ func TestInitReadsDanishNames(t *testing.T) {
 	})
 	cells := func(data string) string {
 		out := filepath.Join(t.TempDir(), "job")
-		code, stdout, stderr := typed(t, "init", data, "--out", out)
+		code, stdout, stderr := asTyped(t, "init", data, "--out", out)
 		require.Equal(t, exitDone, code, stderr)
 		assert.NotContains(t, stdout, "fewer")
-		code, _, stderr = typed(t, "run", filepath.Join(out, runFileName), "-q")
+		code, _, stderr = asTyped(t, "run", filepath.Join(out, runFileName), "-q")
 		require.Equal(t, exitDone, code, stderr)
 		return fileText(t, filepath.Join(out, "results", "cells.csv"))
 	}
@@ -110,7 +110,7 @@ func TestInitReadsDanishNames(t *testing.T) {
 	assert.Equal(t, want, got)
 
 	out := filepath.Join(t.TempDir(), "job")
-	code, _, stderr := typed(t, "init", danish, "--out", out)
+	code, _, stderr := asTyped(t, "init", danish, "--out", out)
 	require.Equal(t, exitDone, code, stderr)
 	run := fileText(t, filepath.Join(out, runFileName))
 	for _, line := range []string{
@@ -133,20 +133,20 @@ func TestInitAsks(t *testing.T) {
 		}
 	})
 	out := t.TempDir()
-	code, stdout, stderr := typed(t, "init", data, "--out", out)
+	code, stdout, stderr := asTyped(t, "init", data, "--out", out)
 	require.Equal(t, exitDone, code, stderr)
 	assert.Contains(t, stdout, "Marked QUESTION")
 	run := filepath.Join(out, runFileName)
 	text := fileText(t, run)
 	assert.Regexp(t, `(?m)^      match_group: QUESTION   # one of x1, x2`, text)
 	assert.Regexp(t, `(?m)^    "K17": QUESTION   # [0-9,]+ rows$`, text)
-	code, _, stderr = typed(t, "check", run)
+	code, _, stderr = asTyped(t, "check", run)
 	assert.Equal(t, exitFailed, code)
 	assert.Regexp(t, `jobeffekt.yaml:[0-9]+:[0-9]+: input.states.K17: "QUESTION"`, stderr)
 
 	// Once the code is answered, the column is asked for.
 	require.NoError(t, os.WriteFile(run, []byte(strings.Replace(text, `"K17": QUESTION`, `"K17": ordinary_employment`, 1)), 0o600))
-	code, _, stderr = typed(t, "check", run)
+	code, _, stderr = asTyped(t, "check", run)
 	assert.Equal(t, exitFailed, code)
 	assert.Contains(t, stderr, "QUESTION")
 	assert.Contains(t, stderr, "match_group")
@@ -166,7 +166,7 @@ func TestInitOfHostileNames(t *testing.T) {
 		}
 	})
 	out := t.TempDir()
-	code, stdout, stderr := typed(t, "init", data, "--out", out)
+	code, stdout, stderr := asTyped(t, "init", data, "--out", out)
 	require.Equal(t, exitDone, code, stderr)
 	all := stdout + stderr
 	entries, err := os.ReadDir(out)
@@ -178,7 +178,7 @@ func TestInitOfHostileNames(t *testing.T) {
 	assert.NotContains(t, all, "7777")
 	assert.NotContains(t, all, "\u202e")
 	assert.NotContains(t, all, strings.Repeat("x", 100))
-	code, _, stderr = typed(t, "check", filepath.Join(out, runFileName))
+	code, _, stderr = asTyped(t, "check", filepath.Join(out, runFileName))
 	assert.Equal(t, exitDone, code, stderr)
 	found := false
 	for _, e := range entries {
@@ -209,10 +209,10 @@ func TestInitOfOtherData(t *testing.T) {
 	}()...) {
 		looked++
 		out := t.TempDir()
-		code, _, stderr := typed(t, "init", data, "--out", out)
+		code, _, stderr := asTyped(t, "init", data, "--out", out)
 		require.Equal(t, exitDone, code, "%s: %s", data, stderr)
 		text := fileText(t, filepath.Join(out, runFileName))
-		code, stdout, stderr := typed(t, "check", filepath.Join(out, runFileName))
+		code, stdout, stderr := asTyped(t, "check", filepath.Join(out, runFileName))
 		if regexp.MustCompile(`(?m)^[^#]*: QUESTION`).MatchString(text) {
 			assert.Equal(t, exitFailed, code, data)
 			assert.Contains(t, stderr, "QUESTION")
