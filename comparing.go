@@ -194,7 +194,7 @@ func Changes(ctx context.Context, before, after string) (*Changed, error) {
 		return nil, fmt.Errorf("%w: one of them is a publication and the other is not; compare two results folders, or two publications", ErrManifest)
 	}
 	c := &Changed{Before: before, After: after, before: a, after: b, Rows: []ChangedRow{}, Causes: causes(a, b)}
-	for _, info := range ResultTables() {
+	for _, info := range append(ResultTables(), publishedTables()...) {
 		was, had := a.source(info.Name)
 		is, has := b.source(info.Name)
 		if !had && !has {

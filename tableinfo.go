@@ -24,14 +24,22 @@ func ResultTables() []TableInfo {
 	return append(out, TableInfo{TableGatePreview, StepSettle, aboutTable(TableGatePreview), keyOfTable(TableGatePreview)})
 }
 
-// ResultTable is what there is to know of the table of a name; false where no run writes one.
+// ResultTable is what there is to know of the table of a name; false where neither a run nor
+// a publication has one.
 func ResultTable(name string) (TableInfo, bool) {
-	all := ResultTables()
+	all := append(ResultTables(), publishedTables()...)
 	i := slices.IndexFunc(all, func(t TableInfo) bool { return t.Name == name })
 	if i < 0 {
 		return TableInfo{}, false
 	}
 	return all[i], true
+}
+
+// publishedTables are the tables that a [Publication] has beside those of a run.
+func publishedTables() []TableInfo {
+	return []TableInfo{{
+		TablePaid, StepSettle, "What the lines of the results bonus add up to, by agreement, provider and period, and in all", []string{"agreement_id", "provider_id", "period"},
+	}}
 }
 
 // keyOfTable are the columns that tell the rows of a table apart.

@@ -165,6 +165,7 @@ func TestWorkbook(t *testing.T) {
 	xml := entry(t, b.Bytes(), "xl/worksheets/sheet3.xml")
 	assert.Contains(t, xml, `<autoFilter ref="$A$1:$F$`+strconv.Itoa(len(hostile())+1)+`"`)
 	assert.NotContains(t, xml, "<f>")
+	assert.Contains(t, xml, `<dimension ref="A1:F`+strconv.Itoa(len(hostile())+1)+`"`)
 	value, err := f.GetCellValue("Contents", "B1")
 	require.NoError(t, err)
 	assert.Equal(t, "2010-06-30", value)

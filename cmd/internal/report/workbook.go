@@ -176,6 +176,17 @@ func (b *book) add(t *ingest.Table, names map[string]bool, most int) (sheets []s
 // fill writes the rows [from, to) of a table to a sheet, whose header stands in a row, below
 // some lines.
 func (b *book) fill(sheet string, t *ingest.Table, from, to, header int, lines [][]any) error {
+	if len(t.Columns) == 0 {
+		return nil
+	}
+	last, err := excelize.CoordinatesToCellName(len(t.Columns), max(header+to-from, header+1))
+	if err != nil {
+		return err
+	}
+	// Some programs read no further than this says.
+	if err := b.file.SetSheetDimension(sheet, "A1:"+last); err != nil {
+		return err
+	}
 	out, err := b.file.NewStreamWriter(sheet)
 	if err != nil {
 		return err
@@ -222,15 +233,9 @@ func (b *book) fill(sheet string, t *ingest.Table, from, to, header int, lines [
 			return err
 		}
 	}
-	if len(t.Columns) > 0 {
-		last, err := excelize.CoordinatesToCellName(len(t.Columns), max(header+to-from, header+1))
-		if err != nil {
-			return err
-		}
-		// The filter must stand before the sheet's end is written.
-		if err := b.file.AutoFilter(sheet, "A"+strconv.Itoa(header)+":"+last, nil); err != nil {
-			return err
-		}
+	// The filter must stand before the sheet's end is written.
+	if err := b.file.AutoFilter(sheet, "A"+strconv.Itoa(header)+":"+last, nil); err != nil {
+		return err
 	}
 	return out.Flush()
 }
