@@ -42,6 +42,10 @@ type labelled struct {
 
 const also = "\x1f"
 
+// nobody is the stage of an atom that holds nobody, and says so to those alone who ask who
+// reached an outcome.
+const nobody = "\x1e"
+
 // where are labels of atoms, by dimension; "" for any.
 type where []string
 
@@ -97,6 +101,9 @@ func (f *family) of(w where) sighted {
 	}
 	var out sighted
 	try := func(a int32) {
+		if len(w) == dims && w[dimReached] == "" && f.atoms[a].labels[dimStage] == nobody {
+			return
+		}
 		for d, want := range w {
 			if has := f.atoms[a].labels[d]; want != "" && has != want && !(strings.Contains(has, also) && slices.Contains(strings.Split(has, also), want)) {
 				return
@@ -291,6 +298,7 @@ const (
 	dimSpent  // whose money pays
 	dimPeriod // months, quarters, half years and years of referral
 	dimWhy    // why it is not analysed, or analysed
+	dimEnded  // yes or no: whether the window was over
 	dimCohort // yes or no
 	dimReached
 	dimStage // started, completed

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
@@ -53,6 +54,10 @@ type money struct {
 	*disclosing
 	lines []bonus.Line
 	rows  map[string]int // lines by id
+	// vetoed are sums by agreement, provider and period that are not told, and unlined
+	// the providers of an agreement of whom no line by the number of cases is.
+	vetoed  map[[3]string]bool
+	unlined map[[2]string]bool
 }
 
 // where is who counts in a line; nil where the families know no such line as it counts.
@@ -77,6 +82,8 @@ func (m money) line(x figures, i int, l *bonus.Line, columns ...string) {
 	}
 	f, w := m.where(l)
 	switch {
+	case priced(l) && m.unlined[[2]string{l.Agreement, l.Provider}]:
+		x.never(i, columns...)
 	case f == nil && x.few(l.Cases):
 		x.never(i, columns...)
 	case f != nil:
@@ -97,11 +104,9 @@ func (money) cellOf(l *bonus.Line) where {
 
 // sum takes columns out unless a sum of lines may be told: of a provider, or a period, or of
 // all where they are "". Prices are known, so that a sum gives away a sum of counts by their
-// prices; and where the amounts of few citizens can be put together in one way alone, it
-// gives away who they are.
+// prices, and by what whole numbers can make, as [money.veto] finds out.
 func (m money) sum(x figures, i int, agreement, provider, period string, columns ...string) {
 	terms := map[*family][]term{}
-	var prices, counts []int64
 	level := levelPaid
 	for _, of := range []string{provider, period} {
 		if of != "" {
@@ -118,17 +123,13 @@ func (m money) sum(x figures, i int, agreement, provider, period string, columns
 			x.when(i, f, f.each(levelPackage, m.cellOf(l).halves()...), columns...)
 			continue
 		}
-		price := int64(math.Round(float64(l.Amount) / float64(l.Cases)))
-		if x.few(l.Cases) {
-			prices, counts = append(prices, price), append(counts, l.Cases)
-		}
 		if f == nil {
 			if x.few(l.Cases) {
 				x.never(i, columns...)
 			}
 			continue
 		}
-		terms[f] = append(terms[f], term{w, price})
+		terms[f] = append(terms[f], term{w, price(l)})
 	}
 	for _, f := range m.outcomes {
 		if len(terms[f]) > 0 {
@@ -136,72 +137,127 @@ func (m money) sum(x figures, i int, agreement, provider, period string, columns
 			x.when(i, f, f.ask(level, terms[f]), columns...)
 		}
 	}
-	if m.k > 1 && oneWay(prices, counts) {
+	if m.vetoed[[3]string{agreement, provider, period}] {
 		x.never(i, columns...)
 	}
 }
 
-// oneWay says whether one of the counts is the same in all ways in which counts make up
-// what they cost together.
-func oneWay(prices, counts []int64) bool {
-	if len(prices) == 0 {
-		return false
+// price is what one case of a line costs.
+func price(l *bonus.Line) int64 {
+	if l.Times == "1" && l.Quantity == strconv.FormatInt(l.Cases, 10) {
+		return int64(l.UnitPrice)
 	}
-	by := map[int64]int64{} // several lines of a price are told apart by nothing
-	several := map[int64]int{}
+	return int64(math.Round(float64(l.Amount) / float64(l.Cases)))
+}
+
+// priced says whether a line pays for cases by their number.
+func priced(l *bonus.Line) bool {
+	return l.Outcome != "" && l.Municipality == "" && l.Amount != 0 && l.Cases > 0
+}
+
+// veto finds the sums that give few citizens away because counts are whole: where what they
+// cost together can be put together in one way alone. A sum of a provider is told before its
+// lines, and its lines are not told where they would be few. Of its periods as many are not
+// told as it takes for what is left of the whole to be put together in several ways.
+func (m *money) veto() {
+	m.vetoed, m.unlined = map[[3]string]bool{}, map[[2]string]bool{}
+	byPeriod := map[[2]string]map[string][]*bonus.Line{}
+	for i := range m.lines {
+		if l := &m.lines[i]; priced(l) {
+			k := [2]string{l.Agreement, l.Provider}
+			if byPeriod[k] == nil {
+				byPeriod[k] = map[string][]*bonus.Line{}
+			}
+			byPeriod[k][l.Period] = append(byPeriod[k][l.Period], l)
+			m.unlined[k] = m.unlined[k] || m.few(l.Cases)
+		}
+	}
+	left := map[string][]*bonus.Line{}
+	for _, k := range slices.SortedFunc(maps.Keys(byPeriod), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+		periods := byPeriod[k]
+		var out []*bonus.Line
+		open := slices.SortedFunc(maps.Keys(periods), func(a, b string) int {
+			cases := func(p string) (n int64) {
+				for _, l := range periods[p] {
+					n += l.Cases
+				}
+				return n
+			}
+			return cmp.Or(cmp.Compare(cases(a), cases(b)), strings.Compare(a, b))
+		})
+		open = slices.DeleteFunc(open, func(p string) bool {
+			alone := m.oneWay(periods[p])
+			if alone {
+				m.vetoed[[3]string{k[0], k[1], p}] = true
+				out = append(out, periods[p]...)
+			}
+			return alone
+		})
+		for m.oneWay(out) && len(open) > 0 {
+			m.vetoed[[3]string{k[0], k[1], open[0]}] = true
+			out, open = append(out, periods[open[0]]...), open[1:]
+		}
+		if m.oneWay(out) {
+			m.vetoed[[3]string{k[0], k[1]}] = true
+			left[k[0]] = append(left[k[0]], out...)
+		}
+	}
+	for agreement, lines := range left {
+		m.vetoed[[3]string{agreement}] = m.oneWay(lines)
+	}
+}
+
+// oneWay says whether the count of few cases of a price is the same in all ways in which
+// counts make up what the lines cost together.
+func (m *money) oneWay(lines []*bonus.Line) bool {
+	by := map[int64]int64{} // lines of a price are told apart by nothing
 	left := int64(0)
-	for i, p := range prices {
-		by[p] += counts[i]
-		several[p]++
-		left += p * counts[i]
+	for _, l := range lines {
+		p := price(l)
+		if p <= 0 {
+			return true // what is taken back is looked at no closer
+		}
+		by[p] += l.Cases
+		left += p * l.Cases
 	}
 	order := slices.SortedFunc(maps.Keys(by), func(a, b int64) int { return cmp.Compare(b, a) })
 	fixed := map[int64]bool{}
-	for _, p := range order {
-		if p <= 0 {
-			return true
+	for p, n := range by {
+		if m.few(n) {
+			fixed[p] = true
 		}
-		fixed[p] = several[p] == 1
 	}
-	steps := 0
-	var try func(i int, left int64) bool // whether all have been seen with another count
-	count := make([]int64, len(order))
-	try = func(i int, left int64) bool {
-		if steps++; steps > 1<<18 {
-			return true
-		}
-		if i == len(order)-1 {
-			if left%order[i] != 0 {
-				return false
-			}
-			count[i] = left / order[i]
-			for j, p := range order {
-				if count[j] != by[p] {
-					fixed[p] = false
-				}
-			}
-			for _, p := range order {
-				if fixed[p] {
-					return false
-				}
-			}
-			return true
-		}
-		for n := left / order[i]; n >= 0; n-- {
-			count[i] = n
-			if try(i+1, left-n*order[i]) {
-				return true
-			}
-		}
+	if len(fixed) == 0 {
 		return false
 	}
-	try(0, left)
-	for _, p := range order {
-		if fixed[p] {
+	steps, count := 0, make([]int64, len(order))
+	var try func(i int, left int64) bool // whether all have been seen with another count
+	try = func(i int, left int64) bool {
+		if steps++; steps > 1<<16 {
 			return true
 		}
+		if i < len(order)-1 {
+			for n := range left/order[i] + 1 {
+				count[i] = n
+				if try(i+1, left-n*order[i]) {
+					return true
+				}
+			}
+			return false
+		}
+		if left%order[i] != 0 {
+			return false
+		}
+		count[i] = left / order[i]
+		for j, p := range order {
+			if count[j] != by[p] {
+				delete(fixed, p)
+			}
+		}
+		return len(fixed) == 0
 	}
-	return false
+	try(0, left)
+	return len(fixed) > 0
 }
 
 // settlement takes out lines of few cases.

@@ -223,12 +223,9 @@ func (x figures) compared() {
 		if sensitivity && f != nil {
 			n = f.count(w.analysed())
 		}
-		placebo := false
-		if _, placebo = effect.PlaceboOf(x.at("outcome", i)); placebo {
-			f = nil // of the placebo everybody of the cohort has a value
-		}
+		_, placebo := effect.PlaceboOf(x.at("outcome", i)) // of which n is that of its outcome
 		x.count(i, f, level, n, []where{w.analysed()})
-		if unit := x.at("unit", i); n > 0 && f != nil && (unit == string(effect.UnitShare) || x.number("observed", i) == 0) {
+		if unit := x.at("unit", i); n > 0 && f != nil && !placebo && (unit == string(effect.UnitShare) || x.number("observed", i) == 0) {
 			x.when(i, f, f.each(level, w.halves()...), x.not("n")...)
 		}
 		if of := x.whole("n_compared", i); of > 0 {
@@ -260,10 +257,11 @@ func (x figures) shares(i int, f *family, w where, level int, columns map[string
 		return
 	}
 	for _, share := range slices.Sorted(maps.Keys(columns)) {
-		why := map[string]string{"left_share": effect.ReasonLeft.String(), "no_clock_share": effect.ReasonNoClock.String()}[share]
 		switch {
-		case why != "":
-			x.when(i, f, f.each(levelReasons+level, w.with(dimWhy, why)), columns[share])
+		case share == "left_share": // of the windows that are over
+			x.when(i, f, f.each(levelReasons+level, w.with(dimWhy, effect.ReasonLeft.String()).with(dimEnded, effect.Yes)), columns[share])
+		case share == "no_clock_share":
+			x.when(i, f, f.each(levelReasons+level, w.with(dimWhy, effect.ReasonNoClock.String())), columns[share])
 		case x.number(columns[share], i) != 1: // somebody was not followed up: how many of how many is told by no table
 			x.part(i, f.count(w.analysed()), int64(math.Round(x.number(columns[share], i)*float64(f.count(w.analysed())))), columns[share])
 		}
@@ -344,7 +342,7 @@ func (x figures) diagnostic(i int, f *family, w where, level int, name, column s
 	n := f.count(w.analysed())
 	x.when(i, f, f.each(level, w.analysed()), column)
 	switch name {
-	case "n", "peers", "effective_peers", "dated_covariates":
+	case "n", "peers", "effective_peers", "dated_covariates", "balance", "variance_ratio", "overlap", "max_weight", "placebo":
 	case "left_share", "no_clock_share", "follow_up":
 		x.shares(i, f, w, level, map[string]string{name: column})
 	case "uncovered_share":

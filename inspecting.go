@@ -213,9 +213,15 @@ func (in *Inspected) mapColumns(ds *ingest.Dataset, table string, columns map[st
 }
 
 // lookAtCases says what participations are about.
-func (in *Inspected) lookAtCases(ctx context.Context, ds *ingest.Dataset, _ func(string, string) string) error {
-	if !ds.Has(ingest.Participations) || in.lacks(ingest.Participations) {
+func (in *Inspected) lookAtCases(ctx context.Context, ds *ingest.Dataset, name func(table, column string) string) (err error) {
+	if !ds.Has(ingest.Participations) {
 		return nil
+	}
+	if in.lacks(ingest.Participations) {
+		if !slices.ContainsFunc(in.Columns, func(c InspectedColumn) bool { return c.Column == "referral_date" && c.Input == "" }) {
+			in.ReferredFirst, in.ReferredLast, err = ds.InputDates(ctx, ingest.Participations, name(ingest.Participations, "referral_date"))
+		}
+		return err
 	}
 	cases, err := ds.Cases(ctx)
 	if err != nil {

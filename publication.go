@@ -188,7 +188,8 @@ func (p *Publication) disclose(ctx context.Context, ds *ingest.Dataset) error {
 		}
 		p.record, p.Recorded, p.Earlier = r, true, r.until
 	}
-	m := money{d, lines, map[string]int{}}
+	m := money{disclosing: d, lines: lines, rows: map[string]int{}}
+	m.veto()
 	for i := range lines {
 		m.rows[lines[i].ID] = i
 	}
@@ -389,6 +390,9 @@ func familiesOf(obs *effect.Observations, members []effect.Membership, c *Config
 			if r.Reason[i].OutsideCohort() {
 				labels[dimCohort] = effect.No
 			}
+			if labels[dimEnded] = effect.No; i < len(r.WindowEnd) && r.WindowEnd[i] <= obs.AsOf {
+				labels[dimEnded] = effect.Yes
+			}
 			var stages []string
 			if cases.Start[i] != effect.NoDate {
 				stages = append(stages, string(watch.StageStarted))
@@ -421,7 +425,8 @@ func familiesOf(obs *effect.Observations, members []effect.Membership, c *Config
 			for at, reached := range []string{effect.Yes, effect.No} {
 				if !halves[key][at] {
 					labels := append(strings.Split(key, "\x00"), make([]string, dims-dimWhy)...)
-					labels[dimWhy], labels[dimCohort], labels[dimReached] = effect.StepAnalysed, effect.Yes, reached
+					labels[dimWhy], labels[dimEnded], labels[dimCohort], labels[dimReached] = effect.StepAnalysed, effect.Yes, effect.Yes, reached
+					labels[dimStage] = nobody
 					f.add(0, true, labels...)
 				}
 			}

@@ -84,20 +84,19 @@ func (p *Publication) Steps(ctx context.Context, providers []string) ([]Provider
 
 // outwardLine is what of a published line says whether it is withheld.
 type outwardLine struct {
-	ID         string `col:"line"`
-	Agreement  string `col:"agreement_id"`
-	Provider   string `col:"provider_id"`
-	Period     string `col:"period"`
-	Suppressed string `col:"suppressed"`
+	ID        string  `col:"line"`
+	Agreement string  `col:"agreement_id"`
+	Provider  string  `col:"provider_id"`
+	Period    string  `col:"period"`
+	Amount    float64 `col:"amount_ore"`
 }
 
 // outwardTotal is what a provider was paid in a period, where that is told.
 type outwardTotal struct {
-	Agreement  string  `col:"agreement_id"`
-	Provider   string  `col:"provider_id"`
-	Period     string  `col:"period"`
-	Amount     float64 `col:"amount_ore"`
-	Suppressed string  `col:"suppressed"`
+	Agreement string  `col:"agreement_id"`
+	Provider  string  `col:"provider_id"`
+	Period    string  `col:"period"`
+	Amount    float64 `col:"amount_ore"`
 }
 
 // outwardSteps takes out of an explanation what could tell of what the publication withholds.
@@ -105,7 +104,7 @@ func (p *Publication) outwardSteps(e *bonus.ProviderExplanation, lines []outward
 	out := ProviderSteps{Provider: e.Provider}
 	withheld := func(of func(outwardLine) bool) bool {
 		return slices.ContainsFunc(lines, func(l outwardLine) bool {
-			return l.Provider == e.Provider && l.Suppressed != "" && of(l)
+			return l.Provider == e.Provider && math.IsNaN(l.Amount) && of(l)
 		})
 	}
 	var totals []outwardTotal
@@ -119,7 +118,7 @@ func (p *Publication) outwardSteps(e *bonus.ProviderExplanation, lines []outward
 	told := func(h *bonus.Headroom) bool {
 		used, err := bonus.ParseOre(h.Used)
 		return err == nil && slices.ContainsFunc(totals, func(t outwardTotal) bool {
-			return t.Agreement == h.Agreement && t.Provider == e.Provider && t.Period == h.Period && t.Suppressed == "" && t.Amount == float64(used)
+			return t.Agreement == h.Agreement && t.Provider == e.Provider && t.Period == h.Period && t.Amount == float64(used)
 		})
 	}
 	figures, err := p.withheldFigures(e)
@@ -183,7 +182,6 @@ func (p *Publication) openCounts(provider string) (map[[4]string]float64, error)
 		Package    string  `col:"package_id"`
 		Rule       string  `col:"rule"`
 		N          float64 `col:"n"`
-		Suppressed string  `col:"suppressed"`
 	}
 	out, hidden := map[[4]string]float64{}, map[[4]string]bool{}
 	t := p.Table(TableCounted)
@@ -200,7 +198,7 @@ func (p *Publication) openCounts(provider string) (map[[4]string]float64, error)
 		}
 		k := [4]string{r.Agreement, r.Clause, r.MatchGroup, r.Package}
 		out[k] += r.N
-		hidden[k] = hidden[k] || r.Suppressed != ""
+		hidden[k] = hidden[k] || math.IsNaN(r.N)
 	}
 	for k, is := range hidden {
 		if is {
@@ -215,7 +213,8 @@ func (p *Publication) withheldFigures(e *bonus.ProviderExplanation) (map[string]
 	type row struct {
 		Outcome string `col:"outcome"`
 		effect.Cell
-		Suppressed string `col:"suppressed"`
+		Low        float64 `col:"low"`
+		Suppressed string  `col:"suppressed"`
 	}
 	out := map[string]bool{}
 	t := p.Table(TableBenchmark)
@@ -229,7 +228,9 @@ func (p *Publication) withheldFigures(e *bonus.ProviderExplanation) (map[string]
 	for i := range e.Lines {
 		l := &e.Lines[i]
 		cell := effect.Cell{Municipality: l.Municipality, MatchScheme: l.MatchScheme, MatchGroup: l.MatchGroup, Provider: l.Provider, Package: l.Package}
-		out[l.ID] = slices.ContainsFunc(rows, func(r row) bool { return r.Outcome == l.Outcome && r.Cell == cell && r.Suppressed != "" })
+		out[l.ID] = slices.ContainsFunc(rows, func(r row) bool {
+			return r.Outcome == l.Outcome && r.Cell == cell && r.Suppressed != "" && math.IsNaN(r.Low)
+		})
 	}
 	return out, nil
 }

@@ -34,7 +34,8 @@ type counted struct {
 type figured struct {
 	Outcome string `col:"outcome" doc:"x"`
 	effect.Cell
-	Suppressed string `col:"suppressed" doc:"x"`
+	Low        float64 `col:"low" doc:"x"`
+	Suppressed string  `col:"suppressed" doc:"x"`
 }
 
 // What a provider lacks is told only where nothing that is withheld follows from it.
@@ -71,17 +72,17 @@ func TestStepsTellNothingWithheld(t *testing.T) {
 		},
 	}
 	lines := []outwardLine{
-		{"open", "A", "north", "2009H1", ""},
-		{"closed", "A", "north", "2009H1", hidden},
-		{"few", "A", "north", "2009H1", ""},
-		{"x", "A", "north", "2008H2", hidden},
-		{"y", "A", "north", "2008H1", ""},
-		{"z", "B", "north", "2008H2", ""},
-		{"w", "B", "south", "2008H2", hidden},
+		{"open", "A", "north", "2009H1", 0},
+		{"closed", "A", "north", "2009H1", math.NaN()},
+		{"few", "A", "north", "2009H1", 0},
+		{"x", "A", "north", "2008H2", math.NaN()},
+		{"y", "A", "north", "2008H1", 0},
+		{"z", "B", "north", "2008H2", 0},
+		{"w", "B", "south", "2008H2", math.NaN()},
 	}
 	p := &Publication{MinCount: 5, Tables: []*ingest.Table{
-		rowsTable(t, TableBenchmark, figured{"job", cell("4"), ""}, figured{"job", cell("6"), hidden}),
-		rowsTable(t, TablePaid, outwardTotal{"A", "north", "2009H1", 3050, ""}, outwardTotal{"A", "north", "2008H2", math.NaN(), hidden}),
+		rowsTable(t, TableBenchmark, figured{"job", cell("4"), 0.1, hidden}, figured{"job", cell("6"), math.NaN(), hidden}),
+		rowsTable(t, TablePaid, outwardTotal{"A", "north", "2009H1", 3050}, outwardTotal{"A", "north", "2008H2", math.NaN()}),
 		rowsTable(
 			t, TableCounted,
 			counted{"A", "c", "4", "north", "P", bonus.RuleNotReached, 12, ""},

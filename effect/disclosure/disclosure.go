@@ -269,8 +269,7 @@ func (s *system) know(columns []int32, by []int64, forced bool) bool {
 	if len(left.at) == 0 {
 		return true
 	}
-	at := s.addSmall(left)
-	return forced || !s.reveals(at)
+	return !slices.ContainsFunc(s.addSmall(left), s.reveals) || forced
 }
 
 // reduce takes the pivots of the rows that are known out of a vector.
@@ -337,15 +336,18 @@ func (s *system) reduce(columns []int32, by []int64) row {
 	return out
 }
 
-// addSmall adds a reduced vector of small columns and says which row it became.
-func (s *system) addSmall(v row) int32 {
+// addSmall adds a reduced vector of small columns, and says which rows are new or others
+// for it.
+func (s *system) addSmall(v row) (changed []int32) {
 	v.scale(v.at[0])
 	at := int32(len(s.smalls))
+	changed = append(changed, at)
 	for _, r := range slices.Clone(s.within[v.pivot]) {
 		old := s.smalls[r]
 		s.unlink(r)
 		s.smalls[r] = old.less(v)
 		s.link(r)
+		changed = append(changed, r)
 		s.undo = append(s.undo, func() {
 			s.unlink(r)
 			s.smalls[r] = old
@@ -360,7 +362,7 @@ func (s *system) addSmall(v row) int32 {
 		s.reducer[v.pivot] = -1
 		s.smalls = s.smalls[:at]
 	})
-	return at
+	return changed
 }
 
 func (s *system) link(r int32) {

@@ -75,6 +75,16 @@ func TestDecide(t *testing.T) {
 			},
 			[]bool{true, true, false, true, false, false},
 		},
+		"a change of a part beside that of all": {
+			[]disclosure.Atom{{Counts: []int64{7, 8}}, {Counts: []int64{13, 17}}},
+			[]disclosure.Item{
+				{Groups: [][]int32{{0, 1}}, Told: true},
+				{Groups: [][]int32{{0}}, Told: true},
+				{Groups: [][]int32{{0, 1}}, Time: 1},
+				{Groups: [][]int32{{0}}, Time: 1},
+			},
+			[]bool{true, true, true, false},
+		},
 		"nobody new": {
 			[]disclosure.Atom{{Counts: []int64{30, 30}}},
 			[]disclosure.Item{{Groups: [][]int32{{0}}, Told: true}, {Groups: [][]int32{{0}}, Time: 1}},

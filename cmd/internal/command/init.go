@@ -138,8 +138,11 @@ func newDraft(in *jobeffekt.Inspected, data string) *draft {
 	for i, a := range in.Agreements[:min(maxDrafts, len(in.Agreements))] {
 		name := "terms.yaml"
 		if len(in.Agreements) > 1 {
-			if name = "terms-" + a.ID + ".yaml"; strings.ContainsFunc(a.ID, func(r rune) bool { return !inName(r) }) || len(a.ID) > 60 {
-				name = fmt.Sprintf("terms-%d.yaml", i+1)
+			// Letters of another case may be the same file.
+			name = "terms-" + a.ID + ".yaml"
+			if strings.ContainsFunc(a.ID, func(r rune) bool { return !inName(r) }) || len(a.ID) > 60 ||
+				slices.ContainsFunc(terms, func(other string) bool { return strings.EqualFold(other, name) }) {
+				name = fmt.Sprintf("terms_%d.yaml", i+1)
 			}
 		}
 		terms = append(terms, name)
@@ -264,10 +267,21 @@ func (d *draft) runFile(data string, terms []string) {
 		if len(in.Agreements) > len(terms) {
 			d.say("# %s: there are %d agreements, and terms were written for the first %d.", question, len(in.Agreements), len(terms))
 		}
-		if len(terms) > 1 {
+		var settled []string
+		for i, name := range terms {
+			// Nobody can say what is paid for who is in no package.
+			if n := in.Agreements[i].WithoutPackage; n > 0 {
+				d.say("# %s: %s cannot be settled yet: %s of its participations have no package. Give them one in the extract, and add it", question, name, many(n))
+				continue
+			}
+			settled = append(settled, name)
+		}
+		if len(settled) > 1 {
 			d.say("# %s: which of these agreements are yours? Leave out the others; their citizens still count as peers", question)
 		}
-		d.say("terms: %s", list(terms))
+		if len(settled) > 0 {
+			d.say("terms: %s", list(settled))
+		}
 	}
 	d.say("formats: [csv]           # beside Parquet")
 }
@@ -327,7 +341,7 @@ func (d *draft) input() {
 	}
 	fixed := len(in.Fixed) > 0 && !in.Dated
 	if keys || len(states)+len(unknown) > 0 || fixed {
-		d.say("input:")
+		d.say("input:                   # how the dataset maps to the contract")
 	}
 	if fixed {
 		d.say("  fixed: %s   # cannot change, so they need no date; %s: is there more that was known at the referral?", list(in.Fixed), question)
@@ -358,14 +372,19 @@ func (d *draft) cohort(asOf effect.Date) effect.Date {
 		d.say("  period: %s       # of the referrals: 2008, 2008H1, 2008Q3 or 2008-09", question)
 		return effect.NoDate
 	}
-	d.say("# %s participations, referred from %s to %s", humanize.Comma(int64(in.Participations)), in.ReferredFirst, in.ReferredLast)
-	d.say("# municipalities: %s", told(values(in.Municipalities, "none"), 15))
-	d.say("# providers: %s", told(values(in.Providers, "own projects"), 15))
+	d.say("# referred from %s to %s", in.ReferredFirst, in.ReferredLast)
+	if in.Participations > 0 {
+		d.say("# participations: %s", humanize.Comma(int64(in.Participations)))
+		d.say("# municipalities: %s", told(values(in.Municipalities, "none"), 15))
+		d.say("# providers: %s", told(values(in.Providers, "own projects"), 15))
+	}
 	var groups []string
 	for _, g := range in.Groups {
 		groups = append(groups, fmt.Sprintf("%s/%s (%s)", g.Scheme, g.Group, many(g.N)))
 	}
-	d.say("# match groups: %s", told(groups, 20))
+	if len(groups) > 0 {
+		d.say("# match groups: %s", told(groups, 20))
+	}
 	if len(in.Channels) > 0 {
 		d.say("# channels: %s", told(values(in.Channels, "none"), 10))
 	}
@@ -399,9 +418,9 @@ func (d *draft) peers(cohort effect.Date) {
 			year = y
 		}
 	}
-	if len(in.Conditions) == 0 || year == "" || n < 4 {
-		d.say("# No peers: comparable municipalities need participations of four or more, and the table municipalities")
-		d.say("# with their framework conditions. Citizens are compared at home alone.")
+	if len(in.Conditions) == 0 || year == "" || n <= effect.MinPeers {
+		d.say("# No peers: comparable municipalities need participations of %d other municipalities, and the table", effect.MinPeers)
+		d.say("# municipalities with their framework conditions. Citizens are compared at home alone.")
 		return
 	}
 	d.say("peers:                   # comparable municipalities: the nearest by framework conditions")
@@ -457,14 +476,12 @@ func (d *draft) terms(a *jobeffekt.InspectedAgreement) {
 	from, to := effect.NewDate(a.First.Time().Year(), 1, 1), effect.NewDate(a.Last.Time().Year()+1, 1, 1)
 	d.say("starts: %s       # %s: first day of the agreement", from, question)
 	d.say("ends: %s         # %s: its last day", to-1, question)
-	if a.WithoutPackage > 0 {
-		d.say("# %s: %s of its participations have no package, and are not settled", question, many(a.WithoutPackage))
+	d.say("packages:                # %s: which are job-oriented? Only those are paid for here", question)
+	if len(a.Packages) == 0 {
+		d.say("  - {id: %s, name: the name of the package, job_oriented: true}", question)
 	}
-	if len(a.Packages) > 0 {
-		d.say("packages:                # %s: which are job-oriented? Only those can be paid for here", question)
-		for _, p := range a.Packages {
-			d.say("  - {id: %s, name: %s, job_oriented: true}", quoted(p), quoted(p))
-		}
+	for _, p := range a.Packages {
+		d.say("  - {id: %s, name: %s, job_oriented: true}", quoted(p), quoted(p))
 	}
 	d.say("periods: half_year       # of settlement; also month, quarter, year")
 	d.say("applies_by: referral")
@@ -476,9 +493,7 @@ func (d *draft) terms(a *jobeffekt.InspectedAgreement) {
 	d.say("        section: \"1\"         # %s: of the document", question)
 	d.say("        text: A price for each citizen who has worked for 13 weeks in a row")
 	d.say("        measure: {reached: sustained_13w}")
-	if len(a.Packages) > 0 {
-		d.say("        conditions: {job_oriented: true}")
-	}
+	d.say("        conditions: {job_oriented: true}")
 	d.say("        schedule:")
 	d.say("          unit_prices:       # %s: in kroner; nothing is paid until they are said", question)
 	for _, g := range a.Groups {

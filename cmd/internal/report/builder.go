@@ -124,6 +124,7 @@ type gateRow struct {
 	State      bonus.GateState       `col:"state"`
 	Accepted   bool                  `col:"accepted"`
 	Reason     string                `col:"reason"`
+	Suppressed string                `col:"suppressed"`
 }
 
 // totalRow is a row of the table settlement_totals: what the lines of a settlement add up to,
@@ -333,9 +334,6 @@ type sum struct {
 
 func (s *sum) add(l lineRow) {
 	s.lines++
-	if gated(l.Reason) {
-		s.stopped++
-	}
 	if math.IsNaN(l.Amount) {
 		s.withheld++
 		return
@@ -354,7 +352,9 @@ func (b *builder) settle(agreement, provider, period string) (s sum) {
 		var part sum
 		for _, l := range b.lines {
 			if l.Agreement == t.Agreement && (provider == "" || l.Provider == provider) && (period == "" || l.Period == period) {
-				part.add(l)
+				if part.add(l); b.stops(l) {
+					part.stopped++
+				}
 			}
 		}
 		at := slices.IndexFunc(b.totals, func(r totalRow) bool {
@@ -368,10 +368,16 @@ func (b *builder) settle(agreement, provider, period string) (s sum) {
 	return s
 }
 
+// stops says whether a gate or its like keeps a line from being paid: by its reason, or where
+// that may not be shown, by the gate.
+func (b *builder) stops(l lineRow) bool {
+	return gated(l.Reason) || l.Suppressed != "" && slices.ContainsFunc(b.gate, func(g gateRow) bool { return g.Line == l.ID && !g.Accepted })
+}
+
 // amount is a suppressed amount in words, or the amount in the currency.
 func (b *builder) amount(ore float64) string {
 	if math.IsNaN(ore) {
-		return b.T("page.withheld")
+		return b.T("page.hidden")
 	}
 	return b.l.Kroner(bonus.Ore(math.Round(ore)))
 }
@@ -380,7 +386,7 @@ func (b *builder) amount(ore float64) string {
 func (b *builder) count(n count, suppressed string) string {
 	switch {
 	case suppressed != "":
-		return b.T("page.withheld")
+		return b.T("page.hidden")
 	case math.IsNaN(n):
 		return b.T("page.missing")
 	}
@@ -390,7 +396,7 @@ func (b *builder) count(n count, suppressed string) string {
 // verdict is the verdict in the fixed words: not shown where the figures are not.
 func (b *builder) verdict(f figures) string {
 	if f.Suppressed != "" {
-		return b.T("page.withheld")
+		return b.T("page.hidden")
 	}
 	return b.l.Code("verdict", string(f.Verdict))
 }

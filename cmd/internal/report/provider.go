@@ -129,6 +129,7 @@ func (b *builder) packages() (section, bool) {
 		}
 	}
 	var out []packageRow
+	withheld := 0
 	for _, r := range b.benchmark {
 		with, words := effect.Peers, "answer.peers"
 		if r.Part == effect.Provider {
@@ -140,7 +141,8 @@ func (b *builder) packages() (section, bool) {
 		x := packageRow{Who: b.who(r.Group, r.Municipality, r.Scheme), Package: b.offer(r.Package), With: capital(b.T(words)), N: b.count(r.N, r.Suppressed), Verdict: b.verdict(r.figures), Mark: mark(r.figures)}
 		switch {
 		case r.Suppressed != "":
-			x.Note = b.T("answer.withheld")
+			x.N, x.Note, x.Verdict = b.T("bonus.withheld"), b.T("bonus.withheld"), b.T("bonus.withheld")
+			withheld++
 		case !r.rated():
 			x.Note = b.refusal(r.figures)
 		default:
@@ -149,13 +151,16 @@ func (b *builder) packages() (section, bool) {
 			x.Interval = b.T("effects.interval", "low", b.l.Signed(scaled(r.Low, r.Unit), 1), "high", b.l.Signed(scaled(r.High, r.Unit), 1))
 			x.Comparators = b.T("page.missing")
 			if of, ok := compared[row{Outcome: r.Outcome, Municipality: r.Municipality, Scheme: r.Scheme, Group: r.Group, Provider: r.Provider, Package: r.Package, Method: r.Method, Comparators: with}]; ok {
-				x.Comparators = b.count(of.N, of.Suppressed)
+				x.Comparators = b.told(of.N, of.Suppressed)
 			}
 		}
 		out = append(out, x)
 	}
 	if len(out) == 0 {
 		return section{}, false
+	}
+	if withheld == len(out) {
+		return section{ID: "packages", Title: b.T("provider.packages"), Lead: b.T("answer.withheld")}, true
 	}
 	return b.made("packages", b.T("provider.packages_lead"), struct {
 		Caption string
@@ -190,10 +195,10 @@ func (b *builder) cases(group, pkg string) string {
 // countedClause is what a clause counted and what it did not.
 type countedClause struct {
 	Caption string
-	Rows    []countedRow
+	Rows    []casesRow
 }
 
-type countedRow struct {
+type casesRow struct {
 	Who, Counted string
 	Others       []string // how many did not count, by why
 }
@@ -239,14 +244,11 @@ func (b *builder) countedCases() (section, bool) {
 			if len(b.about) > 1 && r.Municipality != "" {
 				who += ", " + b.municipality(r.Municipality)
 			}
-			c.Rows = append(c.Rows, countedRow{Who: who, Counted: b.l.Count(0)})
+			c.Rows = append(c.Rows, casesRow{Who: who, Counted: b.l.Count(0)})
 		}
 		last = r
 		at := &c.Rows[len(c.Rows)-1]
-		n := b.count(r.N, r.Suppressed)
-		if r.Suppressed != "" {
-			n = b.T("bonus.withheld")
-		}
+		n := b.told(r.N, r.Suppressed)
 		if r.Rule == bonus.RuleCounted {
 			at.Counted = n
 			continue
@@ -397,6 +399,15 @@ func (b *builder) thresholds(l lineRow, margins []bonus.Margin) nextLine {
 		}
 	}
 	return out
+}
+
+// told is a number of citizens, in short where it is withheld: of a row from which something
+// was taken out the rest is told.
+func (b *builder) told(n count, suppressed string) string {
+	if math.IsNaN(n) && suppressed != "" {
+		return b.T("bonus.withheld")
+	}
+	return b.count(n, "")
 }
 
 // orHidden is an amount, or that it is withheld.

@@ -277,6 +277,17 @@ func TestTotals(t *testing.T) {
 	silent(t, text, "Dertil")
 }
 
+// What the gate stopped is counted where the reason of the line may not be shown.
+func TestStoppedAndWithheld(t *testing.T) {
+	w := smallWorld()
+	l, g := &w.lines[1], &w.gate[0]
+	l.Reason, l.Amount, l.Cases, l.Suppressed = "", math.NaN(), math.NaN(), jobeffekt.Suppressed
+	g.Measured, g.Suppressed = math.NaN(), jobeffekt.Suppressed
+	text := pageText(t, w.committee(t, "da", Default()))
+	says(t, text, "Linjer standset af kravene til sikkerhed: 1 af 3.")
+	says(t, text, "de sammenlignede er ikke ens nok: tallet er skjult, kravet er 0,25")
+}
+
 // Withheld, not rated and missing are three things, and none of them is a nought.
 func TestWhatIsNotShown(t *testing.T) {
 	w := smallWorld()
@@ -284,9 +295,10 @@ func TestWhatIsNotShown(t *testing.T) {
 	w.lines, w.gate = w.lines[2:], nil
 	w.counted = []settledRow{{"A1", "751", "L3"}}
 	text := pageText(t, w.committee(t, "da", Default()))
-	says(t, text, "Tallene er skjult, fordi de omfatter få borgere.")
+	says(t, text, "Tallene er skjult: de kunne røbe noget om få borgere.")
 	says(t, text, "ikke vurderet. 12 borgere; for få borgere til en vurdering.")
 	says(t, text, "Kørslen har intet tal om leverandøren.")
+	says(t, text, "Af 2 vurderinger af leverandørers borgere er 0 højere sandsynliggjort og 0 lavere; i 0 er ingen forskel påvist, og 1 er ikke vurderet. 1 vurdering er skjult")
 	silent(t, text, "NaN")
 	silent(t, text, "[[")
 }

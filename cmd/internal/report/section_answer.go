@@ -90,7 +90,7 @@ func (b *builder) inShort(p providerAnswer, pooled []saying) []string {
 	var order []string
 	who := map[string][]string{}
 	for _, s := range p.Says {
-		v := cmp.Or(s.Verdict, b.T("page.withheld"))
+		v := cmp.Or(s.Verdict, b.T("page.hidden"))
 		if who[v] == nil {
 			order = append(order, v)
 		}
@@ -110,7 +110,7 @@ func (b *builder) counted(of []providerAnswer) []string {
 			n.add(s.figures)
 		}
 	}
-	return []string{b.T("effects.lead", "all", n.all, "higher", n.higher, "lower", n.lower, "none", n.none, "not_rated", n.notRated)}
+	return []string{b.lead(n)}
 }
 
 // alphabetical are providers by what they are called.

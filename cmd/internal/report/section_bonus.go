@@ -50,7 +50,7 @@ func (b *builder) written(s sum) template.HTML {
 	case s.lines == 0:
 		return ""
 	case s.withheld == s.lines:
-		return template.HTML(`<span class="none">` + template.HTMLEscapeString(b.T("bonus.withheld")) + `</span>`)
+		return template.HTML(`<span class="none">` + template.HTMLEscapeString(b.T("page.hidden")) + `</span>`)
 	case s.withheld > 0:
 		return template.HTML(template.HTMLEscapeString(b.amount(s.ore)) + ` <span class="none">` + template.HTMLEscapeString(b.T("bonus.and_withheld")) + `</span>`)
 	}
@@ -146,7 +146,7 @@ func (b *builder) settled(t *bonus.Terms) agreementData {
 		row("", "", earned{Provider: b.T("bonus.all_providers"), IsSum: true})
 	}
 	for _, l := range lines {
-		if gated(l.Reason) {
+		if b.stops(l) {
 			a.Stopped = append(a.Stopped, stopped{
 				Provider: b.provider(l.Provider), Period: b.l.Period(l.Period), Who: b.citizens(t, l), Clause: b.called(t, l.Clause, l.Section), Why: b.why(l),
 			})
@@ -218,6 +218,8 @@ func (b *builder) why(l lineRow) []string {
 func (b *builder) diagnostic(g gateRow) string {
 	name := b.l.Code("diagnostic", string(g.Diagnostic))
 	switch {
+	case g.Suppressed != "" && math.IsNaN(g.Measured):
+		return b.T("bonus.hidden", "diagnostic", name, "threshold", b.measured(g.Diagnostic, g.Threshold))
 	case g.State == bonus.NotApplicable || g.State == bonus.NotEvaluated || math.IsNaN(g.Measured):
 		return b.T("bonus.untold", "diagnostic", name)
 	case g.Passes == "at_least":

@@ -135,9 +135,8 @@ func (b *builder) curves() (section, bool) {
 					says = append(says, b.T("curves.after", "share", b.l.Percent(r.Estimate, 0), "provider", b.provider(s.Provider), "time", b.days(r.Day)))
 				}
 			}
-			p.Desc = b.l.List(says)
-			if len(says) == 0 {
-				p.Desc = b.T("curves.unknown")
+			if p.Desc = b.l.List(says); len(says) == 0 {
+				continue
 			}
 			d.Panels = append(d.Panels, panel{b.group(of[0].whom), p.Draw()})
 		}
@@ -175,21 +174,30 @@ func (b *builder) curves() (section, bool) {
 			d.Lines = append(d.Lines, line)
 		}
 	}
-	return b.section("curves", b.curvesLead(all, days[len(days)-1]), d), true
+	return b.section("curves", b.curvesLead(all, days), d), true
 }
 
-// curvesLead says between which shares the outcome is reached at the end.
-func (b *builder) curvesLead(all []curveRow, last int64) string {
-	least, most := math.Inf(1), math.Inf(-1)
-	for _, r := range all {
-		if r.Cause == causeReached && r.Day == last && !math.IsNaN(r.Estimate) {
-			least, most = math.Min(least, r.Estimate), math.Max(most, r.Estimate)
+// curvesLead says between which shares the outcome is reached, on the latest of the days on
+// which it is told of most.
+func (b *builder) curvesLead(all []curveRow, days []int64) string {
+	var best []curveRow
+	for _, day := range days {
+		of := slices.DeleteFunc(slices.Clone(all), func(r curveRow) bool {
+			return r.Cause != causeReached || r.Day != day || day == 0 || math.IsNaN(r.Estimate)
+		})
+		if len(of) > 0 && len(of) >= len(best) {
+			best = of
 		}
 	}
-	if least > most {
+	if len(best) == 0 {
 		return b.T("curves.unknown")
 	}
-	return b.T("curves.lead", "time", b.days(last), "least", b.l.Percent(least, 0), "most", b.l.Percent(most, 0), "outcome", lower(b.outcome(all[0].Outcome)))
+	slices.SortStableFunc(best, func(x, y curveRow) int { return cmp.Compare(x.Estimate, y.Estimate) })
+	low, high := best[0], best[len(best)-1]
+	if len(best) == 1 {
+		return b.T("curves.one", "time", b.days(low.Day), "share", b.l.Percent(low.Estimate, 0), "who", b.whose(low.whom), "outcome", lower(b.outcome(low.Outcome)))
+	}
+	return b.T("curves.lead", "time", b.days(low.Day), "least", b.l.Percent(low.Estimate, 0), "most", b.l.Percent(high.Estimate, 0), "outcome", lower(b.outcome(low.Outcome)), "n", len(best))
 }
 
 func (b *builder) share(x float64) string {
@@ -231,7 +239,7 @@ func (b *builder) curvePicture(id, title string, ticks []float64, weeks bool) ch
 func (b *builder) curve(label string, of []curveRow) chart.Curve {
 	c := chart.Curve{Label: label}
 	for _, r := range of {
-		s := chart.Step{X: float64(r.Day), Y: r.Estimate}
+		s := chart.Known{X: float64(r.Day), Y: r.Estimate}
 		if !math.IsNaN(r.AtRisk) {
 			s.AtRisk = b.l.Count(r.AtRisk)
 		}

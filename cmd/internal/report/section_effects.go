@@ -67,17 +67,19 @@ func (b *builder) effects() (section, bool) {
 		return section{}, false
 	}
 	d.Chance = b.T("effects.chance", "chance", b.l.Percent(1-b.confidence(), places(100*(1-b.confidence()))))
-	s := b.section("effects", b.T("effects.lead", "all", n.all, "higher", n.higher, "lower", n.lower, "none", n.none, "not_rated", n.notRated), d)
+	s := b.section("effects", b.lead(n), d)
 	s.Open = true
 	return s, true
 }
 
 // verdicts counts them.
-type verdicts struct{ all, higher, lower, none, notRated int }
+type verdicts struct{ all, higher, lower, none, notRated, withheld int }
 
 func (v *verdicts) add(f figures) {
 	v.all++
 	switch {
+	case f.Suppressed != "":
+		v.withheld++
 	case !f.rated():
 		v.notRated++
 	case f.Verdict == effect.Higher:
@@ -87,6 +89,16 @@ func (v *verdicts) add(f figures) {
 	default:
 		v.none++
 	}
+}
+
+// lead says how many verdicts there are of each kind; those that are not rated and those that
+// are withheld are told apart.
+func (b *builder) lead(n verdicts) string {
+	out := b.T("effects.lead", "all", n.all, "higher", n.higher, "lower", n.lower, "none", n.none, "not_rated", n.notRated)
+	if n.withheld > 0 {
+		out += " " + b.T("effects.withheld", "n", n.withheld)
+	}
+	return out
 }
 
 // confidence is that of the intervals.

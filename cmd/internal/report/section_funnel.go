@@ -116,8 +116,10 @@ func (r funnelRow) score() float64 {
 	return r.Error
 }
 
+// told says whether the row has its place: of a row in which something was taken out, other
+// figures may stand.
 func (r funnelRow) told() bool {
-	return r.Suppressed == "" && r.Funnel != "" && !math.IsNaN(r.Difference)
+	return r.Funnel != "" && !math.IsNaN(r.Difference) && !math.IsNaN(r.score())
 }
 
 // outside says which way a row lies outside the limits of chance: 1 above, -1 below, 0 not.
@@ -158,7 +160,7 @@ func (b *builder) funnel() (section, bool) {
 	slices.SortStableFunc(all, func(x, y funnelRow) int { return b.cells(x.whom, y.whom) })
 	d := funnelData{Outcome: b.outcome(b.outcomes[0])}
 	var said []string
-	told, inside := 0, 0
+	told, inside, silent := 0, 0, 0
 	for len(all) > 0 {
 		end := slices.IndexFunc(all, func(r funnelRow) bool { return r.Scheme != all[0].Scheme || r.Group != all[0].Group })
 		if end < 0 {
@@ -173,7 +175,11 @@ func (b *builder) funnel() (section, bool) {
 		d.Funnels = append(d.Funnels, f)
 		said = append(said, says...)
 		for _, r := range family {
-			if b.ours(r.whom) && r.told() {
+			switch {
+			case !b.ours(r.whom):
+			case !r.told():
+				silent++
+			default:
 				if told++; r.outside() == 0 {
 					inside++
 				}
@@ -189,6 +195,9 @@ func (b *builder) funnel() (section, bool) {
 		lead = b.T("funnel.none", "n", told)
 	case told > 0:
 		lead = capital(b.l.List(said)) + ". " + b.T("funnel.inside", "n", inside, "of", told)
+	}
+	if silent > 0 {
+		lead += " " + b.T("funnel.unseen", "n", silent)
 	}
 	return b.section("funnel", lead, d), true
 }
@@ -237,12 +246,12 @@ func (b *builder) oneFunnel(n int, family []funnelRow) (funnel, []string) {
 		}
 		line := funnelLine{Name: b.whose(r.whom)}
 		switch {
-		case r.Suppressed != "":
+		case !r.told() && r.Suppressed != "":
 			line.Note = b.T("answer.withheld")
 		case !r.told():
 			line.Note = b.l.Code("verdict", string(effect.NotRated)) + ": " + b.refusal(figures{Refusal: r.Refusal})
 		default:
-			line.N, line.Difference = b.l.Count(r.NCompared), b.l.Signed(scaled(r.Difference, unit), 1)
+			line.N, line.Difference = b.briefly(r.NCompared, r.Suppressed), b.l.Signed(scaled(r.Difference, unit), 1)
 			line.Funnel, line.Adjusted = b.l.Code("limit", r.Funnel), b.l.Code("limit", r.Adjusted)
 			if r.Adjusted == "" {
 				line.Adjusted = b.T("page.missing")

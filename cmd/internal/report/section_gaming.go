@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/cmd/internal/report/chart"
@@ -106,7 +107,7 @@ type watchLine struct {
 // points is a difference between shares with its interval, in percentage points.
 func (b *builder) points(span chart.Span, value, low, high float64, suppressed string) told {
 	switch {
-	case suppressed != "":
+	case math.IsNaN(value) && suppressed != "":
 		return told{Note: b.T("page.withheld")}
 	case math.IsNaN(value):
 		return told{Note: b.T("page.missing")}
@@ -122,6 +123,14 @@ func (b *builder) points(span chart.Span, value, low, high float64, suppressed s
 		t.Text += " (" + b.T("effects.interval", "low", b.l.Signed(100*low, 1), "high", b.l.Signed(100*high, 1)) + ")"
 	}
 	return t
+}
+
+// briefly is a count, or a word in its place where the row says why it is not shown.
+func (b *builder) briefly(n count, suppressed string) string {
+	if math.IsNaN(n) && suppressed != "" {
+		return b.T("gaming.hidden")
+	}
+	return b.count(n, "")
 }
 
 // gaming shows what may tell of gaming: the indicators, who gets the easy citizens, and who
@@ -174,13 +183,13 @@ func (b *builder) indicators(d *gamingData) []string {
 		span := chart.SpanOf(0, ends...)
 		block := indicatorBlock{Name: b.l.Code("indicator", of[0].Indicator)}
 		for _, r := range of {
-			line := indicatorLine{Name: b.provider(r.Provider), N: b.count(r.N, r.Suppressed), Difference: b.points(span, r.Difference, r.Low, r.High, r.Suppressed)}
+			line := indicatorLine{Name: b.provider(r.Provider), N: b.briefly(r.N, r.Suppressed), Difference: b.points(span, r.Difference, r.Low, r.High, r.Suppressed)}
 			if len(b.about) > 1 {
 				line.Name += ", " + b.municipality(r.Municipality)
 			}
 			switch {
-			case r.Suppressed != "":
-				line.N = ""
+			case r.Suppressed != "" && (math.IsNaN(r.Share) || math.IsNaN(r.Low)):
+				line.N, line.Difference.Note = "", b.T("page.withheld")
 				withheld++
 			case r.Why != "" || math.IsNaN(r.Share):
 				unevaluated++
@@ -235,7 +244,9 @@ func (b *builder) creaming(d *gamingData) string {
 	list := slices.DeleteFunc(rows[creamingRow](b, jobeffekt.TableCreaming), func(r creamingRow) bool {
 		return !b.ours(r.whom) || r.Stage != "referred" && r.Stage != "completed"
 	})
-	slices.SortStableFunc(list, func(x, y creamingRow) int { return b.cells(x.whom, y.whom) })
+	slices.SortStableFunc(list, func(x, y creamingRow) int {
+		return cmp.Or(b.cells(x.whom, y.whom), strings.Compare(y.Stage, x.Stage)) // referred before completed
+	})
 	var ends []float64
 	for _, r := range list {
 		if ends = append(ends, r.SinceLow, r.SinceHigh); r.Stage == "referred" {
@@ -244,7 +255,8 @@ func (b *builder) creaming(d *gamingData) string {
 	}
 	span := chart.SpanOf(0, ends...)
 	var easier, fell []whom
-	known := 0
+	var at []whom // of the lines
+	known, fellKnown := 0, 0
 	for _, r := range list {
 		if d.Outcome = b.outcome(r.Outcome); r.Stage == "referred" {
 			t := b.points(span, r.Difference, r.Low, r.High, r.Suppressed)
@@ -259,27 +271,32 @@ func (b *builder) creaming(d *gamingData) string {
 			} else if r.Suppressed == "" && r.Refusal != "" {
 				t.Note = b.refusal(figures{Refusal: r.Refusal})
 			}
-			d.Creaming = append(d.Creaming, watchLine{Name: b.whose(r.whom), N: b.count(r.N, r.Suppressed), Figures: []told{t, {Note: b.T("page.missing")}}})
+			at = append(at, r.whom)
+			d.Creaming = append(d.Creaming, watchLine{Name: b.whose(r.whom), N: b.briefly(r.N, r.Suppressed), Figures: []told{t, {Note: b.T("page.missing")}}})
 			continue
 		}
-		at := slices.IndexFunc(d.Creaming, func(w watchLine) bool { return w.Name == b.whose(r.whom) })
-		if at < 0 {
+		if len(at) == 0 || at[len(at)-1] != r.whom {
 			continue
+		}
+		if !math.IsNaN(r.Since) {
+			fellKnown++
 		}
 		t := b.points(span, r.Since, r.SinceLow, r.SinceHigh, r.Suppressed)
 		if r.SinceLow > 0 {
 			t.Says = b.T("gaming.fell")
 			fell = append(fell, r.whom)
 		}
-		d.Creaming[at].Figures[1] = t
+		d.Creaming[len(at)-1].Figures[1] = t
 	}
 	switch {
 	case known == 0:
 		return ""
 	case len(easier)+len(fell) == 0:
-		return b.T("gaming.no_creaming")
+		return b.T("gaming.no_creaming", "n", known)
+	case len(fell) == 0 && fellKnown == 0:
+		return b.T("gaming.creaming", "list", b.gathered(easier))
 	case len(fell) == 0:
-		return b.T("gaming.creaming", "list", b.gathered(easier)) + " " + b.T("gaming.none_fell")
+		return b.T("gaming.creaming", "list", b.gathered(easier)) + " " + b.T("gaming.none_fell", "n", fellKnown)
 	case len(easier) == 0:
 		return b.T("gaming.hard_fell", "list", b.gathered(fell))
 	}
@@ -316,13 +333,13 @@ func (b *builder) parking(d *gamingData) string {
 		} else if r.Suppressed == "" && r.Refusal != "" {
 			results.Note = b.refusal(figures{Refusal: r.Refusal})
 		}
-		d.Parking = append(d.Parking, watchLine{Name: b.whose(r.whom), N: b.count(r.N, r.Suppressed), Figures: []told{results, starts}})
+		d.Parking = append(d.Parking, watchLine{Name: b.whose(r.whom), N: b.briefly(r.N, r.Suppressed), Figures: []told{results, starts}})
 	}
 	switch {
 	case known == 0:
 		return ""
 	case len(behind) == 0:
-		return b.T("gaming.no_parking")
+		return b.T("gaming.no_parking", "n", known)
 	}
 	return b.T("gaming.parking", "list", b.gathered(behind))
 }

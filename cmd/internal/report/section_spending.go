@@ -29,6 +29,7 @@ type spentRow struct {
 	Channel, Who                        string // the municipality too where there are several, and the year
 	Amount, Referred, Each, Work        string
 	EachInWork, More, EachMore, Verdict string
+	None                                string // why there are no citizens, in place of all figures about them
 	IsSum                               bool
 }
 
@@ -91,7 +92,7 @@ func (b *builder) spending() (section, bool) {
 		}
 		d.Outcome = cmp.Or(r.Outcome, d.Outcome)
 		d.Years = append(d.Years, b.spent(r))
-		if r.Suppressed == "" && !math.IsNaN(r.Each) && len(b.about) == 1 && (r.Channel == effect.ChannelProvider || r.Channel == effect.ChannelOwn) {
+		if !math.IsNaN(r.Each) && len(b.about) == 1 && (r.Channel == effect.ChannelProvider || r.Channel == effect.ChannelOwn) {
 			lead = append(lead, b.T("spending.each_"+r.Channel, "amount", b.kroner(r.Each), "year", strconv.FormatInt(r.Year, 10)))
 		}
 	}
@@ -151,11 +152,15 @@ func (b *builder) spent(r spendingRow) spentRow {
 		kr, _ := x.Float64()
 		out.Amount = b.kroner(kr)
 	}
+	if r.NoEach != "" && r.NoEach == r.NoReached && r.NoEach == r.NoExtra {
+		out.None = b.l.Code("spending", "no_"+r.NoEach)
+		return out
+	}
 	// What is withheld, what there is none of and what is not told are different things.
 	of := func(x float64, why string, say func(float64) string) string {
 		switch {
-		case r.Suppressed != "":
-			return b.T("page.withheld")
+		case r.Suppressed != "" && math.IsNaN(x):
+			return b.T("bonus.withheld")
 		case why != "":
 			return b.l.Code("spending", "no_"+why)
 		case math.IsNaN(x):

@@ -63,7 +63,7 @@ func (f Funnel) Draw() template.HTML {
 	y := scale{f.Center - yMost, f.Center + yMost, bottom, top}
 
 	b := begin(f.Picture, "funnel", width, height)
-	b.frame(f.X, f.Y, x, y, ticks(0, xMost, 5), ticks(y.low, y.high, 6))
+	b.frame(f.X, f.Y, x, y, ticks(0, xMost, 7), ticks(y.low, y.high, 9))
 
 	b.group("center", "stroke", ink, "stroke-width", "1")
 	b.line(left, y.at(f.Center), right, y.at(f.Center))
