@@ -101,7 +101,7 @@ func ExampleReadPublication() {
 	}
 	for _, r := range rows {
 		if strings.HasPrefix(r.Provider, "L851") && r.Outcome == "sustained_13w" && r.Part == string(effect.Total) {
-			fmt.Println(r.Provider, r.Group, r.N, r.Observed, r.Suppressed)
+			fmt.Printf("%s %s: %.0f citizens, %.3f %q\n", r.Provider, r.Group, r.N, r.Observed, r.Suppressed)
 		}
 	}
 	fmt.Println("cases may leave the house:", p.Table(jobeffekt.TableCases) != nil)
@@ -111,10 +111,10 @@ func ExampleReadPublication() {
 	}
 	fmt.Println("differences when it is made again:", len(differences))
 	// Output:
-	// L851-1 4 10 NaN disclosure_control
-	// L851-2 4 9 NaN disclosure_control
-	// L851-1 5 20 0.4
-	// L851-2 5 27 0.222222222
+	// L851-1 4: 10 citizens, NaN "disclosure_control"
+	// L851-2 4: 9 citizens, NaN "disclosure_control"
+	// L851-1 5: 20 citizens, 0.400 ""
+	// L851-2 5: 27 citizens, 0.222 ""
 	// cases may leave the house: false
 	// differences when it is made again: 0
 }

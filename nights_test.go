@@ -468,7 +468,7 @@ func TestKeepsOnlyWhatIsAsItWasWritten(t *testing.T) {
 	}
 	t.Run("a table of another run is no result", func(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(out, "sensitivity.csv"), []byte(want["sensitivity.csv"]), 0o600))
-		require.NoError(t, os.WriteFile(filepath.Join(out, "follow_up.csv"), []byte("left over"), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(out, "crosswalk.csv"), []byte("left over"), 0o600))
 		r, err := jobeffekt.Run(context.Background(), c)
 		require.NoError(t, err)
 		assert.Equal(t, all, r.Kept)
