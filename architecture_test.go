@@ -55,8 +55,10 @@ var keepers = []struct {
 	{[]string{"modernc.org/sqlite"}, []string{"cmd"}, "the command imports the driver"},
 	{[]string{"os", "io/fs", "io/ioutil"}, []string{"", "cmd", "examples", "ingest"}, "arithmetic knows no files; take an io.Reader or the values"},
 	{[]string{"github.com/google/renameio"}, []string{"", "cmd", "examples"}, "only the root package and the command write files; take an io.Writer"},
-	{[]string{"net", "os/exec", "github.com/spf13"}, []string{"cmd"}, "a library neither dials, starts programs nor reads a command line; do it in the command"},
-	{[]string{"github.com/jedib0t/go-pretty"}, []string{"cmd"}, "only the command prints; hand over a table of ingest"},
+	{[]string{"net", "os/exec", "github.com/spf13"}, []string{"cmd", "examples/service/main.go"}, "a library neither dials, starts programs nor reads a command line; do it in the command"},
+	{[]string{"github.com/jedib0t/go-pretty", "github.com/schollz/progressbar", "github.com/dustin/go-humanize", "golang.org/x/term"}, []string{"cmd"}, "only the command prints; hand over a table of ingest"},
+	{[]string{"github.com/xuri/excelize", "gonum.org/v1/plot", "golang.org/x/image", "html", "text/template"}, []string{"cmd"}, "only the command makes pages, pictures and workbooks; hand over a Publication"},
+	{[]string{"github.com/prometheus"}, []string{"cmd"}, "only the command tells monitors of a run; return what it is to tell"},
 	{[]string{"golang.org/x/text"}, []string{"", "cmd"}, "the order of names is the root package's, and the report's in its language; take a comparison as an argument"},
 	{[]string{"log"}, []string{"cmd", "examples"}, "library code does not log; return an error, or a warning in the result"},
 	{[]string{"time"}, []string{"", "cmd", "examples", "ingest", "effect/date.go", "bonus/ledger"}, "arithmetic knows days, not a clock; use effect.Date"},
@@ -288,17 +290,34 @@ func documented(f *goFile) (faults []string) {
 			faults = append(faults, f.fault(name, "%s has no doc comment: say what it is and what a caller can rely on", name.Name))
 		}
 	}
+	// What go doc shows in one line begins with the name, so that it reads as a sentence.
+	begins := func(name *ast.Ident, docs ...*ast.CommentGroup) {
+		missing(name, docs...)
+		for _, c := range docs {
+			text := c.Text()
+			for _, article := range []string{"A ", "An ", "The "} {
+				text = strings.TrimPrefix(text, article)
+			}
+			if rest, ok := strings.CutPrefix(text, name.Name); name.IsExported() && text != "" && (!ok || rest == "" || !strings.Contains(" ,.:'\n", rest[:1])) {
+				faults = append(faults, f.fault(name, "the doc comment of %s does not begin with its name, as go doc needs it", name.Name))
+			}
+		}
+	}
 	for _, d := range f.ast.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
 			if d.Recv == nil || receiver(d).IsExported() && d.Name.Name != "Error" && d.Name.Name != "Unwrap" {
-				missing(d.Name, d.Doc)
+				begins(d.Name, d.Doc)
 			}
 		case *ast.GenDecl:
 			for _, spec := range d.Specs {
 				switch s := spec.(type) {
 				case *ast.TypeSpec:
-					missing(s.Name, s.Doc, d.Doc)
+					if d.Lparen == 0 {
+						begins(s.Name, s.Doc, d.Doc)
+					} else {
+						missing(s.Name, s.Doc, d.Doc)
+					}
 				case *ast.ValueSpec:
 					for _, name := range s.Names {
 						missing(name, s.Doc, s.Comment, d.Doc)
@@ -435,6 +454,12 @@ func TestRulesBite(t *testing.T) {
 		{"effect/a.go", `import "io/fs"`, "io.Reader"},
 		{"bonus/a.go", `import "os"`, "io.Reader"},
 		{"bonus/a.go", `import "net/http"`, "dials"},
+		{"examples/service/main.go", `import "net/http"`, ""},
+		{"examples/penn/a.go", `import "net/http"`, "dials"},
+		{"a.go", `import "github.com/xuri/excelize/v2"`, "pages, pictures and workbooks"},
+		{"a.go", `import "html/template"`, "pages, pictures and workbooks"},
+		{"ingest/a.go", `import "github.com/prometheus/client_golang/prometheus"`, "monitors"},
+		{"cmd/internal/report/chart/a.go", `import "gonum.org/v1/plot/vg"`, ""},
 		{"bonus/a.go", `import "database/sql"`, "the ledger"},
 		{"bonus/ledger/a.go", `import "database/sql"`, ""},
 		{"effect/a.go", `import "github.com/stretchr/testify/require"`, "standard library and gonum"},
@@ -465,6 +490,9 @@ func TestRulesBite(t *testing.T) {
 		{"a.go", `var table = [...]int{1}; func f() { table[0]++ }`, "read only"},
 		{"a.go", `func Exported() {}`, "no doc comment"},
 		{"a.go", `type T struct{}`, "no doc comment"},
+		{"a.go", "// Makes a T.\nfunc New() {}", "does not begin with its name"},
+		{"a.go", "// Newer is.\nfunc New() {}", "does not begin with its name"},
+		{"a.go", "// A T is one.\ntype T struct{}", ""},
 		{"a.go", `type t struct{}; func (t) Method() {}`, ""},
 		{"a.go", "// T is.\ntype T[A any] struct{}; func (*T[A]) Method() {}", "no doc comment"},
 		{"a.go", "// The kinds.\nconst (A = iota; B)", ""},
@@ -484,4 +512,25 @@ func TestRulesBite(t *testing.T) {
 	}
 	require.Len(t, traces("a.md", []byte("line\nsee /"+"root/a")), 1)
 	require.Empty(t, traces("a.md", []byte("see docs/root/")))
+}
+
+// Every package says first what it is for: go doc and the map of the house read it.
+func TestPackagesSayWhatTheyAreFor(t *testing.T) {
+	said := map[string]bool{}
+	eachFile(t, func(name string, content []byte) {
+		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || strings.Contains(name, "testdata/") {
+			return
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, content, parser.PackageClauseOnly|parser.ParseComments)
+		require.NoError(t, err)
+		text := f.Doc.Text()
+		if text != "" && f.Name.Name != "main" {
+			require.True(t, strings.HasPrefix(text, "Package "+f.Name.Name+" "), "%s: the package's doc comment begins with Package %s", name, f.Name.Name)
+		}
+		said[path.Dir(name)] = said[path.Dir(name)] || text != ""
+	})
+	require.True(t, said["."])
+	for folder, ok := range said {
+		require.True(t, ok, "%s: no file says what the package is for: begin one with // Package ...", folder)
+	}
 }

@@ -21,6 +21,7 @@ import (
 
 // A service that holds the tables in memory gets what the files give.
 func TestEvaluateFromArrow(t *testing.T) {
+	t.Parallel()
 	c := job(t)
 	want, err := jobeffekt.Run(context.Background(), c)
 	require.NoError(t, err)

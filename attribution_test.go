@@ -62,6 +62,7 @@ func TestCohortAndAttribution(t *testing.T) {
 
 // A job whose cohort takes each participation settles, and what it wrote reads back.
 func TestRunWithAttribution(t *testing.T) {
+	t.Parallel()
 	c := attributed(t, "take: each", "attribution: {section: \"7\", credit: last}\n", false)
 	_, err := jobeffekt.Run(context.Background(), c)
 	require.NoError(t, err)

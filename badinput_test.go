@@ -86,6 +86,7 @@ func TestNoFileOfChoices(t *testing.T) {
 
 // Names of the data move no cursor and begin no line.
 func TestNamesAreShownOnOneLine(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	data, err := filepath.Abs(filepath.Join(demo, "data"))
 	require.NoError(t, err)

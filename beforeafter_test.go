@@ -169,6 +169,7 @@ func TestBeforeAfterFaults(t *testing.T) {
 
 // What is asked for and cannot be found is named, and nothing of it passed over.
 func TestBeforeAfterOfNobody(t *testing.T) {
+	t.Parallel()
 	c := job(t, "terms: [terms.yaml]", beforeAfter)
 	for want, change := range map[string]func(c *jobeffekt.Config, b *jobeffekt.BeforeAfter){
 		`has match group "9"`: func(_ *jobeffekt.Config, b *jobeffekt.BeforeAfter) { b.MatchGroups = []string{"4", "9"} },
@@ -200,6 +201,7 @@ func TestBeforeAfterOfNobody(t *testing.T) {
 // The tables are there where the run file asks for them, and tell no effect in
 // a blinded run.
 func TestBeforeAfterTables(t *testing.T) {
+	t.Parallel()
 	c := job(t, "terms: [terms.yaml]", beforeAfter)
 	r, err := jobeffekt.Run(context.Background(), c)
 	require.NoError(t, err)

@@ -38,6 +38,7 @@ func blindedRun(t *testing.T, c *jobeffekt.Config) (folder string, r *jobeffekt.
 // column of figures, nor a table of outcomes or of money. What the diagnostics
 // say is the same as in the open run.
 func TestBlindedRun(t *testing.T) {
+	t.Parallel()
 	c := accepting(t)
 	open, err := jobeffekt.Run(context.Background(), c)
 	require.NoError(t, err)
@@ -172,6 +173,7 @@ func sum(m *jobeffekt.Manifest, path string) string {
 
 // Terms that ask for it pay after an acceptance of these diagnostics only.
 func TestAcceptance(t *testing.T) {
+	t.Parallel()
 	c := accepting(t)
 	folder, _ := blindedRun(t, c)
 	asOf := c.AsOf
@@ -257,6 +259,7 @@ func TestAcceptance(t *testing.T) {
 
 // A seal beside the terms is read, goes to the manifest and is verified.
 func TestSealedRun(t *testing.T) {
+	t.Parallel()
 	c := job(t)
 	terms := filepath.Join(filepath.Dir(c.Path), "terms.yaml")
 	seals := filepath.Join(filepath.Dir(c.Path), "terms.seal.yaml")

@@ -78,6 +78,7 @@ func withCaseload(t *testing.T, data string) string {
 // The comparison with people on benefit without an offer, from files: the same
 // bytes step by step, other comparisons untouched, and made again by verify.
 func TestWithoutOffer(t *testing.T) {
+	t.Parallel()
 	change := []string{
 		"    - {covariate: education}", "    - {covariate: referral_month}\n    - {covariate: elapsed_benefit_weeks, cuts: [52]}",
 		"    - {covariate: age, cuts: [30, 50]}", "", "formats: [csv]", "",

@@ -70,6 +70,7 @@ func TestCellsAlone(t *testing.T) {
 
 // A blinded run tells no cell.
 func TestNoCellsInABlindedRun(t *testing.T) {
+	t.Parallel()
 	c := job(t)
 	c.Blinded = true
 	r, err := jobeffekt.Run(context.Background(), c)

@@ -24,6 +24,7 @@ func stored(folder string, asked *[]string) jobeffekt.Opener {
 // Data behind a URL give the bytes that the folder gives, the manifest names the
 // URL, and the results are verified against it.
 func TestDataBehindAURL(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	c := job(t)
 	c.Data = broken(t, c.Data, 10) // so that rejects name files

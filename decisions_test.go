@@ -28,6 +28,7 @@ const decidingClause = `      - id: share
 
 // Decisions survive in their table, stand in the summary, and pay nothing.
 func TestDecisionsAreKept(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	plain, err := jobeffekt.Run(ctx, job(t))
 	require.NoError(t, err)

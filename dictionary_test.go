@@ -16,6 +16,7 @@ import (
 // docs/tables.md is the data dictionary of the results, made from the tables
 // themselves.
 func TestDataDictionary(t *testing.T) {
+	t.Parallel()
 	c := job(t, "peers:", "spending: {outcome: employed_26w}\nranking:\n  - {name: unemployment, observed: unemployment_pct, conditions: [low_education_pct], year: 2008, better: low}\n"+beforeAfter+"peers:",
 		"most: 400000}]", "most: 400000}, {section: \"9\", per: provider, over: period, least: 0, carry_forward: true}]")
 	_, err := jobeffekt.Run(context.Background(), c)

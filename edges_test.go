@@ -77,6 +77,7 @@ func empty(c *ingest.Column) {
 // Tables without a row are written and read back as such: with no participation
 // at all, and with nobody on benefit without an offer.
 func TestNoRows(t *testing.T) {
+	t.Parallel()
 	steps := func(c *jobeffekt.Config) *jobeffekt.Result {
 		whole, err := jobeffekt.Run(context.Background(), c)
 		require.NoError(t, err)

@@ -100,6 +100,9 @@ func ExampleEvaluate() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	// It asks for no more than it shows.
+	c.Compare.Methods, c.Compare.Balance = []jobeffekt.MethodName{jobeffekt.Regression}, jobeffekt.BalanceOptions{}
+	c.Views, c.Sensitivity = nil, nil
 	ds, err := ingest.OpenFolder("cmd/jobeffekt/demo/data", c.IngestOptions())
 	if err != nil {
 		log.Fatal(err)

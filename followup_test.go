@@ -48,6 +48,7 @@ func billed(t *testing.T, of ...ingest.Invoice) *ingest.Table {
 }
 
 func TestFollowUp(t *testing.T) {
+	t.Parallel()
 	ctx, date := context.Background(), effect.NewDate
 	c := job(t)
 	withUpkeep(t, c)
@@ -161,6 +162,7 @@ func TestFollowUp(t *testing.T) {
 
 // Without invoices, the prices of participations tell what was bought.
 func TestUpkeepByPrices(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	c := job(t)
 	withUpkeep(t, c)

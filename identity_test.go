@@ -77,6 +77,7 @@ peers:`
 // Where one municipality numbers its citizens otherwise, a job without a crosswalk
 // stops; with one it has every figure of the job whose input is numbered alike.
 func TestCrosswalk(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	alike, mixed := edge(t), edge(t, "peers:", crosswalk)
 	data := withCaseload(t, alike.Data)
@@ -190,6 +191,7 @@ func TestCrosswalkFaults(t *testing.T) {
 // Cases of unknown providers and of days on which nobody knows who a provider was
 // are counted and told; a wrong channel too.
 func TestWhoTheProvidersAre(t *testing.T) {
+	t.Parallel()
 	c := edge(t)
 	plain, err := jobeffekt.Evaluate(context.Background(), open(t, c), c)
 	require.NoError(t, err)
@@ -269,6 +271,7 @@ func open(t *testing.T, c *jobeffekt.Config) *ingest.Dataset {
 
 // A referral to a former sister is none to a sister.
 func TestSistersOfTheDay(t *testing.T) {
+	t.Parallel()
 	c := edge(t)
 	count := func() (n, counted int64) {
 		r, err := jobeffekt.Evaluate(context.Background(), open(t, c), c)
@@ -304,6 +307,7 @@ func TestSistersOfTheDay(t *testing.T) {
 // Groups that become one in the peers' aggregated outcomes give what they give in
 // records.
 func TestCrosswalkOfAggregates(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	merged := "crosswalk:\n  - {from: match5_2004, to: two, groups: {\"4\": ready, \"5\": ready}}\npeers:"
 	alone := func(c *jobeffekt.Config) { // without consortia, which aggregates do not name

@@ -58,6 +58,7 @@ func figureOf(name, provider, period string, n int64, value string) bonus.Figure
 }
 
 func TestFiguresAndEvidence(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	date := effect.NewDate
 	c := job(t)

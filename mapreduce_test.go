@@ -155,6 +155,7 @@ func splits(all []jobeffekt.Part) *rapid.Generator[split] {
 // and of the manifest. Partials of the same parts are the same bytes, however they came
 // about.
 func TestReduceEqualsMeasure(t *testing.T) {
+	t.Parallel()
 	c := inParts(t, job(t))
 	checkSplits(t, c, 8)
 	got := folderOf(t, c)
@@ -179,6 +180,7 @@ func TestReduceEqualsMeasure(t *testing.T) {
 // The same with everything that is observed: hours, kroner, own employers, dated weeks, and
 // the people without an offer beside the cases.
 func TestReduceEqualsMeasureOfEverything(t *testing.T) {
+	t.Parallel()
 	c := everyOutcome(t, "also: [own_projects]", "also: [own_projects, without_offer]", "formats: [csv]", "", "period: 2008", "period: 2008-09")
 	c.Data = withCaseload(t, c.Data)
 	c = inParts(t, c)

@@ -109,6 +109,7 @@ terms: [terms.yaml]
 }
 
 func TestSecondNight(t *testing.T) {
+	t.Parallel()
 	c := nightly(t)
 	var did []jobeffekt.Progress
 	var parts []string
@@ -340,6 +341,7 @@ func leaves(of reflect.Type, under string) (out []string) {
 // it, and the folder is that of a run from the beginning. That steps see no key that only
 // later ones read leaves what they make as it is: Evaluate shows them all.
 func TestEveryKeyIsReadByItsStep(t *testing.T) {
+	t.Parallel()
 	table := changes(t)
 	assert.Equal(t, slices.Sorted(slices.Values(leaves(reflect.TypeFor[jobeffekt.Config](), ""))), slices.Sorted(maps.Keys(table)), "a key of the run file needs a line in changes, and in firstReads if not all steps read it")
 	base := nightly(t)
@@ -349,6 +351,7 @@ func TestEveryKeyIsReadByItsStep(t *testing.T) {
 	all := []jobeffekt.Step{jobeffekt.StepMeasure, jobeffekt.StepEstimate, jobeffekt.StepBenchmark, jobeffekt.StepSettle}
 	for _, key := range slices.Sorted(maps.Keys(table)) {
 		t.Run(key, func(t *testing.T) {
+			t.Parallel()
 			x := table[key]
 			c := nightly(t)
 			c.Keep = true
@@ -405,6 +408,7 @@ func TestEveryKeyIsReadByItsStep(t *testing.T) {
 
 // What is not as it was written, or not there, is done again with what comes after it.
 func TestKeepsOnlyWhatIsAsItWasWritten(t *testing.T) {
+	t.Parallel()
 	const m, e, b = jobeffekt.StepMeasure, jobeffekt.StepEstimate, jobeffekt.StepBenchmark
 	c := nightly(t)
 	c.Keep = true

@@ -62,6 +62,7 @@ func everyOutcome(t *testing.T, change ...string) *jobeffekt.Config {
 }
 
 func TestEveryKindOfOutcome(t *testing.T) {
+	t.Parallel()
 	c := everyOutcome(t)
 	require.NoError(t, jobeffekt.Check(context.Background(), c))
 	want, err := jobeffekt.Run(context.Background(), c)

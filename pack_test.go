@@ -54,6 +54,7 @@ func named(t *testing.T, data string) (folder string, provider map[string]string
 }
 
 func TestProvidersPack(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	c := job(t)
 	var owner map[string]string

@@ -326,6 +326,7 @@ func TestPeersThatContradict(t *testing.T) {
 
 // A choice that was recorded holds the run to it.
 func TestRecordedPeers(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	c := job(t, "  k: 8\n", "  k: 8\n  recorded: chosen.yaml\n", "terms: [terms.yaml]", "")
 	_, err := jobeffekt.Run(ctx, c)
@@ -527,6 +528,7 @@ func merged(t *testing.T, data string, area map[string]string) string {
 // of municipalities beforehand, to the byte, in any order of rows; and every case
 // of a member is the area's.
 func TestAreas(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	change := []string{
 		"    - {covariate: education}", "    - {covariate: referral_month}\n    - {covariate: elapsed_benefit_weeks, cuts: [52]}",
@@ -597,6 +599,7 @@ func TestAreas(t *testing.T) {
 
 // Strata of the members add up.
 func TestAreasOfStrata(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	base := edge(t)
 	_, err := jobeffekt.RunStep(ctx, base, jobeffekt.StepMeasure)

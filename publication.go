@@ -95,7 +95,7 @@ func outwards(m money) map[string]outward {
 		TableCells:       {open: with("kind", "name"), asks: figures.cells},
 		TableProviders:   {open: []string{"provider_id", "valid_from", "valid_to", "name", "consortium_id", "in_house", "problem"}, asks: figures.providers},
 		TableCrosswalk:   {open: []string{"table", "from_scheme", "from_group", "to_scheme", "to_group"}, asks: alone("rows")},
-		TableFigures:     {open: []string{"figure", "provider_id", "period"}, asks: alone("n")},
+		TableFigures:     {open: []string{"figure", "provider_id", "period"}, asks: figures.surveyed},
 		TableEstimates:   {open: with("method", "comparators", "support", "confidence"), asks: figures.compared},
 		TableBenchmark:   {open: with("method", "part", "confidence"), asks: figures.compared},
 		TableDiagnostics: {open: with("method", "part", "diagnostic", "not_applicable"), asks: figures.diagnostics},
@@ -272,21 +272,28 @@ func (w outward) withhold(t *ingest.Table, pending []pendingFigures) {
 		if p.table != t || p.of != nil && p.of.told[p.claim] {
 			continue
 		}
-		why[p.row] = Suppressed
 		for i := range t.Columns {
 			c := &t.Columns[i]
 			if slices.Contains(w.open, c.Name) || p.columns != nil && !slices.Contains(p.columns, c.Name) {
 				continue
 			}
+			took := false // what was null tells nothing, and nothing was taken out
 			switch {
 			case c.Floats != nil:
+				took = !math.IsNaN(c.Floats[p.row])
 				c.Floats[p.row] = math.NaN()
 			case c.Texts != nil:
+				took = c.Texts[p.row] != ""
 				c.Texts[p.row] = ""
 			case c.Factor != nil:
+				took = c.Factor.Codes[p.row] >= 0
 				c.Factor.Codes[p.row] = -1
 			case c.Dates != nil:
+				took = c.Dates[p.row] != effect.NoDate
 				c.Dates[p.row] = effect.NoDate
+			}
+			if took {
+				why[p.row] = Suppressed
 			}
 		}
 	}

@@ -265,6 +265,7 @@ func TestRankFurtherDifferences(t *testing.T) {
 
 // TestRankingOfARun: the key ranking, from the run file to the table.
 func TestRankingOfARun(t *testing.T) {
+	t.Parallel()
 	const key = `ranking:
   - {name: unemployment, observed: unemployment_pct, conditions: [low_education_pct, non_western_pct], year: 2008, better: low}
   - {name: given, observed: unemployment_pct, expected: low_education_pct, year: 2008, better: high, n: population}

@@ -77,6 +77,7 @@ func results(t *testing.T, c *jobeffekt.Config) map[string]string {
 }
 
 func TestRunStepByStepEqualsRun(t *testing.T) {
+	t.Parallel()
 	whole := job(t)
 	want, err := jobeffekt.Run(context.Background(), whole)
 	require.NoError(t, err)
@@ -107,6 +108,7 @@ func TestRunStepByStepEqualsRun(t *testing.T) {
 // Weeks that terms pay for are read back from their table, and a blinded run does
 // not write it.
 func TestDatedWeeks(t *testing.T) {
+	t.Parallel()
 	const weeks = "  - {name: weeks_in_work, kind: weeks_in, states: [ordinary_employment], within: 52 weeks, dated: true}\n"
 	change := []string{
 		"outcomes:\n", "outcomes:\n" + weeks,
@@ -271,6 +273,7 @@ func pick[T any](all []T, rows []int) []T {
 }
 
 func TestVerifyFindsChanges(t *testing.T) {
+	t.Parallel()
 	c := job(t)
 	c.Data = shuffled(t, c.Data, 7)
 	_, err := jobeffekt.Run(context.Background(), c)
@@ -304,6 +307,7 @@ func TestVerifyFindsChanges(t *testing.T) {
 // A manifest that is doctored together with a result does not pass: the figures
 // are made again.
 func TestVerifyMakesFiguresAgain(t *testing.T) {
+	t.Parallel()
 	c := job(t)
 	_, err := jobeffekt.Run(context.Background(), c)
 	require.NoError(t, err)
@@ -325,6 +329,7 @@ func TestVerifyMakesFiguresAgain(t *testing.T) {
 // Leaving a forged table out of the manifest does not help, nor does adding one,
 // nor other words about the standing.
 func TestVerifyFindsForgery(t *testing.T) {
+	t.Parallel()
 	c := job(t)
 	_, err := jobeffekt.Run(context.Background(), c)
 	require.NoError(t, err)
@@ -501,6 +506,7 @@ func TestCancelledRun(t *testing.T) {
 // Bad rows are rejects with a place and a cause; past the share allowed the run
 // stops, and they are there to be read. Earlier results stay.
 func TestTooManyRejects(t *testing.T) {
+	t.Parallel()
 	c := job(t)
 	c.Data = broken(t, c.Data, 3000)
 	_, err := jobeffekt.Run(context.Background(), c)

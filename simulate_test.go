@@ -94,6 +94,7 @@ func row(t *testing.T, s *jobeffekt.Simulated, terms, provider string, truth job
 // the same figures, numpy's own draws), and what the formula of WithoutEffect
 // gives, to four standard errors of 300 draws. Holm and a limit pay less, never more.
 func TestSimulateAgainstNumpy(t *testing.T) {
+	t.Parallel()
 	var want struct {
 		Figures []struct {
 			Provider, Group, Package string
@@ -168,6 +169,7 @@ func TestSimulateAgainstNumpy(t *testing.T) {
 // The same seed gives the same bytes for any number of workers, and another seed
 // others. The draws add up to the rows.
 func TestSimulateIsReproducible(t *testing.T) {
+	t.Parallel()
 	c := job(t)
 	terms, err := c.LoadTerms()
 	require.NoError(t, err)
@@ -208,6 +210,7 @@ func TestSimulateIsReproducible(t *testing.T) {
 // Terms of another agreement and other years pay on the same draws what the same
 // words pay under their own.
 func TestSimulateOtherYears(t *testing.T) {
+	t.Parallel()
 	c := job(t)
 	own := effectTerms(t, "own.yaml", "A-751", openGate)
 	draft := effectTerms(t, "draft.yaml", "A-2012", openGate)
@@ -240,6 +243,7 @@ func TestSimulateOtherYears(t *testing.T) {
 // What the settlement dates add is what a run settles in the end; nothing is paid
 // twice. Other peers and volumes are told beside it.
 func TestSimulateReplayAndSensitivity(t *testing.T) {
+	t.Parallel()
 	c := job(t)
 	terms, err := c.LoadTerms()
 	require.NoError(t, err)
@@ -297,6 +301,7 @@ func TestSimulateReplayAndSensitivity(t *testing.T) {
 // all the same. With JOBEFFEKT_FULL=1 it is held against the formula, which the
 // figures' own standard errors make.
 func TestSimulateWorlds(t *testing.T) {
+	t.Parallel()
 	worlds := 2
 	if os.Getenv("JOBEFFEKT_FULL") != "" {
 		worlds = 60
@@ -330,6 +335,7 @@ func TestSimulateWorlds(t *testing.T) {
 
 // What cannot be simulated is an error that says why.
 func TestSimulateRefuses(t *testing.T) {
+	t.Parallel()
 	c := job(t)
 	own := effectTerms(t, "own.yaml", "A-751", openGate)
 	bad := quick(1)
@@ -382,6 +388,7 @@ func TestSimulateRefuses(t *testing.T) {
 
 // Where less is better, a relevant improvement is a lower outcome.
 func TestSimulateLessIsBetter(t *testing.T) {
+	t.Parallel()
 	c := job(t)
 	o := quick(20)
 	o.Relevant = map[string]float64{"employed_26w": 0.15}

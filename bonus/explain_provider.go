@@ -42,6 +42,27 @@ type Margin struct {
 	Needed string `col:"needed" doc:"what would make it hold, empty where it does"`
 }
 
+// MarginKind says what a margin is about.
+type MarginKind string
+
+// What margins are about.
+const (
+	MarginOfGate   MarginKind = "gate"   // a diagnostic of the gate, or the acceptance
+	MarginOfFigure MarginKind = "figure" // the figure that is paid on
+	MarginOfBand   MarginKind = "band"   // the next band
+)
+
+// Kind is what the margin is about.
+func (m *Margin) Kind() MarginKind {
+	switch of := effect.DiagnosticName(m.What); {
+	case m.What == stepBandSum:
+		return MarginOfBand
+	case of == GateHolm, of == GateAcceptance, slices.Contains(of.Names(), m.What):
+		return MarginOfGate
+	}
+	return MarginOfFigure
+}
+
 // Further is what further citizens would bring who reach what a clause counts.
 type Further struct {
 	Agreement  string `col:"agreement_id" doc:"agreement"`

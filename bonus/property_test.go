@@ -438,7 +438,10 @@ func TestHigherMinimumNeverPaysMore(t *testing.T) {
 
 // A million reached outcomes under ten agreements: plain, in instalments, by bands.
 func BenchmarkSettle(b *testing.B) {
-	const n = 1_000_000
+	n := 1_000_000
+	if testing.Short() {
+		n /= 100
+	}
 	rows := make([]row, n)
 	for i := range rows {
 		rows[i] = row{
@@ -472,6 +475,10 @@ func BenchmarkSettle(b *testing.B) {
 // two clauses in the order of weeks; and a million outcomes that the days of two
 // courses share.
 func BenchmarkSettleStages(b *testing.B) {
+	few := 1
+	if testing.Short() {
+		few = 100
+	}
 	read := func(b *testing.B, name string) *bonus.Terms {
 		src, err := os.ReadFile("../testdata/terms/" + name)
 		require.NoError(b, err)
@@ -489,7 +496,8 @@ func BenchmarkSettleStages(b *testing.B) {
 		})
 	}
 	weeks := func() bonus.Facts {
-		const citizens, each = 20_000, 50
+		const each = 50
+		citizens := 20_000 / few
 		rows := make([]row, citizens)
 		for i := range rows {
 			rows[i] = row{id: fmt.Sprint(i), agreement: "IMPACT60", pkg: "impact60", provider: fmt.Sprint("provider", i%20), referral: "2018-01-01", complete: true}
@@ -510,7 +518,7 @@ func BenchmarkSettleStages(b *testing.B) {
 		return bonus.Facts{Observations: obs}
 	}
 	split := func() bonus.Facts {
-		const citizens = 500_000
+		citizens := 500_000 / few
 		rows := make([]row, 2*citizens)
 		for i := range rows {
 			rows[i] = row{

@@ -318,6 +318,9 @@ func pageBytes(t require.TestingT, dir, municipality string, covariates ...strin
 // spread over the files: whoever asks about one of them reads a small part. Twice its
 // share of the bytes is what the ends of pages and the citizens of two cost at most.
 func TestNarrowReadsLittle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("counts bytes")
+	}
 	type participation struct {
 		ID           int64  `parquet:"participation_id"`
 		Person       int64  `parquet:"person_id"`

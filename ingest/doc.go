@@ -9,4 +9,23 @@
 // data, except codes of states that are not mapped.
 //
 // A [Table] is a named result in columns, read and written as Parquet or CSV.
+//
+// # Reading
+//
+// [Contract] lists the columns of every table that can come in. [Dataset.Cases] reads the
+// participations with their covariates, and [Dataset.Observe] hands their persons' spells to
+// observers, in any order and from any number of files; [Rows] reads a table that is small.
+// [Dataset.Rejects] and [Dataset.Counts] say what was left out, and why. Data that lie
+// elsewhere than in a folder come through [OpenFS].
+//
+// # Writing
+//
+// [FromRows] makes a table of structs whose fields have the tags col and doc, and [ToRows]
+// makes structs of a table. [Table.WriteParquet] and [Table.WriteCSV] write the same bytes
+// for the same table. [ReadFile] reads a file of either kind.
+//
+// # Order
+//
+// [Dataset.Arrange] writes a dataset anew, so that a municipality can be read without the
+// rest of the country.
 package ingest

@@ -16,7 +16,11 @@ import (
 // one match group, with 10 covariates: two of names and eight of numbers, which
 // are whole numbers under 4 or draws from a continuum.
 func study(whole bool) (*effect.Observations, effect.Design, []string) {
-	const municipalities, providers, each = 30, 10, 200
+	const providers, each = 10, 200
+	municipalities := 30
+	if testing.Short() {
+		municipalities = 4
+	}
 	rng := rand.New(rand.NewPCG(7, 8))
 	n := municipalities * providers * each
 	c := &effect.Cases{}
@@ -88,7 +92,7 @@ func BenchmarkCells(b *testing.B) {
 				require.NoError(b, err)
 			}
 		})
-		b.Run(fmt.Sprintf("patterns=%t/cells=300", whole), func(b *testing.B) {
+		b.Run(fmt.Sprintf("patterns=%t/cells=%d", whole, 10*len(obs.Cases.Municipality.Levels)), func(b *testing.B) {
 			for b.Loop() {
 				_, err := effect.Estimates(context.Background(), obs, d, methods)
 				require.NoError(b, err)

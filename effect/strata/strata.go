@@ -6,6 +6,7 @@ package strata
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -52,35 +53,15 @@ func (m Method) Expect(_ context.Context, c *effect.Comparison) (effect.Expectat
 	if err != nil {
 		return effect.Expectation{}, err
 	}
-	inCell := map[int]float64{}
-	keys := make([]int, len(c.In))
-	for k, i := range c.In {
-		keys[k] = co.Key(i)
-		inCell[keys[k]]++
-	}
-	totals := map[int]map[string]total{} // only strata that the cell has
-	add := func(key int, municipality string, t total) {
-		if inCell[key] == 0 || t.n == 0 {
-			return
-		}
-		if totals[key] == nil {
-			totals[key] = map[string]total{}
-		}
-		old := totals[key][municipality]
-		totals[key][municipality] = total{old.n + t.n, old.sum + t.sum, old.squares + t.squares}
-	}
-	e := effect.Expectation{Converged: true, Columns: len(inCell)}
-	for _, i := range c.Out {
-		y := c.Y[i]
-		add(co.Key(i), c.Cases.Municipality.At(int(i)), total{1, y, y * y})
-	}
+	w := newClassed(c, co)
+	e := effect.Expectation{Converged: true, Columns: len(w.keys)}
 	for _, s := range c.Strata {
 		key, ok, err := co.KeyOf(s.Classes)
 		if err != nil {
 			return e, err
 		}
-		if ok {
-			add(key, s.Municipality, total{float64(s.N), s.Sum, s.SumSquares})
+		if at := w.at(key); ok && at >= 0 && s.N != 0 {
+			w.add(at, w.column(s.Municipality), total{float64(s.N), s.Sum, s.SumSquares})
 		}
 	}
 	if len(c.Strata) > 0 {
@@ -88,29 +69,17 @@ func (m Method) Expect(_ context.Context, c *effect.Comparison) (effect.Expectat
 	}
 
 	// The cell, over the cases whose stratum has comparators.
-	mean := map[int]float64{}
-	strata := make([]int, 0, len(totals))
-	n := map[int]float64{}
-	for key, by := range totals {
-		strata = append(strata, key)
-		var t total
-		for _, one := range sorted(by) {
-			t = total{t.n + one.n, t.sum + one.sum, t.squares + one.squares}
-		}
-		mean[key], n[key] = t.sum/t.n, t.n
-	}
-	slices.Sort(strata)
-	e.Rank = len(strata)
+	w.settle()
+	e.Rank = len(w.told)
 	e.Covered = make([]bool, len(c.In))
 	var rows []int32
 	var residuals []float64
 	for k, i := range c.In {
-		m, ok := mean[keys[k]]
-		e.Covered[k] = ok
-		if !ok {
+		at := w.in[k]
+		if e.Covered[k] = w.n[at] != 0; !e.Covered[k] {
 			continue
 		}
-		rows, residuals = append(rows, i), append(residuals, c.Y[i]-m)
+		rows, residuals = append(rows, i), append(residuals, c.Y[i]-w.mean[at])
 		e.Observed += c.Y[i]
 	}
 	e.N = len(rows)
@@ -125,30 +94,131 @@ func (m Method) Expect(_ context.Context, c *effect.Comparison) (effect.Expectat
 		}
 	}
 	e.Observed /= float64(e.N)
-	for _, key := range strata {
-		e.Expected += inCell[key] / float64(e.N) * mean[key]
+	for _, at := range w.told {
+		e.Expected += w.inCell[at] / float64(e.N) * w.mean[at]
 	}
 	e.VarCell = c.MeanVariance(rows, residuals)
-	return e, spread(&e, c, co, strata, inCell, totals, mean, n)
+	return e, spread(&e, c, w)
+}
+
+// classed are a comparison's outcomes in the strata that the cell has, which are numbered
+// in the order of their keys.
+type classed struct {
+	keys    []int // of the strata, ascending
+	in, out []int // the stratum of each case of the cell and of each comparator, -1 where the cell has none of it
+
+	inCell []float64
+	totals [][]total // by stratum and column, one a municipality; shorter where the last have none
+	names  []string  // the municipalities of the columns
+	index  map[string]int
+
+	told    []int // strata with comparators
+	order   []int // columns by name
+	n, mean []float64
+}
+
+// newClassed takes the comparators of the records in; what is aggregated is to be added.
+func newClassed(c *effect.Comparison, co *effect.Classifier) *classed {
+	w := &classed{in: make([]int, len(c.In)), out: make([]int, len(c.Out)), index: map[string]int{}}
+	for k, i := range c.In {
+		w.in[k] = co.Key(i)
+	}
+	w.keys = slices.Compact(slices.Sorted(slices.Values(w.in)))
+	w.inCell, w.totals = make([]float64, len(w.keys)), make([][]total, len(w.keys))
+	for k, key := range w.in {
+		w.in[k] = w.at(key)
+		w.inCell[w.in[k]]++
+	}
+	columns := make([]int, len(c.Cases.Municipality.Levels)+1) // plus one, by the code plus one: 0 where it is not looked up yet
+	for k, i := range c.Out {
+		at := w.at(co.Key(i))
+		if w.out[k] = at; at < 0 {
+			continue
+		}
+		code := c.Cases.Municipality.CodeAt(int(i))
+		if columns[code+1] == 0 {
+			columns[code+1] = 1 + w.column(c.Cases.Municipality.Level(code))
+		}
+		y := c.Y[i]
+		w.add(at, columns[code+1]-1, total{1, y, y * y})
+	}
+	return w
+}
+
+// at finds the stratum with a key, -1 where the cell has none of it.
+func (w *classed) at(key int) int {
+	if at, ok := slices.BinarySearch(w.keys, key); ok {
+		return at
+	}
+	return -1
+}
+
+// column finds the column of a municipality.
+func (w *classed) column(municipality string) int {
+	k, ok := w.index[municipality]
+	if !ok {
+		k = len(w.names)
+		w.index[municipality], w.names = k, append(w.names, municipality)
+	}
+	return k
+}
+
+func (w *classed) add(at, column int, t total) {
+	if more := column + 1 - len(w.totals[at]); more > 0 {
+		w.totals[at] = append(w.totals[at], make([]total, more)...)
+	}
+	old := &w.totals[at][column]
+	old.n, old.sum, old.squares = old.n+t.n, old.sum+t.sum, old.squares+t.squares
+}
+
+// settle sums the strata up when everything has been added.
+func (w *classed) settle() {
+	w.order = make([]int, len(w.names))
+	for k := range w.order {
+		w.order[k] = k
+	}
+	slices.SortFunc(w.order, func(a, b int) int { return strings.Compare(w.names[a], w.names[b]) })
+	w.n, w.mean = make([]float64, len(w.keys)), make([]float64, len(w.keys))
+	for at := range w.keys {
+		var t total
+		for _, one := range w.of(at) {
+			t = total{t.n + one.n, t.sum + one.sum, t.squares + one.squares}
+		}
+		if t.n != 0 {
+			w.told = append(w.told, at)
+			w.n[at], w.mean[at] = t.n, t.sum/t.n
+		}
+	}
+}
+
+// of are the columns that have comparators in a stratum, with their totals, by name.
+func (w *classed) of(at int) iter.Seq2[int, total] {
+	return func(yield func(int, total) bool) {
+		for _, k := range w.order {
+			if k < len(w.totals[at]) && w.totals[at][k].n != 0 && !yield(k, w.totals[at][k]) {
+				return
+			}
+		}
+	}
 }
 
 // fewComparators is where a stratum's own variance is not trusted.
 const fewComparators = 5
 
 // spread fills in what the comparators contribute to the variance.
-func spread(e *effect.Expectation, c *effect.Comparison, co *effect.Classifier, strata []int, inCell map[int]float64, totals map[int]map[string]total, mean, n map[int]float64) error {
+func spread(e *effect.Expectation, c *effect.Comparison, w *classed) error {
 	// deviation is the sum of (Y - m_s)^2 of a total.
 	deviation := func(t total, m float64) float64 { return max(0, t.squares-2*m*t.sum+t.n*m*m) }
 	var pooled, freedom float64
-	few, own := false, map[int]float64{}
-	for _, key := range strata {
-		for _, t := range sorted(totals[key]) {
-			own[key] += deviation(t.total, mean[key])
+	few, own := false, make([]float64, len(w.keys))
+	for _, at := range w.told {
+		for _, t := range w.of(at) {
+			own[at] += deviation(t, w.mean[at])
 			e.Comparators += int(t.n)
 		}
-		pooled += own[key]
-		freedom += n[key] - 1
-		few = few || n[key] < fewComparators
+		pooled += own[at]
+		freedom += w.n[at] - 1
+		few = few || w.n[at] < fewComparators
 	}
 	if freedom == 0 {
 		return &effect.Refusal{Code: effect.RefusalNoVariation, Why: "no stratum has two comparators", Cure: "declare fewer or coarser classes, or more peers"}
@@ -156,76 +226,61 @@ func spread(e *effect.Expectation, c *effect.Comparison, co *effect.Classifier, 
 	if few {
 		e.Warnings = append(e.Warnings, "strata_with_few_comparators")
 	}
-	index := map[string]int{}
-	mix := map[string]map[int]float64{} // weight of each stratum in a municipality
-	for _, key := range strata {
-		w := inCell[key] / float64(e.N) / n[key]
-		e.MaxWeight = max(e.MaxWeight, w)
-		for _, t := range sorted(totals[key]) {
-			k, ok := index[t.municipality]
-			if !ok {
-				k = len(e.Municipalities)
-				index[t.municipality] = k
-				e.Municipalities = append(e.Municipalities, effect.MunicipalityPart{Municipality: t.municipality})
+	place := make([]int, len(w.names)) // of a column among the municipalities, plus one
+	weight := make([]float64, len(w.keys))
+	for _, at := range w.told {
+		weight[at] = w.inCell[at] / float64(e.N) / w.n[at]
+		e.MaxWeight = max(e.MaxWeight, weight[at])
+		for column, t := range w.of(at) {
+			if place[column] == 0 {
+				e.Municipalities = append(e.Municipalities, effect.MunicipalityPart{Municipality: w.names[column]})
+				place[column] = len(e.Municipalities)
 			}
-			p := &e.Municipalities[k]
+			p, w2 := &e.Municipalities[place[column]-1], weight[at]*weight[at]
 			p.N += int(t.n)
-			p.Weight += w * t.n
-			p.Residual += w * (t.sum - t.n*mean[key])
-			p.SumWeights2 += w * w * t.n
-			if n[key] < fewComparators && (n[key] == 1 || own[key]/(n[key]-1) < pooled/freedom) {
-				p.SumSquares += w * w * t.n * pooled / freedom
+			p.Weight += weight[at] * t.n
+			p.Residual += weight[at] * (t.sum - t.n*w.mean[at])
+			p.SumWeights2 += w2 * t.n
+			if w.n[at] < fewComparators && (w.n[at] == 1 || own[at]/(w.n[at]-1) < pooled/freedom) {
+				p.SumSquares += w2 * t.n * pooled / freedom
 			} else {
-				p.SumSquares += w * w * deviation(t.total, mean[key]) * n[key] / (n[key] - 1)
+				p.SumSquares += w2 * deviation(t, w.mean[at]) * w.n[at] / (w.n[at] - 1)
 			}
-			if mix[t.municipality] == nil {
-				mix[t.municipality] = map[int]float64{}
-			}
-			mix[t.municipality][key] = w * t.n
 		}
 	}
 	e.Finish()
+	columns := make([]int, len(e.Municipalities))
+	for j, p := range e.Municipalities {
+		columns[j] = w.index[p.Municipality]
+	}
 	e.Visible = effect.Visible(len(e.Municipalities), func(j, l int) float64 {
 		// Of municipality l's effect, the stratum means carry its share of each
 		// stratum, and j's residuals lose it by j's own mix.
-		a, b := e.Municipalities[j], e.Municipalities[l].Municipality
 		lost := 0.0
-		for _, key := range strata {
-			lost += mix[a.Municipality][key] / a.Weight * totals[key][b].n / n[key]
+		for _, at := range w.told {
+			if in := w.totals[at]; columns[j] < len(in) && columns[l] < len(in) {
+				lost += weight[at] * in[columns[j]].n / e.Municipalities[j].Weight * in[columns[l]].n / w.n[at]
+			}
 		}
 		return lost
 	})
 	if len(c.Strata) == 0 {
-		for _, i := range c.Out {
-			if key := co.Key(i); n[key] > 0 {
-				e.Out, e.Weights = append(e.Out, i), append(e.Weights, inCell[key]/float64(e.N)/n[key])
+		for k, i := range c.Out {
+			if at := w.out[k]; at >= 0 {
+				e.Out, e.Weights = append(e.Out, i), append(e.Weights, weight[at])
 			}
 		}
 	}
 	if c.Repeats {
 		influence := make([]float64, len(c.Out))
 		for k, i := range c.Out {
-			if key := co.Key(i); n[key] > 0 {
-				influence[k] = inCell[key] / float64(e.N) / n[key] * (c.Y[i] - mean[key])
+			if at := w.out[k]; at >= 0 {
+				influence[k] = weight[at] * (c.Y[i] - w.mean[at])
 			}
 		}
 		e.VarComparators += c.Repeated(c.Out, influence)
 	}
 	return nil
-}
-
-type named struct {
-	municipality string
-	total
-}
-
-func sorted(by map[string]total) []named {
-	out := make([]named, 0, len(by))
-	for m, t := range by {
-		out = append(out, named{m, t})
-	}
-	slices.SortFunc(out, func(a, b named) int { return strings.Compare(a.municipality, b.municipality) })
-	return out
 }
 
 // Totals aggregates the analysed cases to the lines a municipality can hand

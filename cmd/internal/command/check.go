@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +51,7 @@ func check(ctx context.Context, out io.Writer, path string, f *runFlags) error {
 			return err
 		}
 		fmt.Fprintf(out, "The terms are in order%s.\n", andHolding(n))
-		return nil
+		return open(out, path)
 	}
 	config, err := f.load(path)
 	if err != nil {
@@ -62,7 +65,35 @@ func check(ctx context.Context, out io.Writer, path string, f *runFlags) error {
 		return err
 	}
 	fmt.Fprintf(out, "The run file, the terms and the dataset's columns are in order%s.\n", andHolding(n))
-	return nil
+	files := []string{path}
+	for _, t := range config.Terms {
+		if !filepath.IsAbs(t) {
+			t = filepath.Join(filepath.Dir(path), t)
+		}
+		files = append(files, t)
+	}
+	return open(out, files...)
+}
+
+// open lists the questions of init that stand in files, where nobody has answered them.
+func open(out io.Writer, files ...string) error {
+	var found []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			if strings.Contains(line, question) {
+				found = append(found, fmt.Sprintf("  %s:%d: %s", file, i+1, visible(strings.TrimSpace(line))))
+			}
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(out, "\nQuestions that nobody has answered: %d (take the mark %s out of a line once it is):\n%s\n", len(found), question, strings.Join(found, "\n"))
+	return err
 }
 
 // holding says how many scenarios of specs hold.

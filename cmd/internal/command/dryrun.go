@@ -90,4 +90,3 @@ func roomFor(folder string) (room, error) {
 		at = filepath.Dir(at)
 	}
 }
-

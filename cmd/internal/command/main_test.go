@@ -3,9 +3,15 @@ package command
 import (
 	"bytes"
 	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -18,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"jobeffekt": func() { Main(Options{}) }, "sqlite": sqlite, "early": early})
+	testscript.Main(m, map[string]func(){"jobeffekt": func() { Main(Options{}) }, "sqlite": sqlite, "early": early, "pagetext": pageText})
 }
 
 // The scripts in testdata/script read like a manual: what is typed, what comes
@@ -30,6 +36,54 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"capture": capture},
 	})
+}
+
+// pageText prints the text of a page, a line an element, up to its manifest: what is behind
+// it differs from build to build.
+func pageText() {
+	page, err := os.Open(os.Args[1])
+	if err != nil {
+		panic(err)
+	}
+	d := xml.NewDecoder(page)
+	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
+	var line strings.Builder
+	flush := func() {
+		if s := strings.Join(strings.Fields(line.String()), " "); s != "" {
+			fmt.Println(s)
+		}
+		line.Reset()
+	}
+	defer flush()
+	style := false
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			panic(err)
+		}
+		switch e := token.(type) {
+		case xml.StartElement:
+			name := e.Name.Local
+			style = name == "style"
+			switch {
+			case slices.Contains(e.Attr, xml.Attr{Name: xml.Name{Local: "id"}, Value: "manifest"}):
+				return
+			case name == "td" || name == "th":
+				line.WriteString(" | ")
+			case !slices.Contains([]string{"span", "strong", "a", "br", "code", "text", "tspan"}, name):
+				flush()
+			default:
+				line.WriteString(" ")
+			}
+		case xml.CharData:
+			if !style {
+				line.Write(e)
+			}
+		}
+	}
 }
 
 // The embedded dataset is the world named demo, to the byte.

@@ -69,7 +69,7 @@ func (t *talk) handler() slog.Handler {
 // add adds the flags.
 func (t *talk) add(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.StringVar(&t.format, "log", logText, "log lines, and why a command failed, as text or json")
+	f.StringVar(&t.format, "log", logText, "log lines, and why a command failed, as `text|json`")
 	f.BoolVarP(&t.quiet, "quiet", "q", false, "no log lines and no progress; results and errors are still told")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		if !slices.Contains([]string{logText, logJSON}, t.format) {

@@ -32,6 +32,7 @@ type builder struct {
 	comparison []comparisonRow // of the main method
 	lines      []lineRow
 	gate       []gateRow
+	totals     []totalRow
 
 	err error // the first of reading tables, which no section has to look at
 }
@@ -123,14 +124,30 @@ type gateRow struct {
 	State      bonus.GateState       `col:"state"`
 	Accepted   bool                  `col:"accepted"`
 	Reason     string                `col:"reason"`
+	Suppressed string                `col:"suppressed"`
 }
 
-// rows are the rows of a table of the publication; none where it is not there. What does not
+// totalRow is a row of the table settlement_totals: what the lines of a settlement add up to,
+// which may be told where some of them may not.
+type totalRow struct {
+	Agreement string  `col:"agreement_id"`
+	Provider  string  `col:"provider_id"` // empty for all
+	Period    string  `col:"period"`      // empty for all
+	Amount    float64 `col:"amount_ore"`
+}
+
+// rows are the rows of a table of the publication; none where it is not there. A table that
+// nothing can be taken out of has no column suppressed: its rows have it empty. What does not
 // fit is kept as the builder's error.
 func rows[T any](b *builder, table string) []T {
 	t := b.p.Table(table)
 	if t == nil {
 		return nil
+	}
+	if t.Column(jobeffekt.SuppressedColumn) == nil {
+		with := *t
+		with.Columns = append(slices.Clone(t.Columns), ingest.Column{Name: jobeffekt.SuppressedColumn, Texts: make([]string, t.Rows())})
+		t = &with
 	}
 	out, err := ingest.ToRows[T](t)
 	if err != nil && b.err == nil {
@@ -157,6 +174,16 @@ func newBuilder(p *jobeffekt.Publication, o Options, tag string) (*builder, erro
 	b.benchmark = slices.DeleteFunc(rows[benchmarkRow](b, jobeffekt.TableBenchmark), func(r benchmarkRow) bool { return r.Method != b.method })
 	b.comparison = slices.DeleteFunc(rows[comparisonRow](b, jobeffekt.TableComparison), func(r comparisonRow) bool { return r.Method != b.method })
 	b.lines, b.gate = rows[lineRow](b, jobeffekt.TableSettlement), rows[gateRow](b, jobeffekt.TableGate)
+	slices.SortStableFunc(b.benchmark, func(x, y benchmarkRow) int {
+		return cmp.Or(strings.Compare(x.Provider, y.Provider), strings.Compare(x.Municipality, y.Municipality), strings.Compare(x.Scheme, y.Scheme), strings.Compare(x.Group, y.Group))
+	})
+	slices.SortStableFunc(b.comparison, func(x, y comparisonRow) int {
+		return cmp.Or(strings.Compare(x.Municipality, y.Municipality), strings.Compare(x.Scheme, y.Scheme), strings.Compare(x.Group, y.Group))
+	})
+	b.totals = rows[totalRow](b, jobeffekt.TablePaid)
+	slices.SortStableFunc(b.lines, func(x, y lineRow) int {
+		return cmp.Or(strings.Compare(x.Period, y.Period), strings.Compare(x.ID, y.ID))
+	})
 	b.readNames()
 	b.readAbout()
 	b.readOutcomes()
@@ -187,6 +214,10 @@ func (b *builder) readAbout() {
 		N            count  `col:"n_cohort"`
 	}
 	cells := rows[row](b, jobeffekt.TableCells)
+	type counted struct {
+		Municipality string `col:"municipality"`
+		Provider     string `col:"provider_id"`
+	}
 	settled, at := map[string]bool{}, map[string]bool{}
 	for _, l := range b.lines {
 		settled[l.Provider] = true
@@ -194,6 +225,11 @@ func (b *builder) readAbout() {
 			at[l.Municipality] = true
 		}
 	}
+	for _, c := range rows[counted](b, jobeffekt.TableCounted) {
+		settled[c.Provider], at[c.Municipality] = true, true
+	}
+	delete(settled, "")
+	delete(at, "")
 	if len(b.o.Municipalities) > 0 {
 		at = map[string]bool{}
 		for _, m := range b.o.Municipalities {
@@ -276,8 +312,8 @@ func short(s string) string {
 
 // paragraphs are a text of people in lines, cut where it is longer than anybody reads.
 func paragraphs(s string) []string {
-	if r := []rune(s); len(r) > longestText {
-		s = string(r[:longestText-1]) + "…"
+	if r := []rune(s); len(r) > longestAccount {
+		s = string(r[:longestAccount-1]) + "…"
 	}
 	var out []string
 	for line := range strings.SplitSeq(s, "\n") {
@@ -288,10 +324,60 @@ func paragraphs(s string) []string {
 	return out
 }
 
+// sum adds amounts of lines up, some of which may be withheld.
+type sum struct {
+	ore      float64
+	lines    int
+	withheld int
+	stopped  int // by a gate or its like
+}
+
+func (s *sum) add(l lineRow) {
+	s.lines++
+	if math.IsNaN(l.Amount) {
+		s.withheld++
+		return
+	}
+	s.ore += l.Amount
+}
+
+// settle sums up the lines of an agreement, a provider and a period, of all where they are
+// "". Where the publication tells the total, nothing of it is withheld, whatever is of its
+// lines.
+func (b *builder) settle(agreement, provider, period string) (s sum) {
+	for _, t := range b.p.Terms {
+		if agreement != "" && t.Agreement != agreement {
+			continue
+		}
+		var part sum
+		for _, l := range b.lines {
+			if l.Agreement == t.Agreement && (provider == "" || l.Provider == provider) && (period == "" || l.Period == period) {
+				if part.add(l); b.stops(l) {
+					part.stopped++
+				}
+			}
+		}
+		at := slices.IndexFunc(b.totals, func(r totalRow) bool {
+			return r.Agreement == t.Agreement && r.Provider == provider && r.Period == period && !math.IsNaN(r.Amount)
+		})
+		if at >= 0 {
+			part.ore, part.withheld = b.totals[at].Amount, 0
+		}
+		s.ore, s.lines, s.withheld, s.stopped = s.ore+part.ore, s.lines+part.lines, s.withheld+part.withheld, s.stopped+part.stopped
+	}
+	return s
+}
+
+// stops says whether a gate or its like keeps a line from being paid: by its reason, or where
+// that may not be shown, by the gate.
+func (b *builder) stops(l lineRow) bool {
+	return gated(l.Reason) || l.Suppressed != "" && slices.ContainsFunc(b.gate, func(g gateRow) bool { return g.Line == l.ID && !g.Accepted })
+}
+
 // amount is a suppressed amount in words, or the amount in the currency.
 func (b *builder) amount(ore float64) string {
 	if math.IsNaN(ore) {
-		return b.T("page.withheld")
+		return b.T("page.hidden")
 	}
 	return b.l.Kroner(bonus.Ore(math.Round(ore)))
 }
@@ -300,7 +386,7 @@ func (b *builder) amount(ore float64) string {
 func (b *builder) count(n count, suppressed string) string {
 	switch {
 	case suppressed != "":
-		return b.T("page.withheld")
+		return b.T("page.hidden")
 	case math.IsNaN(n):
 		return b.T("page.missing")
 	}
@@ -310,7 +396,7 @@ func (b *builder) count(n count, suppressed string) string {
 // verdict is the verdict in the fixed words: not shown where the figures are not.
 func (b *builder) verdict(f figures) string {
 	if f.Suppressed != "" {
-		return b.T("page.withheld")
+		return b.T("page.hidden")
 	}
 	return b.l.Code("verdict", string(f.Verdict))
 }

@@ -77,6 +77,7 @@ func Write(ctx context.Context, p *jobeffekt.Publication, out string, o Options)
 		return err
 	}
 	var files []file
+	var steps *stepsOf // the same in every language
 	for _, tag := range o.Languages {
 		b, err := newBuilder(p, o, tag)
 		if err != nil {
@@ -86,7 +87,10 @@ func Write(ctx context.Context, p *jobeffekt.Publication, out string, o Options)
 			files = append(files, file{"report." + tag + ".html", b.committee})
 		}
 		if o.has(Providers) {
-			files = append(files, b.providerPages()...)
+			if steps == nil {
+				steps = &stepsOf{p: p, ids: b.pages()}
+			}
+			files = append(files, b.providerPages(steps)...)
 		}
 	}
 	files = append(files, tableFiles(p, o)...)

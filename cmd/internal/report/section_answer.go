@@ -49,7 +49,7 @@ func (b *builder) answer() template.HTML {
 		if !d.Peers {
 			with = "answer.home"
 		}
-		d.Asked = b.T("answer.asked", "outcome", b.outcome(b.outcomes[0]), "with", b.T(with))
+		d.Asked = b.T("answer.asked", "outcome", b.outcome(b.outcomes[0]), "with", b.T(with)) + b.direction(b.outcomes[0])
 	}
 	for _, id := range b.alphabetical(b.providers) {
 		d.Providers = append(d.Providers, providerAnswer{id: id, Name: b.provider(id), Says: b.says(id), Money: b.bonusOf(id)})
@@ -61,7 +61,7 @@ func (b *builder) answer() template.HTML {
 		d.Short = b.counted(d.Providers)
 	}
 	if len(b.lines) > 0 {
-		d.Total = b.money(func(lineRow) bool { return true })
+		d.Total = b.money(b.settle("", "", ""))
 	}
 	d.Certainty = b.l.Percent(b.confidence(), places(100*b.confidence()))
 	return b.render("answer", d)
@@ -90,7 +90,7 @@ func (b *builder) inShort(p providerAnswer, pooled []saying) []string {
 	var order []string
 	who := map[string][]string{}
 	for _, s := range p.Says {
-		v := cmp.Or(s.Verdict, b.T("page.withheld"))
+		v := cmp.Or(s.Verdict, b.T("page.hidden"))
 		if who[v] == nil {
 			order = append(order, v)
 		}
@@ -110,7 +110,7 @@ func (b *builder) counted(of []providerAnswer) []string {
 			n.add(s.figures)
 		}
 	}
-	return []string{b.T("effects.lead", "all", n.all, "higher", n.higher, "lower", n.lower, "none", n.none, "not_rated", n.notRated)}
+	return []string{b.lead(n)}
 }
 
 // alphabetical are providers by what they are called.
@@ -199,42 +199,29 @@ func mark(f figures) string {
 	return "○"
 }
 
-// money says what was settled on the lines that are asked for, how final that is, and what
-// was stopped; nothing where there are no such lines.
-func (b *builder) money(of func(lineRow) bool) string {
-	var sum float64
-	lines, stopped, withheld := 0, 0, 0
-	for _, l := range b.lines {
-		if !of(l) {
-			continue
-		}
-		lines++
-		if gated(l.Reason) {
-			stopped++
-		}
-		if math.IsNaN(l.Amount) {
-			withheld++
-			continue
-		}
-		sum += l.Amount
-	}
-	if lines == 0 {
+// money says what was settled, how final that is, and what was stopped; nothing where there
+// are no lines.
+func (b *builder) money(s sum) string {
+	if s.lines == 0 {
 		return ""
 	}
 	standing, _, _ := strings.Cut(b.p.Manifest.Standing, ", ")
-	out := []string{b.T("answer.money", "amount", b.amount(sum), "standing", b.standing(standing))}
-	if stopped > 0 {
-		out = append(out, b.T("answer.stopped", "n", stopped, "of", lines))
+	if s.withheld == s.lines {
+		s.ore = math.NaN()
 	}
-	if withheld > 0 {
-		out = append(out, b.T("answer.lines_withheld", "n", withheld))
+	out := []string{b.T("answer.money", "amount", b.amount(s.ore), "standing", b.standing(standing))}
+	if s.withheld > 0 && s.withheld < s.lines {
+		out = append(out, b.T("answer.lines_withheld", "n", s.withheld))
+	}
+	if s.stopped > 0 {
+		out = append(out, b.T("answer.stopped", "n", s.stopped, "of", s.lines))
 	}
 	return strings.Join(out, " ")
 }
 
 // bonusOf is the money of a provider as a sentence; nothing where no line is about it.
 func (b *builder) bonusOf(provider string) string {
-	said := b.money(func(l lineRow) bool { return l.Provider == provider })
+	said := b.money(b.settle("", provider, ""))
 	if said == "" {
 		return ""
 	}

@@ -12,7 +12,7 @@ import (
 
 // attritionRow is a row of the table attrition.
 type attritionRow struct {
-	cellRow
+	whom
 	Package    string `col:"package_id"`
 	Step       int64  `col:"step"`
 	Reason     string `col:"reason"`
@@ -48,7 +48,7 @@ func (b *builder) attrition() (section, bool) {
 		return section{}, false
 	}
 	list := slices.DeleteFunc(rows[attritionRow](b, jobeffekt.TableAttrition), func(r attritionRow) bool {
-		return r.Outcome != b.outcomes[0] || r.Package != "" || !b.ours(r.cellRow)
+		return r.Outcome != b.outcomes[0] || r.Package != "" || !b.ours(r.whom)
 	})
 	if len(list) == 0 {
 		return section{}, false
@@ -60,14 +60,14 @@ func (b *builder) attrition() (section, bool) {
 			reasons = append(reasons, r.Reason)
 		}
 	}
-	slices.SortStableFunc(list, func(x, y attritionRow) int { return b.cells(x.cellRow, y.cellRow) })
+	slices.SortStableFunc(list, func(x, y attritionRow) int { return b.cells(x.whom, y.whom) })
 	d := attritionData{Outcome: b.outcome(b.outcomes[0])}
 	for _, reason := range reasons {
 		d.Reasons = append(d.Reasons, b.l.Code("left", reason))
 	}
 	least, most := math.NaN(), math.NaN()
 	for len(list) > 0 {
-		end := slices.IndexFunc(list, func(r attritionRow) bool { return r.cellRow != list[0].cellRow })
+		end := slices.IndexFunc(list, func(r attritionRow) bool { return r.whom != list[0].whom })
 		if end < 0 {
 			end = len(list)
 		}
@@ -80,14 +80,14 @@ func (b *builder) attrition() (section, bool) {
 			}
 			return 0, ""
 		}
-		line := attritionLine{Name: b.whose(of[0].cellRow)}
+		line := attritionLine{Name: b.whose(of[0].whom)}
 		read, why := number(reasonRead)
-		line.Read = b.count(read, why)
+		line.Read = b.briefly(read, why)
 		for _, reason := range reasons {
-			line.Left = append(line.Left, b.count(number(reason)))
+			line.Left = append(line.Left, b.briefly(number(reason)))
 		}
 		analysed, why := number(reasonAnalysed)
-		line.Analysed = b.count(analysed, why)
+		line.Analysed = b.briefly(analysed, why)
 		if share := analysed / read; !math.IsNaN(share) && !math.IsInf(share, 0) {
 			if math.IsNaN(least) {
 				least, most = share, share
@@ -101,9 +101,9 @@ func (b *builder) attrition() (section, bool) {
 	switch low, high := b.l.Percent(least, 0), b.l.Percent(most, 0); {
 	case math.IsNaN(least):
 	case low == high:
-		lead = b.T("attrition.all", "share", low, "outcome", lower(d.Outcome))
+		lead = b.T("attrition.all", "share", low)
 	default:
-		lead = b.T("attrition.lead", "least", low, "most", high, "outcome", lower(d.Outcome))
+		lead = b.T("attrition.lead", "least", low, "most", high)
 	}
 	return b.section("attrition", lead, d), true
 }

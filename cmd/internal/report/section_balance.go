@@ -14,7 +14,7 @@ import (
 
 // balanceRow is a row of the table estimates.
 type balanceRow struct {
-	cellRow
+	whom
 	Package     string  `col:"package_id"`
 	Method      string  `col:"method"`
 	Comparators string  `col:"comparators"`
@@ -69,12 +69,12 @@ func (b *builder) balance() (section, bool) {
 		return section{}, false
 	}
 	list := slices.DeleteFunc(rows[balanceRow](b, jobeffekt.TableEstimates), func(r balanceRow) bool {
-		return r.Outcome != b.outcomes[0] || r.Method != b.method || r.Package != "" || r.Comparators != comparators || r.Support != "own" || !b.ours(r.cellRow)
+		return r.Outcome != b.outcomes[0] || r.Method != b.method || r.Package != "" || r.Comparators != comparators || r.Support != "own" || !b.ours(r.whom)
 	})
 	if len(list) == 0 {
 		return section{}, false
 	}
-	slices.SortStableFunc(list, func(x, y balanceRow) int { return b.cells(x.cellRow, y.cellRow) })
+	slices.SortStableFunc(list, func(x, y balanceRow) int { return b.cells(x.whom, y.whom) })
 	limit, agreed := b.balanceLimit()
 	named := "balance.standard"
 	if agreed {
@@ -88,17 +88,21 @@ func (b *builder) balance() (section, bool) {
 		Marks:   []chart.Mark{chart.Circle, chart.Diamond}, Names: []string{b.T("balance.mean"), b.T("balance.worst")},
 		Limit: limit, LimitName: d.Limit,
 	}
+	gates := b.balanceOfGates()
 	known, within := 0, 0
 	worst := math.Inf(-1)
 	var at balanceRow
 	for _, r := range list {
-		line := balanceLine{Name: b.whose(r.cellRow)}
+		line := balanceLine{Name: b.whose(r.whom)}
+		if of, ok := gates[r.whom]; ok && math.IsNaN(r.Worst) {
+			r.Worst = of // told as a diagnostic, where not beside other figures
+		}
 		value := r.Worst
 		if math.IsNaN(value) {
 			value = r.Mean // comparators known in aggregate only
 		}
 		switch {
-		case r.Suppressed != "":
+		case math.IsNaN(value) && r.Suppressed != "":
 			line.Note = b.T("page.withheld")
 		case math.IsNaN(value):
 			line.Note = b.refusal(figures{Refusal: r.Refusal})
@@ -110,24 +114,50 @@ func (b *builder) balance() (section, bool) {
 			if value > worst {
 				worst, at = value, r
 			}
-			line.Mean, line.Worst, line.Term = b.smd(r.Mean, write), b.smd(r.Worst, write), short(r.Term)
+			line.Mean, line.Worst = b.smd(r.Mean, r.Suppressed, write), b.smd(r.Worst, r.Suppressed, write)
+			if line.Term = short(r.Term); line.Term == "" {
+				line.Term = b.briefly(math.NaN(), r.Suppressed)
+			}
 			p.Rows = append(p.Rows, chart.BalanceRow{Label: line.Name, Values: []float64{r.Mean, r.Worst}})
 		}
 		d.Lines = append(d.Lines, line)
 	}
 	lead := b.T("balance.unknown")
 	if known > 0 {
-		lead = b.T("balance.lead", "n", within, "of", known, "limit", lower(d.Limit)) + " " + b.T("balance.least", "who", b.whose(at.cellRow), "smd", write(worst))
+		lead = b.T("balance.lead", "n", within, "of", known, "limit", lower(d.Limit)) + " " + b.T("balance.least", "who", b.whose(at.whom), "smd", write(worst))
+		if silent := len(list) - known; silent > 0 {
+			lead += " " + b.T("funnel.unseen", "n", silent)
+		}
 		p.Desc = lead
 		d.Picture = p.Draw()
 	}
 	return b.section("balance", lead, d), true
 }
 
-// smd is a standardised difference, or that there is none.
-func (b *builder) smd(x float64, write func(float64) string) string {
+// smd is a standardised difference, or that there is none, or that it is not shown.
+func (b *builder) smd(x float64, suppressed string, write func(float64) string) string {
 	if math.IsNaN(x) {
-		return b.T("page.missing")
+		return b.briefly(x, suppressed)
 	}
 	return write(x)
+}
+
+// balanceOfGates is what gates are held against: the balance of each provider's citizens
+// among the diagnostics.
+func (b *builder) balanceOfGates() map[whom]float64 {
+	type row struct {
+		whom
+		Package    string                `col:"package_id"`
+		Method     string                `col:"method"`
+		Part       effect.Part           `col:"part"`
+		Diagnostic effect.DiagnosticName `col:"diagnostic"`
+		Value      float64               `col:"value"`
+	}
+	of := map[whom]float64{}
+	for _, r := range rows[row](b, jobeffekt.TableDiagnostics) {
+		if r.Diagnostic == effect.DiagBalance && r.Method == b.method && r.Part == b.part() && r.Package == "" && !math.IsNaN(r.Value) {
+			of[r.whom] = r.Value
+		}
+	}
+	return of
 }

@@ -44,29 +44,13 @@ type stopped struct {
 	Why                           []string
 }
 
-// sum adds amounts up, some of which may be withheld.
-type sum struct {
-	ore      float64
-	lines    int
-	withheld int
-}
-
-func (s *sum) add(l lineRow) {
-	s.lines++
-	if math.IsNaN(l.Amount) {
-		s.withheld++
-		return
-	}
-	s.ore += l.Amount
-}
-
 // written is a sum in words: what is known of it, and that more is withheld.
 func (b *builder) written(s sum) template.HTML {
 	switch {
 	case s.lines == 0:
 		return ""
 	case s.withheld == s.lines:
-		return template.HTML(`<span class="none">` + template.HTMLEscapeString(b.T("bonus.withheld")) + `</span>`)
+		return template.HTML(`<span class="none">` + template.HTMLEscapeString(b.T("page.hidden")) + `</span>`)
 	case s.withheld > 0:
 		return template.HTML(template.HTMLEscapeString(b.amount(s.ore)) + ` <span class="none">` + template.HTMLEscapeString(b.T("bonus.and_withheld")) + `</span>`)
 	}
@@ -80,25 +64,21 @@ func (b *builder) bonus() (section, bool) {
 	if len(b.lines) == 0 {
 		return section{}, false
 	}
-	var all sum
-	gatedLines := 0
-	for _, l := range b.lines {
-		all.add(l)
-		if gated(l.Reason) {
-			gatedLines++
-		}
-	}
+	all := b.settle("", "", "")
 	for _, t := range b.p.Terms {
 		if a := b.settled(t); len(a.Rows) > 0 {
 			d.Agreements = append(d.Agreements, a)
 		}
 	}
+	if all.withheld == all.lines {
+		all.ore = math.NaN()
+	}
 	lead := b.T("bonus.lead", "amount", b.amount(all.ore), "n", all.lines)
-	if all.withheld > 0 {
+	if all.withheld > 0 && all.withheld < all.lines {
 		lead += " " + b.T("bonus.lead_withheld", "n", all.withheld)
 	}
-	if gatedLines > 0 {
-		lead += " " + b.T("bonus.lead_stopped", "n", gatedLines)
+	if all.stopped > 0 {
+		lead += " " + b.T("bonus.lead_stopped", "n", all.stopped)
 	}
 	s := b.section("bonus", lead, d)
 	return s, true
@@ -140,34 +120,33 @@ func (b *builder) settled(t *bonus.Terms) agreementData {
 			periods[l.Provider] = append(periods[l.Provider], l.Period)
 		}
 	}
-	row := func(provider, period string, last bool, of func(lineRow) bool) {
-		sums, all := make([]sum, len(a.Clauses)), sum{}
+	row := func(id, p string, e earned) {
+		sums := make([]sum, len(a.Clauses))
 		for _, l := range lines {
-			if of(l) {
-				all.add(l)
+			if (id == "" || l.Provider == id) && (p == "" || l.Period == p) {
 				sums[slices.IndexFunc(a.Clauses, func(c clauseData) bool { return c.ID == l.Clause })].add(l)
 			}
 		}
-		e := earned{Provider: provider, Period: period, Sum: b.written(all), IsSum: last}
+		e.Sum = b.written(b.settle(t.Agreement, id, p))
 		for _, s := range sums {
 			e.Amounts = append(e.Amounts, b.written(s))
+			a.Withheld = a.Withheld || s.withheld > 0
 		}
 		a.Rows = append(a.Rows, e)
-		a.Withheld = a.Withheld || all.withheld > 0
 	}
 	for _, id := range b.alphabetical(ids) {
 		for _, p := range periods[id] {
-			row(b.provider(id), b.l.Period(p), false, func(l lineRow) bool { return l.Provider == id && l.Period == p })
+			row(id, p, earned{Provider: b.provider(id), Period: b.l.Period(p)})
 		}
 		if len(periods[id]) > 1 {
-			row(b.provider(id), b.T("bonus.all_periods"), true, func(l lineRow) bool { return l.Provider == id })
+			row(id, "", earned{Provider: b.provider(id), Period: b.T("bonus.all_periods"), IsSum: true})
 		}
 	}
 	if len(ids) > 1 {
-		row(b.T("bonus.all_providers"), "", true, func(lineRow) bool { return true })
+		row("", "", earned{Provider: b.T("bonus.all_providers"), IsSum: true})
 	}
 	for _, l := range lines {
-		if gated(l.Reason) {
+		if b.stops(l) {
 			a.Stopped = append(a.Stopped, stopped{
 				Provider: b.provider(l.Provider), Period: b.l.Period(l.Period), Who: b.citizens(t, l), Clause: b.called(t, l.Clause, l.Section), Why: b.why(l),
 			})
@@ -239,6 +218,8 @@ func (b *builder) why(l lineRow) []string {
 func (b *builder) diagnostic(g gateRow) string {
 	name := b.l.Code("diagnostic", string(g.Diagnostic))
 	switch {
+	case g.Suppressed != "" && math.IsNaN(g.Measured):
+		return b.T("bonus.hidden", "diagnostic", name, "threshold", b.measured(g.Diagnostic, g.Threshold))
 	case g.State == bonus.NotApplicable || g.State == bonus.NotEvaluated || math.IsNaN(g.Measured):
 		return b.T("bonus.untold", "diagnostic", name)
 	case g.Passes == "at_least":

@@ -11,17 +11,17 @@ import (
 	"github.com/jobeffekt/jobeffekt/cmd/internal/report/chart"
 )
 
-// curveRow is a row of the table curves.
+// curveRow is a row of the table curves. A publication has it on few days, and not where
+// a day would tell of few citizens: days differ between providers, and who had few has none.
 type curveRow struct {
-	cellRow
-	Package    string  `col:"package_id"`
-	Cause      string  `col:"cause"`
-	Day        int64   `col:"day"`
-	AtRisk     count   `col:"at_risk"`
-	Estimate   float64 `col:"estimate"`
-	Low        float64 `col:"low"`
-	High       float64 `col:"high"`
-	Suppressed string  `col:"suppressed"`
+	whom
+	Package  string  `col:"package_id"`
+	Cause    string  `col:"cause"`
+	Day      int64   `col:"day"`
+	AtRisk   count   `col:"at_risk"`
+	Estimate float64 `col:"estimate"`
+	Low      float64 `col:"low"`
+	High     float64 `col:"high"`
 }
 
 // causeReached is how the time ends that the outcome is about.
@@ -30,22 +30,29 @@ const causeReached = "reached"
 // curvesData is what the section shows.
 type curvesData struct {
 	Outcome string
-	Panels  []template.HTML // how fast the outcome is reached, by match group
-	Exits   []template.HTML // against the other ways out, by provider
-	Causes  []string        // in the order of the table's columns
+	Panels  []panel  // how fast the outcome is reached, by match group
+	Exits   []panel  // against the other ways out, by provider
+	Causes  []string // in the order of the table's columns
 	Horizon string
 	Lines   []curveLine
 }
 
+// panel is a picture with its heading.
+type panel struct {
+	Name    string
+	Picture template.HTML
+}
+
 type curveLine struct {
-	Name, Low, High string
-	Shares          []string // by Causes
-	Note            string
+	Name     string
+	Shares   []string // by Causes
+	Interval string   // of the first
+	Note     string
 }
 
 // single is the curves of a provider's citizens of a match group.
 type single struct {
-	cellRow
+	whom
 	causes map[string][]curveRow
 }
 
@@ -61,7 +68,7 @@ func (s single) last(cause string) curveRow {
 
 // curves shows how fast citizens come into work, with the other ways out taken into account.
 func (b *builder) curves() (section, bool) {
-	all := slices.DeleteFunc(rows[curveRow](b, jobeffekt.TableCurves), func(r curveRow) bool { return r.Package != "" || !b.ours(r.cellRow) })
+	all := slices.DeleteFunc(rows[curveRow](b, jobeffekt.TableCurves), func(r curveRow) bool { return r.Package != "" || !b.ours(r.whom) })
 	// One outcome: the first of the report's that has curves.
 	for _, name := range b.outcomes {
 		if slices.ContainsFunc(all, func(r curveRow) bool { return r.Outcome == name }) {
@@ -73,14 +80,14 @@ func (b *builder) curves() (section, bool) {
 		return section{}, false
 	}
 	slices.SortStableFunc(all, func(x, y curveRow) int {
-		return cmp.Or(b.cells(x.cellRow, y.cellRow), cmp.Compare(x.Day, y.Day))
+		return cmp.Or(b.cells(x.whom, y.whom), cmp.Compare(x.Day, y.Day))
 	})
 	var list []single
 	var days []int64
 	causes := []string{causeReached}
 	for _, r := range all {
-		if n := len(list); n == 0 || list[n-1].cellRow != r.cellRow {
-			list = append(list, single{r.cellRow, map[string][]curveRow{}})
+		if n := len(list); n == 0 || list[n-1].whom != r.whom {
+			list = append(list, single{r.whom, map[string][]curveRow{}})
 		}
 		s := list[len(list)-1]
 		s.causes[r.Cause] = append(s.causes[r.Cause], r)
@@ -89,6 +96,14 @@ func (b *builder) curves() (section, bool) {
 		}
 		days = append(days, r.Day)
 	}
+	// Who has figures elsewhere and no curve had too few citizens for one.
+	for _, r := range b.benchmark {
+		c := whom{all[0].Outcome, r.Municipality, r.Scheme, r.Group, r.Provider}
+		if r.Package == "" && b.ours(c) && !slices.ContainsFunc(list, func(s single) bool { return s.whom == c }) {
+			list = append(list, single{c, nil})
+		}
+	}
+	slices.SortStableFunc(list, func(x, y single) int { return b.cells(x.whom, y.whom) })
 	slices.Sort(causes[1:])
 	slices.Sort(days)
 	days = slices.Compact(days)
@@ -108,26 +123,28 @@ func (b *builder) curves() (section, bool) {
 		group := list[:end]
 		list = list[end:]
 		for of := range slices.Chunk(group, chart.MostLines) {
-			title := b.T("curves.panel", "outcome", d.Outcome, "group", lower(b.group(of[0].cellRow)))
+			title := b.T("curves.panel", "outcome", d.Outcome, "group", lower(b.group(of[0].whom)))
 			p := b.curvePicture(fmt.Sprintf("curves-%d", len(d.Panels)+1), title, ticks, weeks)
 			var says []string
 			for _, s := range of {
-				p.Curves = append(p.Curves, b.curve(b.provider(s.Provider), s.causes[causeReached]))
+				if s.causes == nil {
+					continue
+				}
+				p.Curves = append(p.Curves, b.curve(b.inPicture(s.whom), s.causes[causeReached]))
 				if r := s.last(causeReached); !math.IsNaN(r.Estimate) {
 					says = append(says, b.T("curves.after", "share", b.l.Percent(r.Estimate, 0), "provider", b.provider(s.Provider), "time", b.days(r.Day)))
 				}
 			}
-			p.Desc = b.l.List(says)
-			if len(says) == 0 {
-				p.Desc = b.T("curves.unknown")
+			if p.Desc = b.l.List(says); len(says) == 0 {
+				continue
 			}
-			d.Panels = append(d.Panels, p.Draw())
+			d.Panels = append(d.Panels, panel{b.group(of[0].whom), p.Draw()})
 		}
 		for _, s := range group {
 			// The widest ways out beside the one that is asked for.
 			others := slices.Clone(causes[1:])
 			slices.SortStableFunc(others, func(x, y string) int { return cmp.Compare(s.last(y).Estimate, s.last(x).Estimate) })
-			p := b.curvePicture(fmt.Sprintf("exits-%d", len(d.Exits)+1), b.T("curves.exits", "who", b.whose(s.cellRow)), ticks, weeks)
+			p := b.curvePicture(fmt.Sprintf("exits-%d", len(d.Exits)+1), b.T("curves.exits", "who", b.whose(s.whom)), ticks, weeks)
 			var says []string
 			for _, cause := range append([]string{causeReached}, others[:min(len(others), chart.MostLines-1)]...) {
 				p.Curves = append(p.Curves, b.curve(capital(b.cause(cause)), s.causes[cause]))
@@ -137,39 +154,50 @@ func (b *builder) curves() (section, bool) {
 			}
 			p.AtRisk = "" // as above
 			p.Desc = b.T("curves.unknown")
-			line := curveLine{Name: b.whose(s.cellRow)}
+			line := curveLine{Name: b.whose(s.whom)}
 			if len(says) > 0 {
 				p.Desc = b.T("curves.shares", "time", d.Horizon, "list", b.l.List(says))
-				d.Exits = append(d.Exits, p.Draw())
+				d.Exits = append(d.Exits, panel{b.whose(s.whom), p.Draw()})
 				for _, cause := range causes {
 					line.Shares = append(line.Shares, b.share(s.last(cause).Estimate))
 				}
 				r := s.last(causeReached)
-				line.Low, line.High = b.share(r.Low), b.share(r.High)
-			} else {
-				line.Note = b.T("page.missing")
-				if slices.ContainsFunc(s.causes[causeReached], func(r curveRow) bool { return r.Suppressed != "" }) {
-					line.Note = b.T("page.withheld")
+				if !math.IsNaN(r.Low) && !math.IsNaN(r.High) {
+					line.Interval = b.T("effects.interval", "low", b.l.Percent(r.Low, 1), "high", b.l.Percent(r.High, 1))
 				}
+				if r.Day != days[len(days)-1] {
+					line.Name += " (" + b.T("curves.until", "time", b.days(r.Day)) + ")"
+				}
+			} else {
+				line.Note = b.T("page.withheld")
 			}
 			d.Lines = append(d.Lines, line)
 		}
 	}
-	return b.section("curves", b.curvesLead(all, days[len(days)-1]), d), true
+	return b.section("curves", b.curvesLead(all, days), d), true
 }
 
-// curvesLead says between which shares the outcome is reached at the end.
-func (b *builder) curvesLead(all []curveRow, last int64) string {
-	least, most := math.Inf(1), math.Inf(-1)
-	for _, r := range all {
-		if r.Cause == causeReached && r.Day == last && !math.IsNaN(r.Estimate) {
-			least, most = math.Min(least, r.Estimate), math.Max(most, r.Estimate)
+// curvesLead says between which shares the outcome is reached, on the latest of the days on
+// which it is told of most.
+func (b *builder) curvesLead(all []curveRow, days []int64) string {
+	var best []curveRow
+	for _, day := range days {
+		of := slices.DeleteFunc(slices.Clone(all), func(r curveRow) bool {
+			return r.Cause != causeReached || r.Day != day || day == 0 || math.IsNaN(r.Estimate)
+		})
+		if len(of) > 0 && len(of) >= len(best) {
+			best = of
 		}
 	}
-	if least > most {
+	if len(best) == 0 {
 		return b.T("curves.unknown")
 	}
-	return b.T("curves.lead", "time", b.days(last), "least", b.l.Percent(least, 0), "most", b.l.Percent(most, 0), "outcome", lower(b.outcome(all[0].Outcome)))
+	slices.SortStableFunc(best, func(x, y curveRow) int { return cmp.Compare(x.Estimate, y.Estimate) })
+	low, high := best[0], best[len(best)-1]
+	if len(best) == 1 {
+		return b.T("curves.one", "time", b.days(low.Day), "share", b.l.Percent(low.Estimate, 0), "who", b.whose(low.whom), "outcome", lower(b.outcome(low.Outcome)))
+	}
+	return b.T("curves.lead", "time", b.days(low.Day), "least", b.l.Percent(low.Estimate, 0), "most", b.l.Percent(high.Estimate, 0), "outcome", lower(b.outcome(low.Outcome)), "n", len(best))
 }
 
 func (b *builder) share(x float64) string {
@@ -211,29 +239,28 @@ func (b *builder) curvePicture(id, title string, ticks []float64, weeks bool) ch
 func (b *builder) curve(label string, of []curveRow) chart.Curve {
 	c := chart.Curve{Label: label}
 	for _, r := range of {
-		s := chart.Step{X: float64(r.Day), Y: r.Estimate}
+		s := chart.Known{X: float64(r.Day), Y: r.Estimate}
 		if !math.IsNaN(r.AtRisk) {
 			s.AtRisk = b.l.Count(r.AtRisk)
-		} else if r.Suppressed != "" {
-			s.AtRisk = b.T("curves.withheld")
 		}
 		c.Points = append(c.Points, s)
 	}
 	return c
 }
 
-// dayTicks are 0 and at most four of the days that the curves are told on, the last among
-// them; weeks says whether all are whole weeks.
+// dayTicks are 0 and four of the days that the curves are told on, about a quarter of the
+// time apart, the last among them; weeks says whether all are whole weeks.
 func dayTicks(days []int64) (at []float64, weeks bool) {
-	step := (len(days) + 3) / 4
-	weeks = true
-	for i := len(days) - 1; i >= 0; i -= step {
-		at = append(at, float64(days[i]))
-		weeks = weeks && days[i]%7 == 0
+	at, weeks = []float64{0}, true
+	last := days[len(days)-1]
+	for k := int64(1); k <= 4; k++ {
+		nearest := slices.MinFunc(days, func(x, y int64) int { return cmp.Compare(abs(4*x-k*last), abs(4*y-k*last)) })
+		if float64(nearest) > at[len(at)-1] {
+			at = append(at, float64(nearest))
+			weeks = weeks && nearest%7 == 0
+		}
 	}
-	if at[len(at)-1] > 0 {
-		at = append(at, 0)
-	}
-	slices.Reverse(at)
 	return at, weeks
 }
+
+func abs(x int64) int64 { return max(x, -x) }

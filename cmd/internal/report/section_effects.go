@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/effect/profile"
 )
 
 // effectsData are the forest plots, each a table whose rows have a picture.
@@ -65,17 +67,19 @@ func (b *builder) effects() (section, bool) {
 		return section{}, false
 	}
 	d.Chance = b.T("effects.chance", "chance", b.l.Percent(1-b.confidence(), places(100*(1-b.confidence()))))
-	s := b.section("effects", b.T("effects.lead", "all", n.all, "higher", n.higher, "lower", n.lower, "none", n.none, "not_rated", n.notRated), d)
+	s := b.section("effects", b.lead(n), d)
 	s.Open = true
 	return s, true
 }
 
 // verdicts counts them.
-type verdicts struct{ all, higher, lower, none, notRated int }
+type verdicts struct{ all, higher, lower, none, notRated, withheld int }
 
 func (v *verdicts) add(f figures) {
 	v.all++
 	switch {
+	case f.Suppressed != "":
+		v.withheld++
 	case !f.rated():
 		v.notRated++
 	case f.Verdict == effect.Higher:
@@ -85,6 +89,16 @@ func (v *verdicts) add(f figures) {
 	default:
 		v.none++
 	}
+}
+
+// lead says how many verdicts there are of each kind; those that are not rated and those that
+// are withheld are told apart.
+func (b *builder) lead(n verdicts) string {
+	out := b.T("effects.lead", "all", n.all, "higher", n.higher, "lower", n.lower, "none", n.none, "not_rated", n.notRated)
+	if n.withheld > 0 {
+		out += " " + b.T("effects.withheld", "n", n.withheld)
+	}
+	return out
 }
 
 // confidence is that of the intervals.
@@ -100,7 +114,7 @@ func (b *builder) forest(id, outcome string, part effect.Part, rows []benchmarkR
 		return cmp.Or(b.l.Compare(b.provider(x.Provider), b.provider(y.Provider)), strings.Compare(x.Provider, y.Provider), strings.Compare(x.Municipality, y.Municipality), strings.Compare(x.Scheme, y.Scheme), strings.Compare(x.Group, y.Group))
 	})
 	a := newAxis(rows, unit)
-	f := forest{ID: id, Caption: b.T("effects.caption", "outcome", b.outcome(outcome), "with", with), Axis: b.drawAxis(a)}
+	f := forest{ID: id, Caption: b.T("effects.caption", "outcome", b.outcome(outcome), "with", with) + b.direction(outcome), Axis: b.drawAxis(a)}
 	for _, r := range rows {
 		row := forestRow{Provider: b.provider(r.Provider), Group: b.who(r.Group, r.Municipality, r.Scheme), N: b.count(r.N, r.Suppressed), Verdict: b.verdict(r.figures), Mark: mark(r.figures)}
 		switch {
@@ -120,6 +134,16 @@ func (b *builder) forest(id, outcome string, part effect.Part, rows []benchmarkR
 		f.Rows = append(f.Rows, row)
 	}
 	return f
+}
+
+// direction says that less of an outcome is better, where it is.
+func (b *builder) direction(outcome string) string {
+	for _, a := range b.p.Config.Outcomes {
+		if a.Name == outcome && (a.Better == profile.Low || a.Better == "" && (a.Kind == jobeffekt.KindTimeTo || a.Kind == jobeffekt.KindRelapse)) {
+			return " " + b.T("effects.low")
+		}
+	}
+	return ""
 }
 
 // who says which citizens a row is about, beside their provider: the match group, its scheme

@@ -21,8 +21,8 @@ type saidIn struct {
 	Paragraphs []string
 }
 
-// longestText is how many characters of what a provider wrote are shown.
-const longestText = 4000
+// longestAccount is how many characters of what a provider wrote are shown.
+const longestAccount = 4000
 
 // experience shows the providers' own words: those of the providers that the report is about,
 // the latest period first.

@@ -13,8 +13,8 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-// cellRow is what a row of most tables is about.
-type cellRow struct {
+// whom is what a row of most tables is about.
+type whom struct {
 	Outcome      string `col:"outcome"`
 	Municipality string `col:"municipality"`
 	Scheme       string `col:"match_scheme"`
@@ -24,14 +24,14 @@ type cellRow struct {
 
 // ours says whether the report is about the provider there, or about the municipality's own
 // projects.
-func (b *builder) ours(c cellRow) bool {
+func (b *builder) ours(c whom) bool {
 	return slices.Contains(b.about, c.Municipality) && (c.Provider == effect.OwnProvider || slices.Contains(b.providers, c.Provider))
 }
 
 // cells compares by match group and place, then by what providers are called, own projects
 // last.
-func (b *builder) cells(x, y cellRow) int {
-	own := func(c cellRow) int {
+func (b *builder) cells(x, y whom) int {
+	own := func(c whom) int {
 		if c.Provider == effect.OwnProvider {
 			return 1
 		}
@@ -43,12 +43,43 @@ func (b *builder) cells(x, y cellRow) int {
 
 // group is which citizens a row is about, beside their provider. A row of all match groups
 // has none.
-func (b *builder) group(c cellRow) string {
+func (b *builder) group(c whom) string {
 	return b.who(cmp.Or(c.Group, effect.All), c.Municipality, c.Scheme)
 }
 
 // whose is a provider and which of its citizens.
-func (b *builder) whose(c cellRow) string { return b.provider(c.Provider) + ", " + lower(b.group(c)) }
+func (b *builder) whose(c whom) string { return b.provider(c.Provider) + ", " + lower(b.group(c)) }
+
+// inPicture is what a provider is called in a picture, where there is little room.
+func (b *builder) inPicture(c whom) string {
+	name := b.provider(c.Provider)
+	if c.Provider == effect.OwnProvider {
+		name = b.T("funnel.own")
+	}
+	if len(b.about) > 1 {
+		name += ", " + b.municipality(c.Municipality)
+	}
+	return name
+}
+
+// gathered names each provider once, with its citizens that rows are about.
+func (b *builder) gathered(cells []whom) string {
+	var names []string
+	of := map[string][]string{}
+	for _, c := range cells {
+		name := b.provider(c.Provider)
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		if who := lower(b.group(c)); !slices.Contains(of[name], who) {
+			of[name] = append(of[name], who)
+		}
+	}
+	for i, name := range names {
+		names[i] += " (" + b.l.List(of[name]) + ")"
+	}
+	return b.l.List(names)
+}
 
 // The limits of a funnel: the normal scores of two-sided 5 and 0.2 %.
 const (
@@ -61,7 +92,7 @@ const mostNamed = 10
 
 // funnelRow is a row of the table profile.
 type funnelRow struct {
-	cellRow
+	whom
 	Unit       effect.Unit `col:"unit"`
 	Package    string      `col:"package_id"`
 	Method     string      `col:"method"`
@@ -85,8 +116,10 @@ func (r funnelRow) score() float64 {
 	return r.Error
 }
 
+// told says whether the row has its place: of a row in which something was taken out, other
+// figures may stand.
 func (r funnelRow) told() bool {
-	return r.Suppressed == "" && r.Funnel != "" && !math.IsNaN(r.Difference)
+	return r.Funnel != "" && !math.IsNaN(r.Difference) && !math.IsNaN(r.score())
 }
 
 // outside says which way a row lies outside the limits of chance: 1 above, -1 below, 0 not.
@@ -124,10 +157,10 @@ func (b *builder) funnel() (section, bool) {
 	all := slices.DeleteFunc(rows[funnelRow](b, jobeffekt.TableProfile), func(r funnelRow) bool {
 		return r.Outcome != b.outcomes[0] || r.Method != b.method || r.Part != b.part() || r.Package != ""
 	})
-	slices.SortStableFunc(all, func(x, y funnelRow) int { return b.cells(x.cellRow, y.cellRow) })
+	slices.SortStableFunc(all, func(x, y funnelRow) int { return b.cells(x.whom, y.whom) })
 	d := funnelData{Outcome: b.outcome(b.outcomes[0])}
 	var said []string
-	told, inside := 0, 0
+	told, inside, silent := 0, 0, 0
 	for len(all) > 0 {
 		end := slices.IndexFunc(all, func(r funnelRow) bool { return r.Scheme != all[0].Scheme || r.Group != all[0].Group })
 		if end < 0 {
@@ -135,14 +168,18 @@ func (b *builder) funnel() (section, bool) {
 		}
 		family := all[:end]
 		all = all[end:]
-		if !slices.ContainsFunc(family, func(r funnelRow) bool { return b.ours(r.cellRow) }) {
+		if !slices.ContainsFunc(family, func(r funnelRow) bool { return b.ours(r.whom) }) {
 			continue
 		}
 		f, says := b.oneFunnel(len(d.Funnels)+1, family)
 		d.Funnels = append(d.Funnels, f)
 		said = append(said, says...)
 		for _, r := range family {
-			if b.ours(r.cellRow) && r.told() {
+			switch {
+			case !b.ours(r.whom):
+			case !r.told():
+				silent++
+			default:
 				if told++; r.outside() == 0 {
 					inside++
 				}
@@ -159,6 +196,9 @@ func (b *builder) funnel() (section, bool) {
 	case told > 0:
 		lead = capital(b.l.List(said)) + ". " + b.T("funnel.inside", "n", inside, "of", told)
 	}
+	if silent > 0 {
+		lead += " " + b.T("funnel.unseen", "n", silent)
+	}
 	return b.section("funnel", lead, d), true
 }
 
@@ -174,7 +214,7 @@ func (b *builder) oneFunnel(n int, family []funnelRow) (funnel, []string) {
 	unit := family[0].Unit
 	what := b.T("between." + string(unit))
 	format := func(v float64) string { v = scaled(v, unit); return b.l.Number(v, places(v)) }
-	first := family[0].cellRow
+	first := family[0].whom
 	out := funnel{Group: b.T("page.group", "group", short(first.Group))}
 	if b.schemes() > 1 {
 		out.Group += " (" + short(first.Scheme) + ")"
@@ -187,7 +227,7 @@ func (b *builder) oneFunnel(n int, family []funnelRow) (funnel, []string) {
 	}
 	named := 0
 	for _, r := range family {
-		if b.ours(r.cellRow) && r.told() {
+		if b.ours(r.whom) && r.told() {
 			named++
 		}
 	}
@@ -195,7 +235,7 @@ func (b *builder) oneFunnel(n int, family []funnelRow) (funnel, []string) {
 	others, unseen := 0, 0
 	for _, r := range family {
 		point := chart.Point{X: r.score(), Y: r.Difference}
-		if !b.ours(r.cellRow) {
+		if !b.ours(r.whom) {
 			if !r.told() {
 				unseen++
 				continue
@@ -204,14 +244,14 @@ func (b *builder) oneFunnel(n int, family []funnelRow) (funnel, []string) {
 			p.Points = append(p.Points, point)
 			continue
 		}
-		line := funnelLine{Name: b.whose(r.cellRow)}
+		line := funnelLine{Name: b.whose(r.whom)}
 		switch {
-		case r.Suppressed != "":
+		case !r.told() && r.Suppressed != "":
 			line.Note = b.T("answer.withheld")
 		case !r.told():
 			line.Note = b.l.Code("verdict", string(effect.NotRated)) + ": " + b.refusal(figures{Refusal: r.Refusal})
 		default:
-			line.N, line.Difference = b.l.Count(r.NCompared), b.l.Signed(scaled(r.Difference, unit), 1)
+			line.N, line.Difference = b.briefly(r.NCompared, r.Suppressed), b.l.Signed(scaled(r.Difference, unit), 1)
 			line.Funnel, line.Adjusted = b.l.Code("limit", r.Funnel), b.l.Code("limit", r.Adjusted)
 			if r.Adjusted == "" {
 				line.Adjusted = b.T("page.missing")
@@ -224,11 +264,9 @@ func (b *builder) oneFunnel(n int, family []funnelRow) (funnel, []string) {
 				point.Mark, key = chart.Down, "funnel.below"
 			}
 			if key != "" {
-				said = append(said, b.T(key, "who", b.whose(r.cellRow), "limit", b.limitOf(r)))
+				said = append(said, b.T(key, "who", b.whose(r.whom), "limit", b.limitOf(r)))
 			}
-			if point.Label = b.provider(r.Provider); len(b.about) > 1 {
-				point.Label += ", " + b.municipality(r.Municipality)
-			}
+			point.Label = b.inPicture(r.whom)
 			if named > mostNamed && key == "" {
 				point.Label = "" // drawn light, but told in the table
 			}

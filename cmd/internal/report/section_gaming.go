@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/cmd/internal/report/chart"
@@ -33,13 +34,13 @@ type watched struct {
 	Provider     string `col:"provider_id"`
 }
 
-func (w watched) cell() cellRow {
-	return cellRow{Municipality: w.Municipality, Scheme: w.Scheme, Group: w.Group, Provider: w.Provider}
+func (w watched) cell() whom {
+	return whom{Municipality: w.Municipality, Scheme: w.Scheme, Group: w.Group, Provider: w.Provider}
 }
 
 // creamingRow is a row of the table creaming.
 type creamingRow struct {
-	cellRow
+	whom
 	Stage      string  `col:"stage"`
 	N          count   `col:"n"`
 	Chance     float64 `col:"chance"`
@@ -56,7 +57,7 @@ type creamingRow struct {
 
 // parkingRow is a row of the table parking.
 type parkingRow struct {
-	cellRow
+	whom
 	N          count   `col:"n"`
 	Slope      float64 `col:"slope"`
 	Low        float64 `col:"low"`
@@ -106,7 +107,7 @@ type watchLine struct {
 // points is a difference between shares with its interval, in percentage points.
 func (b *builder) points(span chart.Span, value, low, high float64, suppressed string) told {
 	switch {
-	case suppressed != "":
+	case math.IsNaN(value) && suppressed != "":
 		return told{Note: b.T("page.withheld")}
 	case math.IsNaN(value):
 		return told{Note: b.T("page.missing")}
@@ -122,6 +123,14 @@ func (b *builder) points(span chart.Span, value, low, high float64, suppressed s
 		t.Text += " (" + b.T("effects.interval", "low", b.l.Signed(100*low, 1), "high", b.l.Signed(100*high, 1)) + ")"
 	}
 	return t
+}
+
+// briefly is a count, or a word in its place where the row says why it is not shown.
+func (b *builder) briefly(n count, suppressed string) string {
+	if math.IsNaN(n) && suppressed != "" {
+		return b.T("gaming.hidden")
+	}
+	return b.count(n, "")
 }
 
 // gaming shows what may tell of gaming: the indicators, who gets the easy citizens, and who
@@ -174,12 +183,13 @@ func (b *builder) indicators(d *gamingData) []string {
 		span := chart.SpanOf(0, ends...)
 		block := indicatorBlock{Name: b.l.Code("indicator", of[0].Indicator)}
 		for _, r := range of {
-			line := indicatorLine{Name: b.provider(r.Provider), N: b.count(r.N, r.Suppressed), Difference: b.points(span, r.Difference, r.Low, r.High, r.Suppressed)}
+			line := indicatorLine{Name: b.provider(r.Provider), N: b.briefly(r.N, r.Suppressed), Difference: b.points(span, r.Difference, r.Low, r.High, r.Suppressed)}
 			if len(b.about) > 1 {
 				line.Name += ", " + b.municipality(r.Municipality)
 			}
 			switch {
-			case r.Suppressed != "":
+			case r.Suppressed != "" && (math.IsNaN(r.Share) || math.IsNaN(r.Low)):
+				line.N, line.Difference.Note = "", b.T("page.withheld")
 				withheld++
 			case r.Why != "" || math.IsNaN(r.Share):
 				unevaluated++
@@ -199,8 +209,8 @@ func (b *builder) indicators(d *gamingData) []string {
 			}
 			block.Rows = append(block.Rows, line)
 		}
-		if why := of[0].Why; why != "" && !slices.ContainsFunc(of, func(r indicatorRow) bool { return r.Why != why }) {
-			block.Rows, block.Why = nil, b.l.Code("unevaluated", why)
+		if why := block.Rows[0].Difference.Note; why != "" && !slices.ContainsFunc(block.Rows, func(l indicatorLine) bool { return l.Difference.Note != why }) {
+			block.Rows, block.Why = nil, why // the same of everybody is said once
 		}
 		d.Indicators = append(d.Indicators, block)
 	}
@@ -211,6 +221,8 @@ func (b *builder) indicators(d *gamingData) []string {
 	switch {
 	case evaluated == 0:
 		lead = append(lead, b.T("gaming.nothing"))
+	case len(above) == 0 && withheld+unevaluated > 0:
+		lead = append(lead, b.T("gaming.none_shown", "n", evaluated))
 	case len(above) == 0:
 		lead = append(lead, b.T("gaming.none", "n", evaluated))
 	default:
@@ -230,9 +242,11 @@ func (b *builder) indicators(d *gamingData) []string {
 // as hard ones fell away on the way to the end of the course.
 func (b *builder) creaming(d *gamingData) string {
 	list := slices.DeleteFunc(rows[creamingRow](b, jobeffekt.TableCreaming), func(r creamingRow) bool {
-		return !b.ours(r.cellRow) || r.Stage != "referred" && r.Stage != "completed"
+		return !b.ours(r.whom) || r.Stage != "referred" && r.Stage != "completed"
 	})
-	slices.SortStableFunc(list, func(x, y creamingRow) int { return b.cells(x.cellRow, y.cellRow) })
+	slices.SortStableFunc(list, func(x, y creamingRow) int {
+		return cmp.Or(b.cells(x.whom, y.whom), strings.Compare(y.Stage, x.Stage)) // referred before completed
+	})
 	var ends []float64
 	for _, r := range list {
 		if ends = append(ends, r.SinceLow, r.SinceHigh); r.Stage == "referred" {
@@ -240,14 +254,15 @@ func (b *builder) creaming(d *gamingData) string {
 		}
 	}
 	span := chart.SpanOf(0, ends...)
-	var easier, fell []string
-	known := 0
+	var easier, fell []whom
+	var at []whom // of the lines
+	known, fellKnown := 0, 0
 	for _, r := range list {
 		if d.Outcome = b.outcome(r.Outcome); r.Stage == "referred" {
 			t := b.points(span, r.Difference, r.Low, r.High, r.Suppressed)
 			if r.Low > 0 {
 				t.Says = b.T("gaming.easier")
-				easier = append(easier, b.whose(r.cellRow))
+				easier = append(easier, r.whom)
 			} else if r.High < 0 {
 				t.Says = b.T("gaming.harder")
 			}
@@ -256,44 +271,49 @@ func (b *builder) creaming(d *gamingData) string {
 			} else if r.Suppressed == "" && r.Refusal != "" {
 				t.Note = b.refusal(figures{Refusal: r.Refusal})
 			}
-			d.Creaming = append(d.Creaming, watchLine{Name: b.whose(r.cellRow), N: b.count(r.N, r.Suppressed), Figures: []told{t, {Note: b.T("page.missing")}}})
+			at = append(at, r.whom)
+			d.Creaming = append(d.Creaming, watchLine{Name: b.whose(r.whom), N: b.briefly(r.N, r.Suppressed), Figures: []told{t, {Note: b.T("page.missing")}}})
 			continue
 		}
-		at := slices.IndexFunc(d.Creaming, func(w watchLine) bool { return w.Name == b.whose(r.cellRow) })
-		if at < 0 {
+		if len(at) == 0 || at[len(at)-1] != r.whom {
 			continue
+		}
+		if !math.IsNaN(r.Since) {
+			fellKnown++
 		}
 		t := b.points(span, r.Since, r.SinceLow, r.SinceHigh, r.Suppressed)
 		if r.SinceLow > 0 {
 			t.Says = b.T("gaming.fell")
-			fell = append(fell, b.whose(r.cellRow))
+			fell = append(fell, r.whom)
 		}
-		d.Creaming[at].Figures[1] = t
+		d.Creaming[len(at)-1].Figures[1] = t
 	}
 	switch {
 	case known == 0:
 		return ""
 	case len(easier)+len(fell) == 0:
-		return b.T("gaming.no_creaming")
+		return b.T("gaming.no_creaming", "n", known)
+	case len(fell) == 0 && fellKnown == 0:
+		return b.T("gaming.creaming", "list", b.gathered(easier))
 	case len(fell) == 0:
-		return b.T("gaming.creaming", "list", b.l.List(easier)) + " " + b.T("gaming.none_fell")
+		return b.T("gaming.creaming", "list", b.gathered(easier)) + " " + b.T("gaming.none_fell", "n", fellKnown)
 	case len(easier) == 0:
-		return b.T("gaming.hard_fell", "list", b.l.List(fell))
+		return b.T("gaming.hard_fell", "list", b.gathered(fell))
 	}
-	return b.T("gaming.creaming", "list", b.l.List(easier)) + " " + b.T("gaming.hard_fell", "list", b.l.List(fell))
+	return b.T("gaming.creaming", "list", b.gathered(easier)) + " " + b.T("gaming.hard_fell", "list", b.gathered(fell))
 }
 
 // parking adds whether the hard citizens fall behind the easy ones, in results and in who
 // starts.
 func (b *builder) parking(d *gamingData) string {
-	list := slices.DeleteFunc(rows[parkingRow](b, jobeffekt.TableParking), func(r parkingRow) bool { return !b.ours(r.cellRow) })
-	slices.SortStableFunc(list, func(x, y parkingRow) int { return b.cells(x.cellRow, y.cellRow) })
+	list := slices.DeleteFunc(rows[parkingRow](b, jobeffekt.TableParking), func(r parkingRow) bool { return !b.ours(r.whom) })
+	slices.SortStableFunc(list, func(x, y parkingRow) int { return b.cells(x.whom, y.whom) })
 	var slopes, gaps []float64
 	for _, r := range list {
 		slopes, gaps = append(slopes, r.Low, r.High), append(gaps, r.GapLow, r.GapHigh)
 	}
 	slope, gap := chart.SpanOf(0, slopes...), chart.SpanOf(0, gaps...)
-	var behind []string
+	var behind []whom
 	known := 0
 	for _, r := range list {
 		d.Outcome = b.outcome(r.Outcome)
@@ -302,26 +322,24 @@ func (b *builder) parking(d *gamingData) string {
 		// in shares: where odds are told, they decide.
 		if r.OddsLow > 1 || math.IsNaN(r.OddsLow) && r.Low > 0 {
 			results.Says = b.T("gaming.behind")
-			behind = append(behind, b.whose(r.cellRow))
+			behind = append(behind, r.whom)
 		}
 		if r.GapLow > 0 {
 			starts.Says = b.T("gaming.start_less")
-			if len(behind) == 0 || behind[len(behind)-1] != b.whose(r.cellRow) {
-				behind = append(behind, b.whose(r.cellRow))
-			}
+			behind = append(behind, r.whom) // once more is no matter
 		}
 		if !math.IsNaN(r.Slope) || !math.IsNaN(r.Gap) {
 			known++
 		} else if r.Suppressed == "" && r.Refusal != "" {
 			results.Note = b.refusal(figures{Refusal: r.Refusal})
 		}
-		d.Parking = append(d.Parking, watchLine{Name: b.whose(r.cellRow), N: b.count(r.N, r.Suppressed), Figures: []told{results, starts}})
+		d.Parking = append(d.Parking, watchLine{Name: b.whose(r.whom), N: b.briefly(r.N, r.Suppressed), Figures: []told{results, starts}})
 	}
 	switch {
 	case known == 0:
 		return ""
 	case len(behind) == 0:
-		return b.T("gaming.no_parking")
+		return b.T("gaming.no_parking", "n", known)
 	}
-	return b.T("gaming.parking", "list", b.l.List(behind))
+	return b.T("gaming.parking", "list", b.gathered(behind))
 }

@@ -18,6 +18,7 @@ type qualityData struct {
 	Others      []string // mean of all other providers, by period; empty where that would tell of one
 	HasOthers   bool
 	Inspections []inspectionRow
+	Grades      string // mean of the latest grades of others; empty where that would tell of one
 }
 
 // surveyRow is a provider's surveys, by period.
@@ -61,16 +62,15 @@ const fewestOthers = 3
 func (b *builder) quality() (section, bool) {
 	d, latest := b.surveys()
 	d.Inspections = b.inspections()
-	inspected := slices.ContainsFunc(d.Inspections, func(r inspectionRow) bool { return r.None == "" })
-	if len(d.Periods) == 0 && !inspected {
+	if len(d.Periods) == 0 && d.Inspections == nil {
 		return section{}, false
 	}
-	if !inspected {
-		d.Inspections = nil
+	if d.Inspections != nil {
+		d.Grades = b.grades()
 	}
 	lead := b.T("quality.no_surveys")
 	if len(d.Periods) > 0 {
-		lead = b.T("quality.lead", "period", d.Periods[len(d.Periods)-1], "list", b.l.List(latest))
+		lead = b.T("quality.lead", "period", d.Periods[len(d.Periods)-1], "list", strings.Join(latest, "; "))
 	}
 	return b.section("quality", lead, d), true
 }
@@ -146,8 +146,33 @@ func (b *builder) surveys() (qualityData, []string) {
 	return d, latest
 }
 
+// grades is the mean of the latest grades of other providers, as far as grades are numbers.
+func (b *builder) grades() string {
+	latest := map[string]figureRow{}
+	var ids []string
+	for _, f := range rows[figureRow](b, jobeffekt.TableFigures) {
+		if f.Figure != jobeffekt.FigureInspection || slices.Contains(b.providers, f.Provider) || math.IsNaN(f.value()) {
+			continue
+		}
+		if _, ok := latest[f.Provider]; !ok {
+			ids = append(ids, f.Provider)
+		}
+		if f.Period >= latest[f.Provider].Period { // days, which sort as texts
+			latest[f.Provider] = f
+		}
+	}
+	if len(ids) < fewestOthers {
+		return ""
+	}
+	sum := 0.0
+	for _, id := range ids {
+		sum += latest[id].value()
+	}
+	return b.T("quality.grades", "mean", b.l.Number(sum/float64(len(ids)), 1), "n", len(ids))
+}
+
 // inspections are those of each provider by day; a row without one for who was never
-// inspected.
+// inspected. None where nobody was.
 func (b *builder) inspections() []inspectionRow {
 	type followUpRow struct {
 		Provider string      `col:"provider_id"`
@@ -166,6 +191,9 @@ func (b *builder) inspections() []inspectionRow {
 			seen[k] = true
 			of[r.Provider] = append(of[r.Provider], inspectionRow{Provider: b.provider(r.Provider), On: b.l.Date(r.On), Grade: short(r.Grade), Note: clip(r.Note)})
 		}
+	}
+	if len(of) == 0 {
+		return nil
 	}
 	var out []inspectionRow
 	for _, id := range b.alphabetical(b.providers) {

@@ -29,6 +29,7 @@ type spentRow struct {
 	Channel, Who                        string // the municipality too where there are several, and the year
 	Amount, Referred, Each, Work        string
 	EachInWork, More, EachMore, Verdict string
+	None                                string // why there are no citizens, in place of all figures about them
 	IsSum                               bool
 }
 
@@ -84,16 +85,14 @@ func (b *builder) spending() (section, bool) {
 			}
 		}
 	}
+	leftOut := b.leftOut()
 	for _, r := range rows[spendingRow](b, jobeffekt.TableSpending) {
-		if !slices.Contains(b.about, r.Municipality) || r.Method != b.method {
+		if !slices.Contains(b.about, r.Municipality) || r.Method != "" && r.Method != b.method || leftOut[r.Year] {
 			continue
 		}
-		if r.NoEach == jobeffekt.NoCostNotTheYear {
-			continue
-		}
-		d.Outcome = r.Outcome
+		d.Outcome = cmp.Or(r.Outcome, d.Outcome)
 		d.Years = append(d.Years, b.spent(r))
-		if r.Suppressed == "" && !math.IsNaN(r.Each) && len(b.about) == 1 && (r.Channel == effect.ChannelProvider || r.Channel == effect.ChannelOwn) {
+		if !math.IsNaN(r.Each) && len(b.about) == 1 && (r.Channel == effect.ChannelProvider || r.Channel == effect.ChannelOwn) {
 			lead = append(lead, b.T("spending.each_"+r.Channel, "amount", b.kroner(r.Each), "year", strconv.FormatInt(r.Year, 10)))
 		}
 	}
@@ -103,7 +102,13 @@ func (b *builder) spending() (section, bool) {
 	if d.Outcome != "" {
 		d.Caption = b.T("spending.caption", "outcome", lower(b.outcome(d.Outcome)))
 	}
-	d.Notes = b.spendingNotes()
+	if len(leftOut) > 0 {
+		var years []string
+		for _, y := range slices.Sorted(maps.Keys(leftOut)) {
+			years = append(years, strconv.FormatInt(y, 10))
+		}
+		d.Notes = append(d.Notes, b.T("spending.left_out", "years", b.l.List(years)))
+	}
 	return b.section("spending", strings.Join(lead, " "), d), true
 }
 
@@ -147,11 +152,15 @@ func (b *builder) spent(r spendingRow) spentRow {
 		kr, _ := x.Float64()
 		out.Amount = b.kroner(kr)
 	}
+	if r.NoEach != "" && r.NoEach == r.NoReached && r.NoEach == r.NoExtra {
+		out.None = b.l.Code("spending", "no_"+r.NoEach)
+		return out
+	}
 	// What is withheld, what there is none of and what is not told are different things.
 	of := func(x float64, why string, say func(float64) string) string {
 		switch {
-		case r.Suppressed != "":
-			return b.T("page.withheld")
+		case r.Suppressed != "" && math.IsNaN(x):
+			return b.T("bonus.withheld")
 		case why != "":
 			return b.l.Code("spending", "no_"+why)
 		case math.IsNaN(x):
@@ -179,20 +188,14 @@ func (b *builder) spent(r spendingRow) spentRow {
 // kroner is an amount in whole kroner.
 func (b *builder) kroner(x float64) string { return b.amount(100 * math.Round(x)) }
 
-// spendingNotes say which years are told without citizens, and are left out.
-func (b *builder) spendingNotes() []string {
+// leftOut are the years that the cohort does not hold whole, so that there is money without
+// its citizens.
+func (b *builder) leftOut() map[int64]bool {
 	years := map[int64]bool{}
 	for _, r := range rows[spendingRow](b, jobeffekt.TableSpending) {
 		if slices.Contains(b.about, r.Municipality) && r.NoEach == jobeffekt.NoCostNotTheYear {
 			years[r.Year] = true
 		}
 	}
-	var names []string
-	for _, y := range slices.SortedFunc(maps.Keys(years), cmp.Compare) {
-		names = append(names, strconv.FormatInt(y, 10))
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	return []string{b.T("spending.left_out", "years", b.l.List(names))}
+	return years
 }

@@ -3,7 +3,7 @@
 // Every picture is about 360 units wide, so that its text is read on a telephone, and
 // grows to no more than 30 rem. It says nothing by colour alone: what differs, differs
 // in shape or dash too, and is named beside it. Colours are apart in lightness, so that
-// they are apart in grey. Text stays text. A picture has a title and a description for
+// they are apart in grey. Text stays text, in the font of the page. A picture has a title and a description for
 // who cannot see it, no script, and refers to nothing outside itself. The same inputs
 // give the same bytes.
 //
@@ -105,7 +105,7 @@ func (b *svg) ticks(a Axis, x scale, at []float64, y float64) {
 func begin(p Picture, class string, w, h float64) *svg {
 	b := &svg{id: ident(p.ID)}
 	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" class="chart %s" id="%s" viewBox="0 0 %s %s" width="100%%" role="img" aria-labelledby="%[2]s-title %[2]s-desc"`+
-		` font-family="system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif" font-size="%[5]s" fill="%s" style="max-width:30rem;height:auto">`,
+		` font-size="%[5]s" fill="%s" style="max-width:30rem;height:auto">`,
 		class, b.id, num(w), num(h), num(fontSize), ink)
 	fmt.Fprintf(b, `<title id="%[1]s-title">%[2]s</title><desc id="%[1]s-desc">%[3]s</desc>`, b.id, escape(p.Title), escape(p.Desc))
 	b.WriteByte('\n')

@@ -160,13 +160,13 @@ func someCurves() Curves {
 		Picture: Picture{ID: "curves-4", Title: "Tid til job", Desc: "Efter 52 uger er 41 % i job hos Månesten og 28 % hos Kridtugle."},
 		X:       Axis{Label: "dage siden henvisning"},
 		Y:       Axis{Label: "andel i job (%)", Format: danish},
-		Ticks:   []float64{0, 91, 182, 273, 364},
+		Ticks:   []float64{0, 98, 182, 266, 364},
 		AtRisk:  "Endnu fulgt",
 	}
 	for i, name := range []string{"Egne projekter", "Rævesky (opdigtet)", "Månesten (opdigtet)", "Kridtugle (opdigtet)"} {
 		curve := Curve{Label: name}
 		for day := 0; day <= 364; day += 14 {
-			curve.Points = append(curve.Points, Step{float64(day), (0.3 + 0.04*float64(i)) * (1 - math.Exp(-float64(day)/150)), strconv.Itoa(240 - 10*i - day/4)})
+			curve.Points = append(curve.Points, Known{float64(day), (0.3 + 0.04*float64(i)) * (1 - math.Exp(-float64(day)/150)), strconv.Itoa(240 - 10*i - day/4)})
 		}
 		c.Curves = append(c.Curves, curve)
 	}
@@ -253,7 +253,7 @@ func TestNamesStandApart(t *testing.T) {
 	require.Len(t, names, 12)
 	box := func(n node) box {
 		x, y, _ := n.at()
-		return box{x, y - fontSize + 1.5, textWidth(n.text, fontSize), fontSize}
+		return box{x, y - small + 1.5, textWidth(n.text, small), small}
 	}
 	covered := 0.0
 	for i := range names {
@@ -269,6 +269,7 @@ func TestCurves(t *testing.T) {
 	nodes := sound(t, c.Draw())
 	curves := within(nodes, "curve", "path")
 	require.Len(t, curves, 4)
+	require.Len(t, within(nodes, "points", "circle"), 4*27)
 	seen := map[string]bool{}
 	for _, n := range nodes {
 		if n.class == "curve" {
@@ -278,16 +279,13 @@ func TestCurves(t *testing.T) {
 	require.Len(t, seen, 4, "each has a dash of its own")
 	for i, n := range curves {
 		x, y := 0.0, math.Inf(1)
-		for _, s := range regexp.MustCompile(`[HV][0-9.]+`).FindAllString(n.attr["d"], -1) {
-			if v := number(s[1:]); s[0] == 'H' {
-				require.GreaterOrEqual(t, v, x)
-				x = v
-			} else {
-				require.LessOrEqual(t, v, y, "it never falls")
-				y = v
-			}
+		for _, s := range strings.FieldsFunc(n.attr["d"], func(r rune) bool { return r == 'M' || r == 'L' }) {
+			at := strings.Fields(s)
+			require.GreaterOrEqual(t, number(at[0]), x)
+			require.LessOrEqual(t, number(at[1]), y, "it never falls")
+			x, y = number(at[0]), number(at[1])
 		}
-		require.Equal(t, len(c.Curves[i].Points), strings.Count(n.attr["d"], "H"))
+		require.Equal(t, len(c.Curves[i].Points), strings.Count(n.attr["d"], "L"))
 	}
 	names := within(nodes, "names", "text")
 	require.Len(t, names, 4)
@@ -300,12 +298,12 @@ func TestCurves(t *testing.T) {
 
 	// A curve ends where it is not known; one that is never known stays at 0.
 	c.Curves = []Curve{
-		{"a", []Step{{10, 0.1, "9"}, {20, math.NaN(), "5"}, {30, 0.3, "5"}}},
-		{"b", []Step{{math.NaN(), 1, ""}}},
+		{"a", []Known{{10, 0.1, "9"}, {20, math.NaN(), "5"}, {30, 0.3, "5"}}},
+		{"b", []Known{{math.NaN(), 1, ""}}},
 	}
 	curves = within(sound(t, c.Draw()), "curve", "path")
-	require.Equal(t, 1, strings.Count(curves[0].attr["d"], "H"))
-	require.NotContains(t, curves[1].attr["d"], "H")
+	require.Equal(t, 1, strings.Count(curves[0].attr["d"], "L"))
+	require.NotContains(t, curves[1].attr["d"], "L")
 
 	c.Curves = make([]Curve, 9)
 	require.Len(t, within(sound(t, c.Draw()), "curve", "path"), MostLines)
@@ -398,7 +396,7 @@ func TestAnyNumbers(t *testing.T) {
 			x := 0.0
 			for range rapid.IntRange(0, 5).Draw(t, "steps") {
 				x += rapid.Float64Range(0, 100).Draw(t, "step")
-				curve.Points = append(curve.Points, Step{x, rapid.OneOf(rapid.Float64Range(0, 1), rapid.Just(math.NaN())).Draw(t, "up"), "5"})
+				curve.Points = append(curve.Points, Known{x, rapid.OneOf(rapid.Float64Range(0, 1), rapid.Just(math.NaN())).Draw(t, "up"), "5"})
 			}
 			c.Curves = append(c.Curves, curve)
 		}

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Curves shows steps over time: how many have left in each way by each day. No more than
-// [MostLines] curves are drawn, which differ in dash and are named at their end; under
+// Curves shows what rises over time: how many have left in each way by each day. No more
+// than [MostLines] curves are drawn, which differ in dash and are named at their end; under
 // them stands how many are still followed.
 type Curves struct {
 	Picture
@@ -19,15 +19,16 @@ type Curves struct {
 	AtRisk string
 }
 
-// Curve is one line of [Curves]. It starts at (0, 0) and keeps its height from a point to
-// the next. A point whose Y is NaN ends the line: what follows is not known.
+// Curve is one line of [Curves]. It starts at (0, 0). Each point is marked, and a straight
+// line leads from one to the next: what happened between them is not known. A point whose Y
+// is NaN ends the line.
 type Curve struct {
 	Label  string
-	Points []Step // in the order of X
+	Points []Known // in the order of X
 }
 
-// Step is a place where a curve may rise.
-type Step struct {
+// Known is a point of a curve.
+type Known struct {
 	X, Y   float64
 	AtRisk string // how many are still followed, as it is to be read; empty where nothing is told
 }
@@ -35,7 +36,7 @@ type Step struct {
 // Draw draws the curves; those after the first [MostLines] are left out.
 func (c Curves) Draw() template.HTML {
 	curves := c.Curves[:min(len(c.Curves), MostLines)]
-	known := make([][]Step, len(curves))
+	known := make([][]Known, len(curves))
 	xMost, yMost, wide := 0.0, 0.0, 0.0
 	for i, curve := range curves {
 		for _, p := range curve.Points {
@@ -79,25 +80,35 @@ func (c Curves) Draw() template.HTML {
 	b.frame(c.X, c.Y, x, y, xs, ys)
 
 	ends := make([]float64, len(curves))
-	for i, curve := range curves {
+	for i := range curves {
 		b.group("curve", "fill", "none", "stroke", lines[i].colour, "stroke-width", "2.2", "stroke-dasharray", lines[i].dash)
 		fmt.Fprintf(b, `<path d="M%s %s`, num(x.at(0)), num(y.at(0)))
 		ends[i] = y.at(0)
 		for _, p := range known[i] {
 			ends[i] = y.at(p.Y)
-			fmt.Fprintf(b, "H%sV%s", num(x.at(p.X)), num(ends[i]))
+			fmt.Fprintf(b, "L%s %s", num(x.at(p.X)), num(ends[i]))
 		}
-		fmt.Fprintf(b, `"><title>%s</title></path>`, escape(curve.Label))
+		b.WriteString(`"/>`)
+		b.end()
+		b.group("points", "fill", lines[i].colour)
+		for _, p := range known[i] {
+			b.mark(Circle, x.at(p.X), y.at(p.Y), 2.4)
+		}
 		b.end()
 	}
-	b.group("names", "font-size", num(small))
+	b.group("names", "font-size", num(small), "stroke", "#fff", "stroke-width", "3", "paint-order", "stroke")
 	for i, at := range spread(ends, small+2, top, bottom) {
 		end := x.at(0)
 		if n := len(known[i]); n > 0 {
 			end = x.at(known[i][n-1].X)
 		}
-		fmt.Fprintf(b, `<path d="M%s %sL%s %s" stroke="%s" stroke-width="0.8"/>`, num(end+1), num(ends[i]), num(right+8), num(at), lines[i].colour)
-		b.text(right+10, at+4, "start", cut(curves[i].Label, wide, small))
+		// A curve that ends early is named where it ends.
+		to := right
+		if end < right-24 {
+			to = end
+		}
+		fmt.Fprintf(b, `<path d="M%s %sL%s %s" stroke="%s" stroke-width="0.8"/>`, num(end+1), num(ends[i]), num(to+8), num(at), lines[i].colour)
+		b.text(to+10, at+4, "start", cut(curves[i].Label, wide, small))
 	}
 	b.end()
 
@@ -111,15 +122,8 @@ func (c Curves) Draw() template.HTML {
 			b.text(30, at, "start", cut(curve.Label, width-40, small))
 			at += 15
 			for _, v := range xs {
-				// The number that holds on the day of the tick is that of the last step by then.
-				k, found := slices.BinarySearchFunc(curve.Points, v, func(p Step, v float64) int {
-					if p.X <= v {
-						return -1
-					}
-					return 1
-				})
-				if _ = found; k > 0 && curve.Points[k-1].AtRisk != "" {
-					b.text(x.at(v), at, "middle", curve.Points[k-1].AtRisk)
+				if k := slices.IndexFunc(known[i], func(p Known) bool { return p.X == v }); k >= 0 {
+					b.text(x.at(v), at, "middle", cut(known[i][k].AtRisk, 60, small))
 				}
 			}
 		}

@@ -63,12 +63,12 @@ func (f Funnel) Draw() template.HTML {
 	y := scale{f.Center - yMost, f.Center + yMost, bottom, top}
 
 	b := begin(f.Picture, "funnel", width, height)
-	b.frame(f.X, f.Y, x, y, ticks(0, xMost, 5), ticks(y.low, y.high, 6))
+	b.frame(f.X, f.Y, x, y, ticks(0, xMost, 7), ticks(y.low, y.high, 9))
 
 	b.group("center", "stroke", ink, "stroke-width", "1")
 	b.line(left, y.at(f.Center), right, y.at(f.Center))
 	b.end()
-	var taken []box
+	taken := []box{{left, y.at(f.Center) - 1.5, right - left, 3}}
 	for i, l := range f.Limits {
 		dash := ""
 		if i == 0 {
@@ -81,13 +81,15 @@ func (f Funnel) Draw() template.HTML {
 			b.line(x.at(out), y.at(f.Center+sign*l.Times*out), right, y.at(f.Center))
 		}
 		b.end()
-		// Named where it enters, above and below the centre alike; once is enough.
-		at := box{w: textWidth(l.Label, small) + 2, h: small + 2}
-		at.x, at.y = x.at(out)+6, y.at(f.Center-l.Times*out)-at.h-1
-		if out == xMost {
-			at.x, at.y = left+3, y.at(f.Center-l.Times*out)-at.h+10
+		// Named beside the lower line where it enters: above it from the left, right of it
+		// from below.
+		at := box{w: textWidth(l.Label, small), h: small + 2}
+		slope := (y.at(f.Center-l.Times*out) - y.at(f.Center)) / (right - x.at(out))
+		if at.x = left + 4; out == xMost {
+			at.y = y.at(f.Center-l.Times*out) - slope*(at.w+4) - at.h - 2
+		} else {
+			at.x, at.y = x.at(out)+at.h/slope+3, bottom-at.h-2
 		}
-		at.y = math.Min(at.y, bottom-at.h-2)
 		taken = append(taken, at)
 		b.group("limit-name", "font-size", num(small), "fill", soft, "stroke", "#fff", "stroke-width", "3", "paint-order", "stroke")
 		b.text(at.x, at.y+small, "start", l.Label)
@@ -109,16 +111,16 @@ func (f Funnel) Draw() template.HTML {
 		}
 	}
 	b.end()
-	b.group("names", "stroke", "#fff", "stroke-width", "3", "paint-order", "stroke")
+	b.group("names", "font-size", num(small), "stroke", "#fff", "stroke-width", "3", "paint-order", "stroke")
 	inside := box{left + 1, top, right - left - 1, bottom - top}
 	for _, p := range points {
 		if p.Label == "" {
 			continue
 		}
-		name := cut(p.Label, 150, fontSize)
-		at := place(x.at(p.X), y.at(p.Y), textWidth(name, fontSize), fontSize, inside, taken)
+		name := cut(p.Label, 170, small)
+		at := place(x.at(p.X), y.at(p.Y), textWidth(name, small), small, inside, taken)
 		taken = append(taken, at)
-		b.text(at.x, at.y+fontSize-1.5, "start", name)
+		b.text(at.x, at.y+small-1.5, "start", name)
 	}
 	b.end()
 	return b.done()

@@ -54,7 +54,8 @@ const look = (width) => {
     const r = e.getBoundingClientRect();
     return r.width > 1 && r.height > 1 && e.checkVisibility({ visibilityProperty: true, opacityProperty: true });
   };
-  const parts = [...document.querySelectorAll('table, figure, svg, h1, h2')];
+  // What is for those alone who listen is meant to have no size.
+  const parts = [...document.querySelectorAll('table, figure, svg, h1, h2')].filter((e) => getComputedStyle(e).clipPath !== 'inset(50%)');
   for (const e of parts) if (!seen(e)) say('not to be seen', e);
   for (const e of document.querySelectorAll('table')) if (e.rows.length === 0 || !e.innerText.trim()) say('an empty table', e);
   for (const e of document.querySelectorAll('script, iframe, object, embed, form, link[rel=stylesheet], base')) say('not of a report', e);
@@ -70,9 +71,8 @@ const look = (width) => {
   }
   for (const a of document.querySelectorAll('a[href^="#"]')) if (!ids.has(decodeURIComponent(a.getAttribute('href').slice(1)))) say('a link to nowhere', a);
   for (const svg of document.querySelectorAll('svg[role=img]')) {
-    for (const id of (svg.getAttribute('aria-labelledby') ?? '').split(' ')) {
-      if (!document.getElementById(id)?.textContent.trim()) say('a picture without words', svg);
-    }
+    const by = svg.getAttribute('aria-labelledby')?.split(' ').map((id) => document.getElementById(id)) ?? [svg.querySelector(':scope > title')];
+    if (!by.every((e) => e?.textContent.trim())) say('a picture without words', svg);
     const frame = svg.getBoundingClientRect();
     const texts = [...svg.querySelectorAll('text')].map((e) => ({ e, r: e.getBoundingClientRect() }));
     for (const { e, r } of texts) {
@@ -136,7 +136,14 @@ for (const file of pages) {
     if (width === 1400) {
       // Printed as it opens: the reader has unfolded nothing.
       await tab.reload({ waitUntil: 'load' });
-      const folded = await tab.evaluate(() => [...document.querySelectorAll('details')].map((d) => d.textContent));
+      const folded = await tab.evaluate(() =>
+        [...document.querySelectorAll('details')].map((d) => {
+          const walk = document.createTreeWalker(d, NodeFilter.SHOW_TEXT);
+          const words = [];
+          while (walk.nextNode()) if (!walk.currentNode.parentElement.closest('summary, title, desc, .unseen')) words.push(walk.currentNode.data);
+          return words.join(' ');
+        }),
+      );
       const pdf = Buffer.from(await tab.pdf({ format: 'A4', preferCSSPageSize: true, printBackground: true }));
       sheets = (pdf.toString('latin1').match(/\/Type\s*\/Page\b(?!s)/g) ?? []).length;
       if (sheets === 0) found.push('printed: no page');

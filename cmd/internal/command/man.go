@@ -1,0 +1,26 @@
+package command
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+)
+
+// newMan writes the manual pages, made from what --help says.
+func newMan() *cobra.Command {
+	return &cobra.Command{
+		Use:   "man FOLDER",
+		Short: "Write the manual pages of all commands",
+		Long: `Writes a manual page for each command to a folder, in section 1. The day on them is that of
+SOURCE_DATE_EPOCH where it is set, and else today.`,
+		Example: "  jobeffekt man /usr/local/share/man/man1\n  jobeffekt man . && man ./jobeffekt-run.1",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := os.MkdirAll(args[0], 0o755); err != nil {
+				return err
+			}
+			return doc.GenManTree(cmd.Root(), &doc.GenManHeader{Section: "1", Source: "jobeffekt", Manual: "jobeffekt"}, args[0])
+		},
+	}
+}
