@@ -57,12 +57,11 @@ type term struct {
 
 // wanted is something that somebody wants to tell: sums over terms, all of them or none.
 type wanted struct {
-	key    string
-	level  int // what is told first has the lowest
-	sums   [][]term
-	n      int64 // citizens of the first sum
-	given  bool  // told already, by another family
-	groups [][]int32
+	key   string
+	level int // what is told first has the lowest
+	sums  [][]term
+	n     int64 // citizens of the first sum
+	given bool  // told already, by another family
 }
 
 // published is what an earlier publication told, and the counts that it was made of.

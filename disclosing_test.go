@@ -152,7 +152,7 @@ func attack(runs []outside, municipality, outcome, clause string, k int64) (foun
 	a := newAttacker()
 	// Who left has a window that is over, or not; prices are paid on what was reached before.
 	states := []string{"yes", "no", "left_reached", "left_not", "left_reached_open", "left_not_open", "pending", "pending_reached", "outside_period", "not_first"}
-	var analysed, cohort, left = states[:2], states[:8], states[2:6]
+	analysed, cohort, left := states[:2], states[:8], states[2:6]
 	type cell struct{ group, provider, pkg string }
 	cells := []cell{}
 	for _, run := range runs {
