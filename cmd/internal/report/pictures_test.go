@@ -305,3 +305,13 @@ func TestPagesForTheBrowser(t *testing.T) {
 		}
 	}
 }
+
+// Terms of covariates are in the language of the page.
+func TestTerm(t *testing.T) {
+	b, err := newBuilder(smallWorld().publication(t), Default(), "da")
+	require.NoError(t, err)
+	assert.Equal(t, "alder × henvisningskvartal = 2008Q2", b.balanced("age x referral_quarter=2008Q2"))
+	assert.Equal(t, "shoe size", b.balanced("shoe_size"), "what has no words stands for itself")
+	assert.Equal(t, "alder²", b.balanced("age^2"))
+	assert.Empty(t, b.balanced(""))
+}

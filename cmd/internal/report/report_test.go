@@ -240,7 +240,7 @@ func TestAnswer(t *testing.T) {
 		"Ærlig & Søn: ingen forskel påvist (matchgruppe 4) og højere sandsynliggjort (matchgruppe 5)",
 		"Aabo: mellem 0,9 og 26 procentpoint lavere; lavere sandsynliggjort (n = 1.240)",
 		"12 borgere; for få borgere til en vurdering.",
-		"12.345,50 kr., foreløbig. Dertil 1 linje, hvis beløb er skjult. Linjer standset af kravene til sikkerhed: 1 af 3.",
+		"12.345,50 kr., foreløbig. Dertil 1 afregningslinje, hvis beløb er skjult. Afregningslinjer standset af kravene til statistisk sikkerhed: 1 af 3.",
 		"de sammenlignede er ikke ens nok: 0,41, højst 0,25",
 	} {
 		assert.True(t, strings.Contains(text, want), "the page does not say: %s", want)
@@ -270,7 +270,7 @@ func TestTotals(t *testing.T) {
 	w := smallWorld()
 	w.totals = []totalRow{{"A1", "", "", 2345600}, {"A1", "L1", "", 2345600}, {"A1", "L1", "2009H2", math.NaN()}, {"A1", "L1", "2010H1", 1234550}, {"A1", "L2", "", 0}}
 	text := pageText(t, w.committee(t, "da", Default()))
-	says(t, text, "Resultatbonus i alt: 23.456 kr., foreløbig. Linjer standset af kravene til sikkerhed: 1 af 3.")
+	says(t, text, "Resultatbonus i alt: 23.456 kr., foreløbig. Afregningslinjer standset af kravene til statistisk sikkerhed: 1 af 3.")
 	says(t, text, "Resultatbonus: 23.456 kr., foreløbig.")
 	says(t, text, "Alle leverandører | 12.345,50 kr. + skjult | 23.456 kr.")
 	says(t, text, "2. halvår 2009 | skjult | skjult")
@@ -284,7 +284,7 @@ func TestStoppedAndWithheld(t *testing.T) {
 	l.Reason, l.Amount, l.Cases, l.Suppressed = "", math.NaN(), math.NaN(), jobeffekt.Suppressed
 	g.Measured, g.Suppressed = math.NaN(), jobeffekt.Suppressed
 	text := pageText(t, w.committee(t, "da", Default()))
-	says(t, text, "Linjer standset af kravene til sikkerhed: 1 af 3.")
+	says(t, text, "Afregningslinjer standset af kravene til statistisk sikkerhed: 1 af 3.")
 	says(t, text, "| de sammenlignede er ikke ens nok: tallet er skjult, kravet er 0,25")
 }
 

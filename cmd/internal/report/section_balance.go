@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/bonus"
@@ -115,7 +116,7 @@ func (b *builder) balance() (section, bool) {
 				worst, at = value, r
 			}
 			line.Mean, line.Worst = b.unless(r.Mean, r.Suppressed, write), b.unless(r.Worst, r.Suppressed, write)
-			if line.Term = short(r.Term); line.Term == "" {
+			if line.Term = b.balanced(r.Term); line.Term == "" {
 				line.Term = b.count(math.NaN(), r.Suppressed)
 			}
 			p.Rows = append(p.Rows, chart.BalanceRow{Label: line.Name, Values: []float64{r.Mean, r.Worst}})
@@ -152,4 +153,21 @@ func (b *builder) balanceOfGates() map[whom]float64 {
 		}
 	}
 	return of
+}
+
+// balanced is a covariate, a category of one, a square or a product of them, in words.
+func (b *builder) balanced(s string) string {
+	parts := strings.Split(s, " x ")
+	for i, p := range parts {
+		name, category, is := strings.Cut(p, "=")
+		name, square := strings.CutSuffix(name, "^2")
+		parts[i] = b.l.Code("covariate", name)
+		if is {
+			parts[i] += " = " + category
+		}
+		if square {
+			parts[i] += "²"
+		}
+	}
+	return short(strings.Join(parts, " × "))
 }
