@@ -42,8 +42,9 @@ type labelled struct {
 
 const also = "\x1f"
 
-// nobody is the stage of an atom that holds nobody, and says so to those alone who ask who
-// reached an outcome.
+// nobody is the stage of an atom that holds nobody. Whoever counts those analysed counts
+// it too: those who reached it and those who did not add up to them, and that they do tells
+// of nobody.
 const nobody = "\x1e"
 
 // where are labels of atoms, by dimension; "" for any.
@@ -100,9 +101,6 @@ func (f *family) of(w where) sighted {
 	}
 	var out sighted
 	try := func(a int32) {
-		if len(w) == dims && w[dimReached] == "" && f.atoms[a].labels[dimStage] == nobody {
-			return
-		}
 		for d, want := range w {
 			if has := f.atoms[a].labels[d]; want != "" && has != want && !(strings.Contains(has, also) && slices.Contains(strings.Split(has, also), want)) {
 				return

@@ -474,6 +474,11 @@ func TestNoFewCitizensCanBeWorkedOut(t *testing.T) {
 		require.NoError(t, p.Record(ctx))
 		assert.ErrorIs(t, stale(t, p, kept[k], record), jobeffekt.ErrRecord)
 	}
+	for _, k := range counts {
+		withheld, sums := sumsOfTold(early[k]["comparison"])
+		assert.Empty(t, withheld, k)
+		assert.Positive(t, sums, k)
+	}
 	clauses := map[string]string{"employed_26w": "", "sustained_13w": "sustained-job", "days_employed_52w": ""}
 	caught := 0
 	for _, municipality := range []string{"751"} {
@@ -489,6 +494,35 @@ func TestNoFewCitizensCanBeWorkedOut(t *testing.T) {
 	}
 	t.Logf("the weak control gives %d counts away", caught)
 	assert.Greater(t, caught, 50)
+}
+
+// sumsOfTold are shares of all match groups together that are withheld although the shares
+// of the groups are told: it protects nobody, and the reader has no answer. How many are
+// told beside them is the second.
+func sumsOfTold(comparison sheet) (withheld []string, told int) {
+	parts, open := map[string]int{}, map[string]int{}
+	key := func(r map[string]string) string {
+		return strings.Join([]string{r["view"], r["of"], r["period"], r["outcome"], r["municipality"], r["package_id"], r["method"], r["part"]}, " ")
+	}
+	for _, r := range comparison {
+		if r["unit"] == "share" && r["match_group"] != "(all)" {
+			parts[key(r)]++
+			if r["observed"] != "" {
+				open[key(r)]++
+			}
+		}
+	}
+	for _, r := range comparison {
+		if r["match_group"] != "(all)" || r["unit"] != "share" || r["n_comparators"] == "0" || parts[key(r)] == 0 || open[key(r)] < parts[key(r)] {
+			continue
+		}
+		if r["observed"] != "" {
+			told++
+		} else {
+			withheld = append(withheld, key(r))
+		}
+	}
+	return withheld, told
 }
 
 // stale is what recording says of a publication that was made before another went out.
