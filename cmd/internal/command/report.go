@@ -66,8 +66,5 @@ func publish(ctx context.Context, results, out string, minCount int64, o report.
 	if err != nil {
 		return err
 	}
-	if err := report.Write(ctx, p, out, o); err != nil {
-		return err
-	}
-	return p.Record(ctx)
+	return report.Write(ctx, p, out, o)
 }

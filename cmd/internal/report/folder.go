@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,6 +87,11 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	}}); err != nil {
 		return err
 	}
+	// Remembered before it stands: what is remembered and never went out hides a little more
+	// next time, and what went out without being remembered would give figures away.
+	if err := errors.Join(ctx.Err(), p.Record(ctx)); err != nil {
+		return err
+	}
 	if replaces {
 		// Two renames: for a moment the folder is not there, but never half of it.
 		old := made + ".old"
@@ -101,7 +107,7 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 }
 
 // replaceable says whether an earlier publication stands in the folder's place; anything
-// else there is an error.
+// else there is an error, and so is a file that the publication did not bring.
 func replaceable(out string) (bool, error) {
 	info, err := os.Lstat(out)
 	if errors.Is(err, os.ErrNotExist) {
@@ -113,10 +119,21 @@ func replaceable(out string) (bool, error) {
 	if !info.IsDir() {
 		return false, fmt.Errorf("%w: %s is there already and is no folder", ErrFolder, out)
 	}
-	if _, err := os.Stat(filepath.Join(out, MarkerName)); err != nil {
+	var m marker
+	text, err := os.ReadFile(filepath.Join(out, MarkerName))
+	if err != nil || json.Unmarshal(text, &m) != nil || m.Format != 1 || m.ManifestSHA256 == "" {
 		return false, fmt.Errorf("%w: %s is there already and holds no earlier publication (%s); give a folder that does not exist", ErrFolder, out, MarkerName)
 	}
-	return true, nil
+	brought := map[string]bool{MarkerName: true}
+	for _, f := range m.Files {
+		brought[f.Path] = true
+	}
+	return true, fs.WalkDir(os.DirFS(out), ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && !brought[path] {
+			return fmt.Errorf("%w: %s would be replaced, and %s in it is not of the earlier publication: move it away, or give another folder", ErrFolder, out, path)
+		}
+		return err
+	})
 }
 
 // writeFile writes one file and says what it holds.

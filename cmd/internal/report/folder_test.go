@@ -43,12 +43,14 @@ func TestFolder(t *testing.T) {
 		assert.Zero(t, info.Mode().Perm()&0o077)
 		return nil
 	}))
-	require.NoError(t, os.WriteFile(filepath.Join(out, "stale.txt"), nil, 0o600))
 	require.NoError(t, Write(context.Background(), p, out, o))
 	second, err := os.ReadFile(filepath.Join(out, MarkerName))
 	require.NoError(t, err)
 	assert.Equal(t, string(first), string(second))
-	assert.NoFileExists(t, filepath.Join(out, "stale.txt"))
+	// One of fewer files in its place leaves nothing of the earlier one.
+	o.Languages = []string{"da"}
+	require.NoError(t, Write(context.Background(), p, out, o))
+	assert.NoFileExists(t, filepath.Join(out, "report.en.html"))
 	left, err := os.ReadDir(filepath.Dir(out))
 	require.NoError(t, err)
 	assert.Len(t, left, 1, "nothing is left beside the folder")
@@ -63,6 +65,15 @@ func TestFolderIsWholeOrNotAtAll(t *testing.T) {
 	notFolder := filepath.Join(parent, "file")
 	require.NoError(t, os.WriteFile(notFolder, nil, 0o600))
 	require.ErrorIs(t, Write(context.Background(), p, notFolder, Default()), ErrFolder)
+
+	// A file of that name makes no publication, nor does a publication own what others put there.
+	thesis := filepath.Join(other, "thesis.txt")
+	require.NoError(t, os.WriteFile(thesis, nil, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(other, MarkerName), []byte(`{"format": 1, "files": []}`), 0o600))
+	require.ErrorIs(t, Write(context.Background(), p, other, Default()), ErrFolder)
+	require.NoError(t, os.WriteFile(filepath.Join(other, MarkerName), []byte(`{"format": 1, "manifest_sha256": "ab", "files": []}`), 0o600))
+	require.ErrorContains(t, Write(context.Background(), p, other, Default()), "thesis.txt")
+	require.FileExists(t, thesis)
 
 	out := filepath.Join(parent, "out")
 	require.NoError(t, writeFolder(context.Background(), p, out, Default(), []file{{"a/b.txt", func(_ context.Context, w io.Writer) error { _, err := io.WriteString(w, "x"); return err }}}))

@@ -192,11 +192,21 @@ type measure struct {
 // table; a figure of an outcome counts what the column unit of its row says.
 func measureOf(table string, c *ingest.Column, byRow bool) measure {
 	none := math.NaN()
-	if c.Ints == nil && c.Floats == nil {
-		return measure{"", none, none}
-	}
 	name := c.Name
 	is := func(names ...string) bool { return slices.Contains(names, name) }
+	if c.Ints == nil && c.Floats == nil {
+		switch { // texts that are exact decimals
+		case is("amount_dkk", "agreed", "used"):
+			return measure{"kroner", none, none}
+		case is("quantity"):
+			return measure{"what the clause pays for", none, none}
+		case is("times"):
+			return measure{"factor", none, none}
+		case is("value") && table == jobeffekt.TableFigures:
+			return measure{"as the figure", none, none}
+		}
+		return measure{"", none, none}
+	}
 	ends := func(with ...string) bool {
 		return slices.ContainsFunc(with, func(s string) bool { return strings.HasSuffix(name, s) })
 	}

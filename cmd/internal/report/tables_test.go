@@ -206,6 +206,31 @@ func TestWorkbookLimits(t *testing.T) {
 	assert.Equal(t, "A_B_2", sheetName("A/B", map[string]bool{"a_b": true}))
 }
 
+// Exact decimals, which tables hold as texts, can be added up in a workbook.
+func TestWorkbookOfDecimals(t *testing.T) {
+	var b bytes.Buffer
+	amounts := []string{"1250.5", "-3", "", "1.23456789012345678", "=1+1", "12-3"}
+	require.NoError(t, writeWorkbook(&b, small(&ingest.Table{Name: jobeffekt.TableSpending, Columns: []ingest.Column{{Name: "amount_dkk", Texts: amounts}, {Name: "municipality", Texts: []string{"751", "751", "751", "751", "751", "751"}}}})))
+	f, err := excelize.OpenReader(bytes.NewReader(b.Bytes()))
+	require.NoError(t, err)
+	defer f.Close()
+	for i, want := range []excelize.CellType{excelize.CellTypeNumber, excelize.CellTypeNumber, excelize.CellTypeUnset, excelize.CellTypeInlineString, excelize.CellTypeInlineString, excelize.CellTypeInlineString} {
+		cell := strconv.Itoa(i + 2)
+		got, err := f.GetCellType(jobeffekt.TableSpending, "A"+cell)
+		require.NoError(t, err)
+		if want == excelize.CellTypeNumber && got == excelize.CellTypeUnset { // numbers are what has no type
+			raw, err := f.GetCellValue(jobeffekt.TableSpending, "A"+cell, excelize.Options{RawCellValue: true})
+			require.NoError(t, err)
+			assert.Equal(t, amounts[i], raw)
+			continue
+		}
+		assert.Equal(t, want, got, amounts[i])
+		code, err := f.GetCellType(jobeffekt.TableSpending, "B"+cell)
+		require.NoError(t, err)
+		assert.Equal(t, excelize.CellTypeInlineString, code, "a code is no number")
+	}
+}
+
 // The whole demonstration: the same bytes each time, a sheet a table, and every number as it
 // is in the table.
 func TestWorkbookOfTheDemonstration(t *testing.T) {
@@ -290,7 +315,8 @@ func TestDictionary(t *testing.T) {
 			require.Equal(t, table.Name+"."+c.Name, r.Table+"."+r.Column)
 			assert.NotEmpty(t, r.Meaning, "%s.%s", r.Table, r.Column)
 			assert.NotEmpty(t, r.Missing)
-			assert.Equal(t, c.Ints != nil || c.Floats != nil, r.Unit != "", "%s.%s", r.Table, r.Column)
+			exact := slices.Contains([]string{"figures.value", "spending.amount_dkk", "settlement.quantity", "settlement.times", "upkeep.agreed", "upkeep.used"}, r.Table+"."+r.Column) // texts
+			assert.Equal(t, c.Ints != nil || c.Floats != nil || exact, r.Unit != "", "%s.%s", r.Table, r.Column)
 			for i := range table.Rows() {
 				v := math.NaN()
 				if c.Ints != nil {

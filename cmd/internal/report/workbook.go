@@ -31,6 +31,7 @@ const (
 	maxCellUnits    = excelize.TotalCellChars // in UTF-16
 	maxSheetName    = excelize.MaxSheetNameLength
 	maxExact        = 999_999_999_999_999 // whole numbers beyond 15 digits are rounded by spreadsheets
+	maxDecimal      = 15                  // characters of a decimal that it keeps
 	firstSerial     = 61                  // 1900-03-01: before it spreadsheets count a day that never was
 )
 
@@ -191,13 +192,14 @@ func (b *book) fill(sheet string, t *ingest.Table, from, to, header int, lines [
 	if err != nil {
 		return err
 	}
-	formats := make([]int, len(t.Columns))
+	formats, exact := make([]int, len(t.Columns)), make([]bool, len(t.Columns))
 	byRow := t.Column("unit") != nil
 	for k := range t.Columns {
 		c := &t.Columns[k]
 		if err := out.SetColWidth(k+1, k+1, width(c, from, to)); err != nil {
 			return err
 		}
+		exact[k] = measureOf(t.Name, c, byRow).unit != ""
 		if formats[k], err = b.style(style{format: format(t.Name, c, byRow)}); err != nil {
 			return err
 		}
@@ -225,7 +227,7 @@ func (b *book) fill(sheet string, t *ingest.Table, from, to, header int, lines [
 	for i := from; i < to; i++ {
 		for k := range t.Columns {
 			row[k] = nil
-			if v := value(&t.Columns[k], i); v != nil {
+			if v := value(&t.Columns[k], i, exact[k]); v != nil {
 				row[k] = excelize.Cell{StyleID: formats[k], Value: v}
 			}
 		}
@@ -325,8 +327,9 @@ func btoi(b bool) int {
 	return 0
 }
 
-// value is what a cell holds; nil for an empty one.
-func value(c *ingest.Column, i int) any {
+// value is what a cell holds; nil for an empty one. Where the texts of a column are exact
+// decimals, those that a spreadsheet keeps as they are become numbers.
+func value(c *ingest.Column, i int, exact bool) any {
 	switch {
 	case c.Ints != nil:
 		if v := c.Ints[i]; v <= maxExact && v >= -maxExact {
@@ -347,10 +350,16 @@ func value(c *ingest.Column, i int) any {
 		}
 		return dateValue(c.Dates[i])
 	}
-	if s := inText(c.Cell(i)); s != "" {
-		return s
+	s := inText(c.Cell(i))
+	if s == "" {
+		return nil
 	}
-	return nil
+	if exact && len(strings.Trim(s, "-.0123456789")) == 0 && len(s) <= maxDecimal {
+		if v, err := strconv.ParseFloat(s, 64); err == nil {
+			return v
+		}
+	}
+	return s
 }
 
 // dateValue is a day as spreadsheets count them, or its text where they count wrong.
@@ -408,6 +417,8 @@ func format(table string, c *ingest.Column, byRow bool) string {
 		return "#,##0"
 	case c.Ints != nil:
 		return "0"
+	case c.Floats == nil:
+		return ""
 	case m.unit == "degrees of freedom":
 		return "0.0"
 	}
