@@ -11,7 +11,6 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
@@ -159,23 +158,10 @@ func (b *builder) render(name string, data any) template.HTML {
 	return template.HTML(out.String())
 }
 
-// templates reads the templates, with the functions that know the language. In a template
-// {{t "bonus.title" "n" 3}} is a text; n, num, pct, kr, date, period, provider, municipality
-// and verdict write values.
+// templates reads the templates. In a template {{t "bonus.lead" "n" 3}} is a text; every other
+// value comes from the section's data as it is to be read.
 func (b *builder) templates() (*template.Template, error) {
-	return template.New("").Funcs(template.FuncMap{
-		"t":            b.T,
-		"code":         b.l.Code,
-		"n":            b.l.Count,
-		"num":          b.l.Number,
-		"pct":          b.l.Percent,
-		"kr":           func(o bonus.Ore) string { return b.l.Kroner(o) },
-		"date":         func(d effect.Date) string { return b.l.Date(d) },
-		"period":       b.l.Period,
-		"provider":     b.provider,
-		"municipality": b.municipality,
-		"verdict":      b.verdict,
-	}).ParseFS(files, "page.html", "sections/*.html")
+	return template.New("").Funcs(template.FuncMap{"t": b.T}).ParseFS(files, "page.html", "sections/*.html")
 }
 
 // title says what the report is about: the agreements, and the municipalities.

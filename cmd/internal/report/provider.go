@@ -141,7 +141,7 @@ func (b *builder) packages() (section, bool) {
 		x := packageRow{Who: b.who(r.Group, r.Municipality, r.Scheme), Package: b.offer(r.Package), With: capital(b.T(words)), N: b.count(r.N, r.Suppressed), Verdict: b.verdict(r.figures), Mark: mark(r.figures)}
 		switch {
 		case r.Suppressed != "":
-			x.N, x.Note, x.Verdict = b.T("page.hidden"), b.T("page.hidden"), b.T("page.hidden")
+			x.Note = b.T("page.hidden")
 			withheld++
 		case !r.rated():
 			x.Note = b.refusal(r.figures)
@@ -151,7 +151,7 @@ func (b *builder) packages() (section, bool) {
 			x.Interval = b.T("effects.interval", "low", b.l.Signed(scaled(r.Low, r.Unit), 1), "high", b.l.Signed(scaled(r.High, r.Unit), 1))
 			x.Comparators = b.T("page.missing")
 			if of, ok := compared[row{Outcome: r.Outcome, Municipality: r.Municipality, Scheme: r.Scheme, Group: r.Group, Provider: r.Provider, Package: r.Package, Method: r.Method, Comparators: with}]; ok {
-				x.Comparators = b.told(of.N, of.Suppressed)
+				x.Comparators = b.left(of.N, of.Suppressed)
 			}
 		}
 		out = append(out, x)
@@ -166,30 +166,6 @@ func (b *builder) packages() (section, bool) {
 		Caption string
 		Rows    []packageRow
 	}{b.T("provider.packages_caption", "outcome", b.outcome(b.outcomes[0])), out}), true
-}
-
-// offer is an offer package by its name, or its id where the terms have none.
-func (b *builder) offer(id string) string {
-	for _, t := range b.p.Terms {
-		for _, p := range t.Packages {
-			if p.ID == id && p.Name != "" {
-				return short(p.Name)
-			}
-		}
-	}
-	return short(id)
-}
-
-// cases says which citizens a row is about: match group and package.
-func (b *builder) cases(group, pkg string) string {
-	var out []string
-	if group != "" {
-		out = append(out, b.T("page.group", "group", short(group)))
-	}
-	if pkg != "" {
-		out = append(out, b.offer(pkg))
-	}
-	return strings.Join(out, ", ")
 }
 
 // countedClause is what a clause counted and what it did not.
@@ -248,7 +224,7 @@ func (b *builder) countedCases() (section, bool) {
 		}
 		last = r
 		at := &c.Rows[len(c.Rows)-1]
-		n := b.told(r.N, r.Suppressed)
+		n := b.left(r.N, r.Suppressed)
 		if r.Rule == bonus.RuleCounted {
 			at.Counted = n
 			continue
@@ -356,7 +332,7 @@ func (b *builder) next(steps jobeffekt.ProviderSteps) (section, bool) {
 
 // thresholds is how far a line is from each thing its clause asks for.
 func (b *builder) thresholds(l lineRow, margins []bonus.Margin) nextLine {
-	out := nextLine{Caption: b.T("provider.thresholds", "clause", b.T("bonus.section", "clause", short(l.Clause), "section", short(l.Section)), "who", b.cases(l.Group, l.Package), "period", b.l.Period(l.Period), "amount", b.orHidden(l.Amount))}
+	out := nextLine{Caption: b.T("provider.thresholds", "clause", b.T("bonus.section", "clause", short(l.Clause), "section", short(l.Section)), "who", b.cases(l.Group, l.Package), "period", b.l.Period(l.Period), "amount", b.amount(l.Amount))}
 	add := func(r nextRow) {
 		if r.Holds {
 			out.Held = append(out.Held, r)
@@ -399,23 +375,6 @@ func (b *builder) thresholds(l lineRow, margins []bonus.Margin) nextLine {
 		}
 	}
 	return out
-}
-
-// told is a number of citizens, in short where it is withheld: of a row from which something
-// was taken out the rest is told.
-func (b *builder) told(n count, suppressed string) string {
-	if math.IsNaN(n) && suppressed != "" {
-		return b.T("page.hidden")
-	}
-	return b.count(n, "")
-}
-
-// orHidden is an amount, or that it is withheld.
-func (b *builder) orHidden(ore float64) string {
-	if math.IsNaN(ore) {
-		return b.T("page.hidden")
-	}
-	return b.amount(ore)
 }
 
 // margin is the distance of a figure that is paid on, or to the next band.

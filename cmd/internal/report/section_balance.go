@@ -116,7 +116,7 @@ func (b *builder) balance() (section, bool) {
 			}
 			line.Mean, line.Worst = b.smd(r.Mean, r.Suppressed, write), b.smd(r.Worst, r.Suppressed, write)
 			if line.Term = short(r.Term); line.Term == "" {
-				line.Term = b.briefly(math.NaN(), r.Suppressed)
+				line.Term = b.left(math.NaN(), r.Suppressed)
 			}
 			p.Rows = append(p.Rows, chart.BalanceRow{Label: line.Name, Values: []float64{r.Mean, r.Worst}})
 		}
@@ -137,7 +137,7 @@ func (b *builder) balance() (section, bool) {
 // smd is a standardised difference, or that there is none, or that it is not shown.
 func (b *builder) smd(x float64, suppressed string, write func(float64) string) string {
 	if math.IsNaN(x) {
-		return b.briefly(x, suppressed)
+		return b.left(x, suppressed)
 	}
 	return write(x)
 }

@@ -37,8 +37,8 @@ const (
 // ErrWorkbook is wrapped by errors about tables that no workbook can hold.
 var ErrWorkbook = errors.New("workbook")
 
-// cut ends a text that is longer than a cell can hold.
-const cut = " [cut: longer than a cell can hold; the CSV has it all]"
+// wasCut ends a text that is longer than a cell can hold.
+const wasCut = " [cut: longer than a cell can hold; the CSV has it all]"
 
 // contentsSheet is the first sheet of a workbook.
 const contentsSheet = "Contents"
@@ -378,11 +378,11 @@ func inText(s string) string {
 		}
 		// Too long: as much as leaves place for the words that say so.
 		units, s = units-utf16.RuneLen(r), s[:at]
-		for units > maxCellUnits-len(cut) {
+		for units > maxCellUnits-len(wasCut) {
 			r, size := utf8.DecodeLastRuneInString(s)
 			units, s = units-utf16.RuneLen(r), s[:len(s)-size]
 		}
-		return s + cut
+		return s + wasCut
 	}
 	return s
 }
