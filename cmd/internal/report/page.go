@@ -9,9 +9,9 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // files are the templates and the style of all pages.
@@ -102,14 +102,15 @@ func (b *builder) write(w io.Writer, p page) error {
 	}
 	running := short(p.Title) + " · " + b.T("page.as_of") + " " + b.l.Date(b.p.Manifest.AsOf)
 	p.Lang, p.Style = b.l.Tag, template.CSS(bytes.Replace(style, []byte("RUNNING"), []byte(styled(running)), 1))
-	var out bytes.Buffer
+	var out strings.Builder
 	if err := b.html.ExecuteTemplate(&out, "page.html", p); err != nil {
 		return err
 	}
 	if b.err != nil {
 		return b.err
 	}
-	_, err = w.Write(visible(out.Bytes()))
+	// Names come from data and may hold anything; the templates hold nothing of the kind.
+	_, err = io.WriteString(w, plain.Lines(strings.ReplaceAll(out.String(), "\t", " ")))
 	return err
 }
 
@@ -125,21 +126,6 @@ func styled(s string) string {
 		fmt.Fprintf(&out, `\%06x`, r)
 	}
 	return out.String()
-}
-
-// visible shows as a question mark what moves a cursor, turns the direction of a line or has
-// no width. Names come from data and may hold anything; the templates hold none of it.
-func visible(page []byte) []byte {
-	return bytes.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-		case r == '\t':
-			return ' '
-		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
-			return '?'
-		}
-		return r
-	}, page)
 }
 
 // section is the section of a name: its title is the text name.title, its body the template

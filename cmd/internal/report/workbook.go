@@ -22,6 +22,7 @@ import (
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // What a workbook can hold.
@@ -369,7 +370,7 @@ func inText(s string) string {
 			return '?'
 		}
 		return r
-	}, plain(s))
+	}, plain.Lines(s))
 	units := 0
 	for at, r := range s {
 		units += utf16.RuneLen(r)
@@ -437,7 +438,7 @@ func sheetName(table string, taken map[string]bool) string {
 			return '_'
 		}
 		return r
-	}, plain(table))
+	}, plain.Lines(table))
 	base = cmp.Or(base, "table")
 	for n := 1; ; n++ {
 		end := ""
