@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -24,10 +23,10 @@ func TestFolder(t *testing.T) {
 	p, out := smallWorld().publication(t), filepath.Join(t.TempDir(), "new", "out")
 	o := Options{Languages: []string{"da", "en"}, Yearly: true, Only: []Part{Committee}}
 	require.NoError(t, Write(context.Background(), p, out, o))
-	first, err := os.ReadFile(filepath.Join(out, MarkerName))
+	first, err := os.ReadFile(filepath.Join(out, jobeffekt.PublishedName))
 	require.NoError(t, err)
-	var m marker
-	require.NoError(t, json.Unmarshal(first, &m))
+	m, err := jobeffekt.ReadPublished(out)
+	require.NoError(t, err)
 	require.Len(t, m.Files, 2)
 	for _, f := range m.Files {
 		b, err := os.ReadFile(filepath.Join(out, f.Path))
@@ -45,7 +44,7 @@ func TestFolder(t *testing.T) {
 	}))
 	require.NoError(t, os.WriteFile(filepath.Join(out, "stale.txt"), nil, 0o600))
 	require.NoError(t, Write(context.Background(), p, out, o))
-	second, err := os.ReadFile(filepath.Join(out, MarkerName))
+	second, err := os.ReadFile(filepath.Join(out, jobeffekt.PublishedName))
 	require.NoError(t, err)
 	assert.Equal(t, string(first), string(second))
 	assert.NoFileExists(t, filepath.Join(out, "stale.txt"))
@@ -60,6 +59,8 @@ func TestFolderIsWholeOrNotAtAll(t *testing.T) {
 	other := filepath.Join(parent, "other")
 	require.NoError(t, os.Mkdir(other, 0o700))
 	require.ErrorIs(t, Write(context.Background(), p, other, Default()), ErrFolder)
+	require.NoError(t, os.WriteFile(filepath.Join(other, jobeffekt.PublishedName), []byte(`{"format": 1.5, "title": "of another program"}`), 0o600))
+	require.ErrorIs(t, Write(context.Background(), p, other, Default()), ErrFolder, "a file of the name is not enough")
 	notFolder := filepath.Join(parent, "file")
 	require.NoError(t, os.WriteFile(notFolder, nil, 0o600))
 	require.ErrorIs(t, Write(context.Background(), p, notFolder, Default()), ErrFolder)
