@@ -2,6 +2,7 @@ package jobeffekt
 
 import (
 	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -17,13 +18,14 @@ type family struct {
 	name   string
 	index  map[string]int32
 	atoms  []labelled
-	places map[string][]int32 // atoms by their first label
 	claims []wanted
 	byKey  map[string]int
 	banned map[string]bool // claims that may not be told for another family's sake
 	told   []bool
-	before []published // earlier publications
-	seen   map[string]sighted
+	before []published        // earlier publications
+	seen   map[string]sighted // by where
+	cells  map[string][]int32 // atoms by the first labels of a where
+	spare  []bool             // atoms of nobody that nothing tells apart from somebody
 }
 
 // sighted is what a where was found to be about.
@@ -71,7 +73,7 @@ type published struct {
 }
 
 func newFamily(name string) *family {
-	return &family{name: name, index: map[string]int32{}, places: map[string][]int32{}, byKey: map[string]int{}, banned: map[string]bool{}, seen: map[string]sighted{}}
+	return &family{name: name, index: map[string]int32{}, byKey: map[string]int{}, banned: map[string]bool{}, seen: map[string]sighted{}, cells: map[string][]int32{}}
 }
 
 // add counts n more citizens with the labels.
@@ -79,11 +81,11 @@ func (f *family) add(n int64, hidden bool, labels ...string) {
 	key := strings.Join(labels, "\x00")
 	a, ok := f.index[key]
 	clear(f.seen)
+	clear(f.cells)
 	if !ok {
 		a = int32(len(f.atoms))
 		f.index[key] = a
 		f.atoms = append(f.atoms, labelled{labels: slices.Clone(labels)})
-		f.places[labels[0]] = append(f.places[labels[0]], a)
 	}
 	f.atoms[a].n += n
 	f.atoms[a].hidden = f.atoms[a].hidden || hidden
@@ -99,40 +101,42 @@ func (f *family) of(w where) sighted {
 		return out
 	}
 	var out sighted
-	try := func(a int32) {
-		if len(w) == dims && w[dimReached] == "" && f.atoms[a].labels[dimStage] == nobody {
-			return
+	for _, a := range f.near(w) {
+		atom := &f.atoms[a]
+		if len(w) == dims && w[dimReached] == "" && atom.labels[dimStage] == nobody || !atom.is(w) {
+			continue
 		}
-		for d, want := range w {
-			if has := f.atoms[a].labels[d]; want != "" && has != want && !(strings.Contains(has, also) && slices.Contains(strings.Split(has, also), want)) {
-				return
-			}
-		}
-		out.atoms, out.n = append(out.atoms, a), out.n+f.atoms[a].n
-	}
-	// Of a cell whose place is known, what it is part of has been looked for, as a rule.
-	wide := ""
-	for d := range w {
-		if w[d] != "" && d >= dimPackage {
-			wide = strings.Join(append(slices.Clone(w[:d]), make(where, len(w)-d)...), "\x00")
-			break
-		}
-	}
-	if in, ok := f.seen[wide]; ok && wide != key {
-		for _, a := range in.atoms {
-			try(a)
-		}
-	} else if w[0] != "" {
-		for _, a := range f.places[w[0]] {
-			try(a)
-		}
-	} else {
-		for a := range f.atoms {
-			try(int32(a))
-		}
+		out.atoms, out.n = append(out.atoms, a), out.n+atom.n
 	}
 	f.seen[key] = out
 	return out
+}
+
+// near are the atoms of the cell that a where is about, so that most are not looked at.
+func (f *family) near(w where) []int32 {
+	cell := w[:min(len(w), dimPackage)]
+	key := strings.Join(cell, "\x00")
+	if in, ok := f.cells[key]; ok {
+		return in
+	}
+	var in []int32
+	for a := range f.atoms {
+		if f.atoms[a].is(cell) {
+			in = append(in, int32(a))
+		}
+	}
+	f.cells[key] = in
+	return in
+}
+
+// is says whether an atom has the labels that are named.
+func (a *labelled) is(w where) bool {
+	for d, want := range w {
+		if has := a.labels[d]; want != "" && has != want && !(strings.Contains(has, also) && slices.Contains(strings.Split(has, also), want)) {
+			return false
+		}
+	}
+	return true
 }
 
 // count is how many citizens a where is about.
@@ -176,6 +180,7 @@ func (f *family) decide(minCount int64) {
 			}
 		}
 	}
+	f.spare = f.beside()
 	p := disclosure.Problem{MinCount: minCount, Atoms: make([]disclosure.Atom, len(f.atoms))}
 	for a := range f.atoms {
 		key, counts := strings.Join(f.atoms[a].labels, "\x00"), make([]int64, times+1)
@@ -231,17 +236,77 @@ func (f *family) decide(minCount int64) {
 	}
 }
 
+// beside says which atoms of nobody have somebody beside them whom no claim tells apart from
+// them. That nobody of a month reached an outcome is told by nothing unless something is
+// claimed of months.
+func (f *family) beside() []bool {
+	signature := make([][]byte, len(f.atoms))
+	seen := map[string]bool{}
+	look := func(sums [][]term) {
+		for _, terms := range sums {
+			for _, t := range terms {
+				if len(t.Where) != dims {
+					continue
+				}
+				w := slices.Clone(t.Where)
+				w[dimReached], w[dimStage], w[dimRule], w[dimLine] = "", "", "", ""
+				key := strings.Join(w, "\x00")
+				if seen[key] {
+					continue
+				}
+				seen[key] = true
+				for _, a := range f.near(w) {
+					if f.atoms[a].is(w) {
+						signature[a] = binary.AppendUvarint(signature[a], uint64(len(seen)))
+					}
+				}
+			}
+		}
+	}
+	for _, c := range f.claims {
+		look(c.sums)
+	}
+	for _, b := range f.before {
+		for _, key := range b.keys {
+			var sums [][]term
+			if json.Unmarshal([]byte(key), &sums) == nil {
+				look(sums)
+			}
+		}
+	}
+	out, somebody := make([]bool, len(f.atoms)), map[string]bool{}
+	key := func(a int) string { return f.atoms[a].labels[dimReached] + "\x00" + string(signature[a]) }
+	for a := range f.atoms {
+		if len(f.atoms[a].labels) == dims && f.atoms[a].n > 0 {
+			somebody[key(a)] = true
+		}
+	}
+	for a := range f.atoms {
+		out[a] = len(f.atoms[a].labels) == dims && f.atoms[a].labels[dimStage] == nobody && somebody[key(a)]
+	}
+	return out
+}
+
+// asked are the atoms of a where that matter.
+func (f *family) asked(w where) []int32 {
+	atoms := f.of(w).atoms
+	if f.spare == nil || !slices.ContainsFunc(atoms, func(a int32) bool { return f.spare[a] }) {
+		return atoms
+	}
+	return slices.DeleteFunc(slices.Clone(atoms), func(a int32) bool { return f.spare[a] })
+}
+
 // item is a wanted as the arithmetic takes it.
 func (f *family) item(sums [][]term) disclosure.Item {
 	out := disclosure.Item{Groups: make([][]int32, len(sums)), Weights: make([][]int64, len(sums))}
 	for i, terms := range sums {
 		if len(terms) == 1 && terms[0].Times == 0 {
-			out.Groups[i] = f.of(terms[0].Where).atoms
+			out.Groups[i] = f.asked(terms[0].Where)
 			continue
 		}
 		times := map[int32]int64{}
 		for _, t := range terms {
-			for _, a := range f.of(t.Where).atoms {
+			for _, a := range f.asked(t.Where) {
 				times[a] += cmp.Or(t.Times, 1)
 			}
 		}

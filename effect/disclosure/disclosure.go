@@ -65,7 +65,7 @@ type Problem struct {
 	MinCount int64
 	Atoms    []Atom
 	// Items are in the order of importance: what stands first is told if it can be,
-	// and what follows only if it can be beside that. Those told at earlier times
+	// and what comes later only if it can be beside that, or if it follows from it. Those told at earlier times
 	// stand first.
 	Items []Item
 }
@@ -87,6 +87,10 @@ func Decide(p Problem) []bool {
 	s := newSystem(p)
 	for i, item := range p.Items {
 		told[i] = s.tell(item)
+	}
+	// What follows from what is told is known anyway, wherever it stood.
+	for i, item := range p.Items {
+		told[i] = told[i] || s.follows(item)
 	}
 	return told
 }
@@ -223,6 +227,32 @@ func (s *system) tell(item Item) bool {
 				back()
 			}
 			return false
+		}
+	}
+	return true
+}
+
+// follows says whether an item can be worked out from what is known. One that has changed by
+// few does not count as one that can: its parts may be known, of which some grew by many and
+// others shrank by as many, and not that they belong together.
+func (s *system) follows(item Item) bool {
+	for i, g := range item.Groups {
+		v, by := s.vector(item, i)
+		if s.protected(v) || len(s.reduce(v, by).at) > 0 {
+			return false
+		}
+		since := int64(0)
+		for t := item.Time; t > 0; t-- {
+			seen := map[int32]bool{} // atoms of a class come together
+			for _, a := range g {
+				if c := s.column[s.class[a]][t]; c >= 0 && !seen[c] {
+					seen[c] = true
+					since += s.value[c]
+				}
+			}
+			if s.few(since, false) {
+				return false
+			}
 		}
 	}
 	return true
