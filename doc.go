@@ -40,8 +40,14 @@
 //	can a provider work it out again?          WritePack, VerifyPack
 //	what reached each cell, and no more?       RunCells
 //	what if one machine is too small?          Parts, MapParts, Reduce
+//	which figures may leave the house?         ReadPublication, effect/disclosure
+//	what changed between two runs, and why?    Changes
+//	what does a dataset hold?                  Inspect
 //	which columns does the input need?         ingest
 //	where may the data lie?                    Config.Open, ingest.OpenFS
 //	what would the software find if we knew
 //	the truth?                                 effect/world
+//
+// Read in this order: this page, effect (what a figure is), ingest (what comes in), bonus (what
+// is paid), then the room of whatever you ask. Every entry point has an example that runs.
 package jobeffekt
