@@ -389,20 +389,30 @@ const curvesGrid = 28
 
 // coarse is a curve without the days of single citizens: of each group of rows that are
 // about the same cell, the days at multiples of 28, and of these those since the last of
-// which nobody or at least k left by each cause, or stopped being followed. A curve of
-// fewer than k is left out.
-func coarse(t *ingest.Table, k int64) *ingest.Table {
-	x := (&disclosing{k: k}).of(t)
+// which (or since the start, when all are there) nobody or at least k left by each cause, or
+// stopped being followed, and after which nobody or at least k reached it. A curve of fewer
+// than k is left out, and those of packages, as they add up to that of all. Shares are
+// rounded, as a share and who reached it would tell how many there were at the start.
+func (d *disclosing) coarse(t *ingest.Table) *ingest.Table {
+	x, k := d.of(t), d.k
 	cells, order := map[string]map[int64][]int{}, []string{}
+	start := map[string]int64{} // who was there, where that is known
 	for i := range t.Rows() {
+		if x.at("package_id", i) != "" {
+			continue
+		}
 		var key []string
-		for _, c := range []string{"outcome", "municipality", "match_scheme", "match_group", "provider_id", "package_id"} {
+		for _, c := range []string{"outcome", "municipality", "match_scheme", "match_group", "provider_id"} {
 			key = append(key, x.at(c, i))
 		}
 		name := strings.Join(key, also)
 		if cells[name] == nil {
 			cells[name] = map[int64][]int{}
 			order = append(order, name)
+			if f := d.outcome(x.at("outcome", i)); f != nil {
+				w, _ := x.cell(i)
+				start[name] = f.count(w.with(dimCohort, effect.Yes))
+			}
 		}
 		day := x.whole("day", i)
 		cells[name][day] = append(cells[name][day], i)
@@ -413,7 +423,9 @@ func coarse(t *ingest.Table, k int64) *ingest.Table {
 		byDay := cells[name]
 		told := slices.Sorted(maps.Keys(byDay))
 		last := map[string]int64{}
-		risk, started := int64(0), false
+		risk, started := start[name], start[name] > 0
+		var reached []int64 // by day that is kept
+		var kept [][]int
 		now := map[string]int{} // the latest row of each cause
 		at := 0
 		for grid := int64(0); at < len(told); grid += curvesGrid {
@@ -453,18 +465,46 @@ func coarse(t *ingest.Table, k int64) *ingest.Table {
 				days[i] = grid
 			}
 			risk = here
-			keep = append(keep, rows...)
+			reached = append(reached, last[string(CountReached)])
+			kept = append(kept, rows)
 		}
+		end := int64(0) // stands elsewhere
+		for _, rows := range byDay {
+			for _, i := range rows {
+				if x.at("cause", i) == string(CountReached) {
+					end = max(end, x.whole("events", i))
+				}
+			}
+		}
+		for n := len(kept); n > 0 && x.few(end-reached[n-1]); n-- {
+			kept = kept[:n-1]
+		}
+		keep = append(keep, slices.Concat(kept...)...)
 	}
 	slices.Sort(keep)
 	keep = slices.Compact(keep)
 	out := rowsOfTable(t, keep)
+	if c := out.Column("estimate"); c != nil {
+		for i, v := range c.Floats {
+			c.Floats[i] = math.Round(1000*v) / 1000
+		}
+	}
 	if c := out.Column("day"); c != nil {
 		for k, i := range keep {
 			c.Ints[k] = days[i]
 		}
 	}
 	return out
+}
+
+// curves asks for who was there at the start, which every count of a curve tells.
+func (x figures) curves() {
+	for i := range x.t.Rows() {
+		w, level := x.cell(i)
+		if f := x.outcome(x.at("outcome", i)); f != nil {
+			x.when(i, f, f.each(level+levelCohort, w.with(dimCohort, effect.Yes)), x.not("estimate")...)
+		}
+	}
 }
 
 // rowsOfTable is a table with some of its rows.

@@ -570,6 +570,7 @@ func (x figures) level(i int) int {
 func (x figures) deciles() {
 	referred, n := x.tree("deciles"), x.tree("deciles/analysed")
 	stages := map[string]*family{"n_started": x.tree("deciles/started"), "n_completed": x.tree("deciles/completed")}
+	const left = "left"
 	decile := func(i int) string { return strconv.FormatInt(x.whole("decile", i), 10) }
 	for i := range x.t.Rows() {
 		if !x.leaf(i) {
@@ -585,8 +586,9 @@ func (x figures) deciles() {
 		if math.IsNaN(x.number("observed", i)) {
 			reached = 0
 		}
-		n.add(reached, x.whole("n", i) > 0, x.place(i, decile(i), effect.Yes)...)
-		n.add(x.whole("n", i)-reached, x.whole("n", i) > 0, x.place(i, decile(i), effect.No)...)
+		n.add(reached, x.whole("n", i) > 0, x.place(i, decile(i), effect.Yes+also+effect.StepAnalysed)...)
+		n.add(x.whole("n", i)-reached, x.whole("n", i) > 0, x.place(i, decile(i), effect.No+also+effect.StepAnalysed)...)
+		n.add(all-x.whole("n", i), false, x.place(i, decile(i), left)...) // between the two counts of a row
 	}
 	for i := range x.t.Rows() {
 		f := x.outcome(x.at("outcome", i))
@@ -624,11 +626,16 @@ func (x figures) deciles() {
 			ask(f, came, x.whole(column, i), []where{here.with(5, effect.Yes), here.with(5, effect.No)}, column)
 		}
 		wide, here := append(slices.Clone(all), ""), append(slices.Clone(at), "")
+		groups := []where{here.with(5, effect.StepAnalysed)}
+		if may { // who is referred may be told, so that n tells who left
+			n.give(wide)
+			groups = append(groups, here.with(5, left))
+		}
 		may = x.granted(f, cell.analysed())
 		if may {
-			n.give(wide)
+			n.give(wide.with(5, effect.StepAnalysed))
 		}
-		ask(n, may, x.whole("n", i), []where{here}, "n", "observed", "predicted", "residual", "low", "high")
+		ask(n, may, x.whole("n", i), groups, "n", "observed", "predicted", "residual", "low", "high")
 		if x.whole("n", i) > 0 {
 			both := may && x.granted(f, cell.halves()...)
 			if both {

@@ -477,6 +477,12 @@ func TestNoFewCitizensCanBeWorkedOut(t *testing.T) {
 		require.NoError(t, p.Record(ctx))
 		assert.ErrorIs(t, stale(t, p, kept[k], record), jobeffekt.ErrRecord)
 	}
+	for _, k := range counts {
+		withheld, sums := sumsOfTold(early[k]["comparison"])
+		assert.Empty(t, withheld, k)
+		assert.Positive(t, sums, k)
+		assert.Empty(t, fewWithin(late[k], float64(k)), k)
+	}
 	clauses := map[string]string{"employed_26w": "", "sustained_13w": "sustained-job", "days_employed_52w": ""}
 	caught := 0
 	for _, municipality := range []string{"751"} {
@@ -492,6 +498,76 @@ func TestNoFewCitizensCanBeWorkedOut(t *testing.T) {
 	}
 	t.Logf("the weak control gives %d counts away", caught)
 	assert.Greater(t, caught, 50)
+}
+
+// sumsOfTold are shares of all match groups together that are withheld although the shares
+// of the groups are told: it protects nobody, and the reader has no answer. How many are
+// told beside them is the second.
+func sumsOfTold(comparison sheet) (withheld []string, told int) {
+	parts, open := map[string]int{}, map[string]int{}
+	key := func(r map[string]string) string {
+		return strings.Join([]string{r["view"], r["of"], r["period"], r["outcome"], r["municipality"], r["package_id"], r["method"], r["part"]}, " ")
+	}
+	for _, r := range comparison {
+		if r["unit"] == "share" && r["match_group"] != "(all)" {
+			parts[key(r)]++
+			if r["observed"] != "" {
+				open[key(r)]++
+			}
+		}
+	}
+	for _, r := range comparison {
+		if r["match_group"] != "(all)" || r["unit"] != "share" || r["n_comparators"] == "0" || parts[key(r)] == 0 || open[key(r)] < parts[key(r)] {
+			continue
+		}
+		if r["observed"] != "" {
+			told++
+		} else {
+			withheld = append(withheld, key(r))
+		}
+	}
+	return withheld, told
+}
+
+// fewWithin are counts of 1 to k-1 between two figures of a row, or of a curve and the cell
+// that it is about.
+func fewWithin(tables outside, k float64) (found []string) {
+	number := func(r map[string]string, column string) float64 {
+		if x, err := strconv.ParseFloat(r[column], 64); err == nil {
+			return x
+		}
+		return math.NaN()
+	}
+	look := func(what string, r map[string]string, n float64) {
+		if n = math.Abs(n); n > 0 && n < k {
+			found = append(found, fmt.Sprint(what, " ", r["municipality"], " ", r["match_group"], " ", r["provider_id"], " ", n))
+		}
+	}
+	for _, r := range tables["creaming_deciles"] {
+		look("left", r, number(r, "n_referred")-number(r, "n"))
+		look("not started", r, number(r, "n_referred")-number(r, "n_started"))
+		look("not completed", r, number(r, "n_referred")-number(r, "n_completed"))
+	}
+	cell := func(r map[string]string) string {
+		return strings.Join([]string{r["municipality"], r["match_scheme"], r["match_group"], r["provider_id"], r["package_id"]}, " ")
+	}
+	there := map[string]float64{}
+	for _, r := range tables["cells"] {
+		if r["kind"] == "outcome" {
+			there[r["name"]+cell(r)] = number(r, "n_cohort")
+		}
+	}
+	for _, r := range tables["curves"] {
+		n, ok := there[r["outcome"]+cell(r)]
+		if !ok || r["package_id"] != "" {
+			found = append(found, "a curve of a package")
+		}
+		look("gone", r, n-number(r, "at_risk"))
+		if math.IsNaN(n) && r["at_risk"]+r["events"]+r["low"] != "" {
+			found = append(found, "who was there is told by a curve alone: "+cell(r))
+		}
+	}
+	return found
 }
 
 // stale is what recording says of a publication that was made before another went out.

@@ -104,7 +104,7 @@ func outwards(m money) map[string]outward {
 		TableProfile:     {open: with("method", "part", "family_cells", "phi", "dispersion", "tau2", "tau2_frozen", "confidence"), asks: figures.compared},
 		TableLeague:      {open: with("confidence", "better", "ranked"), asks: figures.compared},
 		TableSensitivity: {open: with("part", "variation", "what"), asks: figures.compared},
-		TableCurves:      {open: with("cause", "day")},
+		TableCurves:      {open: with("cause", "day"), asks: figures.curves},
 		TableCreaming:    {open: with("stage", "compared_with", "fitted_on", "confidence"), asks: figures.creaming},
 		TableDeciles:     {open: with("decile"), asks: func(figures) {}, then: figures.deciles},
 		TableParking:     {open: with("confidence"), asks: figures.parking, then: figures.thirds},
@@ -204,7 +204,7 @@ func (p *Publication) disclose(ctx context.Context, ds *ingest.Dataset) error {
 				return err
 			}
 			if name == TableCurves {
-				t = coarse(t, p.MinCount)
+				t = d.coarse(t)
 			}
 			p.Tables = append(p.Tables, t)
 			if name == TableSettlement {

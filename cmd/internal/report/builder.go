@@ -40,8 +40,9 @@ type builder struct {
 // count is a number of citizens as a publication has it: NaN where it may not be shown.
 type count = float64
 
-// figures are those of a publication's table about effects. Where suppressed is not empty
-// they may not be shown, where Refusal is not empty they were not told, and all are NaN.
+// figures are those of a publication's table about effects: NaN where Refusal says why there
+// is none, or where Suppressed is not empty and it may not be shown. Of such a row other
+// figures may stand.
 type figures struct {
 	N          count          `col:"n"`
 	Observed   float64        `col:"observed"`
@@ -58,7 +59,12 @@ type figures struct {
 
 // rated says whether there is a verdict to tell.
 func (f figures) rated() bool {
-	return f.Suppressed == "" && f.Verdict != effect.NotRated && f.Verdict != "" && !math.IsNaN(f.Difference)
+	return f.Verdict != effect.NotRated && f.Verdict != "" && !math.IsNaN(f.Difference)
+}
+
+// withheld says whether the verdict, and whether there is one, may not be shown.
+func (f figures) withheld() bool {
+	return f.Suppressed != "" && f.Verdict != effect.NotRated && !f.rated()
 }
 
 // benchmarkRow is a row of the table benchmark.
@@ -408,29 +414,24 @@ func (b *builder) amount(ore float64) string {
 	return b.l.Kroner(bonus.Ore(math.Round(ore)))
 }
 
-// count is a number of citizens, in words where it may not be shown or is not there.
-func (b *builder) count(n count, suppressed string) string {
+// unless is a figure as say writes it, in words where it may not be shown, as its row has
+// something withheld, or is not there.
+func (b *builder) unless(x float64, suppressed string, say func(float64) string) string {
 	switch {
+	case !math.IsNaN(x):
+		return say(x)
 	case suppressed != "":
 		return b.T("page.hidden")
-	case math.IsNaN(n):
-		return b.T("page.missing")
 	}
-	return b.l.Count(n)
+	return b.T("page.missing")
 }
 
-// left is a number of citizens in a row from which other figures may have been taken out: what
-// is left of it is told.
-func (b *builder) left(n count, suppressed string) string {
-	if !math.IsNaN(n) {
-		suppressed = ""
-	}
-	return b.count(n, suppressed)
-}
+// count is a number of citizens, in words where there is none to show.
+func (b *builder) count(n count, suppressed string) string { return b.unless(n, suppressed, b.l.Count) }
 
 // verdict is the verdict in the fixed words: not shown where the figures are not.
 func (b *builder) verdict(f figures) string {
-	if f.Suppressed != "" {
+	if f.withheld() {
 		return b.T("page.hidden")
 	}
 	return b.l.Code("verdict", string(f.Verdict))

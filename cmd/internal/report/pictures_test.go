@@ -253,6 +253,15 @@ func TestCurvesSection(t *testing.T) {
 	assert.Equal(t, 3, strings.Count(first, `class="curve"`))
 	assert.Contains(t, body, "(up to 16 weeks)", "who is told for less long")
 	assert.Contains(t, body, "withheld", "who has figures but no curve")
+	assert.Contains(t, body, "After 16 weeks: goal reached "+at(0.2*112/364), "a curve that ends is told of when it ends")
+	assert.Contains(t, body, "After 52 weeks: goal reached "+at(0.6))
+	assert.Contains(t, body, "Still followed</")
+	for i := range w.curves {
+		w.curves[i].AtRisk = count(math.NaN())
+	}
+	s, ok = w.sectionOf(t, "curves")
+	require.True(t, ok)
+	assert.NotContains(t, string(s.Body), "Still followed</", "a heading of nothing")
 }
 
 // The order of rows is no matter.

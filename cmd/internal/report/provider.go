@@ -140,18 +140,19 @@ func (b *builder) packages() (section, bool) {
 		}
 		x := packageRow{Who: b.who(r.Group, r.Municipality, r.Scheme), Package: b.offer(r.Package), With: capital(b.T(words)), N: b.count(r.N, r.Suppressed), Verdict: b.verdict(r.figures), Mark: mark(r.figures)}
 		switch {
-		case r.Suppressed != "":
+		case r.withheld():
 			x.Note = b.T("page.hidden")
 			withheld++
 		case !r.rated():
 			x.Note = b.refusal(r.figures)
 		default:
-			x.Observed, x.Expected = b.level(r.Observed, r.Unit, 1), b.level(r.Expected, r.Unit, 1)
+			level := func(of float64) string { return b.level(of, r.Unit, 1) }
+			x.Observed, x.Expected = b.unless(r.Observed, r.Suppressed, level), b.unless(r.Expected, r.Suppressed, level)
 			x.Difference = b.l.Signed(scaled(r.Difference, r.Unit), 1)
 			x.Interval = b.T("effects.interval", "low", b.l.Signed(scaled(r.Low, r.Unit), 1), "high", b.l.Signed(scaled(r.High, r.Unit), 1))
 			x.Comparators = b.T("page.missing")
 			if of, ok := compared[row{Outcome: r.Outcome, Municipality: r.Municipality, Scheme: r.Scheme, Group: r.Group, Provider: r.Provider, Package: r.Package, Method: r.Method, Comparators: with}]; ok {
-				x.Comparators = b.left(of.N, of.Suppressed)
+				x.Comparators = b.count(of.N, of.Suppressed)
 			}
 		}
 		out = append(out, x)
@@ -224,7 +225,7 @@ func (b *builder) countedCases() (section, bool) {
 		}
 		last = r
 		at := &c.Rows[len(c.Rows)-1]
-		n := b.left(r.N, r.Suppressed)
+		n := b.count(r.N, r.Suppressed)
 		if r.Rule == bonus.RuleCounted {
 			at.Counted = n
 			continue

@@ -285,7 +285,35 @@ func TestStoppedAndWithheld(t *testing.T) {
 	g.Measured, g.Suppressed = math.NaN(), jobeffekt.Suppressed
 	text := pageText(t, w.committee(t, "da", Default()))
 	says(t, text, "Linjer standset af kravene til sikkerhed: 1 af 3.")
-	says(t, text, "de sammenlignede er ikke ens nok: tallet er skjult, kravet er 0,25")
+	says(t, text, "| de sammenlignede er ikke ens nok: tallet er skjult, kravet er 0,25")
+}
+
+// Of a row in which something is withheld the rest is told, and told apart.
+func TestPartlyWithheld(t *testing.T) {
+	w := smallWorld()
+	for i := range w.benchmark {
+		r := &w.benchmark[i]
+		r.Suppressed, r.NCompared, r.Expected = jobeffekt.Suppressed, math.NaN(), math.NaN()
+	}
+	text := pageText(t, w.committee(t, "da", Default()))
+	says(t, text, "Aabo: mellem 0,9 og 26 procentpoint lavere; lavere sandsynliggjort (n = 1.240)")
+	says(t, text, "lavere sandsynliggjort. Forskellen er mellem 0,9 og 26 procentpoint lavere.")
+	says(t, text, "1.240 | 19,6 % | skjult | −13,5")
+	says(t, text, "ikke vurderet. 12 borgere; for få borgere til en vurdering.")
+	says(t, text, "Af 5 vurderinger af leverandørers borgere er 1 højere sandsynliggjort og 1 lavere; i 1 er ingen forskel påvist, og 1 er ikke vurderet. 1 vurdering er skjult")
+	silent(t, text, "?")
+}
+
+// Where all match groups together are withheld, the answer is that of each.
+func TestPooledWithheld(t *testing.T) {
+	w := smallWorld()
+	nan := math.NaN()
+	r := comparisonRow{View: effect.ViewProvider, Of: "L1", Outcome: "work", Unit: effect.UnitShare, Municipality: "751", Scheme: "match5_2004", Group: effect.All, Method: "balance", Part: effect.Total}
+	r.figures = rated("", "", 552, nan, nan, nan, nan, "").figures
+	r.Suppressed = jobeffekt.Suppressed
+	w.comparison = []comparisonRow{r}
+	text := pageText(t, w.committee(t, "da", Default()))
+	says(t, text, "Ærlig & Søn: ingen forskel påvist (matchgruppe 4) og højere sandsynliggjort (matchgruppe 5)")
 }
 
 // Withheld, not rated and missing are three things, and none of them is a nought.

@@ -73,6 +73,10 @@ const mostInShort = 6
 // inShort is what is said of a provider in a line: the sentence about all its citizens
 // together, or the verdicts of its match groups.
 func (b *builder) inShort(p providerAnswer, pooled []saying) []string {
+	// What is withheld of all of them may be told of each match group.
+	if len(p.Says) > 0 && slices.ContainsFunc(pooled, func(s saying) bool { return s.figures.withheld() }) {
+		pooled = nil
+	}
 	if len(pooled) == 0 && len(p.Says) == 1 {
 		pooled = p.Says
 	}
@@ -160,19 +164,22 @@ func (b *builder) pooled(provider string) []saying {
 
 // saying is the sentence about figures.
 func (b *builder) saying(who string, f figures, u effect.Unit) saying {
-	s := saying{Who: who, Verdict: b.verdict(f), Mark: mark(f), figures: f}
+	s, n := saying{Who: who, Verdict: b.verdict(f), Mark: mark(f), figures: f}, b.count(f.N, f.Suppressed)
 	switch {
-	case f.Suppressed != "":
+	case f.withheld():
 		s.Verdict = ""
 		s.Text = b.T("answer.withheld")
 		s.Short = b.T("page.withheld")
 	case !f.rated():
-		s.Text = b.T("answer.not_rated", "n", f.N, "why", b.refusal(f))
-		s.Short = b.T("answer.short_not_rated", "verdict", s.Verdict, "why", b.refusal(f), "n", f.N)
+		s.Text = b.T("answer.not_rated", "n", n, "why", b.refusal(f))
+		s.Short = b.T("answer.short_not_rated", "verdict", s.Verdict, "why", b.refusal(f), "n", n)
 	default:
 		between := b.between(f, u)
-		s.Text = b.T("answer.says", "n", f.N, "observed", b.level(f.Observed, u, 0), "expected", b.level(f.Expected, u, 0), "between", between)
-		s.Short = b.T("answer.short_says", "between", between, "verdict", s.Verdict, "n", f.N)
+		s.Text = b.T("answer.difference", "between", between)
+		if !math.IsNaN(f.N + f.Observed + f.Expected) {
+			s.Text = b.T("answer.says", "n", n, "observed", b.level(f.Observed, u, 0), "expected", b.level(f.Expected, u, 0)) + " " + s.Text
+		}
+		s.Short = b.T("answer.short_says", "between", between, "verdict", s.Verdict, "n", n)
 	}
 	return s
 }

@@ -82,12 +82,12 @@ func (b *builder) attrition() (section, bool) {
 		}
 		line := attritionLine{Name: b.whose(of[0].whom)}
 		read, why := number(reasonRead)
-		line.Read = b.left(read, why)
+		line.Read = b.count(read, why)
 		for _, reason := range reasons {
-			line.Left = append(line.Left, b.left(number(reason)))
+			line.Left = append(line.Left, b.count(number(reason)))
 		}
 		analysed, why := number(reasonAnalysed)
-		line.Analysed = b.left(analysed, why)
+		line.Analysed = b.count(analysed, why)
 		if share := analysed / read; !math.IsNaN(share) && !math.IsInf(share, 0) {
 			if math.IsNaN(least) {
 				least, most = share, share

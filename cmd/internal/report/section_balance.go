@@ -114,9 +114,9 @@ func (b *builder) balance() (section, bool) {
 			if value > worst {
 				worst, at = value, r
 			}
-			line.Mean, line.Worst = b.smd(r.Mean, r.Suppressed, write), b.smd(r.Worst, r.Suppressed, write)
+			line.Mean, line.Worst = b.unless(r.Mean, r.Suppressed, write), b.unless(r.Worst, r.Suppressed, write)
 			if line.Term = short(r.Term); line.Term == "" {
-				line.Term = b.left(math.NaN(), r.Suppressed)
+				line.Term = b.count(math.NaN(), r.Suppressed)
 			}
 			p.Rows = append(p.Rows, chart.BalanceRow{Label: line.Name, Values: []float64{r.Mean, r.Worst}})
 		}
@@ -132,14 +132,6 @@ func (b *builder) balance() (section, bool) {
 		d.Picture = p.Draw()
 	}
 	return b.section("balance", lead, d), true
-}
-
-// smd is a standardised difference, or that there is none, or that it is not shown.
-func (b *builder) smd(x float64, suppressed string, write func(float64) string) string {
-	if math.IsNaN(x) {
-		return b.left(x, suppressed)
-	}
-	return write(x)
 }
 
 // balanceOfGates is what gates are held against: the balance of each provider's citizens

@@ -180,7 +180,7 @@ func (b *builder) why(l lineRow) []string {
 	var out []string
 	for reason := range strings.SplitSeq(l.Reason, "; ") {
 		code, of, _ := strings.Cut(reason, ":")
-		if code != bonus.ReasonGate {
+		if code != bonus.ReasonGate && code != "" { // none where it is withheld
 			text := b.l.Code("reason", code)
 			if of != "" {
 				text += ": " + short(strings.ReplaceAll(of, "_", " "))

@@ -135,6 +135,11 @@ func (b *builder) curves() (section, bool) {
 					says = append(says, b.T("curves.after", "share", b.l.Percent(r.Estimate, 0), "provider", b.provider(s.Provider), "time", b.days(r.Day)))
 				}
 			}
+			if !slices.ContainsFunc(p.Curves, func(c chart.Curve) bool {
+				return slices.ContainsFunc(c.Points, func(k chart.Known) bool { return k.AtRisk != "" })
+			}) {
+				p.AtRisk = "" // all of them are withheld
+			}
 			if p.Desc = b.l.List(says); len(says) == 0 {
 				continue
 			}
@@ -146,17 +151,18 @@ func (b *builder) curves() (section, bool) {
 			slices.SortStableFunc(others, func(x, y string) int { return cmp.Compare(s.last(y).Estimate, s.last(x).Estimate) })
 			p := b.curvePicture(fmt.Sprintf("exits-%d", len(d.Exits)+1), b.T("curves.exits", "who", b.whose(s.whom)), ticks, weeks)
 			var says []string
+			until := d.Horizon // or where these curves end
 			for _, cause := range append([]string{causeReached}, others[:min(len(others), chart.MostLines-1)]...) {
 				p.Curves = append(p.Curves, b.curve(capital(b.cause(cause)), s.causes[cause]))
 				if r := s.last(cause); !math.IsNaN(r.Estimate) {
-					says = append(says, b.cause(cause)+" "+b.l.Percent(r.Estimate, 0))
+					says, until = append(says, b.cause(cause)+" "+b.l.Percent(r.Estimate, 0)), b.days(r.Day)
 				}
 			}
 			p.AtRisk = "" // as above
 			p.Desc = b.T("curves.unknown")
 			line := curveLine{Name: b.whose(s.whom)}
 			if len(says) > 0 {
-				p.Desc = b.T("curves.shares", "time", d.Horizon, "list", b.l.List(says))
+				p.Desc = b.T("curves.shares", "time", until, "list", b.l.List(says))
 				d.Exits = append(d.Exits, panel{b.whose(s.whom), p.Draw()})
 				for _, cause := range causes {
 					line.Shares = append(line.Shares, b.share(s.last(cause).Estimate))

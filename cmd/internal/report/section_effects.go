@@ -78,7 +78,7 @@ type verdicts struct{ all, higher, lower, none, notRated, withheld int }
 func (v *verdicts) add(f figures) {
 	v.all++
 	switch {
-	case f.Suppressed != "":
+	case f.withheld():
 		v.withheld++
 	case !f.rated():
 		v.notRated++
@@ -118,7 +118,7 @@ func (b *builder) forest(id, outcome string, part effect.Part, rows []benchmarkR
 	for _, r := range rows {
 		row := forestRow{Provider: b.provider(r.Provider), Group: b.who(r.Group, r.Municipality, r.Scheme), N: b.count(r.N, r.Suppressed), Verdict: b.verdict(r.figures), Mark: mark(r.figures)}
 		switch {
-		case r.Suppressed != "":
+		case r.withheld():
 			row.Note = b.T("answer.withheld")
 		case !r.rated():
 			row.Note = b.refusal(r.figures)
@@ -126,7 +126,8 @@ func (b *builder) forest(id, outcome string, part effect.Part, rows []benchmarkR
 				row.Observed = b.level(r.Observed, unit, 1)
 			}
 		default:
-			row.Observed, row.Expected = b.level(r.Observed, unit, 1), b.level(r.Expected, unit, 1)
+			level := func(x float64) string { return b.level(x, unit, 1) }
+			row.Observed, row.Expected = b.unless(r.Observed, r.Suppressed, level), b.unless(r.Expected, r.Suppressed, level)
 			row.Difference = b.l.Signed(scaled(r.Difference, unit), 1)
 			row.Interval = b.T("effects.interval", "low", b.l.Signed(scaled(r.Low, unit), 1), "high", b.l.Signed(scaled(r.High, unit), 1))
 			row.Picture = a.draw(r.figures, unit, row.Provider+", "+row.Group+": "+row.Difference+" ("+row.Interval+"), "+row.Verdict)

@@ -251,7 +251,7 @@ func (b *builder) oneFunnel(n int, family []funnelRow) (funnel, []string) {
 		case !r.told():
 			line.Note = b.l.Code("verdict", string(effect.NotRated)) + ": " + b.refusal(figures{Refusal: r.Refusal})
 		default:
-			line.N, line.Difference = b.left(r.NCompared, r.Suppressed), b.l.Signed(scaled(r.Difference, unit), 1)
+			line.N, line.Difference = b.count(r.NCompared, r.Suppressed), b.l.Signed(scaled(r.Difference, unit), 1)
 			line.Funnel, line.Adjusted = b.l.Code("limit", r.Funnel), b.l.Code("limit", r.Adjusted)
 			if r.Adjusted == "" {
 				line.Adjusted = b.T("page.missing")

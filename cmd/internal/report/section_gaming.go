@@ -175,7 +175,7 @@ func (b *builder) indicators(d *gamingData) []string {
 		span := chart.SpanOf(0, ends...)
 		block := indicatorBlock{Name: b.l.Code("indicator", of[0].Indicator)}
 		for _, r := range of {
-			line := indicatorLine{Name: b.provider(r.Provider), N: b.left(r.N, r.Suppressed), Difference: b.points(span, r.Difference, r.Low, r.High, r.Suppressed)}
+			line := indicatorLine{Name: b.provider(r.Provider), N: b.count(r.N, r.Suppressed), Difference: b.points(span, r.Difference, r.Low, r.High, r.Suppressed)}
 			if len(b.about) > 1 {
 				line.Name += ", " + b.municipality(r.Municipality)
 			}
@@ -264,7 +264,7 @@ func (b *builder) creaming(d *gamingData) string {
 				t.Note = b.refusal(figures{Refusal: r.Refusal})
 			}
 			at = append(at, r.whom)
-			d.Creaming = append(d.Creaming, watchLine{Name: b.whose(r.whom), N: b.left(r.N, r.Suppressed), Figures: []told{t, {Note: b.T("page.missing")}}})
+			d.Creaming = append(d.Creaming, watchLine{Name: b.whose(r.whom), N: b.count(r.N, r.Suppressed), Figures: []told{t, {Note: b.T("page.missing")}}})
 			continue
 		}
 		if len(at) == 0 || at[len(at)-1] != r.whom {
@@ -325,7 +325,7 @@ func (b *builder) parking(d *gamingData) string {
 		} else if r.Suppressed == "" && r.Refusal != "" {
 			results.Note = b.refusal(figures{Refusal: r.Refusal})
 		}
-		d.Parking = append(d.Parking, watchLine{Name: b.whose(r.whom), N: b.left(r.N, r.Suppressed), Figures: []told{results, starts}})
+		d.Parking = append(d.Parking, watchLine{Name: b.whose(r.whom), N: b.count(r.N, r.Suppressed), Figures: []told{results, starts}})
 	}
 	switch {
 	case known == 0:

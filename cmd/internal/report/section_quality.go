@@ -48,7 +48,7 @@ type figureRow struct {
 
 // value is a figure's number; NaN where it has none.
 func (f figureRow) value() float64 {
-	if x, err := strconv.ParseFloat(f.Value, 64); err == nil && f.Suppressed == "" {
+	if x, err := strconv.ParseFloat(f.Value, 64); err == nil {
 		return x
 	}
 	return math.NaN()
@@ -120,13 +120,13 @@ func (b *builder) surveys() (qualityData, []string) {
 			switch f, ok := mean[[2]string{id, p}]; {
 			case !ok:
 				c.None = b.T("quality.none")
-			case f.Suppressed != "":
+			case f.Suppressed != "" && math.IsNaN(f.value()):
 				c.None = b.T("page.withheld")
 			case math.IsNaN(f.value()):
 				c.None = b.T("page.missing")
 			default:
-				c.Mean, c.Answers, c.Rate = b.l.Number(f.value(), 2), b.l.Count(f.N), b.T("quality.rate_unknown")
-				if r, ok := rate[[2]string{id, p}]; ok && r.Suppressed != "" {
+				c.Mean, c.Answers, c.Rate = b.l.Number(f.value(), 2), b.count(f.N, f.Suppressed), b.T("quality.rate_unknown")
+				if r, ok := rate[[2]string{id, p}]; ok && r.Suppressed != "" && math.IsNaN(r.value()) {
 					c.Rate = b.T("page.withheld")
 				} else if ok && !math.IsNaN(r.value()) {
 					c.Rate = b.l.Percent(r.value(), 0)
