@@ -28,15 +28,16 @@ const module = "github.com/jobeffekt/jobeffekt"
 // rooms says which rooms of this module each room may import, itself aside. A
 // room is a folder with all below it; the innermost one counts. "" is the root.
 var rooms = map[string][]string{
-	"cmd":               {"", "bonus", "bonus/ledger", "bonus/spec", "effect", "ingest", "ingest/dream"},
+	"cmd":               {"", "bonus", "bonus/ledger", "bonus/spec", "effect", "ingest", "ingest/dream", "internal/plain"},
 	"examples":          {"", "bonus", "bonus/ledger", "effect", "ingest"},
-	"":                  {"bonus", "bonus/ledger", "bonus/spec", "effect", "ingest", "ingest/dream", "internal/strict"},
+	"":                  {"bonus", "bonus/ledger", "bonus/spec", "effect", "ingest", "ingest/dream", "internal/plain", "internal/strict"},
 	"ingest":            {"effect", "internal/nearest"},
 	"ingest/dream":      {"effect", "ingest", "internal/nearest", "internal/strict"},
 	"bonus":             {"effect", "internal/nearest", "internal/strict"},
 	"bonus/ledger":      {"bonus", "effect"},
 	"bonus/spec":        {"bonus", "effect", "internal/strict"},
 	"internal/nearest":  {},
+	"internal/plain":    {},
 	"internal/strict":   {"internal/nearest"},
 	"effect":            {},
 	"effect/effecttest": {"effect"}, // for tests, and so with their libraries

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // Areas are municipalities that count as one: area: [municipalities]. What is
@@ -312,9 +313,9 @@ func (c *Config) called(ctx context.Context, ds *ingest.Dataset) (map[string]str
 // named is a municipality as people are told of it: Aarhus (751).
 func named(municipality, name string) string {
 	if name == "" || name == municipality {
-		return oneLine(municipality)
+		return plain.Line(municipality)
 	}
-	return oneLine(name + " (" + municipality + ")")
+	return plain.Line(name + " (" + municipality + ")")
 }
 
 // counts are the columns of municipalities that count people: of an area they are

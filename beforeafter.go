@@ -222,11 +222,6 @@ func PeriodNames(t *ingest.Table, c beforeafter.Calendar) *ingest.Table {
 	return t
 }
 
-// beforeAfterTables lists the tables that before_after can have.
-func beforeAfterTables() []string {
-	return []string{TableBeforeAfter, TableSynthetic, TableGaps, TableDonors, TablePlacebos}
-}
-
 // tables are the result tables; the run file asked for them.
 func (a *BeforeAndAfter) tables() []*ingest.Table {
 	if a == nil {

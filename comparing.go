@@ -3,7 +3,6 @@ package jobeffekt
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -108,33 +107,18 @@ type side struct {
 	minCount  int64
 }
 
-// publicationName is the file that makes a folder a publication.
-const publicationName = "publication.json"
-
 // openSide reads what a folder says of itself: the manifest of results, or what was published.
 func openSide(folder string) (*side, error) {
-	if _, err := os.Stat(filepath.Join(folder, ManifestName)); err == nil || !exists(filepath.Join(folder, publicationName)) {
+	if _, err := os.Stat(filepath.Join(folder, ManifestName)); err == nil || !exists(filepath.Join(folder, PublishedName)) {
 		m, err := ReadManifest(folder)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", folder, err)
 		}
 		return &side{folder: folder, tables: folder, manifest: m}, nil
 	}
-	text, err := os.ReadFile(filepath.Join(folder, publicationName))
+	p, err := ReadPublished(folder)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", folder, err)
-	}
-	var p struct {
-		Format   int         `json:"format"`
-		Program  Program     `json:"program"`
-		AsOf     effect.Date `json:"as_of"`
-		Standing string      `json:"standing"`
-		Blinded  bool        `json:"blinded"`
-		MinCount int64       `json:"min_count"`
-		Files    []Source    `json:"files"`
-	}
-	if err := json.Unmarshal(text, &p); err != nil || p.Format != 1 {
-		return nil, fmt.Errorf("%s: %w: its %s is not one this program can read", folder, ErrManifest, publicationName)
 	}
 	m := &Manifest{Format: 1, Program: p.Program, AsOf: p.AsOf, Standing: p.Standing, Blinded: p.Blinded}
 	for _, f := range p.Files {

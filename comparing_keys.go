@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // changedDocuments compares run files or terms by their keys. A file that is no longer as the
@@ -135,7 +137,7 @@ func flat(v any) string {
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
-	return oneLine(fmt.Sprint(v))
+	return plain.Line(fmt.Sprint(v))
 }
 
 // itemNames are what the items of a list are called: the first of these that all of them

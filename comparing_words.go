@@ -8,6 +8,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // maxChanges keeps each list of a summary short; the table has every difference.
@@ -335,7 +336,7 @@ func (t *tellings) settlement(a, b *ingest.Table) error {
 // Summary says in words what differs, why first. It names no citizen. It ends in a newline.
 func (c *Changed) Summary() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Before: %s, as of %s, %s\nAfter:  %s, as of %s, %s\n", oneLine(c.Before), c.before.manifest.AsOf, c.before.manifest.Standing, oneLine(c.After), c.after.manifest.AsOf, c.after.manifest.Standing)
+	fmt.Fprintf(&b, "Before: %s, as of %s, %s\nAfter:  %s, as of %s, %s\n", plain.Line(c.Before), c.before.manifest.AsOf, c.before.manifest.Standing, plain.Line(c.After), c.after.manifest.AsOf, c.after.manifest.Standing)
 	c.writeCauses(&b)
 	c.writeTables(&b)
 	list := func(title string, lines []string) {
@@ -348,7 +349,7 @@ func (c *Changed) Summary() string {
 				fmt.Fprintf(&b, "  and %d more\n", len(lines)-i)
 				break
 			}
-			b.WriteString(wrapped("  " + oneLine(line)))
+			b.WriteString(wrapped("  " + plain.Line(line)))
 		}
 	}
 	list("Rejected rows", c.told.rejects)
@@ -359,7 +360,7 @@ func (c *Changed) Summary() string {
 	c.writeAmounts(&b)
 	fmt.Fprintf(&b, "\n%s", wrapped(c.because()))
 	var out strings.Builder
-	for line := range strings.Lines(shown(b.String())) {
+	for line := range strings.Lines(plain.Lines(b.String())) {
 		out.WriteString(strings.TrimRight(line, " \n") + "\n") // the last column of a table may be empty
 	}
 	return out.String()
@@ -394,7 +395,7 @@ func (c *Changed) writeCauses(b *strings.Builder) {
 // short is a value on one line that leaves place for others.
 func short(s string) string {
 	const most = 48
-	r := []rune(oneLine(s))
+	r := []rune(plain.Line(s))
 	if len(r) > most {
 		return string(r[:most-3]) + "..."
 	}
@@ -469,7 +470,7 @@ func (c *Changed) writeAmounts(b *strings.Builder) {
 	type sum struct{ before, after bonus.Ore }
 	by, order, all := map[string]sum{}, []string{}, sum{}
 	row := func(name string, s sum) {
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", oneLine(name), grouped(s.before.String()), grouped(s.after.String()), signed(s.after-s.before))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", plain.Line(name), grouped(s.before.String()), grouped(s.after.String()), signed(s.after-s.before))
 	}
 	for i, a := range c.told.amounts {
 		if _, ok := by[a.provider]; !ok {

@@ -38,6 +38,7 @@ func TestDataDictionary(t *testing.T) {
 	weeks := job(t, "outcomes:\n", "outcomes:\n  - {name: weeks_in_work, kind: weeks_in, states: [ordinary_employment], within: 52 weeks, dated: true}\n")
 	_, err = jobeffekt.RunStep(context.Background(), weeks, jobeffekt.StepMeasure)
 	require.NoError(t, err)
+	const outward = "no step, but in every publication with a settlement, where an amount that may not be told is null"
 	const blindedRun = "a blinded run, in place of the settlement"
 	blinded := job(t)
 	blinded.Blinded = true
@@ -46,6 +47,7 @@ func TestDataDictionary(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Result tables\n\nMade by `go test . -run TestDataDictionary -update`. In CSV a missing value is an empty field.\n" +
 		"Columns of covariates depend on the run file; those of the demonstration are shown.\n")
+	described := []string{jobeffekt.TableControls, jobeffekt.TableControlled} // as cases and outcomes
 	for _, s := range []struct {
 		step   string
 		tables []string
@@ -62,9 +64,17 @@ func TestDataDictionary(t *testing.T) {
 		{asked, []string{"upkeep"}},
 		{beside, []string{"follow_up"}},
 		{blindedRun, []string{"gate_preview"}},
+		{outward, []string{jobeffekt.TablePaid}},
 	} {
 		for _, name := range s.tables {
+			described = append(described, name)
 			folder := c.ResultsFolder()
+			if s.step == outward {
+				table, err := ingest.FromRows(name, []jobeffekt.PaidRow{})
+				require.NoError(t, err)
+				describe(t, &b, table, s.step)
+				continue
+			}
 			switch {
 			case s.step == blindedRun:
 				folder = blinded.ResultsFolder()
@@ -81,6 +91,9 @@ func TestDataDictionary(t *testing.T) {
 			require.NoError(t, err)
 			describe(t, &b, table, s.step)
 		}
+	}
+	for _, info := range jobeffekt.ResultTables() {
+		require.Contains(t, described, info.Name, "a new table needs its line above")
 	}
 	all := jobeffekt.Simulated{Differences: make([]jobeffekt.SimulationDifference, 1), Draws: []jobeffekt.SimulationDraw{}}
 	for _, table := range all.Tables() {

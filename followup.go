@@ -15,6 +15,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/profile"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // FollowUpRow sets what participants and inspectors say of a provider in a settlement
@@ -308,7 +309,7 @@ func (r *Result) writeFollowUp(b *strings.Builder) {
 			rate = strconv.FormatFloat(100*row.ResponseRate, 'f', 0, 64) + " %"
 		}
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row.Agreement, row.Provider, row.Period, satisfaction, answers, rate,
-			cmp.Or(row.Survey, "-"), cmp.Or(row.InspectedOn.String(), "-"), cmp.Or(oneLine(row.Grade), "-"), grouped(row.Settled.String()))
+			cmp.Or(row.Survey, "-"), cmp.Or(row.InspectedOn.String(), "-"), cmp.Or(plain.Line(row.Grade), "-"), grouped(row.Settled.String()))
 	}
 	w.Flush()
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/peer"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
 
@@ -317,7 +318,7 @@ func (p *PeerChoice) Text(c *Config) string {
 	}
 	if p.Recorded == nil {
 		fmt.Fprintf(&b, "Not recorded.\n")
-		return shown(b.String())
+		return plain.Lines(b.String())
 	}
 	if now.differs(*p.Recorded) == "" {
 		fmt.Fprintf(&b, "Recorded on %s by %s (%s).\n", p.Recorded.On, p.Recorded.Name, p.Recorded.Role)
@@ -327,7 +328,7 @@ func (p *PeerChoice) Text(c *Config) string {
 	if c.Peers.Recorded == "" {
 		fmt.Fprintf(&b, "Runs do not look at it: the run file does not name %s under peers.recorded.\n", ChoicesName)
 	}
-	return shown(b.String())
+	return plain.Lines(b.String())
 }
 
 // peersInLine is how many peers stand in a line of the text.

@@ -27,33 +27,27 @@ func resultsOf(s Step, blinded bool) []string {
 	case s == StepSettle && blinded:
 		return []string{TableGatePreview}
 	}
-	switch s {
-	case StepMeasure:
-		return []string{TableRejects, TableCounts, TableAttrition, TableProviders, TableCrosswalk, TableCases, TableCovariates, TableCells, TableOutcomes, TableDates, TableSignals, TablePeerStrata, TableControls, TableControlled, TableFigures, TableEvidence}
-	case StepEstimate:
-		return []string{TablePeers, TablePeerValues, TableStability, TableEstimates}
-	case StepBenchmark:
-		return append([]string{TableBenchmark, TableDiagnostics, TableComparison, TableSpending, TableProfile, TableLeague, TableSensitivity, TableCurves, TableCreaming, TableDeciles, TableParking, TableIndicators, TableRanking}, beforeAfterTables()...)
-	default:
-		return []string{TableSettlement, TableEntries, TableSteps, TableGate, TableCounted, TableCaseLines, TableCarried, TableDecisions, TableUpkeep, TableFollowUp}
+	var out []string
+	for _, t := range ResultTables() {
+		if t.Step == s && t.Name != TableGatePreview {
+			out = append(out, t.Name)
+		}
 	}
+	return out
 }
 
-// onRequest says whether a table is written only where the run file or terms ask for it, or
-// the dataset has what it is made of.
+// onRequest says whether a table is written only where something asks for it.
 func onRequest(table string) bool {
-	return slices.Contains([]string{
-		TableCrosswalk, TableSignals, TableControls, TableControlled, TableDates, TableFigures, TableEvidence, TableSpending, TableRanking,
-		TableCarried, TableDecisions, TableUpkeep, TableFollowUp,
-	}, table) || slices.Contains(beforeAfterTables(), table)
+	t, _ := ResultTable(table)
+	return t.onRequest
 }
 
 // allTables lists the tables that any run writes.
 func allTables() (all []string) {
-	for _, s := range steps() {
-		all = append(all, resultsOf(s, false)...)
+	for _, t := range ResultTables() {
+		all = append(all, t.Name)
 	}
-	return append(all, TableGatePreview)
+	return all
 }
 
 // steps lists the steps in order.

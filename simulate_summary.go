@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // Summary says in words and short tables what came of a simulation, for those who
@@ -34,7 +35,7 @@ func (s *Simulated) Summary() string {
 	s.writeDifferences(&b)
 	s.writeReplays(&b)
 	s.writeVariations(&b)
-	return shown(b.String())
+	return plain.Lines(b.String())
 }
 
 // wholes writes an amount without what comes after the decimal mark.
@@ -88,7 +89,7 @@ func (s *Simulated) list(b *strings.Builder, table, title string, head ...string
 
 func (l *listing) row(terms string, cells ...string) {
 	if l.n++; l.n <= maxSummaryCells {
-		l.write(oneLine(terms), cells)
+		l.write(plain.Line(terms), cells)
 	}
 }
 
@@ -111,7 +112,7 @@ func (s *Simulated) writeTotals(b *strings.Builder) {
 		"agreement", "true effects", "mean", "5 %", "half", "95 %", "limits take off", "paid for no effect")
 	for _, r := range s.Totals {
 		if r.Year == "" {
-			l.row(r.Terms, oneLine(r.Agreement), meant(r.Truth, r.Volume),
+			l.row(r.Terms, plain.Line(r.Agreement), meant(r.Truth, r.Volume),
 				wholes(r.Mean), wholes(r.P5), wholes(r.Median), wholes(r.P95), wholes(-r.MeanLimits), wholes(r.MeanWithout))
 		}
 	}
@@ -129,7 +130,7 @@ func (s *Simulated) writeYears(b *strings.Builder) {
 		if r.Truth != TruthMeasured || r.Volume != 1 || r.Year == "" && !budget {
 			continue
 		}
-		cells := []string{oneLine(r.Agreement), cmp.Or(r.Year, "all"), wholes(r.Mean), wholes(r.P5), wholes(r.P95), wholes(r.Most), percent(r.ChanceLimited)}
+		cells := []string{plain.Line(r.Agreement), cmp.Or(r.Year, "all"), wholes(r.Mean), wholes(r.P5), wholes(r.P95), wholes(r.Most), percent(r.ChanceLimited)}
 		if budget {
 			cells = append(cells, wholes(r.Budget), percent(r.ChanceOver), wholes(r.MeanOver))
 		}
@@ -143,7 +144,7 @@ func (s *Simulated) writeProviders(b *strings.Builder) {
 		"provider", "true effects", "mean", "5 %", "95 %", "of it for effects", "chance of pay for no effect", "chance that a relevant effect goes unpaid")
 	for _, r := range s.Rows {
 		if r.Year == "" && r.Volume == 1 {
-			l.row(r.Terms, oneLine(r.Provider), meant(r.Truth, r.Volume),
+			l.row(r.Terms, plain.Line(r.Provider), meant(r.Truth, r.Volume),
 				wholes(r.Mean), wholes(r.P5), wholes(r.P95), wholes(r.MeanEffects), percent(r.ChanceWithout), percent(r.ChanceMissed))
 		}
 	}
@@ -166,7 +167,7 @@ func (s *Simulated) writeWithout(b *strings.Builder) {
 		if r.Truth == TruthNoWorld {
 			what = fmt.Sprintf("%d worlds", r.Draws)
 		}
-		l.row(r.Terms, oneLine(r.Provider), what,
+		l.row(r.Terms, plain.Line(r.Provider), what,
 			percent(r.ExpectedChance), percent(r.ChanceWithout), wholes(r.ExpectedWithout), wholes(r.MeanWithout))
 	}
 	l.end()
@@ -176,11 +177,11 @@ func (s *Simulated) writeDifferences(b *strings.Builder) {
 	if len(s.Differences) == 0 {
 		return
 	}
-	l := s.list(b, TableSimulationDiff, fmt.Sprintf("Other terms less %s, on the same draws, all periods together", oneLine(s.names[0])),
+	l := s.list(b, TableSimulationDiff, fmt.Sprintf("Other terms less %s, on the same draws, all periods together", plain.Line(s.names[0])),
 		"provider", "true effects", "mean", "95 % interval of the mean", "5 %", "95 %", "pay more", "pay less")
 	for _, r := range s.Differences {
 		if r.Year == "" {
-			l.row(r.Terms, oneLine(cmp.Or(r.Provider, "all")), meant(r.Truth, 1), wholes(r.Mean), wholes(r.Low)+" to "+wholes(r.High),
+			l.row(r.Terms, plain.Line(cmp.Or(r.Provider, "all")), meant(r.Truth, 1), wholes(r.Mean), wholes(r.Low)+" to "+wholes(r.High),
 				wholes(r.P5), wholes(r.P95), percent(r.ChanceMore), percent(r.ChanceLess))
 		}
 	}
@@ -195,7 +196,7 @@ func (s *Simulated) writeReplays(b *strings.Builder) {
 		"date", "provider", "to pay on it", "settled by it", "of it for effects, before limits", "lines stopped")
 	whole := func(o bonus.Ore) string { return wholes(float64(o) / 100) }
 	for _, r := range s.Replays {
-		l.row(r.Terms, r.AsOf.String(), oneLine(r.Provider), whole(r.Change), whole(r.Settled), whole(r.Effects), fmt.Sprint(r.Stopped))
+		l.row(r.Terms, r.AsOf.String(), plain.Line(r.Provider), whole(r.Change), whole(r.Settled), whole(r.Effects), fmt.Sprint(r.Stopped))
 	}
 	l.end()
 }
@@ -224,7 +225,7 @@ func (s *Simulated) writeVariations(b *strings.Builder) {
 	}
 	head := []string{"what"}
 	for _, p := range who {
-		head = append(head, oneLine(cmp.Or(p, "all")))
+		head = append(head, plain.Line(cmp.Or(p, "all")))
 	}
 	l := s.list(b, TableSimulationVary, "If it had been done otherwise: change of what is paid", head...)
 	same := map[key]int{}
@@ -248,7 +249,7 @@ func (s *Simulated) writeVariations(b *strings.Builder) {
 		} else if same[all] == 0 && !slices.ContainsFunc(at[k], func(r SimulationVariation) bool { return r.Change != 0 }) {
 			continue
 		}
-		cells := []string{oneLine(what)}
+		cells := []string{plain.Line(what)}
 		for _, p := range who {
 			text := "-"
 			for _, r := range at[k] {

@@ -8,12 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // maxSummaryCells keeps a summary short; the tables have every cell.
@@ -58,22 +58,8 @@ func (r *Result) Summary() string {
 		r.writeSettlement(&b)
 		r.writeFollowUp(&b)
 	}
-	return shown(b.String())
+	return plain.Lines(b.String())
 }
-
-// shown puts a question mark in place of what would move a terminal's cursor or turn
-// the direction of a line. Names come from data and may hold anything.
-func shown(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
-// oneLine is a name of the data on one line.
-func oneLine(s string) string { return strings.ReplaceAll(shown(s), "\n", "?") }
 
 func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
@@ -373,7 +359,7 @@ func (r *Result) writeWithout(b *strings.Builder, unit string) {
 			}
 			text = fmt.Sprintf("had no provider any effect, one or more of its %d lines would be paid with a chance of %.1f %%, and %s, before gates and limits.", w.Lines, 100*w.Chance, mean)
 		}
-		b.WriteString(wrapped("  Clause " + oneLine(k.clause) + " of " + oneLine(k.agreement) + ": " + text))
+		b.WriteString(wrapped("  Clause " + plain.Line(k.clause) + " of " + plain.Line(k.agreement) + ": " + text))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/beforeafter"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // newBeforeAfter compares units before and after a change with others, from a
@@ -80,7 +81,7 @@ with missing outcomes stop the command unless --complete leaves them out and say
 		if complete {
 			var left []string
 			if panel, left = panel.Complete(); len(left) > 0 {
-				fmt.Fprintf(cmd.OutOrStdout(), "Left out for missing outcomes: %s.\n", visible(strings.Join(left, ", ")))
+				fmt.Fprintf(cmd.OutOrStdout(), "Left out for missing outcomes: %s.\n", plain.Line(strings.Join(left, ", ")))
 			}
 		}
 		var words []string
@@ -122,7 +123,7 @@ with missing outcomes stop the command unless --complete leaves them out and say
 		}
 		out := cmd.OutOrStdout()
 		for _, s := range words {
-			fmt.Fprintln(out, visible(s))
+			fmt.Fprintln(out, plain.Line(s))
 		}
 		fmt.Fprintln(out)
 		for _, t := range tables {

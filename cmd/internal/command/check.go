@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 func newCheck() *cobra.Command {
@@ -85,7 +86,7 @@ func open(out io.Writer, files ...string) error {
 		}
 		for i, line := range strings.Split(string(text), "\n") {
 			if strings.Contains(line, question) {
-				found = append(found, fmt.Sprintf("  %s:%d: %s", file, i+1, visible(strings.TrimSpace(line))))
+				found = append(found, fmt.Sprintf("  %s:%d: %s", file, i+1, plain.Line(strings.TrimSpace(line))))
 			}
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // question marks what somebody has to answer. Where it stands in place of a value, check and run
@@ -57,7 +58,7 @@ written or printed.`,
 				fmt.Fprintf(w, "%-15s %12s rows\n", t.Name, humanize.Comma(t.Rows))
 			}
 			for _, n := range in.Notes {
-				fmt.Fprintln(w, visible(n))
+				fmt.Fprintln(w, plain.Line(n))
 			}
 			fmt.Fprintln(w)
 			for _, file := range f.files {
@@ -176,8 +177,8 @@ func inName(r rune) bool {
 
 // quoted is a text as YAML reads it back, whatever is in it.
 func quoted(s string) string {
-	plain := s != "" && (s[0] >= 'a' && s[0] <= 'z' || s[0] >= 'A' && s[0] <= 'Z') && !strings.ContainsFunc(s, func(r rune) bool { return !inName(r) && r != '.' })
-	if plain && !slices.Contains([]string{"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"}, strings.ToLower(s)) {
+	bare := s != "" && (s[0] >= 'a' && s[0] <= 'z' || s[0] >= 'A' && s[0] <= 'Z') && !strings.ContainsFunc(s, func(r rune) bool { return !inName(r) && r != '.' })
+	if bare && !slices.Contains([]string{"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"}, strings.ToLower(s)) {
 		return s
 	}
 	return strconv.Quote(strings.ToValidUTF8(s, "?"))
@@ -202,7 +203,7 @@ func told(names []string, most int) string {
 		if len(n) > 60 {
 			n = strings.ToValidUTF8(n[:60], "") + "..."
 		}
-		out = append(out, visible(n))
+		out = append(out, plain.Line(n))
 	}
 	return strings.Join(out, ", ")
 }
@@ -237,7 +238,7 @@ func (d *draft) runFile(data string, terms []string) {
 		d.say("# %-15s %s rows", t.Name, humanize.Comma(t.Rows))
 	}
 	for _, n := range in.Notes {
-		d.say("# %s: %s", question, visible(n))
+		d.say("# %s: %s", question, plain.Line(n))
 	}
 	d.say("data: %s", quoted(data))
 	d.say("out: results")

@@ -191,58 +191,68 @@ func (g *gauges) results(ctx context.Context, c *jobeffekt.Config) error {
 			}
 		}
 	}
-	withheld, err := g.settled(ctx, p)
+	withheld, err := g.settled(p)
 	g.one("jobeffekt_suppressed_series", "Series that are not told, as they tell of few citizens.", float64(suppressed+withheld))
 	g.one("jobeffekt_as_of_timestamp_seconds", "The last day that counts in the results.", float64(p.Manifest.AsOf)*86400)
 	return err
 }
 
-// settled tells the amounts of agreements. An agreement of which one line alone is withheld
-// has none: it would be that line's.
-func (g *gauges) settled(ctx context.Context, p *jobeffekt.Publication) (withheld int, err error) {
+// settled tells how lines stand and what agreements pay. Of a line that is withheld it is not
+// told whether it pays, but that a gate stopped it: the gate of a line is shown.
+func (g *gauges) settled(p *jobeffekt.Publication) (withheld int, err error) {
 	type line struct {
-		Agreement  string `col:"agreement_id"`
-		Suppressed string `col:"suppressed"`
+		ID     string  `col:"line"`
+		Amount float64 `col:"amount_ore"`
+		Reason string  `col:"reason"`
 	}
-	shown, err := published[line](p, jobeffekt.TableSettlement)
-	if err != nil || shown == nil {
+	type check struct {
+		Line     string `col:"line"`
+		Accepted bool   `col:"accepted"`
+	}
+	type total struct {
+		Agreement string  `col:"agreement_id"`
+		Provider  string  `col:"provider_id"`
+		Amount    float64 `col:"amount_ore"`
+	}
+	lines, err := published[line](p, jobeffekt.TableSettlement)
+	if err != nil || lines == nil {
 		return 0, err
 	}
-	s, err := jobeffekt.ReadSettlement(ctx, p.Folder)
-	if err != nil {
+	gate, errGate := published[check](p, jobeffekt.TableGate)
+	totals, errTotals := published[total](p, jobeffekt.TablePaid)
+	if err := errors.Join(errGate, errTotals); err != nil {
 		return 0, err
 	}
-	states := g.many("jobeffekt_settlement_lines", "Lines of the settlement: paid, stopped by a gate, or nothing to pay.", "state")
-	total := map[string]bonus.Ore{}
-	number := map[string]float64{"paid": 0, "stopped": 0, "nothing": 0}
-	for i := range s.Lines {
-		l := &s.Lines[i]
-		total[l.Agreement] += l.Amount
-		switch {
-		case l.Gated():
+	failed := map[string]bool{}
+	for _, c := range gate {
+		failed[c.Line] = failed[c.Line] || !c.Accepted
+	}
+	number := map[string]float64{"paid": 0, "stopped": 0, "nothing": 0, "withheld": 0}
+	for _, l := range lines {
+		switch hidden := math.IsNaN(l.Amount); {
+		case (&bonus.Line{Reason: l.Reason}).Gated() || hidden && failed[l.ID]:
 			number["stopped"]++
+		case hidden:
+			number["withheld"]++
 		case l.Amount == 0:
 			number["nothing"]++
 		default:
 			number["paid"]++
 		}
 	}
+	states := g.many("jobeffekt_settlement_lines", "Lines of the settlement: paid, stopped by a gate, nothing to pay, or withheld as they tell of few citizens.", "state")
 	for state, n := range number {
 		states.WithLabelValues(state).Set(n)
 	}
-	hidden := map[string]int{}
-	for _, l := range shown {
-		if l.Suppressed != "" {
-			hidden[l.Agreement]++
-		}
-	}
 	amounts := g.many("jobeffekt_settled_kroner", fmt.Sprintf("What an agreement pays in all periods together, to the nearest %d.", amountUnit), "agreement_id")
-	for agreement, ore := range total {
-		if hidden[agreement] == 1 {
+	for _, t := range totals {
+		switch {
+		case t.Provider != "":
+		case math.IsNaN(t.Amount):
 			withheld++
-			continue
+		default:
+			amounts.WithLabelValues(t.Agreement).Set(nearest(t.Amount/100, amountUnit))
 		}
-		amounts.WithLabelValues(agreement).Set(nearest(float64(ore)/100, amountUnit))
 	}
 	return withheld, nil
 }

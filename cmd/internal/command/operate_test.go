@@ -14,9 +14,14 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
 const operate = "../../../examples/operate"
@@ -65,6 +70,37 @@ func TestSystemdUnits(t *testing.T) {
 	out, err := exec.Command(analyze, "verify", "--man=no", filepath.Join(folder, "jobeffekt.timer"), filepath.Join(folder, "jobeffekt.service")).CombinedOutput()
 	require.NoError(t, err, string(out))
 	assert.Empty(t, string(out))
+}
+
+// What a line that is withheld pays, or that it pays nothing, is in no series; nor is a total that
+// may not be told.
+func TestMetricsWithhold(t *testing.T) {
+	null := math.NaN()
+	p := &jobeffekt.Publication{Tables: []*ingest.Table{
+		{Name: jobeffekt.TableSettlement, Columns: []ingest.Column{
+			{Name: "line", Texts: []string{"a", "b", "c", "d", "e"}}, {Name: "amount_ore", Floats: []float64{100, 0, null, null, 0}}, {Name: "reason", Texts: []string{"", "", "", "", bonus.ReasonGate + ":n"}},
+		}},
+		{Name: jobeffekt.TableGate, Columns: []ingest.Column{{Name: "line", Texts: []string{"c", "d", "d", "e"}}, {Name: "accepted", Bools: []bool{true, true, false, false}}}},
+		{Name: jobeffekt.TablePaid, Columns: []ingest.Column{
+			{Name: "agreement_id", Texts: []string{"A", "A", "B"}}, {Name: "provider_id", Texts: []string{"", "P", ""}}, {Name: "amount_ore", Floats: []float64{null, 700, 1_600_000}},
+		}},
+	}}
+	r := prometheus.NewRegistry()
+	withheld, err := (&gauges{registry: r, in: r}).settled(p)
+	require.NoError(t, err)
+	assert.Equal(t, 1, withheld)
+	families, err := r.Gather()
+	require.NoError(t, err)
+	got := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			got[f.GetName()+" "+m.GetLabel()[0].GetValue()] = m.GetGauge().GetValue()
+		}
+	}
+	assert.Equal(t, map[string]float64{
+		"jobeffekt_settlement_lines paid": 1, "jobeffekt_settlement_lines nothing": 1, "jobeffekt_settlement_lines withheld": 1, "jobeffekt_settlement_lines stopped": 2,
+		"jobeffekt_settled_kroner B": 20_000,
+	}, got)
 }
 
 // The metrics of the demonstration's results: named and typed as Prometheus wants them, each on

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // printing is where the result table of a command goes: to its standard output as
@@ -82,14 +82,14 @@ func tableText(t *ingest.Table) string {
 		c := &t.Columns[k]
 		cells := make([]string, t.Rows())
 		for i := range cells {
-			cells[i] = visible(c.Cell(i))
+			cells[i] = plain.Line(c.Cell(i))
 		}
 		configs[k] = table.ColumnConfig{Number: k + 1, Align: text.AlignLeft, AlignHeader: text.AlignLeft}
 		if c.Ints != nil || c.Floats != nil {
 			configs[k].Align, configs[k].AlignHeader = text.AlignRight, text.AlignRight
 			marks(cells)
 		}
-		names[k] = visible(c.Name)
+		names[k] = plain.Line(c.Name)
 		for i, s := range cells {
 			rows[i][k] = s
 		}
@@ -120,24 +120,4 @@ func marks(cells []string) {
 	for i, s := range cells {
 		cells[i] = s + strings.Repeat(" ", most-digits(s))
 	}
-}
-
-// visible shows as a question mark what moves a terminal's cursor, turns the
-// direction of what follows, or has no width.
-func visible(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
-// lines is a text of several lines, each of them visible.
-func lines(s string) string {
-	all := strings.Split(s, "\n")
-	for i := range all {
-		all[i] = visible(all[i])
-	}
-	return strings.Join(all, "\n")
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // talk is what a command line says beside its results: log lines, how far it is, and
@@ -95,7 +96,7 @@ func (t *talk) end(ctx context.Context, err error) int {
 	if err == nil {
 		return code
 	}
-	why := lines(err.Error())
+	why := plain.Lines(err.Error())
 	if stopped(err) {
 		why = "stopped; no result was written"
 	}

@@ -304,26 +304,52 @@ func (b *builder) provider(id string) string {
 	return short(cmp.Or(b.names[id], id))
 }
 
+// offer is an offer package by its name, or its id where the terms have none.
+func (b *builder) offer(id string) string {
+	for _, t := range b.p.Terms {
+		for _, p := range t.Packages {
+			if p.ID == id && p.Name != "" {
+				return short(p.Name)
+			}
+		}
+	}
+	return short(id)
+}
+
+// cases says which citizens a row is about: match group and package.
+func (b *builder) cases(group, pkg string) string {
+	var out []string
+	if group != "" {
+		out = append(out, b.T("page.group", "group", short(group)))
+	}
+	if pkg != "" {
+		out = append(out, b.offer(pkg))
+	}
+	return strings.Join(out, ", ")
+}
+
 // longest is how many characters of a name of the data are shown.
 const longest = 80
 
 // short is a name of the data on one line, cut where it is longer than any name.
-func short(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > longest {
-		return string(r[:longest-1]) + "…"
+func short(s string) string { return cut(oneLine(s), longest) }
+
+// oneLine is a text without line breaks and runs of spaces.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// cut is a text of at most so many characters, with an ellipsis where it was longer.
+func cut(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
 	}
 	return s
 }
 
 // paragraphs are a text of people in lines, cut where it is longer than anybody reads.
 func paragraphs(s string) []string {
-	if r := []rune(s); len(r) > longestAccount {
-		s = string(r[:longestAccount-1]) + "…"
-	}
 	var out []string
-	for line := range strings.SplitSeq(s, "\n") {
-		if line = strings.Join(strings.Fields(line), " "); line != "" {
+	for line := range strings.SplitSeq(cut(s, longestAccount), "\n") {
+		if line = oneLine(line); line != "" {
 			out = append(out, line)
 		}
 	}

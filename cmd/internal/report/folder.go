@@ -16,30 +16,10 @@ import (
 	"github.com/jobeffekt/jobeffekt"
 )
 
-// MarkerName is the file that says what a publication is of. A folder without it is none.
-const MarkerName = "publication.json"
-
 // file is one file of a publication's folder: its path there, with slashes, and what writes it.
 type file struct {
 	name  string
 	write func(context.Context, io.Writer) error
-}
-
-// marker is what [MarkerName] holds.
-type marker struct {
-	Format         int                `json:"format"` // 1
-	Program        jobeffekt.Program  `json:"program"`
-	AsOf           string             `json:"as_of"`
-	Standing       string             `json:"standing"`
-	Blinded        bool               `json:"blinded,omitempty"`
-	MinCount       int64              `json:"min_count"` // counts of citizens under this are not shown
-	ManifestSHA256 string             `json:"manifest_sha256"`
-	Languages      []string           `json:"languages"`
-	Yearly         bool               `json:"yearly,omitempty"`
-	Only           []Part             `json:"only,omitempty"`
-	Providers      []string           `json:"providers,omitempty"`
-	Municipalities []string           `json:"municipalities,omitempty"`
-	Files          []jobeffekt.Source `json:"files"`
 }
 
 // ErrFolder is wrapped by errors about a folder that cannot take a publication.
@@ -69,9 +49,12 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(made)) }()
 	sum := sha256.Sum256(manifest)
-	m := marker{
-		Format: 1, Program: p.Manifest.Program, AsOf: p.Manifest.AsOf.String(), Standing: p.Manifest.Standing, Blinded: p.Manifest.Blinded, MinCount: p.MinCount,
-		ManifestSHA256: hex.EncodeToString(sum[:]), Languages: o.Languages, Yearly: o.Yearly, Only: o.Only, Providers: o.Providers, Municipalities: o.Municipalities,
+	m := jobeffekt.Published{
+		Format: 1, Program: p.Manifest.Program, AsOf: p.Manifest.AsOf, Standing: p.Manifest.Standing, Blinded: p.Manifest.Blinded, MinCount: p.MinCount,
+		ManifestSHA256: hex.EncodeToString(sum[:]), Languages: o.Languages, Yearly: o.Yearly, Providers: o.Providers, Municipalities: o.Municipalities,
+	}
+	for _, part := range o.Only {
+		m.Only = append(m.Only, string(part))
 	}
 	for _, f := range files {
 		s, err := writeFile(ctx, made, f)
@@ -80,7 +63,7 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 		}
 		m.Files = append(m.Files, s)
 	}
-	if _, err := writeFile(ctx, made, file{MarkerName, func(_ context.Context, w io.Writer) error {
+	if _, err := writeFile(ctx, made, file{jobeffekt.PublishedName, func(_ context.Context, w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
 		return enc.Encode(m)
@@ -119,12 +102,11 @@ func replaceable(out string) (bool, error) {
 	if !info.IsDir() {
 		return false, fmt.Errorf("%w: %s is there already and is no folder", ErrFolder, out)
 	}
-	var m marker
-	text, err := os.ReadFile(filepath.Join(out, MarkerName))
-	if err != nil || json.Unmarshal(text, &m) != nil || m.Format != 1 || m.ManifestSHA256 == "" {
-		return false, fmt.Errorf("%w: %s is there already and holds no earlier publication (%s); give a folder that does not exist", ErrFolder, out, MarkerName)
+	m, err := jobeffekt.ReadPublished(out)
+	if err != nil {
+		return false, fmt.Errorf("%w: %s is there already and holds no earlier publication (%s that this program can read); give a folder that does not exist", ErrFolder, out, jobeffekt.PublishedName)
 	}
-	brought := map[string]bool{MarkerName: true}
+	brought := map[string]bool{jobeffekt.PublishedName: true}
 	for _, f := range m.Files {
 		brought[f.Path] = true
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -24,10 +23,10 @@ func TestFolder(t *testing.T) {
 	p, out := smallWorld().publication(t), filepath.Join(t.TempDir(), "new", "out")
 	o := Options{Languages: []string{"da", "en"}, Yearly: true, Only: []Part{Committee}}
 	require.NoError(t, Write(context.Background(), p, out, o))
-	first, err := os.ReadFile(filepath.Join(out, MarkerName))
+	first, err := os.ReadFile(filepath.Join(out, jobeffekt.PublishedName))
 	require.NoError(t, err)
-	var m marker
-	require.NoError(t, json.Unmarshal(first, &m))
+	m, err := jobeffekt.ReadPublished(out)
+	require.NoError(t, err)
 	require.Len(t, m.Files, 2)
 	for _, f := range m.Files {
 		b, err := os.ReadFile(filepath.Join(out, f.Path))
@@ -44,7 +43,7 @@ func TestFolder(t *testing.T) {
 		return nil
 	}))
 	require.NoError(t, Write(context.Background(), p, out, o))
-	second, err := os.ReadFile(filepath.Join(out, MarkerName))
+	second, err := os.ReadFile(filepath.Join(out, jobeffekt.PublishedName))
 	require.NoError(t, err)
 	assert.Equal(t, string(first), string(second))
 	// One of fewer files in its place leaves nothing of the earlier one.
@@ -62,6 +61,8 @@ func TestFolderIsWholeOrNotAtAll(t *testing.T) {
 	other := filepath.Join(parent, "other")
 	require.NoError(t, os.Mkdir(other, 0o700))
 	require.ErrorIs(t, Write(context.Background(), p, other, Default()), ErrFolder)
+	require.NoError(t, os.WriteFile(filepath.Join(other, jobeffekt.PublishedName), []byte(`{"format": 1.5, "title": "of another program"}`), 0o600))
+	require.ErrorIs(t, Write(context.Background(), p, other, Default()), ErrFolder, "a file of the name is not enough")
 	notFolder := filepath.Join(parent, "file")
 	require.NoError(t, os.WriteFile(notFolder, nil, 0o600))
 	require.ErrorIs(t, Write(context.Background(), p, notFolder, Default()), ErrFolder)
@@ -69,9 +70,9 @@ func TestFolderIsWholeOrNotAtAll(t *testing.T) {
 	// A file of that name makes no publication, nor does a publication own what others put there.
 	thesis := filepath.Join(other, "thesis.txt")
 	require.NoError(t, os.WriteFile(thesis, nil, 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(other, MarkerName), []byte(`{"format": 1, "files": []}`), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(other, jobeffekt.PublishedName), []byte(`{"format": 1, "files": []}`), 0o600))
 	require.ErrorIs(t, Write(context.Background(), p, other, Default()), ErrFolder)
-	require.NoError(t, os.WriteFile(filepath.Join(other, MarkerName), []byte(`{"format": 1, "manifest_sha256": "ab", "files": []}`), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(other, jobeffekt.PublishedName), []byte(`{"format": 1, "manifest_sha256": "ab", "files": []}`), 0o600))
 	require.ErrorContains(t, Write(context.Background(), p, other, Default()), "thesis.txt")
 	require.FileExists(t, thesis)
 

@@ -9,10 +9,9 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode"
 
-	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // files are the templates and the style of all pages.
@@ -103,14 +102,15 @@ func (b *builder) write(w io.Writer, p page) error {
 	}
 	running := short(p.Title) + " · " + b.T("page.as_of") + " " + b.l.Date(b.p.Manifest.AsOf)
 	p.Lang, p.Style = b.l.Tag, template.CSS(bytes.Replace(style, []byte("RUNNING"), []byte(styled(running)), 1))
-	var out bytes.Buffer
+	var out strings.Builder
 	if err := b.html.ExecuteTemplate(&out, "page.html", p); err != nil {
 		return err
 	}
 	if b.err != nil {
 		return b.err
 	}
-	_, err = w.Write(visible(out.Bytes()))
+	// Names come from data and may hold anything; the templates hold nothing of the kind.
+	_, err = io.WriteString(w, plain.Lines(strings.ReplaceAll(out.String(), "\t", " ")))
 	return err
 }
 
@@ -126,21 +126,6 @@ func styled(s string) string {
 		fmt.Fprintf(&out, `\%06x`, r)
 	}
 	return out.String()
-}
-
-// visible shows as a question mark what moves a cursor, turns the direction of a line or has
-// no width. Names come from data and may hold anything; the templates hold none of it.
-func visible(page []byte) []byte {
-	return bytes.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-		case r == '\t':
-			return ' '
-		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
-			return '?'
-		}
-		return r
-	}, page)
 }
 
 // section is the section of a name: its title is the text name.title, its body the template
@@ -159,23 +144,10 @@ func (b *builder) render(name string, data any) template.HTML {
 	return template.HTML(out.String())
 }
 
-// templates reads the templates, with the functions that know the language. In a template
-// {{t "bonus.title" "n" 3}} is a text; n, num, pct, kr, date, period, provider, municipality
-// and verdict write values.
+// templates reads the templates. In a template {{t "bonus.lead" "n" 3}} is a text; every other
+// value comes from the section's data as it is to be read.
 func (b *builder) templates() (*template.Template, error) {
-	return template.New("").Funcs(template.FuncMap{
-		"t":            b.T,
-		"code":         b.l.Code,
-		"n":            b.l.Count,
-		"num":          b.l.Number,
-		"pct":          b.l.Percent,
-		"kr":           func(o bonus.Ore) string { return b.l.Kroner(o) },
-		"date":         func(d effect.Date) string { return b.l.Date(d) },
-		"period":       b.l.Period,
-		"provider":     b.provider,
-		"municipality": b.municipality,
-		"verdict":      b.verdict,
-	}).ParseFS(files, "page.html", "sections/*.html")
+	return template.New("").Funcs(template.FuncMap{"t": b.T}).ParseFS(files, "page.html", "sections/*.html")
 }
 
 // title says what the report is about: the agreements, and the municipalities.

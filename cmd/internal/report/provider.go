@@ -169,30 +169,6 @@ func (b *builder) packages() (section, bool) {
 	}{b.T("provider.packages_caption", "outcome", b.outcome(b.outcomes[0])), out}), true
 }
 
-// offer is an offer package by its name, or its id where the terms have none.
-func (b *builder) offer(id string) string {
-	for _, t := range b.p.Terms {
-		for _, p := range t.Packages {
-			if p.ID == id && p.Name != "" {
-				return short(p.Name)
-			}
-		}
-	}
-	return short(id)
-}
-
-// cases says which citizens a row is about: match group and package.
-func (b *builder) cases(group, pkg string) string {
-	var out []string
-	if group != "" {
-		out = append(out, b.T("page.group", "group", short(group)))
-	}
-	if pkg != "" {
-		out = append(out, b.offer(pkg))
-	}
-	return strings.Join(out, ", ")
-}
-
 // countedClause is what a clause counted and what it did not.
 type countedClause struct {
 	Caption string

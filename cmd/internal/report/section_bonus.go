@@ -148,7 +148,7 @@ func (b *builder) settled(t *bonus.Terms) agreementData {
 	for _, l := range lines {
 		if b.stops(l) {
 			a.Stopped = append(a.Stopped, stopped{
-				Provider: b.provider(l.Provider), Period: b.l.Period(l.Period), Who: b.citizens(t, l), Clause: b.called(t, l.Clause, l.Section), Why: b.why(l),
+				Provider: b.provider(l.Provider), Period: b.l.Period(l.Period), Who: b.cases(l.Group, l.Package), Clause: b.called(t, l.Clause, l.Section), Why: b.why(l),
 			})
 		}
 	}
@@ -172,24 +172,6 @@ func hasClause(t *bonus.Terms, id string) bool {
 		}
 	}
 	return false
-}
-
-// citizens says which citizens a line is about.
-func (b *builder) citizens(t *bonus.Terms, l lineRow) string {
-	var out []string
-	if l.Group != "" {
-		out = append(out, b.T("page.group", "group", short(l.Group)))
-	}
-	if l.Package != "" {
-		name := l.Package
-		for _, p := range t.Packages {
-			if p.ID == l.Package && p.Name != "" {
-				name = p.Name
-			}
-		}
-		out = append(out, short(name))
-	}
-	return strings.Join(out, ", ")
 }
 
 // why says what kept a line from being paid, each diagnostic with what was measured and what

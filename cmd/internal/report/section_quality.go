@@ -189,7 +189,7 @@ func (b *builder) inspections() []inspectionRow {
 	for _, r := range rows[followUpRow](b, jobeffekt.TableFollowUp) {
 		if k := (key{r.Provider, r.On}); r.On != effect.NoDate && !seen[k] {
 			seen[k] = true
-			of[r.Provider] = append(of[r.Provider], inspectionRow{Provider: b.provider(r.Provider), On: b.l.Date(r.On), Grade: short(r.Grade), Note: clip(r.Note)})
+			of[r.Provider] = append(of[r.Provider], inspectionRow{Provider: b.provider(r.Provider), On: b.l.Date(r.On), Grade: short(r.Grade), Note: cut(oneLine(r.Note), longestNote)})
 		}
 	}
 	if len(of) == 0 {
@@ -205,14 +205,5 @@ func (b *builder) inspections() []inspectionRow {
 	return out
 }
 
-// longestNote is how many characters of a text of the data are shown.
+// longestNote is how many characters of an inspector's note are shown.
 const longestNote = 600
-
-// clip is a text of the data on one line, cut where it is very long.
-func clip(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > longestNote {
-		return string(r[:longestNote-1]) + "…"
-	}
-	return s
-}

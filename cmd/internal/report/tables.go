@@ -13,6 +13,7 @@ import (
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // tableFiles are the tables of a publication in the formats that are asked for, with their
@@ -67,23 +68,12 @@ func each(of []string, do func(string) string) []string {
 	return out
 }
 
-// plain is a text on lines of its own: what is no line break and controls a terminal or the
-// direction of text is shown as a question mark.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
-			return '?'
-		}
-		return r
-	}, strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\r\n", "\n"))
-}
-
 // guard is a plain text with an apostrophe before every sign that begins a formula where a
 // spreadsheet may see the beginning of a cell: at the front, and behind a line break or a
 // semicolon, which separates cells in the countries that write decimals with a comma.
 // Numbers are left as they are.
 func guard(s string) string {
-	s = plain(s)
+	s = plain.Lines(s)
 	if number(s) {
 		return s
 	}
@@ -314,7 +304,7 @@ func dictionaryText(p *jobeffekt.Publication, words *ingest.Table) string {
 
 // inCell is a text in a cell of a Markdown table.
 func inCell(s string) string {
-	s = strings.NewReplacer("\n", " ", "|", "or", "<", "&lt;", "`", "'").Replace(plain(s))
+	s = strings.NewReplacer("\n", " ", "|", "or", "<", "&lt;", "`", "'").Replace(plain.Lines(s))
 	return s
 }
 

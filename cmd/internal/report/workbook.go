@@ -22,6 +22,7 @@ import (
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // What a workbook can hold.
@@ -38,8 +39,8 @@ const (
 // ErrWorkbook is wrapped by errors about tables that no workbook can hold.
 var ErrWorkbook = errors.New("workbook")
 
-// cut ends a text that is longer than a cell can hold.
-const cut = " [cut: longer than a cell can hold; the CSV has it all]"
+// wasCut ends a text that is longer than a cell can hold.
+const wasCut = " [cut: longer than a cell can hold; the CSV has it all]"
 
 // contentsSheet is the first sheet of a workbook.
 const contentsSheet = "Contents"
@@ -378,7 +379,7 @@ func inText(s string) string {
 			return '?'
 		}
 		return r
-	}, plain(s))
+	}, plain.Lines(s))
 	units := 0
 	for at, r := range s {
 		units += utf16.RuneLen(r)
@@ -387,11 +388,11 @@ func inText(s string) string {
 		}
 		// Too long: as much as leaves place for the words that say so.
 		units, s = units-utf16.RuneLen(r), s[:at]
-		for units > maxCellUnits-len(cut) {
+		for units > maxCellUnits-len(wasCut) {
 			r, size := utf8.DecodeLastRuneInString(s)
 			units, s = units-utf16.RuneLen(r), s[:len(s)-size]
 		}
-		return s + cut
+		return s + wasCut
 	}
 	return s
 }
@@ -448,7 +449,7 @@ func sheetName(table string, taken map[string]bool) string {
 			return '_'
 		}
 		return r
-	}, plain(table))
+	}, plain.Lines(table))
 	base = cmp.Or(base, "table")
 	for n := 1; ; n++ {
 		end := ""

@@ -22,6 +22,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/jobeffekt/jobeffekt/internal/plain"
 )
 
 // Picture is what every picture has.
@@ -187,14 +189,7 @@ func ident(s string) string {
 }
 
 // escape makes text of anything: on one line, without characters that move or turn it.
-func escape(s string) string {
-	return html.EscapeString(strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
-			return '?'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?")))
-}
+func escape(s string) string { return html.EscapeString(plain.Line(s)) }
 
 // cut shortens a text to a width at the size of a font, with an ellipsis.
 func cut(s string, most, size float64) string {
