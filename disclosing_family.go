@@ -324,6 +324,16 @@ func (f *family) item(sums [][]term) disclosure.Item {
 // claimed in all of them says nothing of the outcome, and is told where all tell it: else
 // one would tell what another withholds.
 func decideAll(families []*family, minCount int64) {
+	// What one table asks of one of them is known of all.
+	for _, f := range families {
+		for _, c := range slices.Clone(f.claims) {
+			for _, g := range families {
+				if sharedClaim(c) {
+					g.ask(c.level, c.sums...)
+				}
+			}
+		}
+	}
 	todo := families
 	for len(todo) > 0 {
 		for _, f := range todo {
