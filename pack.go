@@ -59,12 +59,12 @@ type packCase struct {
 // where the name ends in .zip: the provider's lines with their entries, steps and
 // gates, its cases with their rules, the benchmark rows, estimates and
 // diagnostics of its own cells, the classes behind its effects with counts under
-// minCount withheld, its margins, the terms with their seals, and a README that
+// minCount withheld (0: what the run file says), its margins, the terms with their seals, and a README that
 // says how to work the bonus out again. The error wraps [ErrPack] where the name
-// is taken or minCount is under 1, and bonus.ErrNotFound for a provider that the
+// is taken or minCount is under 0, and bonus.ErrNotFound for a provider that the
 // settlement does not have.
 func WritePack(ctx context.Context, folder, provider, to string, minCount int64) error {
-	if minCount < 1 {
+	if minCount < 0 {
 		return fmt.Errorf("%w: counts under %d cannot be withheld: give 1 or more", ErrPack, minCount)
 	}
 	if _, err := os.Lstat(to); err == nil {
@@ -95,6 +95,9 @@ func packFiles(ctx context.Context, folder, provider string, minCount int64) ([]
 	b, err := ReadBackground(ctx, folder)
 	if err != nil {
 		return nil, err
+	}
+	if minCount == 0 {
+		minCount = b.job.c.minCount()
 	}
 	manifest, err := hashFile(filepath.Join(folder, ManifestName), ManifestName)
 	if err != nil {

@@ -125,7 +125,7 @@ func TestProvidersPack(t *testing.T) {
 	forgedPacks(t, c.ResultsFolder())
 
 	require.ErrorIs(t, jobeffekt.WritePack(ctx, c.ResultsFolder(), "L751-1", t.TempDir(), 5), jobeffekt.ErrPack, "a folder that is there")
-	require.ErrorIs(t, jobeffekt.WritePack(ctx, c.ResultsFolder(), "L751-1", filepath.Join(t.TempDir(), "p"), 0), jobeffekt.ErrPack)
+	require.ErrorIs(t, jobeffekt.WritePack(ctx, c.ResultsFolder(), "L751-1", filepath.Join(t.TempDir(), "p"), -1), jobeffekt.ErrPack)
 	nobody := filepath.Join(t.TempDir(), "p")
 	require.ErrorIs(t, jobeffekt.WritePack(ctx, c.ResultsFolder(), "nobody", nobody, 5), bonus.ErrNotFound)
 	require.NoDirExists(t, nobody)

@@ -196,7 +196,7 @@ func (p *Publication) disclose(ctx context.Context, ds *ingest.Dataset) error {
 	what := outwards(m)
 	for _, s := range p.Manifest.Steps {
 		for _, name := range resultsOf(s, p.Manifest.Blinded) {
-			if what[name].internal || !p.has(name) {
+			if w, known := what[name]; !known || w.internal || !p.has(name) {
 				continue
 			}
 			t, err := p.read(ctx, name)

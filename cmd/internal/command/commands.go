@@ -445,7 +445,7 @@ func runDemo(ctx context.Context, stdout io.Writer, folder string) error {
 	}
 	fmt.Fprint(stdout, r.Summary())
 	results, published := config.ResultsFolder(), filepath.Join(folder, "report")
-	if err := publish(ctx, results, published, 0, report.Options{Languages: words.Tags(), Yearly: true, Only: []report.Part{report.Committee, report.Providers}}); err != nil {
+	if _, err := publish(ctx, results, published, 0, report.Options{Languages: words.Tags(), Yearly: true, Only: []report.Part{report.Committee, report.Providers}}); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "\nResults are in %s, and what they were made of in %s.\nThe committee's report is %s\n", results, folder, filepath.Join(published, "report.da.html"))

@@ -15,7 +15,7 @@ import (
 func newExplain() *cobra.Command {
 	var byCase bool
 	var provider, pack string
-	minCount := int64(jobeffekt.DefaultMinCount)
+	var minCount int64
 	c := &cobra.Command{
 		Use:   "explain FOLDER [LINE | --case PARTICIPATION | --provider PROVIDER]",
 		Short: "Say where a line of a settlement comes from, or why a case counted or not",
@@ -36,6 +36,8 @@ without seeing others' citizens.`,
 				return usageError{errors.New("--provider explains all lines of a provider: leave the line out")}
 			case pack != "" && provider == "":
 				return usageError{errors.New("--pack is of a provider: give --provider too")}
+			case cmd.Flags().Changed("min-count") && minCount < 1:
+				return usageError{fmt.Errorf("--min-count %d: give 1 or more", minCount)}
 			case pack != "":
 				if err := jobeffekt.WritePack(cmd.Context(), args[0], provider, pack, minCount); err != nil {
 					return err
@@ -76,7 +78,7 @@ without seeing others' citizens.`,
 	}
 	c.Flags().BoolVar(&byCase, "case", false, "explain a participation instead of a line")
 	c.Flags().StringVar(&pack, "pack", "", "of a provider: write all that its bonus was worked out from to this new folder or .zip")
-	c.Flags().Int64Var(&minCount, "min-count", minCount, "of a pack: withhold classes with fewer citizens than this")
+	c.Flags().Int64Var(&minCount, "min-count", minCount, "of a pack: withhold classes with fewer citizens than this; what the run file says if left out, or 5")
 	c.Flags().StringVar(&provider, "provider", "", "explain where a provider stands")
 	return c
 }

@@ -42,11 +42,15 @@ earlier publication in its place is replaced, anything else is refused.`,
 			if err := o.Check(); err != nil {
 				return usageError{err}
 			}
-			if err := publish(cmd.Context(), args[0], out, count, o); err != nil {
+			p, err := publish(cmd.Context(), args[0], out, count, o)
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "The publication is in %s\n", filepath.Clean(out))
-			return err
+			fmt.Fprintf(cmd.OutOrStdout(), "The publication is in %s\n", filepath.Clean(out))
+			if p.Recorded {
+				fmt.Fprintf(cmd.OutOrStdout(), "It is remembered; publications that it was protected beside: %d\n", p.Earlier)
+			}
+			return nil
 		},
 	}
 	c.Flags().StringVar(&out, "out", "", "folder of the publication")
@@ -61,10 +65,10 @@ earlier publication in its place is replaced, anything else is refused.`,
 
 // publish writes the publication of a results folder and remembers what went out. minCount 0
 // stands for what the run file says.
-func publish(ctx context.Context, results, out string, minCount int64, o report.Options) error {
+func publish(ctx context.Context, results, out string, minCount int64, o report.Options) (*jobeffekt.Publication, error) {
 	p, err := jobeffekt.ReadPublication(ctx, results, minCount)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return report.Write(ctx, p, out, o)
+	return p, report.Write(ctx, p, out, o)
 }
