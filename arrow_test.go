@@ -27,7 +27,7 @@ func TestEvaluateFromArrow(t *testing.T) {
 	require.NoError(t, err)
 
 	ds := ingest.NewDataset(c.IngestOptions())
-	for _, name := range []string{"participations", "spells", "persons", "municipalities", "providers"} {
+	for _, name := range []string{"participations", "spells", "persons", "municipalities", "providers", "satisfaction", "inspections", "experience"} {
 		paths, _ := filepath.Glob(filepath.Join(c.Data, name, "*.parquet"))
 		if paths == nil {
 			paths = []string{filepath.Join(c.Data, name+".parquet")}

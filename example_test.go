@@ -50,7 +50,7 @@ func Example() {
 	//   A price for each citizen in work at 26 weeks beyond what similar citizens achieve with others in the city
 	//   section 8.4 of Framework agreement 2008, annex 4 (invented), 2007-11-15; version in force from 2008-01-01
 	//   sealed on 2007-12-14 by the head of finance
-	//   terms sha256 f0e587c1b7584d5c89c7318e101d5eca2a939c907474b65f894a065272b8f3d9
+	//   terms sha256 3172219a6a0ea5f7eb0240d6422f691c1ab6076e8637ed61a595eb8b40dc8550
 	//
 	// Cases of match group 5 (match5_2004), package P2 in 751, over all periods
 	//   117  counted                  the case counts

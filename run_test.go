@@ -216,7 +216,7 @@ func shuffled(t *testing.T, data string, seed uint64) string {
 	t.Helper()
 	out := t.TempDir()
 	rng := rand.New(rand.NewPCG(seed, 1))
-	for _, name := range []string{"participations", "spells", "persons", "municipalities", "providers"} {
+	for _, name := range []string{"participations", "spells", "persons", "municipalities", "providers", "satisfaction", "inspections", "experience"} {
 		paths, _ := filepath.Glob(filepath.Join(data, name, "*.parquet"))
 		if paths == nil {
 			paths = []string{filepath.Join(data, name+".parquet")}
