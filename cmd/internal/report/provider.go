@@ -70,6 +70,12 @@ func (b *builder) alone(id string) *builder {
 	for _, l := range own.lines {
 		lines[l.ID] = true
 	}
+	// All that the page is about is the provider's alone.
+	own.totals = slices.DeleteFunc(slices.Clone(b.totals), func(r totalRow) bool { return r.Provider != id })
+	for _, r := range own.totals {
+		r.Provider = ""
+		own.totals = append(own.totals, r)
+	}
 	own.gate = slices.DeleteFunc(slices.Clone(b.gate), func(g gateRow) bool { return !lines[g.Line] })
 	return &own
 }

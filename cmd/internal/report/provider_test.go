@@ -59,6 +59,7 @@ func twoProviders(t *testing.T, tag string) *builder {
 			line("north", "n1", "effect", 1234567, ""), line("north", "n2", "sustained-job", math.NaN(), jobeffekt.Suppressed),
 			line("south", "s1", "effect", 933333300, ""),
 		},
+		totals: []totalRow{{"A-751", "", "", 966666600}, {"A-751", "north", "", 33333300}, {"A-751", "south", "", 933333300}},
 		gate: []gateRow{
 			{Line: "n1", Diagnostic: effect.DiagN, Measured: 101, Threshold: 30, Passes: "at_least", State: bonus.Pass, Accepted: true},
 			{Line: "n1", Diagnostic: effect.DiagBalance, Measured: 0.37, Threshold: 0.25, Passes: "at_most", State: bonus.Fail},
@@ -126,8 +127,8 @@ func TestProviderPage(t *testing.T) {
 		},
 	}
 	for tag, want := range map[string][]string{
-		"da": {"skjult", "12.345,67 kr.", "8.250,50 kr.", "82.505 kr.", "398.999,50 kr.", "−2,1 procentpoint", "2,1 procentpoint for lidt", "0,12 for meget", "ikke opfyldt", "borgeren har et tidligere forløb under aftalen: skjult", "4,25", "intet tilsyn", "højere sandsynliggjort", "4.000 kr."},
-		"en": {"withheld", "DKK 12,345.67", "DKK 8,250.50", "DKK 82,505", "DKK 398,999.50", "−2.1 percentage points", "2.1 percentage points too little", "0.12 too much", "not met", "the citizen has an earlier case under the agreement: withheld", "4.25", "no inspection", "higher made probable", "DKK 4,000"},
+		"da": {"skjult", "12.345,67 kr.", "8.250,50 kr.", "82.505 kr.", "398.999,50 kr.", "−2,1 procentpoint", "2,1 procentpoint for lidt", "0,12 for meget", "ikke opfyldt", "333.333 kr.", "borgeren har et tidligere forløb under aftalen: skjult", "4,25", "intet tilsyn", "højere sandsynliggjort", "4.000 kr."},
+		"en": {"withheld", "DKK 12,345.67", "DKK 8,250.50", "DKK 82,505", "DKK 398,999.50", "−2.1 percentage points", "2.1 percentage points too little", "0.12 too much", "not met", "DKK 333,333", "the citizen has an earlier case under the agreement: withheld", "4.25", "no inspection", "higher made probable", "DKK 4,000"},
 	} {
 		t.Run(tag, func(t *testing.T) {
 			b := twoProviders(t, tag).with(countedTable(), surveyTable(3), followUpTable()).alone("north")

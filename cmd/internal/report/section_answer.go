@@ -60,7 +60,7 @@ func (b *builder) answer() template.HTML {
 	if len(d.Providers) > mostInShort {
 		d.Short = b.counted(d.Providers)
 	}
-	if len(b.lines) > 0 {
+	if len(b.lines) > 0 && len(d.Providers) != 1 {
 		d.Total = b.money(b.settle("", "", ""))
 	}
 	d.Certainty = b.l.Percent(b.confidence(), places(100*b.confidence()))
