@@ -75,11 +75,13 @@ const (
 const MostLines = 4
 
 // lines are the colour and dash of each curve of a picture.
-var lines = [MostLines]struct{ colour, dash string }{
-	{"#14213d", ""},
-	{"#00517f", "7 3"},
-	{"#b5500f", "2 3"},
-	{"#009e73", "9 3 2 3"},
+func lines() [MostLines]struct{ colour, dash string } {
+	return [MostLines]struct{ colour, dash string }{
+		{"#14213d", ""},
+		{"#00517f", "7 3"},
+		{"#b5500f", "2 3"},
+		{"#009e73", "9 3 2 3"},
+	}
 }
 
 const (

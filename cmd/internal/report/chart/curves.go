@@ -81,7 +81,7 @@ func (c Curves) Draw() template.HTML {
 
 	ends := make([]float64, len(curves))
 	for i := range curves {
-		b.group("curve", "fill", "none", "stroke", lines[i].colour, "stroke-width", "2.2", "stroke-dasharray", lines[i].dash)
+		b.group("curve", "fill", "none", "stroke", lines()[i].colour, "stroke-width", "2.2", "stroke-dasharray", lines()[i].dash)
 		fmt.Fprintf(b, `<path d="M%s %s`, num(x.at(0)), num(y.at(0)))
 		ends[i] = y.at(0)
 		for _, p := range known[i] {
@@ -90,7 +90,7 @@ func (c Curves) Draw() template.HTML {
 		}
 		b.WriteString(`"/>`)
 		b.end()
-		b.group("points", "fill", lines[i].colour)
+		b.group("points", "fill", lines()[i].colour)
 		for _, p := range known[i] {
 			b.mark(Circle, x.at(p.X), y.at(p.Y), 2.4)
 		}
@@ -107,7 +107,7 @@ func (c Curves) Draw() template.HTML {
 		if end < right-24 {
 			to = end
 		}
-		fmt.Fprintf(b, `<path d="M%s %sL%s %s" stroke="%s" stroke-width="0.8"/>`, num(end+1), num(ends[i]), num(to+8), num(at), lines[i].colour)
+		fmt.Fprintf(b, `<path d="M%s %sL%s %s" stroke="%s" stroke-width="0.8"/>`, num(end+1), num(ends[i]), num(to+8), num(at), lines()[i].colour)
 		b.text(to+10, at+4, "start", cut(curves[i].Label, wide, small))
 	}
 	b.end()
@@ -118,7 +118,7 @@ func (c Curves) Draw() template.HTML {
 		b.text(4, at, "start", c.AtRisk)
 		for i, curve := range curves {
 			at += 15
-			fmt.Fprintf(b, `<path d="M4 %sH24" stroke="%s" stroke-width="2.2" stroke-dasharray="%s"/>`, num(at-4), lines[i].colour, lines[i].dash)
+			fmt.Fprintf(b, `<path d="M4 %sH24" stroke="%s" stroke-width="2.2" stroke-dasharray="%s"/>`, num(at-4), lines()[i].colour, lines()[i].dash)
 			b.text(30, at, "start", cut(curve.Label, width-40, small))
 			at += 15
 			for _, v := range xs {
