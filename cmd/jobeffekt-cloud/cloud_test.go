@@ -174,11 +174,11 @@ func TestRequests(t *testing.T) {
 	require.NoError(t, err)
 	ds, err := ingest.OpenFS(fsys, "s3://region/data", opt)
 	require.NoError(t, err)
-	// Seven files of tables are there, and truth.parquet, which is no table.
-	require.Equal(t, 6, len(ds.Files()))
+	// Nine files of tables are there, and truth.parquet, which is no table.
+	require.Equal(t, 9, len(ds.Files()))
 	require.Equal(t, 1+3, d.count()["LIST"], "the folder, and the three that are tables")
-	require.Equal(t, 6, d.count()["HEAD"])
-	require.LessOrEqual(t, d.count()["GET"], 2*6, "head and footer of each file; of small ones all at once")
+	require.Equal(t, 9, d.count()["HEAD"])
+	require.LessOrEqual(t, d.count()["GET"], 2*9, "head and footer of each file; of small ones all at once")
 
 	d.forget()
 	_, err = jobeffekt.Measure(ctx, ds, c)
