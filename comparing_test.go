@@ -194,7 +194,7 @@ func TestChanges(t *testing.T) {
 			}
 			require.Less(t, len(keep), table.Rows())
 			var b bytes.Buffer
-			require.NoError(t, take(table, keep).WriteParquet(&b))
+			require.NoError(t, table.Take(keep).WriteParquet(&b))
 			require.NoError(t, os.WriteFile(path, b.Bytes(), 0o600))
 		}))
 		require.Len(t, c.Causes, 1)

@@ -483,7 +483,7 @@ func (d *disclosing) coarse(t *ingest.Table) *ingest.Table {
 	}
 	slices.Sort(keep)
 	keep = slices.Compact(keep)
-	out := rowsOfTable(t, keep)
+	out := t.Take(keep)
 	if c := out.Column("estimate"); c != nil {
 		for i, v := range c.Floats {
 			c.Floats[i] = math.Round(1000*v) / 1000
@@ -505,36 +505,4 @@ func (x figures) curves() {
 			x.when(i, f, f.each(level+levelCohort, w.with(dimCohort, effect.Yes)), x.not("estimate")...)
 		}
 	}
-}
-
-// rowsOfTable is a table with some of its rows.
-func rowsOfTable(t *ingest.Table, rows []int) *ingest.Table {
-	out := &ingest.Table{Name: t.Name}
-	for _, c := range t.Columns {
-		n := ingest.Column{Name: c.Name, Doc: c.Doc}
-		switch {
-		case c.Ints != nil:
-			n.Ints = pick(c.Ints, rows)
-		case c.Floats != nil:
-			n.Floats = pick(c.Floats, rows)
-		case c.Texts != nil:
-			n.Texts = pick(c.Texts, rows)
-		case c.Dates != nil:
-			n.Dates = pick(c.Dates, rows)
-		case c.Bools != nil:
-			n.Bools = pick(c.Bools, rows)
-		case c.Factor != nil:
-			n.Factor = &effect.Factor{Codes: pick(c.Factor.Codes, rows), Levels: c.Factor.Levels}
-		}
-		out.Columns = append(out.Columns, n)
-	}
-	return out
-}
-
-func pick[T any](from []T, rows []int) []T {
-	out := make([]T, len(rows))
-	for i, r := range rows {
-		out[i] = from[r]
-	}
-	return out
 }

@@ -130,8 +130,8 @@ func (r *record) of(families []*family, results string, minCount int64) (out []r
 }
 
 // Record remembers that the publication went out, in the file that the run file names under
-// disclosure.record; without that key it does nothing. It is called once the publication
-// stands. The same publication twice is remembered once. The file is written whole or not at
+// disclosure.record; without that key it does nothing. It is called just before the
+// publication takes its place. The same publication twice is remembered once. The file is written whole or not at
 // all, for its owner alone. [ErrBusy] says that somebody else is writing it; where another
 // publication was recorded since this one was read the error wraps [ErrRecord]: read it again,
 // and publish that.

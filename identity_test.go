@@ -334,7 +334,7 @@ func TestCrosswalkOfAggregates(t *testing.T) {
 				keep = append(keep, i)
 			}
 		}
-		*table = *take(table, keep)
+		*table = *table.Take(keep)
 	})
 	handed, err := ingest.ReadTable(ctx, filepath.Join(handing.ResultsFolder(), "peer_strata.parquet"), ingest.DefaultLimits())
 	require.NoError(t, err)
@@ -346,7 +346,7 @@ func TestCrosswalkOfAggregates(t *testing.T) {
 	}
 	f, err := os.Create(filepath.Join(aggregated.Data, "peer_strata.parquet"))
 	require.NoError(t, err)
-	require.NoError(t, take(handed, keep).WriteParquet(f))
+	require.NoError(t, handed.Take(keep).WriteParquet(f))
 	require.NoError(t, f.Close())
 	got, err := jobeffekt.Evaluate(ctx, open(t, aggregated), aggregated)
 	require.NoError(t, err)

@@ -520,7 +520,7 @@ func merged(t *testing.T, data string, area map[string]string) string {
 		}
 		setNames(m.Column("municipality"), ids)
 		setNames(m.Column("name"), called)
-		*m = *take(m, rows)
+		*m = *m.Take(rows)
 	})
 }
 
@@ -590,7 +590,7 @@ func TestAreas(t *testing.T) {
 		for i := range order {
 			order[i] = (i*7919 + 13) % len(order)
 		}
-		*p = *take(p, order)
+		*p = *p.Take(order)
 	}))
 	_, err = jobeffekt.Run(ctx, other)
 	require.NoError(t, err)
@@ -616,7 +616,7 @@ func TestAreasOfStrata(t *testing.T) {
 		}
 	}
 	setNames(strata.Column("municipality"), ids)
-	parts := take(strata, rows)
+	parts := strata.Take(rows)
 	list := "  list: {'751': ['561', '615', '740', '657', 'X', 'Y']}\n"
 	apart := edge(t, demoPeers, list)
 	apart.Data = t.TempDir()
@@ -669,7 +669,7 @@ func TestAreasOfStrata(t *testing.T) {
 	for _, k := range keys {
 		first = append(first, at[k])
 	}
-	added := take(parts, first)
+	added := parts.Take(first)
 	setNames(added.Column("municipality"), slices.Repeat([]string{"Z"}, len(keys)))
 	for i, k := range keys {
 		added.Column("n").Ints[i], added.Column("sum").Floats[i], added.Column("sum_squares").Floats[i] = int64(sums[k][0]), sums[k][1], sums[k][2]

@@ -135,7 +135,7 @@ func alone(counts ...string) func(figures) {
 // are not shown, nor what would let them be worked out; 0 stands for what the run file says
 // (disclosure.min_count, 5 where it is silent). Where the run file names a record, nothing
 // can be worked out beside what went out before either: whoever publishes calls
-// [Publication.Record] once it stands. The run file and the terms must read as they did when
+// [Publication.Record] just before. The run file and the terms must read as they did when
 // the results were made, and the tables as they were written: the error wraps [ErrManifest]
 // or [ErrConfig] and says which does not.
 func ReadPublication(ctx context.Context, folder string, minCount int64) (*Publication, error) {

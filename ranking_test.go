@@ -323,7 +323,7 @@ func TestRankingRejects(t *testing.T) {
 	for i := range table.Rows() {
 		rows = append(rows, i)
 	}
-	twice := take(table, rows)
+	twice := table.Take(rows)
 	twice.Column("unemployment_pct").Floats[0]++
 	var b bytes.Buffer
 	require.NoError(t, twice.WriteParquet(&b))

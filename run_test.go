@@ -229,45 +229,13 @@ func shuffled(t *testing.T, data string, seed uint64) string {
 		require.NoError(t, os.Mkdir(folder, 0o700))
 		for part := 0; len(order) > 0; part++ {
 			n := 1 + rng.IntN(len(order))
-			piece := take(table, order[:n])
+			piece := table.Take(order[:n])
 			order = order[n:]
 			var b bytes.Buffer
 			require.NoError(t, piece.WriteParquet(&b))
 			// Names sort differently from the order of writing.
 			require.NoError(t, os.WriteFile(filepath.Join(folder, string(rune('a'+rng.IntN(26)))+string(rune('a'+part))+".parquet"), b.Bytes(), 0o600))
 		}
-	}
-	return out
-}
-
-// take returns the rows of a table, in the order given.
-func take(t *ingest.Table, rows []int) *ingest.Table {
-	out := &ingest.Table{Name: t.Name}
-	for _, c := range t.Columns {
-		n := ingest.Column{Name: c.Name, Doc: c.Doc}
-		switch {
-		case c.Ints != nil:
-			n.Ints = pick(c.Ints, rows)
-		case c.Floats != nil:
-			n.Floats = pick(c.Floats, rows)
-		case c.Dates != nil:
-			n.Dates = pick(c.Dates, rows)
-		case c.Bools != nil:
-			n.Bools = pick(c.Bools, rows)
-		case c.Factor != nil:
-			n.Factor = &effect.Factor{Codes: pick(c.Factor.Codes, rows), Levels: c.Factor.Levels}
-		default:
-			n.Texts = pick(c.Texts, rows)
-		}
-		out.Columns = append(out.Columns, n)
-	}
-	return out
-}
-
-func pick[T any](all []T, rows []int) []T {
-	out := make([]T, 0, len(rows))
-	for _, i := range rows {
-		out = append(out, all[i])
 	}
 	return out
 }

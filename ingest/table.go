@@ -55,6 +55,35 @@ func (t *Table) Rows() int {
 	return t.Columns[0].len()
 }
 
+// Take is a table of some rows of one that is held, in the order given. It shares the names
+// of factors with it, and nothing else.
+func (t *Table) Take(rows []int) *Table {
+	out := &Table{Name: t.Name, Columns: make([]Column, len(t.Columns))}
+	for k, c := range t.Columns {
+		n := Column{Name: c.Name, Doc: c.Doc}
+		switch {
+		case c.Ints != nil:
+			n.Ints = chosen(c.Ints, rows)
+		case c.Floats != nil:
+			n.Floats = chosen(c.Floats, rows)
+		case c.Dates != nil:
+			n.Dates = chosen(c.Dates, rows)
+		case c.Bools != nil:
+			n.Bools = chosen(c.Bools, rows)
+		case c.Factor != nil:
+			n.Factor = &effect.Factor{Codes: chosen(c.Factor.Codes, rows), Levels: c.Factor.Levels}
+		default:
+			n.Texts = chosen(c.Texts, rows)
+		}
+		out.Columns[k] = n
+	}
+	return out
+}
+
+func chosen[V any](from []V, rows []int) []V {
+	return gather(len(rows), func(i int) V { return from[rows[i]] })
+}
+
 // Column returns the column of a name, nil if there is none.
 func (t *Table) Column(name string) *Column {
 	i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Name == name })
