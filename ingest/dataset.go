@@ -103,6 +103,7 @@ type Dataset struct {
 	tables map[string][]part
 	files  []*source
 	groups []SpellGroups // of spells that are read; nil for all
+	memory *pageMemories
 
 	mu      sync.Mutex
 	results map[string]*account
@@ -110,7 +111,7 @@ type Dataset struct {
 
 // NewDataset returns a dataset without tables, to which [Dataset.AddArrow] adds.
 func NewDataset(opt Options) *Dataset {
-	return &Dataset{opt: opt, tables: map[string][]part{}, results: map[string]*account{}}
+	return &Dataset{opt: opt, tables: map[string][]part{}, results: map[string]*account{}, memory: &pageMemories{}}
 }
 
 // Has says whether the dataset has the table.

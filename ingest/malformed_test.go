@@ -127,7 +127,7 @@ func TestMalformed(t *testing.T) {
 		{"huge_list", ErrCorrupt, []string{"its footer makes no sense"}},
 		{"encrypted_footer", ErrEncrypted, []string{"without encryption"}},
 		{"page_header", ErrCorrupt, []string{`row group 0, column "person_id"`}},
-		{"page_data", parquet.ErrCorrupted, []string{`row group 0, column "start_date"`, "checksum"}},
+		{"page_data", ErrCorrupt, []string{`row group 0, column "start_date"`, "checksum"}},
 		{"lz4", ErrCompression, []string{"LZ4_RAW", "ZSTD"}},
 		{"missing_column", nil, []string{
 			`"state": missing, expected a state code (text or whole number); did you mean "statee"?`,

@@ -261,7 +261,14 @@ func fileError(p part, unit int, column string, err error) error {
 	if column != "" {
 		where += fmt.Sprintf(", column %q", column)
 	}
-	return &FileError{p.name(), where, err, "export the file again"}
+	cure := "export the file again"
+	switch {
+	case errors.Is(err, ErrLimit):
+		cure = "raise Limits.PageBytes or Limits.PageRows, or write smaller pages"
+	case errors.Is(err, ErrCompression):
+		cure = "export with ZSTD, SNAPPY, GZIP or no compression"
+	}
+	return &FileError{p.name(), where, err, cure}
 }
 
 // Columns that no unit reader is asked for.

@@ -136,27 +136,3 @@ func checkFooter(b []byte, limits Limits) error {
 	}
 	return nil
 }
-
-// pageHeader is what the header of a page claims.
-type pageHeader struct {
-	size                             int
-	compressed, uncompressed, values int64
-}
-
-// readPageHeader reads the header that b starts with; ok is false when b is too
-// short or makes no sense.
-func readPageHeader(b []byte) (h pageHeader, ok bool) {
-	w := walker{b: b, visit: func(parent, id int16, v int64) {
-		switch {
-		case parent == 0 && id == 2:
-			h.uncompressed = v
-		case parent == 0 && id == 3:
-			h.compressed = v
-		case (parent == 5 || parent == 7 || parent == 8) && id == 1: // data page, dictionary, data page v2
-			h.values = v
-		}
-	}}
-	w.structure(0, 0)
-	h.size = w.pos
-	return h, !w.bad
-}
