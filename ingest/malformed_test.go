@@ -202,6 +202,7 @@ func TestLimits(t *testing.T) {
 		"page bytes": func(l *Limits) { l.PageBytes = 10 },
 		"page rows":  func(l *Limits) { l.PageRows = 10 },
 		"files":      func(l *Limits) { l.Files = 1 },
+		"open pages": func(l *Limits) { l.RowGroupBytes = 1000 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			opt := DefaultOptions()

@@ -41,7 +41,20 @@ type pageReader struct {
 	skip     int         // rows of it that nobody asked for
 	dictAt   int64       // of the dictionary's page, where where is known; 0 for none
 	dict     *dictionary
+	held     *int64 // bytes of the pages that are open, of all columns
+	page, of int64  // of them, this column's page and its dictionary
 	*pageMemory
+}
+
+// hold counts what a page takes, before memory is asked for it: its bytes as they are and
+// unfolded, its values, and what is null. What held the page before is let go.
+func (p *pageReader) hold(was *int64, h *format.PageHeader, rows int) error {
+	*p.held -= *was
+	*was = int64(h.CompressedPageSize) + 2*int64(h.UncompressedPageSize) + 9*int64(rows)
+	if *p.held += *was; *p.held > p.limits.RowGroupBytes {
+		return fmt.Errorf("%w: open pages of more than %d bytes", ErrLimit, p.limits.RowGroupBytes)
+	}
+	return nil
 }
 
 // pageMemory is used again for other columns.
@@ -206,14 +219,14 @@ func (p *pageReader) read() (run, error) {
 		}
 		if p.dict == nil && p.dictAt != 0 {
 			p.at, p.end = p.dictAt, p.where.from[0]
-			if r, err := p.page(); err != nil || p.dict == nil || r.rows != 0 {
+			if r, err := p.step(); err != nil || p.dict == nil || r.rows != 0 {
 				return run{}, damaged("there is no dictionary where it should be")
 			}
 		}
 		p.at, p.end = p.where.from[p.next], p.where.to[p.next]
 	}
 	for p.at < p.end {
-		r, err := p.page()
+		r, err := p.step()
 		if err != nil {
 			return run{}, err
 		}
@@ -232,9 +245,17 @@ func (p *pageReader) read() (run, error) {
 	return run{}, io.EOF
 }
 
-// page reads what lies next; a page without rows, as a dictionary's is, gives none.
-func (p *pageReader) page() (run, error) {
+// step reads what lies next; a page without rows, as a dictionary's is, gives none.
+func (p *pageReader) step() (run, error) {
 	h, size, err := p.header(p.at, p.end)
+	if err != nil {
+		return run{}, err
+	}
+	if rows := int(h.DictionaryPageHeader.V.NumValues); h.Type == format.DictionaryPage {
+		err = p.hold(&p.of, &h, rows)
+	} else {
+		err = p.hold(&p.page, &h, int(max(h.DataPageHeader.V.NumValues, h.DataPageHeaderV2.V.NumValues)))
+	}
 	if err != nil {
 		return run{}, err
 	}

@@ -435,7 +435,7 @@ func (p *parquetPart) openSome(unit int, columns []string, s some) (unitReader, 
 	}
 	f.plan(joined(plan)...)
 	for _, name := range columns {
-		pages, err := p.pages(f, unit, name, 0, 0)
+		pages, err := p.pages(u, unit, name, 0, 0)
 		if err != nil {
 			u.close()
 			return nil, err

@@ -209,6 +209,12 @@ func openParquet(at place, name string, limits Limits) (*parquetPart, error) {
 	if left != 0 {
 		return fail(fmt.Errorf("%w: it claims %d rows, and its row groups %d", ErrCorrupt, p.parquet.Metadata().NumRows, p.parquet.Metadata().NumRows-left), again)
 	}
+	rows := int64(0)
+	for _, n := range p.rows {
+		if rows += n; rows < 0 || limits.manyRows(rows, size) {
+			return nil, tooManyRows(src.path, max(rows, n), size)
+		}
+	}
 	return p, nil
 }
 
@@ -310,7 +316,7 @@ func (p *parquetPart) open(unit int, columns []string) (unitReader, error) {
 		start, end, err := p.checkChunk(unit, name, &meta.Columns[indexes[i]].MetaData)
 		if err == nil {
 			var pages *pageReader
-			if pages, err = p.pages(f, unit, name, start, end); err == nil {
+			if pages, err = p.pages(u, unit, name, start, end); err == nil {
 				u.columns = append(u.columns, pages)
 				continue
 			}
@@ -332,6 +338,7 @@ type parquetUnit struct {
 	file    *reading
 	columns []*pageReader
 	memory  *pageMemories
+	held    int64 // bytes of the pages that are open
 }
 
 // seek goes to a row; where the pages are is then known of every column.
@@ -356,14 +363,14 @@ func (u *parquetUnit) close() {
 }
 
 // pages begins to read the pages of a column in the bytes [start, end).
-func (p *parquetPart) pages(f *reading, unit int, column string, start, end int64) (*pageReader, error) {
+func (p *parquetPart) pages(u *parquetUnit, unit int, column string, start, end int64) (*pageReader, error) {
 	c := p.parquet.Root().Column(column)
 	meta := &p.parquet.Metadata().RowGroups[unit].Columns[c.Index()].MetaData
 	if err := p.checkCodec(unit, column, meta); err != nil {
 		return nil, err
 	}
 	return &pageReader{
-		file: f, limits: p.limits, codec: meta.Codec, typ: c.Type(), kind: encoding.Kind(c.Type().Kind()) + encoding.Boolean,
+		file: u.file, held: &u.held, limits: p.limits, codec: meta.Codec, typ: c.Type(), kind: encoding.Kind(c.Type().Kind()) + encoding.Boolean,
 		maxLevel: maxLevel(c), at: start, end: end, pageMemory: p.memory.get(),
 	}, nil
 }

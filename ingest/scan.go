@@ -264,7 +264,7 @@ func fileError(p part, unit int, column string, err error) error {
 	cure := "export the file again"
 	switch {
 	case errors.Is(err, ErrLimit):
-		cure = "raise Limits.PageBytes or Limits.PageRows, or write smaller pages"
+		cure = "raise Limits.PageBytes, Limits.PageRows or Limits.RowGroupBytes, or write smaller pages"
 	case errors.Is(err, ErrCompression):
 		cure = "export with ZSTD, SNAPPY, GZIP or no compression"
 	}
@@ -435,7 +435,7 @@ func (c *columnReader) values(dst vector, from, to int) error {
 	return look(dst.ints, c.lut.ints[:c.run.dict.size], codes)
 }
 
-var errCode = errors.New("a value lies outside the page's dictionary")
+var errCode = fmt.Errorf("%w: a value lies outside the page's dictionary", ErrCorrupt)
 
 // look writes the values that codes stand for. It is most of the work on a column, so
 // it is written so that the compiler sees that nothing can lie outside.

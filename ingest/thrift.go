@@ -11,6 +11,9 @@ type walker struct {
 	b   []byte
 	pos int
 	bad bool
+	// least is how many bytes the structures in lists take at least, as they occur in
+	// Parquet. Each becomes hundreds in memory, also one without a field.
+	least uint64
 	// visit gets the whole numbers and list sizes with the ids of the enclosing
 	// field and of their own.
 	visit func(parent, id int16, v int64)
@@ -96,6 +99,16 @@ func (w *walker) value(kind byte, parent, id int16, depth int) {
 		}
 		if w.visit != nil {
 			w.visit(parent, id, int64(size))
+		}
+		if head&0xf == 12 {
+			each := uint64(6)
+			if parent == 4 && id == 1 { // a column chunk
+				each = 24
+			}
+			if w.least += each * size; w.least > uint64(len(w.b))+1024 {
+				w.bad = true
+				return
+			}
 		}
 		for i := uint64(0); i < size && !w.bad; i++ {
 			if elem := head & 0xf; elem <= 2 {
