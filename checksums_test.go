@@ -76,8 +76,11 @@ func TestChecksums(t *testing.T) {
 	listed, err := os.ReadFile(sums)
 	require.NoError(t, err)
 	doors := map[string]func(c *jobeffekt.Config) error{
-		"run":   func(c *jobeffekt.Config) error { _, err := jobeffekt.Run(ctx, c); return err },
-		"step":  func(c *jobeffekt.Config) error { _, err := jobeffekt.RunStep(ctx, c, jobeffekt.StepEstimate); return err },
+		"run": func(c *jobeffekt.Config) error { _, err := jobeffekt.Run(ctx, c); return err },
+		"step": func(c *jobeffekt.Config) error {
+			_, err := jobeffekt.RunStep(ctx, c, jobeffekt.StepEstimate)
+			return err
+		},
 		"check": func(c *jobeffekt.Config) error { return jobeffekt.Check(ctx, c) },
 		"plan":  func(c *jobeffekt.Config) error { _, err := jobeffekt.Plan(ctx, c); return err },
 		"open":  func(c *jobeffekt.Config) error { _, err := c.OpenData(ctx); return err },
