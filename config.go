@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -146,7 +145,7 @@ var ErrConfig = errors.New("run file")
 // LoadConfig reads and checks a run file. Faults in its text come all at once,
 // as *strict.Faults with line, column and the nearest valid name.
 func LoadConfig(path string) (*Config, error) {
-	src, err := os.ReadFile(path)
+	src, err := readUpTo(path, MaxTextBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
@@ -296,7 +295,7 @@ func (c *Config) LoadTerms() ([]*bonus.Terms, error) {
 	var out []*bonus.Terms
 	var errs []error
 	for _, path := range c.Terms {
-		src, err := os.ReadFile(c.resolve(path))
+		src, err := readUpTo(c.resolve(path), MaxTextBytes)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%w: terms: %w", ErrConfig, err))
 			continue

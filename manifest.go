@@ -119,7 +119,7 @@ func badManifest(why string) error {
 
 // readManifest reads it as it stands.
 func readManifest(folder string) (*Manifest, error) {
-	b, err := os.ReadFile(filepath.Join(folder, ManifestName))
+	b, err := readUpTo(filepath.Join(folder, ManifestName), MaxManifestBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: no %s in it, so it holds no finished results; run the job first: %w", ErrManifest, ManifestName, err)
 	}
