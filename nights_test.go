@@ -199,7 +199,12 @@ func changes(t *testing.T) map[string]asked {
 		"input.states":           {m, nil, func(c *conf) { c.Input.States = map[string]effect.State{"education": effect.CashBenefit} }},
 		"input.fixed":            {m, nil, func(c *conf) { c.Input.Fixed = []string{"birth_date"} }},
 		"input.max_reject_share": {m, nil, func(c *conf) { c.Input.MaxRejectShare = &few }},
-		"input.registers_reach":  {m, nil, func(c *conf) { c.Input.RegistersReach = day("2009-06-30") }},
+		"input.checksums": {"", nil, func(c *conf) {
+			to := filepath.Join(t.TempDir(), "SHA256SUMS")
+			writeSums(t, c, to)
+			c.Input.Checksums = to
+		}},
+		"input.registers_reach": {m, nil, func(c *conf) { c.Input.RegistersReach = day("2009-06-30") }},
 
 		"cohort.municipalities": {m, nil, func(c *conf) {
 			c.Cohort.Municipalities = []string{"751", "461", "851", "730", "561", "630", "621", "615", "791"}
