@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
@@ -83,7 +84,7 @@ func Arrange(ctx context.Context, c *Config, folder string) (_ []ArrangedTable, 
 		out = append(out, t)
 	}
 	for _, file := range ds.Files() {
-		if err := ctx.Err(); err != nil {
+		if err := effect.Stopped(ctx); err != nil {
 			return nil, err
 		}
 		rel, err := filepath.Rel(c.DataFolder(), file)

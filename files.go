@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
@@ -140,7 +141,7 @@ func (f *files) write(name string, result bool, fill func(io.Writer) error) erro
 
 // table adds a result table in parquet and the formats asked for.
 func (f *files) table(ctx context.Context, t *ingest.Table, formats []Format) error {
-	if err := ctx.Err(); err != nil {
+	if err := effect.Stopped(ctx); err != nil {
 		return err
 	}
 	if err := f.write(t.Name+".parquet", true, t.WriteParquet); err != nil {

@@ -244,7 +244,7 @@ func openPartial(ctx context.Context, path string) (*partial, *PartialProblem, e
 	_, _ = h.Write(head)
 	if err := copyTo(ctx, h, io.NewSectionReader(f, int64(len(head)), size-int64(len(head)+len(tail)))); err != nil {
 		if ctx.Err() != nil {
-			return nil, nil, context.Cause(ctx)
+			return nil, nil, effect.Stopped(ctx)
 		}
 		return unread(err)
 	}
@@ -286,8 +286,8 @@ func parseHeader(text []byte) (h partialHeader, err error) {
 func copyTo(ctx context.Context, w io.Writer, r io.Reader) error {
 	b := make([]byte, 1<<20)
 	for {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+		if err := effect.Stopped(ctx); err != nil {
+			return err
 		}
 		n, err := r.Read(b)
 		if _, failed := w.Write(b[:n]); failed != nil {

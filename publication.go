@@ -236,7 +236,7 @@ func (p *Publication) disclose(ctx context.Context, ds *ingest.Dataset) error {
 	for _, t := range p.Tables {
 		what[t.Name].withhold(t, d.pending)
 	}
-	return ctx.Err()
+	return effect.Stopped(ctx)
 }
 
 // has says whether the results have a table.

@@ -292,7 +292,7 @@ func (o DiD) Estimate(ctx context.Context, p *Panel) (*Differences, error) {
 	e := &estimation{DiD: o, p: p, cohorts: c}
 	for k := range d.Groups {
 		for t := range p.Periods {
-			if err := ctx.Err(); err != nil {
+			if err := effect.Stopped(ctx); err != nil {
 				return nil, err
 			}
 			if cell, inf, ok := e.cell(ctx, k, t); ok {

@@ -270,7 +270,7 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 			}
 		}
 	}
-	if err := ctx.Err(); err != nil {
+	if err := effect.Stopped(ctx); err != nil {
 		return effect.Expectation{}, err
 	}
 	out, in := matrix(ctx, columns, c.Out), matrix(ctx, columns, c.In)

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/effect"
 )
 
 // file is one file of a publication's folder: its path there, with slashes, and what writes it.
@@ -72,7 +73,7 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	}
 	// Remembered before it stands: what is remembered and never went out hides a little more
 	// next time, and what went out without being remembered would give figures away.
-	if err := errors.Join(ctx.Err(), p.Record(ctx)); err != nil {
+	if err := errors.Join(effect.Stopped(ctx), p.Record(ctx)); err != nil {
 		return err
 	}
 	if replaces {
@@ -120,7 +121,7 @@ func replaceable(out string) (bool, error) {
 
 // writeFile writes one file and says what it holds.
 func writeFile(ctx context.Context, folder string, f file) (s jobeffekt.Source, err error) {
-	if err := ctx.Err(); err != nil {
+	if err := effect.Stopped(ctx); err != nil {
 		return s, err
 	}
 	path := filepath.Join(folder, filepath.FromSlash(f.name))
