@@ -60,6 +60,9 @@ func Arrange(ctx context.Context, c *Config, folder string) (_ []ArrangedTable, 
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkSums(ctx, ds); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return nil, err
 	}

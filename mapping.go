@@ -160,6 +160,7 @@ func (m *mapping) describe(ctx context.Context, h *partialHeader) (err error) {
 		return err
 	}
 	h.RunFile, h.AsOf = m.c.source.SHA256, m.c.AsOf
+	var files []string
 	spells := map[int]bool{}
 	for _, f := range m.files {
 		spells[f.Input] = true
@@ -180,8 +181,22 @@ func (m *mapping) describe(ctx context.Context, h *partialHeader) (err error) {
 			return err
 		}
 		h.Inputs = append(h.Inputs, s)
+		files = append(files, name)
 	}
-	return nil
+	return m.matches(ctx, files, h.Inputs)
+}
+
+// matches holds files that were hashed against the run file's checksums. The rest of the
+// dataset is held against them where it is hashed, and all of it by the reduce.
+func (m *mapping) matches(ctx context.Context, files []string, now []Source) error {
+	if len(files) == 0 {
+		return nil
+	}
+	given, err := m.c.readSums(ctx)
+	if given == nil || err != nil {
+		return err
+	}
+	return given.match(files, now, false)
 }
 
 // build is what a program must be the same in, for partials of one to be reduced by

@@ -105,7 +105,7 @@ func VerifyFrom(ctx context.Context, folder string, open Opener) ([]Difference, 
 		}
 	}
 	var out []Difference
-	for _, s := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals, m.Accepted, m.Recorded, m.Inputs, m.Results) {
+	for _, s := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals, m.Accepted, m.Recorded, m.Checksums, m.Inputs, m.Results) {
 		var now Source
 		var err error
 		if data != nil && isURL(s.Path) {

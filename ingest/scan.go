@@ -265,7 +265,14 @@ func fileError(p part, unit int, column string, err error) error {
 	if column != "" {
 		where += fmt.Sprintf(", column %q", column)
 	}
-	return &FileError{p.name(), where, err, "export the file again"}
+	cure := "export the file again"
+	switch {
+	case errors.Is(err, ErrLimit):
+		cure = "raise Limits.PageBytes, Limits.PageRows or Limits.RowGroupBytes, or write smaller pages"
+	case errors.Is(err, ErrCompression):
+		cure = "export with ZSTD, SNAPPY, GZIP or no compression"
+	}
+	return &FileError{p.name(), where, err, cure}
 }
 
 // Columns that no unit reader is asked for.
@@ -432,7 +439,7 @@ func (c *columnReader) values(dst vector, from, to int) error {
 	return look(dst.ints, c.lut.ints[:c.run.dict.size], codes)
 }
 
-var errCode = errors.New("a value lies outside the page's dictionary")
+var errCode = fmt.Errorf("%w: a value lies outside the page's dictionary", ErrCorrupt)
 
 // look writes the values that codes stand for. It is most of the work on a column, so
 // it is written so that the compiler sees that nothing can lie outside.

@@ -148,8 +148,8 @@ func (c *Column) repeats(rows int) bool {
 		for _, level := range c.Factor.Levels {
 			size += len(level)
 		}
-		// The library gives a dictionary of 1 GiB up.
-		return 2*len(c.Factor.Levels) < rows && size < 1<<29
+		// What is written is read again: a dictionary is one page, of 4 bytes more a level.
+		return 2*len(c.Factor.Levels) < rows && size < 1<<27 && len(c.Factor.Levels) < 1<<23
 	}
 	first := c.Texts[:min(len(c.Texts), firstRows)]
 	seen := map[string]bool{}
