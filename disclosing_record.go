@@ -98,8 +98,23 @@ func (r *record) before(f *family) {
 	}
 }
 
+// beforeBetween gives what outcomes tell of each other the counts of earlier publications.
+func (r *record) beforeBetween(b *between) {
+	b.before = nil
+	name := b.name()
+	for t := range r.until {
+		counts := map[string]int64{}
+		for _, row := range r.rows {
+			if row.Publication == int64(t)+1 && row.Family == name && row.Kind == recordCount {
+				counts[row.Key] = row.N
+			}
+		}
+		b.before = append(b.before, counts)
+	}
+}
+
 // of is what a publication is remembered by.
-func (r *record) of(families []*family, results string, minCount int64) (out []recordRow) {
+func (r *record) of(families []*family, all *between, results string, minCount int64) (out []recordRow) {
 	row := recordRow{Publication: int64(r.until) + 1, Results: results, MinCount: minCount}
 	for _, f := range families {
 		row.Family = f.name
@@ -116,13 +131,23 @@ func (r *record) of(families []*family, results string, minCount int64) (out []r
 		}
 		var told []string
 		for i := range f.told {
-			if f.told[i] {
+			if f.told[i] && (f.hushed == nil || !f.hushed[i]) {
 				told = append(told, f.claims[i].key)
 			}
 		}
 		slices.Sort(told)
 		row.Kind, row.N = recordTold, 0
 		for _, row.Key = range told {
+			out = append(out, row)
+		}
+	}
+	if all == nil || len(all.families) < 2 {
+		return out
+	}
+	row.Family, row.Kind = all.name(), recordCount
+	for _, key := range slices.Sorted(maps.Keys(all.index)) {
+		if n := all.atoms[all.index[key]].n; n > 0 {
+			row.Key, row.N = key, n
 			out = append(out, row)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 type disclosing struct {
 	k        int64
 	outcomes []*family // in the order of the run file
+	between  *between  // of them; nil where there are none
 	trees    []*family // counts that no table has by case
 	pending  []pendingFigures
 	// apart are counts that were found to be no sum of cases as they are known: they are
@@ -436,7 +437,7 @@ func (d *disclosing) granted(f *family, groups ...where) bool {
 		return false
 	}
 	claim := f.each(levelReferred, groups...)
-	return claim < len(f.told) && f.told[claim]
+	return claim < len(f.told) && f.told[claim] && !f.hushed[claim]
 }
 
 // tree is a family of counts that only a table has, by municipality, scheme, group, provider
