@@ -8,6 +8,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
@@ -69,7 +70,7 @@ type outward struct {
 	internal bool     // nothing: it has a row for a citizen, or names rows of the input
 	open     []string // columns that are shown whatever is taken out: what the row is about
 	// counts are columns that give counts away. Of what is hushed (see [between]) they alone
-	// are taken out; nil: all are, but for the open ones.
+	// are taken out, and other numbers have three digits; nil: all are, but for the open ones.
 	counts []string
 	// asks asks for the counts that its figures give away; nil where it tells of nobody.
 	asks func(figures)
@@ -292,11 +293,15 @@ func (w outward) withhold(t *ingest.Table, pending []pendingFigures) {
 		}
 		for i := range t.Columns {
 			c := &t.Columns[i]
-			if slices.Contains(w.open, c.Name) || p.columns != nil && !slices.Contains(p.columns, c.Name) || hushed && w.counts != nil && !slices.Contains(w.counts, c.Name) {
+			if slices.Contains(w.open, c.Name) || p.columns != nil && !slices.Contains(p.columns, c.Name) {
 				continue
 			}
 			took := false // what was null tells nothing, and nothing was taken out
 			switch {
+			case hushed && w.counts != nil && !slices.Contains(w.counts, c.Name):
+				if c.Floats != nil {
+					c.Floats[p.row] = coarsely(c.Floats[p.row])
+				}
 			case c.Floats != nil:
 				took = !math.IsNaN(c.Floats[p.row])
 				c.Floats[p.row] = math.NaN()
@@ -316,6 +321,16 @@ func (w outward) withhold(t *ingest.Table, pending []pendingFigures) {
 		}
 	}
 	t.Columns = append(t.Columns, ingest.Column{Name: SuppressedColumn, Doc: "why figures of the row were taken out; empty where none were", Texts: why})
+}
+
+// coarsely is a number to three digits. An error, the limits and a p-value to nine of them are
+// made of one number of citizens alone.
+func coarsely(v float64) float64 {
+	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+		return v
+	}
+	out, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 2, 64), 64) // its own writing
+	return out
 }
 
 // measured makes the families of the outcomes, and reads what the settlement pays for.
