@@ -72,6 +72,9 @@ type outward struct {
 	// counts are columns that give counts away. Of what is hushed (see [between]) they alone
 	// are taken out, and other numbers have three digits; nil: all are, but for the open ones.
 	counts []string
+	// rough are columns that are told to the nearest multiple of twice the count under
+	// which nothing is: how many there are to compare with, which the methods choose.
+	rough []string
 	// asks asks for the counts that its figures give away; nil where it tells of nobody.
 	asks func(figures)
 	// then asks for what depends on what was told of the cases.
@@ -90,6 +93,7 @@ func outwards(m money) map[string]outward {
 		"n", "observed", "n_compared", "expected", "persons", "target_n", "target_covered", "uncovered", "df", "var_cell", "var_comparators", "var_between", "df_cell",
 		"df_comparators", "df_between", "sigma2_between", "var_peer", "follow_up", "left_share", "no_clock_share",
 	}
+	comparators := []string{"n_comparators", "effective_n", "df_comparators"}
 	return map[string]outward{
 		TableRejects: internal, TableCases: internal, TableOutcomes: internal, TableDates: internal, TableSignals: internal,
 		TableControls: internal, TableControlled: internal, TableEvidence: internal, TableCaseLines: internal, TableEntries: internal,
@@ -105,18 +109,18 @@ func outwards(m money) map[string]outward {
 		TableProviders:   {open: []string{"provider_id", "valid_from", "valid_to", "name", "consortium_id", "in_house", "problem"}, asks: figures.providers},
 		TableCrosswalk:   {open: []string{"table", "from_scheme", "from_group", "to_scheme", "to_group"}, asks: alone("rows")},
 		TableFigures:     {open: []string{"figure", "provider_id", "period"}, asks: figures.surveyed},
-		TableEstimates:   {open: with("method", "comparators", "support", "confidence"), counts: counting, asks: figures.compared},
+		TableEstimates:   {open: with("method", "comparators", "support", "confidence"), counts: counting, rough: comparators, asks: figures.compared},
 		TableBenchmark:   {open: with("method", "part", "confidence"), counts: counting, asks: figures.compared},
 		TableDiagnostics: {open: with("method", "part", "diagnostic", "not_applicable"), asks: figures.diagnostics},
-		TableComparison:  {open: with("view", "of", "period", "method", "part", "confidence"), counts: counting, asks: figures.compared},
+		TableComparison:  {open: with("view", "of", "period", "method", "part", "confidence"), counts: counting, rough: comparators, asks: figures.compared},
 		TableSpending:    {open: []string{"municipality", "year", "channel", "amount_dkk", "share_of_total", "note", "outcome", "match_scheme", "method", "confidence"}, asks: figures.spending},
 		TableProfile:     {open: with("method", "part", "family_cells", "phi", "dispersion", "tau2", "tau2_frozen", "confidence"), counts: counting, asks: figures.compared},
 		TableLeague:      {open: with("confidence", "better", "ranked"), counts: counting, asks: figures.compared},
 		TableSensitivity: {open: with("part", "variation", "what"), counts: counting, asks: figures.compared},
 		TableCurves:      {open: with("cause", "day"), asks: figures.curves},
-		TableCreaming:    {open: with("stage", "compared_with", "fitted_on", "confidence"), asks: figures.creaming},
+		TableCreaming:    {open: with("stage", "compared_with", "fitted_on", "confidence"), rough: []string{"n_compared_with", "n_fitted"}, asks: figures.creaming},
 		TableDeciles:     {open: with("decile"), asks: func(figures) {}, then: figures.deciles},
-		TableParking:     {open: with("confidence"), asks: figures.parking, then: figures.thirds},
+		TableParking:     {open: with("confidence"), counts: []string{"n"}, asks: figures.parking, then: figures.thirds},
 		TableIndicators:  {open: with("indicator", "compared_with", "meaning", "confidence", "not_evaluated"), asks: func(figures) {}, then: figures.indicators},
 
 		// Means and differences of whole municipalities, and how they were made.
@@ -231,6 +235,9 @@ func (p *Publication) disclose(ctx context.Context, ds *ingest.Dataset) error {
 			r.before(f)
 		}
 		decideAll(d.outcomes, p.MinCount)
+		if d.blinded {
+			hush(d.outcomes, rank(d.outcomes, p.Terms))
+		}
 		if d.between != nil {
 			r.beforeBetween(d.between)
 			d.between.decide(p.MinCount, rank(d.outcomes, p.Terms))
@@ -247,7 +254,7 @@ func (p *Publication) disclose(ctx context.Context, ds *ingest.Dataset) error {
 		p.remembered = r.of(slices.Concat(d.outcomes, d.trees), d.between, p.Manifest.Sum, p.MinCount)
 	}
 	for _, t := range p.Tables {
-		what[t.Name].withhold(t, d.pending)
+		what[t.Name].withhold(t, d.pending, p.MinCount)
 	}
 	return ctx.Err()
 }
@@ -267,7 +274,7 @@ func (p *Publication) read(ctx context.Context, name string) (*ingest.Table, err
 }
 
 // withhold takes out of a table what may not be told.
-func (w outward) withhold(t *ingest.Table, pending []pendingFigures) {
+func (w outward) withhold(t *ingest.Table, pending []pendingFigures, minCount int64) {
 	if w.asks == nil {
 		return
 	}
@@ -279,6 +286,11 @@ func (w outward) withhold(t *ingest.Table, pending []pendingFigures) {
 				c.Floats[k] = float64(n)
 			}
 			c.Ints = nil
+		}
+		if c := &t.Columns[i]; minCount > 1 && slices.Contains(w.rough, c.Name) {
+			for k, v := range c.Floats {
+				c.Floats[k] = math.RoundToEven(v/float64(2*minCount)) * float64(2*minCount)
+			}
 		}
 	}
 	for _, p := range pending {
@@ -335,7 +347,16 @@ func coarsely(v float64) float64 {
 
 // measured makes the families of the outcomes, and reads what the settlement pays for.
 func (p *Publication) measured(ctx context.Context, ds *ingest.Dataset) (*disclosing, []bonus.Line, error) {
-	d := &disclosing{k: p.MinCount}
+	d := &disclosing{k: p.MinCount, peers: map[string][]string{}}
+	if p.has(TablePeers) {
+		t, err := p.read(ctx, TablePeers)
+		if err != nil {
+			return nil, nil, err
+		}
+		for x, i := d.of(t), 0; i < t.Rows(); i++ {
+			d.peers[x.at("municipality", i)] = append(d.peers[x.at("municipality", i)], x.at("peer", i))
+		}
+	}
 	var lines []bonus.Line
 	byCase := [2]map[string][]string{{}, {}} // rules and lines
 	if p.has(TableSettlement) {
@@ -367,7 +388,7 @@ func (p *Publication) measured(ctx context.Context, ds *ingest.Dataset) (*disclo
 		}
 	}
 	if !p.has(TableOutcomes) || !p.has(TableCases) {
-		return d, lines, nil
+		return d, lines, p.blinded(ctx, d)
 	}
 	tables := map[string]*ingest.Table{}
 	for _, name := range []string{TableCases, TableOutcomes, TableAttrition} {
@@ -388,6 +409,25 @@ func (p *Publication) measured(ctx context.Context, ds *ingest.Dataset) (*disclo
 	}
 	d.outcomes, d.between = familiesOf(obs, members, p.Config, byCase)
 	return d, lines, nil
+}
+
+// blinded makes the families of the outcomes where no case's is known.
+func (p *Publication) blinded(ctx context.Context, d *disclosing) error {
+	if !p.has(TableAttrition) {
+		return nil
+	}
+	attrition, err := p.read(ctx, TableAttrition)
+	if err != nil {
+		return err
+	}
+	var estimates *ingest.Table
+	if p.has(TableEstimates) {
+		if estimates, err = p.read(ctx, TableEstimates); err != nil {
+			return err
+		}
+	}
+	d.outcomes, d.blinded = d.blindedFamilies(attrition, estimates), true
+	return nil
 }
 
 // familiesOf are the families of the outcomes, in their order: citizens by who has them, when
