@@ -33,9 +33,14 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	if err != nil {
 		return err
 	}
-	replaces, err := replaceable(out)
+	earlier, err := replaceable(out)
 	if err != nil {
 		return err
+	}
+	if earlier != nil {
+		if err := p.Follows(earlier); err != nil {
+			return err
+		}
 	}
 	manifest, err := os.ReadFile(filepath.Join(p.Folder, jobeffekt.ManifestName))
 	if err != nil {
@@ -52,7 +57,7 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	sum := sha256.Sum256(manifest)
 	m := jobeffekt.Published{
 		Format: 1, Program: p.Manifest.Program, AsOf: p.Manifest.AsOf, Standing: p.Manifest.Standing, Blinded: p.Manifest.Blinded, MinCount: p.MinCount,
-		ManifestSHA256: hex.EncodeToString(sum[:]), Languages: o.Languages, Yearly: o.Yearly, Providers: o.Providers, Municipalities: o.Municipalities,
+		ManifestSHA256: hex.EncodeToString(sum[:]), Languages: o.Languages, Yearly: o.Yearly, Providers: o.Providers, Municipalities: o.Municipalities, Record: p.Head(),
 	}
 	for _, part := range o.Only {
 		m.Only = append(m.Only, string(part))
@@ -76,7 +81,7 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	if err := errors.Join(effect.Stopped(ctx), p.Record(ctx)); err != nil {
 		return err
 	}
-	if replaces {
+	if earlier != nil {
 		// Two renames: for a moment the folder is not there, but never half of it.
 		old := made + ".old"
 		if err := os.Rename(out, old); err != nil {
@@ -90,28 +95,28 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	return errors.Join(os.Rename(made, out), syncFolder(filepath.Dir(out)))
 }
 
-// replaceable says whether an earlier publication stands in the folder's place; anything
-// else there is an error, and so is a file that the publication did not bring.
-func replaceable(out string) (bool, error) {
+// replaceable is the earlier publication that stands in the folder's place, nil for none;
+// anything else there is an error, and so is a file that the publication did not bring.
+func replaceable(out string) (*jobeffekt.Published, error) {
 	info, err := os.Lstat(out)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if !info.IsDir() {
-		return false, fmt.Errorf("%w: %s is there already and is no folder", ErrFolder, out)
+		return nil, fmt.Errorf("%w: %s is there already and is no folder", ErrFolder, out)
 	}
 	m, err := jobeffekt.ReadPublished(out)
 	if err != nil {
-		return false, fmt.Errorf("%w: %s is there already and holds no earlier publication (%s that this program can read); give a folder that does not exist", ErrFolder, out, jobeffekt.PublishedName)
+		return nil, fmt.Errorf("%w: %s is there already and holds no earlier publication (%s that this program can read); give a folder that does not exist", ErrFolder, out, jobeffekt.PublishedName)
 	}
 	brought := map[string]bool{jobeffekt.PublishedName: true}
 	for _, f := range m.Files {
 		brought[f.Path] = true
 	}
-	return true, fs.WalkDir(os.DirFS(out), ".", func(path string, d fs.DirEntry, err error) error {
+	return m, fs.WalkDir(os.DirFS(out), ".", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && !brought[path] {
 			return fmt.Errorf("%w: %s would be replaced, and %s in it is not of the earlier publication: move it away, or give another folder", ErrFolder, out, path)
 		}
