@@ -30,12 +30,12 @@ const support = `package %s
 import (
 	"os"
 	"strconv"
-	"sync"
+	"sync/atomic"
 )
 
 var mutOn, _ = strconv.Atoi(os.Getenv("MUTATE_ON"))
 
-var mutReached = func() func(int) {
+var mutFile = func() *os.File {
 	name := os.Getenv("MUTATE_REACHED")
 	if name == "" {
 		return nil
@@ -44,17 +44,14 @@ var mutReached = func() func(int) {
 	if err != nil {
 		panic(err)
 	}
-	var seen sync.Map
-	return func(id int) {
-		if _, old := seen.LoadOrStore(id, true); !old {
-			file.WriteString(strconv.Itoa(id) + "\n")
-		}
-	}
+	return file
 }()
 
+var mutSeen [1 << 17]atomic.Bool
+
 func mutIs(id int) bool {
-	if mutReached != nil {
-		mutReached(id)
+	if mutFile != nil && !mutSeen[id].Load() && !mutSeen[id].Swap(true) {
+		mutFile.WriteString(strconv.Itoa(id) + "\n")
 	}
 	return id == mutOn
 }

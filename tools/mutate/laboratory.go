@@ -155,7 +155,7 @@ func (l *laboratory) compile(ctx context.Context, o options) (string, error) {
 	l.binaries = nil
 	for i, dir := range o.tests {
 		file := filepath.Join(l.scratch, fmt.Sprintf("tests%d", i))
-		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-trimpath=false", "-ldflags=-s", "-gcflags=-e", "-overlay", filepath.Join(l.scratch, "overlay.json"), "-o", file, "./"+dir)
+		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-ldflags=-s", "-gcflags=-e", "-overlay", filepath.Join(l.scratch, "overlay.json"), "-o", file, "./"+dir)
 		cmd.Dir = o.root
 		said, err := cmd.CombinedOutput()
 		if err != nil {
