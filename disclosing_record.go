@@ -1,6 +1,7 @@
 package jobeffekt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,9 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gofrs/flock"
-
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // ErrRecord is wrapped by errors about the record of what went out before.
@@ -140,12 +140,11 @@ func (p *Publication) Record(ctx context.Context) error {
 		return nil
 	}
 	r := p.record
-	lock := flock.New(filepath.Join(filepath.Dir(r.path), LockName), flock.SetPermissions(0o600))
-	switch free, err := lock.TryLock(); {
-	case err != nil:
+	lock, err := whole.Take(filepath.Join(filepath.Dir(r.path), LockName))
+	if err = taken(err); errors.Is(err, ErrBusy) {
+		return fmt.Errorf("%s: %w", filepath.Base(r.path), err)
+	} else if err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)
-	case !free:
-		return fmt.Errorf("%s: %w", filepath.Base(r.path), ErrBusy)
 	}
 	defer lock.Close()
 	now, err := readRecord(ctx, r.path, p.Manifest.Sum, p.MinCount)
@@ -157,12 +156,12 @@ func (p *Publication) Record(ctx context.Context) error {
 	case now.hash != r.hash:
 		return fmt.Errorf("%w: something else was published since this publication was made: make it again", ErrRecord)
 	}
-	to, err := newPending(r.path)
-	if err != nil {
+	var b bytes.Buffer
+	if err := rowTable("published", append(now.rows, p.remembered...)).WriteParquet(&b); err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	if err := rowTable("published", append(now.rows, p.remembered...)).WriteParquet(to); err != nil {
-		return errors.Join(fmt.Errorf("%w: %w", ErrRecord, err), to.drop())
+	if err := whole.Write(r.path, 0o600, b.Bytes()); err != nil {
+		return fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	return to.publish()
+	return nil
 }
