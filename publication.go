@@ -28,9 +28,11 @@ import (
 type Publication struct {
 	Folder   string    // the results folder
 	Manifest *Manifest // of the results
-	MinCount int64     // the count under which nothing is shown
-	Config   *Config   // the run file
-	Terms    []*bonus.Terms
+	// ManifestSHA256 is the hash of the manifest's file, as it was read.
+	ManifestSHA256 string
+	MinCount       int64   // the count under which nothing is shown
+	Config         *Config // the run file
+	Terms          []*bonus.Terms
 	// Municipalities are names by code, where the data have them.
 	Municipalities map[string]string
 	// Experience is what providers wrote, in the order of the dataset.

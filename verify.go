@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // ReadSettlement reads the settlement tables of a results folder, to be
@@ -139,11 +140,12 @@ func VerifyFrom(ctx context.Context, folder string, open Opener) ([]Difference, 
 	if err != nil {
 		return nil, err
 	}
-	temp, err := os.MkdirTemp("", "jobeffekt-verify-")
+	scratch, drop, err := whole.Scratch("jobeffekt-verify")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(temp)
+	defer drop()
+	temp := filepath.Join(scratch, "results")
 	c = c.with(m.AsOf)
 	c.Blinded = m.Blinded
 	c.Open = open
