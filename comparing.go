@@ -204,6 +204,14 @@ func Changes(ctx context.Context, before, after string) (*Changed, error) {
 			return nil, err
 		}
 	}
+	for _, s := range []*side{a, b} {
+		if s.published {
+			continue
+		}
+		if err := s.manifest.stands(s.folder); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.folder, err)
+		}
+	}
 	return c, nil
 }
 
