@@ -29,6 +29,9 @@ func (c *Config) OpenData(ctx context.Context) (*ingest.Dataset, error) {
 }
 
 func (c *Config) openData(ctx context.Context, opt ingest.Options) (*ingest.Dataset, error) {
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
+	}
 	if !isURL(c.Data) {
 		return ingest.OpenFolder(c.resolve(c.Data), opt)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
@@ -136,6 +137,9 @@ func (r *record) of(families []*family, results string, minCount int64) (out []r
 // publication was recorded since this one was read the error wraps [ErrRecord]: read it again,
 // and publish that.
 func (p *Publication) Record(ctx context.Context) error {
+	if err := effect.Stopped(ctx); err != nil {
+		return err
+	}
 	if p.record == nil {
 		return nil
 	}
