@@ -526,6 +526,7 @@ func (s *stoppable) works() (out []work) {
 
 	// What is measured and estimated.
 	seen := observer()
+	seen.KeepState()
 	require.NoError(t, ds.Observe(ctx, obs.Cases, nil, seen))
 	var state bytes.Buffer
 	require.NoError(t, seen.WriteState(&state))
