@@ -169,6 +169,9 @@ func (s *side) table(ctx context.Context, name string) (*ingest.Table, error) {
 // results folder, or whose tables are not as they were written, is an error that wraps
 // [ErrManifest] and names the folder.
 func Changes(ctx context.Context, before, after string) (*Changed, error) {
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
+	}
 	a, errA := openSide(before)
 	b, errB := openSide(after)
 	if err := errors.Join(errA, errB); err != nil {

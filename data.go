@@ -39,6 +39,9 @@ func (c *Config) OpenData(ctx context.Context) (*ingest.Dataset, error) {
 
 // openData opens the dataset. Who reads it compares checksums, by checkSums or describe.
 func (c *Config) openData(ctx context.Context, opt ingest.Options) (*ingest.Dataset, error) {
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
+	}
 	if !isURL(c.Data) {
 		return ingest.OpenFolder(c.resolve(c.Data), opt)
 	}

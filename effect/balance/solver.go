@@ -484,6 +484,9 @@ func (s *solver) solve(ctx context.Context, tol float64) error {
 		before, dual, slope := s.norm(s.kept), s.dual, dense.Dot(g, d)
 		step, trial, moved := 1.0, make([]float64, p), false
 		for range 40 {
+			if ctx.Err() != nil {
+				break // there is no better
+			}
 			copy(trial, s.lambda)
 			for j, k := range s.kept {
 				trial[k] += step * d[j] * s.perSD[k]
