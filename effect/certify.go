@@ -41,12 +41,12 @@ func (e *Expectation) certify(c *Comparison, uses []string, followed []bool) {
 			byPerson[c.Cases.Person[e.Out[k]]] += w
 			continue
 		}
-		squares += w * w
+		squares += float64(w * w)
 		largest = max(largest, math.Abs(w))
 	}
 	for _, person := range slices.Sorted(maps.Keys(byPerson)) {
 		w := byPerson[person]
-		squares += w * w
+		squares += float64(w * w)
 		largest = max(largest, math.Abs(w))
 	}
 	if sum == 0 {
@@ -212,8 +212,8 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 	varOut := func(j, k int) (sum float64) {
 		a, b, mean := &m.columns[j], &m.columns[k], productOut[j][k]
 		for n, w := range weights {
-			x := a.centred(out[n], centre[j])*b.centred(out[n], centre[k]) - mean
-			sum += w * x * x
+			x := float64(a.centred(out[n], centre[j])*b.centred(out[n], centre[k])) - mean
+			sum += float64(w * x * x)
 		}
 		return sum
 	}
@@ -227,7 +227,7 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 	}
 	unbiased := n / max(n-1, 1)
 	for j, a := range m.columns {
-		inVar, outVar := productIn[j][j]-meanIn[j]*meanIn[j], productOut[j][j]-meanOut[j]*meanOut[j]
+		inVar, outVar := productIn[j][j]-float64(meanIn[j]*meanIn[j]), productOut[j][j]-float64(meanOut[j]*meanOut[j])
 		if a.kind == measureNumber {
 			inVar *= unbiased
 			r.varianceRatio = max(r.varianceRatio, ratio(inVar, outVar))
@@ -244,7 +244,7 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 				continue
 			}
 			mean := productIn[j][k]
-			smd := standardised(mean-productOut[j][k], (squareIn(j, k)-mean*mean)*unbiased, func() float64 { return varOut(j, k) })
+			smd := standardised(mean-productOut[j][k], (squareIn(j, k)-float64(mean*mean))*unbiased, func() float64 { return varOut(j, k) })
 			if k == j {
 				note(smd, a.name+"^2")
 			} else {
