@@ -149,6 +149,19 @@ func readManifest(folder string) (*Manifest, error) {
 	return &m, nil
 }
 
+// ThisProgram is the program that runs, as a manifest names what made its results.
+func ThisProgram() Program { return program() }
+
+// String is for people: v1.2.3 (revision 0123456789ab, go1.26.8, linux/amd64). The version
+// is (devel) where it was not built from a tagged commit.
+func (p Program) String() string {
+	built := []string{p.Go, p.Platform}
+	if p.Revision != "" {
+		built = append([]string{"revision " + p.Revision[:min(12, len(p.Revision))]}, built...)
+	}
+	return p.Version + " (" + strings.Join(built, ", ") + ")"
+}
+
 func program() Program {
 	p := Program{Module: "github.com/jobeffekt/jobeffekt", Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -36,6 +36,8 @@ and works out what the terms of the agreements pay.
 Start with:  jobeffekt demo`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
+	root.Version = jobeffekt.ThisProgram().String()
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	t.add(root)
