@@ -138,6 +138,9 @@ func RunCells(ctx context.Context, c *Config) (*CellTable, error) {
 		}
 	}
 	m.Results = append(m.Results, f.results...)
+	if err := job.steady(ctx, m, f.began()); err != nil {
+		return nil, err
+	}
 	return t, f.publish(m)
 }
 

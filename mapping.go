@@ -48,8 +48,8 @@ func (c *Config) newMapping(ctx context.Context) (*mapping, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
 	}
 	return c.mappingOf(data)
 }
@@ -169,8 +169,8 @@ func (m *mapping) describe(ctx context.Context, h *partialHeader) (err error) {
 		if spells[i] {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+		if err := effect.Stopped(ctx); err != nil {
+			return err
 		}
 		path, err := relative(m.c.resolve(m.c.Data), name)
 		if err != nil {
@@ -284,8 +284,8 @@ func (m *mapping) openPartials(ctx context.Context, paths []string, all bool) (*
 		problems = append(problems, p.against(&now)...)
 	}
 	problems = append(problems, m.join(ctx, set, all)...)
-	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
 	}
 	if len(problems) > 0 {
 		return nil, &PartialError{problems}

@@ -321,7 +321,7 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 				err = a.copyRows(ctx, p.(*parquetPart), unit, names, codes, out)
 			}
 			if ctx.Err() != nil {
-				return 0, context.Cause(ctx)
+				return 0, effect.Stopped(ctx)
 			}
 			if err != nil {
 				return 0, fileError(p, unit, "", err)
@@ -392,8 +392,8 @@ func (a *Arranged) copyRows(ctx context.Context, p *parquetPart, unit int, names
 	width := len(names) + 1
 	flat, rows := make([]parquet.Value, batch*width), make([]parquet.Row, 0, batch)
 	for len(codes) > 0 {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+		if err := effect.Stopped(ctx); err != nil {
+			return err
 		}
 		n := min(batch, len(codes)) // rows that no page ends within, so that its memory stays
 		for k := range columns {

@@ -148,7 +148,7 @@ func (n *narrowing) passOver(ctx context.Context, f *reading, part int, p *parqu
 			continue
 		}
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return effect.Stopped(ctx)
 		}
 		var s some
 		ok := false
