@@ -205,6 +205,11 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 		if err := hashMapped(ctx, m.data, m.files[m.file(f.Path)], f); err != nil {
 			return nil, err
 		}
+		if f.Whole != "" {
+			if err := m.matches(ctx, []string{m.names[m.file(f.Path)]}, []Source{{SHA256: f.Whole}}); err != nil {
+				return nil, err
+			}
+		}
 	}
 	c.progress(Progress{Did: DidInputs})
 	s, err := m.read.measuring(ctx, m.data)
@@ -222,6 +227,9 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 		return nil, err
 	}
 	c.progress(Progress{Did: DidObserve, Within: true})
+	if err := untouched(m.data); err != nil {
+		return nil, err
+	}
 	size, err := writePartial(to, h, func(w io.Writer) error {
 		for _, o := range s.observers {
 			if err := o.WriteState(w); err != nil {

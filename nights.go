@@ -62,6 +62,7 @@ func firstReads() map[string]Step {
 		"":                        StepMeasure, // all that is not named below
 		"data":                    nowhere,
 		"out":                     nowhere,
+		"input.checksums":         nowhere,
 		"disclosure":              nowhere, // what leaves the house is asked of what the steps made
 		"compare.methods":         StepEstimate,
 		"compare.balance.also":    StepEstimate,

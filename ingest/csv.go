@@ -77,6 +77,9 @@ func readWhole(path string, limits Limits) ([]byte, error) {
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limits.CSVBytes+1))
+	if err == nil {
+		_, err = src.unchanged()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +125,7 @@ func parseCSV(ctx context.Context, path, name string, b []byte, limits Limits) (
 	cells := make([][]string, len(names))
 	for rows := 0; ; rows++ {
 		if rows%4096 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, effect.Stopped(ctx)
 		}
 		record, err := r.Read()
 		if errors.Is(err, io.EOF) {

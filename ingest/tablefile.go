@@ -77,6 +77,11 @@ func (t *Table) WriteParquet(w io.Writer) error {
 		err   error
 	}
 	var pending []chan done
+	defer func() { // who gives up waits for those that are encoding: they read the table
+		for _, ch := range pending {
+			<-ch
+		}
+	}()
 	commit := func() error {
 		d := <-pending[0]
 		pending = pending[1:]
@@ -94,7 +99,7 @@ func (t *Table) WriteParquet(w io.Writer) error {
 				return err
 			}
 		}
-		ch := make(chan done, 1) // so that no goroutine waits for who has given up
+		ch := make(chan done, 1)
 		pending = append(pending, ch)
 		group := out.BeginRowGroup()
 		go func() { ch <- done{group, rows.encode(group, from, min(from+tableGroup, t.Rows()))} }()
@@ -143,8 +148,8 @@ func (c *Column) repeats(rows int) bool {
 		for _, level := range c.Factor.Levels {
 			size += len(level)
 		}
-		// The library gives a dictionary of 1 GiB up.
-		return 2*len(c.Factor.Levels) < rows && size < 1<<29
+		// What is written is read again: a dictionary is one page, of 4 bytes more a level.
+		return 2*len(c.Factor.Levels) < rows && size < 1<<27 && len(c.Factor.Levels) < 1<<23
 	}
 	first := c.Texts[:min(len(c.Texts), firstRows)]
 	seen := map[string]bool{}
@@ -205,6 +210,9 @@ func readTable(ctx context.Context, path string, limits Limits, lenient bool, wa
 		extra = append(extra, field{column, w, true, lenient || w != wantWhole && w != wantBool})
 	}
 	f, err := d.load(ctx, key, extra, nil)
+	if err == nil {
+		_, err = p.unchanged()
+	}
 	if err != nil {
 		return nil, err
 	}
