@@ -1,6 +1,7 @@
 package jobeffekt
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,9 +15,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gofrs/flock"
-
+	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // ErrRecord is wrapped by errors about the record of what went out before.
@@ -225,16 +226,18 @@ func (r *record) of(families []*family, all *between, results string, minCount i
 // publication was recorded since this one was read the error wraps [ErrRecord]: read it again,
 // and publish that.
 func (p *Publication) Record(ctx context.Context) error {
+	if err := effect.Stopped(ctx); err != nil {
+		return err
+	}
 	if p.record == nil {
 		return nil
 	}
 	r := p.record
-	lock := flock.New(filepath.Join(filepath.Dir(r.path), LockName), flock.SetPermissions(0o600))
-	switch free, err := lock.TryLock(); {
-	case err != nil:
+	lock, err := whole.Take(filepath.Join(filepath.Dir(r.path), LockName))
+	if err = taken(err); errors.Is(err, ErrBusy) {
+		return fmt.Errorf("%s: %w", filepath.Base(r.path), err)
+	} else if err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)
-	case !free:
-		return fmt.Errorf("%s: %w", filepath.Base(r.path), ErrBusy)
 	}
 	defer lock.Close()
 	now, err := readRecord(ctx, r.path, p.Manifest.Sum, p.MinCount)
@@ -249,23 +252,18 @@ func (p *Publication) Record(ctx context.Context) error {
 	if len(p.remembered) == 0 {
 		return nil
 	}
-	to, err := newPending(r.path)
+	var rows bytes.Buffer
+	if err := rowTable("published", append(now.rows, p.remembered...)).WriteParquet(&rows); err != nil {
+		return fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	if err := whole.Write(r.path, 0o600, rows.Bytes()); err != nil {
+		return fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	b, err := json.Marshal(p.Head())
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	if err := rowTable("published", append(now.rows, p.remembered...)).WriteParquet(to); err != nil {
-		return errors.Join(fmt.Errorf("%w: %w", ErrRecord, err), to.drop())
-	}
-	if err := to.publish(); err != nil {
-		return fmt.Errorf("%w: %w", ErrRecord, err)
-	}
-	if to, err = newPending(r.path + HeadSuffix); err != nil {
-		return fmt.Errorf("%w: %w", ErrRecord, err)
-	}
-	if err := json.NewEncoder(to).Encode(p.Head()); err != nil {
-		return errors.Join(fmt.Errorf("%w: %w", ErrRecord, err), to.drop())
-	}
-	if err := to.publish(); err != nil {
+	if err := whole.Write(r.path+HeadSuffix, 0o600, append(b, '\n')); err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	return nil

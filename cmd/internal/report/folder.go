@@ -15,6 +15,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // file is one file of a publication's folder: its path there, with slashes, and what writes it.
@@ -33,6 +34,18 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	if err != nil {
 		return err
 	}
+	if _, err := replaceable(out); err != nil { // before anything is written
+		return err
+	}
+	made, err := whole.NewFolder(out)
+	if held, ok := errors.AsType[*whole.HeldError](err); ok {
+		return fmt.Errorf("%s: %w", out, &jobeffekt.BusyError{By: held.By})
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFolder, err)
+	}
+	defer func() { err = errors.Join(whole.Cure(err, filepath.Dir(out)), made.Drop()) }()
+	// What a killed one had moved away may be back.
 	earlier, err := replaceable(out)
 	if err != nil {
 		return err
@@ -46,15 +59,10 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(out), 0o700); err != nil {
-		return err
-	}
-	made, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+"-*") // 0700
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(made)) }()
 	sum := sha256.Sum256(manifest)
+	if hash := hex.EncodeToString(sum[:]); p.ManifestSHA256 != "" && hash != p.ManifestSHA256 {
+		return fmt.Errorf("%w: another run has written to %s since it was read; try again when it is done", jobeffekt.ErrManifest, p.Folder)
+	}
 	m := jobeffekt.Published{
 		Format: 1, Program: p.Manifest.Program, AsOf: p.Manifest.AsOf, Standing: p.Manifest.Standing, Blinded: p.Manifest.Blinded, MinCount: p.MinCount,
 		ManifestSHA256: hex.EncodeToString(sum[:]), Languages: o.Languages, Yearly: o.Yearly, Providers: o.Providers, Municipalities: o.Municipalities, Record: p.Head(),
@@ -63,13 +71,13 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 		m.Only = append(m.Only, string(part))
 	}
 	for _, f := range files {
-		s, err := writeFile(ctx, made, f)
+		s, err := writeFile(ctx, made.Path, f)
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
 		m.Files = append(m.Files, s)
 	}
-	if _, err := writeFile(ctx, made, file{jobeffekt.PublishedName, func(_ context.Context, w io.Writer) error {
+	if _, err := writeFile(ctx, made.Path, file{jobeffekt.PublishedName, func(_ context.Context, w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
 		return enc.Encode(m)
@@ -81,18 +89,7 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	if err := errors.Join(effect.Stopped(ctx), p.Record(ctx)); err != nil {
 		return err
 	}
-	if earlier != nil {
-		// Two renames: for a moment the folder is not there, but never half of it.
-		old := made + ".old"
-		if err := os.Rename(out, old); err != nil {
-			return err
-		}
-		if err := os.Rename(made, out); err != nil {
-			return errors.Join(err, os.Rename(old, out))
-		}
-		return errors.Join(os.RemoveAll(old), syncFolder(filepath.Dir(out)))
-	}
-	return errors.Join(os.Rename(made, out), syncFolder(filepath.Dir(out)))
+	return made.Publish(earlier != nil)
 }
 
 // replaceable is the earlier publication that stands in the folder's place, nil for none;
@@ -142,22 +139,12 @@ func writeFile(ctx context.Context, folder string, f file) (s jobeffekt.Source, 
 	if err := f.write(ctx, io.MultiWriter(w, sum, n)); err != nil {
 		return s, err
 	}
-	return jobeffekt.Source{Path: f.name, Bytes: n.bytes, SHA256: hex.EncodeToString(sum.Sum(nil))}, w.Sync()
+	return jobeffekt.Source{Path: f.name, Bytes: n.bytes, SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
 type counter struct{ bytes int64 }
 
 func (c *counter) Write(b []byte) (int, error) { c.bytes += int64(len(b)); return len(b), nil }
-
-// syncFolder makes a rename last, where the system can: folders cannot be opened everywhere.
-func syncFolder(folder string) error {
-	f, err := os.Open(folder)
-	if err != nil {
-		return nil
-	}
-	f.Sync()
-	return f.Close()
-}
 
 // fileName is an identifier made safe for a name of a file: other characters than letters,
 // digits, - and _ become _, and where that changed anything, eight digits of a hash of the
