@@ -36,7 +36,7 @@ func TestLawsOfAmounts(t *testing.T) {
 	}
 	for _, m := range []struct {
 		method, twice effect.Method
-		drawn         bool // weights are estimated from both sides: twice the cases are other chances
+		drawn         bool // neighbours are counted: with every case twice, or by another score, they are others
 	}{
 		{balance.Default(names...), balance.Default(append(names, "again")...), false},
 		{strata.Default(classes...), strata.Default(append(classes, effect.Class{Covariate: "again", Cuts: []float64{22, 28}})...), false},
@@ -92,7 +92,9 @@ func TestLawsOfAmounts(t *testing.T) {
 			require.NoError(t, err)
 			assert.InEpsilon(t, want.Expected, got.Expected, 1e-7)
 			assert.InEpsilon(t, want.Observed, got.Observed, 1e-12)
-			assert.InEpsilon(t, want.VarCell, got.VarCell, 1e-9, "the same persons say nothing new")
+			if !m.drawn {
+				assert.InEpsilon(t, want.VarCell, got.VarCell, 1e-9, "the same persons say nothing new")
+			}
 		})
 	}
 }
