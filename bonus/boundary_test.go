@@ -21,8 +21,8 @@ func TestWhereTermsEnd(t *testing.T) {
 		"upkeep: {section: \"3\", notice: 90 days, ceiling: 100, warn_at: X}":               {[]string{"0.001", "0.5", "1"}, []string{"0", "-0.5", "1.001"}},
 		"upkeep: {section: \"3\", notice: 90 days, warn_at: 0.5, ceiling: X}":               {[]string{"0.01", "100"}, []string{"0", "-0.01", "-100"}},
 		"upkeep: {section: \"3\", notice: 90 days, warn_at: 0.5, volume: [X]}":              {[]string{"{year: 2008, amount: 0.01}"}, []string{"{year: 2008, amount: 0}", "{year: 2007, amount: 1}"}},
-		"vat: {treatment: excluded, rate: X}":                              {[]string{"0", "0.25", "1"}, []string{"-0.1", "1.01", "25"}},
-		"vat: {treatment: included, rate: X}":                              {[]string{"0", "1"}, []string{"-0.5", "1.5"}},
+		"vat: {treatment: excluded, rate: X}":                                               {[]string{"0", "0.25", "1"}, []string{"-0.1", "1.01", "25"}},
+		"vat: {treatment: included, rate: X}":                                               {[]string{"0", "1"}, []string{"-0.5", "1.5"}},
 		"upkeep: {section: \"3\", notice: 90 days, warn_at: 0.5, ceiling: 10, volume: [X]}": {[]string{"{year: 2008, amount: 10}", "{year: 2008, amount: 9.99}"}, []string{"{year: 2008, amount: 10.01}"}},
 	} {
 		parse := func(value string) error {

@@ -3,8 +3,8 @@
     python3 paid_path.py FOLDER/jobeffekt.yaml > paid_path_NAME.json    # from where FOLDER is
     python3 paid_path.py --random SEED FOLDER                           # writes a random run file and terms
 
-FOLDER holds a run file, its terms and its data. paid_path_demo.json is of the demonstration (cmd/jobeffekt/demo). paid_path_1.json to
-_3.json are of testdata/paid/1 to 3, with data of `jobeffekt synth FOLDER/data --persons 4000 --municipalities 8 --provider-sd 0.8 --seed N`. Written from docs/run-file.md,
+FOLDER holds a run file, its terms and its data. paid_path_demo.json is of the demonstration (cmd/jobeffekt/demo); paid_path_N.json of
+testdata/paid/N for N = 2, 3, 5, 6, with data of `jobeffekt synth FOLDER/data --persons 4000 --municipalities 8 --provider-sd 0.8 --seed N`. Written from docs/run-file.md,
 docs/methods.md and docs/terms.md; it shares nothing with the program. What it knows: a cohort of one period, the first
 participation; outcomes state_at and sustained; the method balance; clauses on a reached outcome and on the provider's part of an
 effect; gates with Holm; caps per provider and period; rounding of lines. What it does not know, it refuses.
