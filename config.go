@@ -81,6 +81,7 @@ type Input struct {
 	States         map[string]effect.State      `yaml:"states,omitempty" doc:"code in the input: canonical state; canonical names stand for themselves"`
 	Fixed          []string                     `yaml:"fixed,omitempty" doc:"columns of persons or participations that were known at the referral and cannot change since, so that they need no valid_from"`
 	MaxRejectShare *float64                     `yaml:"max_reject_share,omitempty" doc:"share of a table's rows that may be rejected before the run stops; left out: 0.01"`
+	Pseudonyms     *Pseudonyms                  `yaml:"pseudonyms,omitempty" doc:"make pseudonyms of identifiers as they are read; left out: they stay what they are"`
 	RegistersReach *effect.Date                 `yaml:"registers_reach,omitempty" doc:"last day the registers are complete for; left out: the last day, up to as_of, on which a spell of the cases begins or ends"`
 }
 

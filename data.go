@@ -29,6 +29,10 @@ func (c *Config) OpenData(ctx context.Context) (*ingest.Dataset, error) {
 }
 
 func (c *Config) openData(ctx context.Context, opt ingest.Options) (*ingest.Dataset, error) {
+	opt, err := c.keyed(opt)
+	if err != nil {
+		return nil, err
+	}
 	if !isURL(c.Data) {
 		return ingest.OpenFolder(c.resolve(c.Data), opt)
 	}

@@ -38,8 +38,10 @@ type Manifest struct {
 	Seals    []Source    `json:"seals,omitempty"`    // files beside the terms
 	Accepted []Source    `json:"accepted,omitempty"` // the blinded run's manifest and what was decided on it
 	Recorded []Source    `json:"recorded,omitempty"` // file of the recorded choices of peers
-	Inputs   []Source    `json:"inputs"`
-	Results  []Source    `json:"results"`
+	// Pseudonyms are those made of identifiers as the inputs were read.
+	Pseudonyms *Pseudonymised `json:"pseudonyms,omitempty"`
+	Inputs     []Source       `json:"inputs"`
+	Results    []Source       `json:"results"`
 	// Sum is the SHA-256 of all of the above where there are keys: a manifest that was edited
 	// keeps no step.
 	Sum string `json:"sum,omitempty"`

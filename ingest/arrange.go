@@ -413,7 +413,7 @@ func (a *Arranged) codes(ctx context.Context, table string, p part, unit int, ro
 	if problems := a.d.find(table, field{name: "person_id", want: wantID, required: true}, &cols[0]); len(problems) > 0 {
 		return nil, &SchemaError{problems}
 	}
-	cols[0].res = a.persons
+	cols[0].res, cols[0].look = a.persons, nil // what is copied is looked at
 	out := make([]int32, 0, rows)
 	r := reader{cols: make([]columnReader, 1), batch: batch{cols: make([]vector, 1)}}
 	err := r.readUnit(ctx, p, unit, rows, cols, func(b *batch) error {

@@ -268,7 +268,7 @@ func (l *looks) begin(rows int64) {
 // how many values come before the next one to look at, and is counted on.
 func (l *looks) look(part int, next *int64, leaf leaf, r *run, from, to int) {
 	n := int64(to - from)
-	if *next >= n {
+	if *next >= n || l.stride < 1 {
 		*next -= n
 		return
 	}
