@@ -266,7 +266,8 @@ func (c *Config) amounts() (hours, kroner bool) {
 func (c *Config) controls() bool { return slices.Contains(c.Compare.Also, effect.WithoutOffer) }
 
 // IngestOptions say how the dataset is read: the mapping, and the covariates
-// that no history gives.
+// that no history gives. They are without the key of pseudonyms, which [Config.OpenData]
+// reads.
 func (c *Config) IngestOptions() ingest.Options {
 	o := ingest.DefaultOptions()
 	o.Columns, o.Constants, o.States = c.Input.Columns, c.Input.Constants, c.Input.States

@@ -32,8 +32,9 @@ import (
 //     than once in 4e9 columns. 0.13 in place of 0.12 leaves room for ids of which small
 //     digits are more frequent (amounts of money, for instance).
 //   - Numbers that count up, or begin with a year or the code of a municipality, have few
-//     different days. So the k values must have 0.7 times as many different days of the
-//     year as k values of all 366 would have, 366 (1 - exp(-k/366)).
+//     different days. So the k values must have 0.8 times as many different days of the
+//     year as k values of all 366 would have, 366 (1 - exp(-k/366)). Few ids that begin with
+//     day and month, or year and month, cannot be told from dates of birth, and are refused.
 //
 // So a column of civil registration numbers alone is found from 5 values on, or 11 without
 // right check digits; among 10,000 other ten-digit ids some 90 with right check digits
@@ -198,7 +199,7 @@ func (c *CivilNumbers) Evident() bool {
 	if c.Hyphenated > 0 {
 		return true
 	}
-	if float64(c.different) < 0.7*366*-math.Expm1(-float64(c.Dates)/366) {
+	if float64(c.different) < 0.8*366*-math.Expm1(-float64(c.Dates)/366) {
 		return false
 	}
 	if c.Citizens && c.Others == 0 && c.Dates > 1 {

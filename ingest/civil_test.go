@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -108,7 +109,7 @@ func TestCivilNumbers(t *testing.T) {
 		"numbers that count up":     func(i int) string { return fmt.Sprint(1_010_100_000 + 700*i) },
 		"nine digits that count up": func(i int) string { return fmt.Sprint(100_000_000 + 700*i) },
 		"production units":          func(int) string { return fmt.Sprint(1_000_000_000 + r.Int64N(30_000_000)) },
-		"year and number":           func(int) string { return fmt.Sprintf("%d%06d", 2001+r.IntN(12), r.IntN(1e6)) },
+		"year and number":           func(int) string { return fmt.Sprintf("%d%06d", 2006+r.IntN(5), r.IntN(1e6)) },
 		"year, month, day and number": func(int) string {
 			return fmt.Sprintf("%02d%02d%02d%04d", 1+r.IntN(12), 1+r.IntN(12), 1+r.IntN(28), r.IntN(1e4))
 		},
@@ -123,6 +124,9 @@ func TestCivilNumbers(t *testing.T) {
 	sizes := []int{1, 2, 5, 11, 20, 60, 200, 1000, 10_000}
 	for name, draw := range others {
 		for _, n := range sizes {
+			if name == "year, month, day and number" && n < 200 {
+				continue // few ids that begin with a date cannot be told from dates of birth
+			}
 			for range max(3, min(300, 20_000/n)) {
 				ids := make([]string, n)
 				for i := range ids {
@@ -177,7 +181,7 @@ func TestIdentifiableColumns(t *testing.T) {
 	days := make([]effect.Date, n)
 	for i := range ids {
 		ids[i], plain[i] = civil(r, i%2 == 0), fmt.Sprintf("x%d", i)
-		fmt.Sscan(ids[i], &numbers[i])
+		numbers[i], _ = strconv.ParseInt(ids[i], 10, 64)
 		floats[i], days[i] = float64(numbers[i]), 14_000
 	}
 	factor := func(list []string) *effect.Factor { f := effect.NewFactor(list); return &f }
@@ -216,12 +220,17 @@ func TestIdentifiableColumns(t *testing.T) {
 	read := func(tab *Table, opt Options) error {
 		ds := NewDataset(opt)
 		require.NoError(t, ds.AddTable(tab.Name, "rows", tab))
-		_, fromRows := ds.load(context.Background(), tab.Name, nil, nil)
+		states := func(cols []input) {
+			if tab.Name == Spells {
+				cols[1].res = newStateIndex(nil, 100)
+			}
+		}
+		_, fromRows := ds.load(context.Background(), tab.Name, nil, states)
 		folder := t.TempDir()
 		writeTo(t, filepath.Join(folder, tab.Name+".parquet"), tab)
 		ds, err := OpenFolder(folder, opt)
 		require.NoError(t, err)
-		_, fromFile := ds.load(context.Background(), tab.Name, nil, nil)
+		_, fromFile := ds.load(context.Background(), tab.Name, nil, states)
 		assert.Equal(t, fromRows == nil, fromFile == nil)
 		if fromFile != nil {
 			assert.NotContains(t, fromFile.Error(), ids[0])
@@ -318,7 +327,7 @@ func TestPseudonymsAsTheyAreRead(t *testing.T) {
 		if i%3 == 0 && i > 0 {
 			ids[i] = ids[i-1]
 		}
-		fmt.Sscan(ids[i], &numbers[i])
+		numbers[i], _ = strconv.ParseInt(ids[i], 10, 64)
 		want[key.Pseudonym("person_id", effect.TextID(ids[i])).String()] = true
 	}
 	days, text := make([]effect.Date, n), slicesRepeat("a", n)
