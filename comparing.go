@@ -188,7 +188,7 @@ func Changes(ctx context.Context, before, after string) (*Changed, error) {
 			c.Tables = append(c.Tables, TableChange{Table: info.Name, Step: info.Step})
 			continue
 		}
-		if err := ctx.Err(); err != nil {
+		if err := effect.Stopped(ctx); err != nil {
 			return nil, err
 		}
 		old, err := a.table(ctx, info.Name)

@@ -82,6 +82,7 @@ type Input struct {
 	Fixed          []string                     `yaml:"fixed,omitempty" doc:"columns of persons or participations that were known at the referral and cannot change since, so that they need no valid_from"`
 	MaxRejectShare *float64                     `yaml:"max_reject_share,omitempty" doc:"share of a table's rows that may be rejected before the run stops; left out: 0.01"`
 	Pseudonyms     *Pseudonyms                  `yaml:"pseudonyms,omitempty" doc:"make pseudonyms of identifiers as they are read; left out: they stay what they are"`
+	Checksums      string                       `yaml:"checksums,omitempty" doc:"file of SHA-256 as sha256sum writes it, relative to the run file, which every file of the dataset that is read must be in and match; left out: nothing is compared"`
 	RegistersReach *effect.Date                 `yaml:"registers_reach,omitempty" doc:"last day the registers are complete for; left out: the last day, up to as_of, on which a spell of the cases begins or ends"`
 }
 

@@ -40,8 +40,10 @@ type Manifest struct {
 	Recorded []Source    `json:"recorded,omitempty"` // file of the recorded choices of peers
 	// Pseudonyms are those made of identifiers as the inputs were read.
 	Pseudonyms *Pseudonymised `json:"pseudonyms,omitempty"`
-	Inputs     []Source       `json:"inputs"`
-	Results    []Source       `json:"results"`
+	// Checksums is the file of checksums that the inputs were held against.
+	Checksums []Source `json:"checksums,omitempty"`
+	Inputs    []Source `json:"inputs"`
+	Results   []Source `json:"results"`
 	// Sum is the SHA-256 of all of the above where there are keys: a manifest that was edited
 	// keeps no step.
 	Sum string `json:"sum,omitempty"`

@@ -206,6 +206,11 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 		if err := hashMapped(ctx, m.data, m.files[m.file(f.Path)], f); err != nil {
 			return nil, err
 		}
+		if f.Whole != "" {
+			if err := m.matches(ctx, []string{m.names[m.file(f.Path)]}, []Source{{SHA256: f.Whole}}); err != nil {
+				return nil, err
+			}
+		}
 	}
 	c.progress(Progress{Did: DidInputs})
 	s, err := m.read.measuring(ctx, m.data)

@@ -62,6 +62,7 @@ func firstReads() map[string]Step {
 		"":                          StepMeasure, // all that is not named below
 		"data":                      nowhere,
 		"out":                       nowhere,
+		"input.checksums":           nowhere,
 		"input.pseudonyms.key_file": nowhere, // where the key lies; its fingerprint counts
 		"input.pseudonyms.key_env":  nowhere,
 		"disclosure":                nowhere, // what leaves the house is asked of what the steps made

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // Pack is the manifest of a provider's pack: a folder or a zip file with what the
@@ -331,17 +332,17 @@ The SHA-256 of pack.json tells one pack from another: ask for it by another way.
 
 // writeFolder writes files into a new folder, whole or not at all.
 func writeFolder(to string, files []packFile) (err error) {
-	temp, err := os.MkdirTemp(filepath.Dir(to), "."+filepath.Base(to)+"-")
+	temp, err := whole.NewFolder(to)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrPack, err)
+		return fmt.Errorf("%w: %w", ErrPack, taken(err))
 	}
-	defer os.RemoveAll(temp)
+	defer temp.Drop()
 	for _, f := range files {
-		if err := os.WriteFile(filepath.Join(temp, f.name), f.content, 0o600); err != nil {
-			return fmt.Errorf("%w: %w", ErrPack, err)
+		if err := os.WriteFile(filepath.Join(temp.Path, f.name), f.content, 0o600); err != nil {
+			return fmt.Errorf("%w: %w", ErrPack, whole.Cure(err, filepath.Dir(to)))
 		}
 	}
-	if err := os.Rename(temp, to); err != nil {
+	if err := temp.Publish(false); err != nil {
 		return fmt.Errorf("%w: %w", ErrPack, err)
 	}
 	return nil
@@ -350,12 +351,8 @@ func writeFolder(to string, files []packFile) (err error) {
 // writeZip writes files into a new zip file, whole or not at all. It has no
 // times, so that the same files make the same bytes.
 func writeZip(to string, files []packFile) error {
-	p, err := newPending(to)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrPack, err)
-	}
-	defer p.drop()
-	z := zip.NewWriter(p)
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
 	for _, f := range files {
 		w, err := z.CreateHeader(&zip.FileHeader{Name: f.name, Method: zip.Deflate})
 		if err == nil {
@@ -368,7 +365,10 @@ func writeZip(to string, files []packFile) error {
 	if err := z.Close(); err != nil {
 		return fmt.Errorf("%w: %w", ErrPack, err)
 	}
-	return p.publish()
+	if err := whole.Write(to, 0o600, b.Bytes()); err != nil {
+		return fmt.Errorf("%w: %w", ErrPack, err)
+	}
+	return nil
 }
 
 // VerifiedPack is what came of verifying a pack.
@@ -395,10 +395,11 @@ func VerifyPack(ctx context.Context, from string) (*VerifiedPack, error) {
 	if info, err := os.Stat(from); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPack, err)
 	} else if !info.IsDir() {
-		if folder, err = os.MkdirTemp("", "jobeffekt-pack-"); err != nil {
+		var drop func() error
+		if folder, drop, err = whole.Scratch("jobeffekt-pack"); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrPack, err)
 		}
-		defer os.RemoveAll(folder)
+		defer drop()
 		if err := unzip(from, folder); err != nil {
 			return nil, err
 		}

@@ -27,7 +27,9 @@ type Published struct {
 	Only           []string    `json:"only,omitempty"` // parts; empty: all
 	Providers      []string    `json:"providers,omitempty"`
 	Municipalities []string    `json:"municipalities,omitempty"`
-	Files          []Source    `json:"files"` // all but this one; paths are relative to the folder
+	// Record is the head of the record that remembers it; nil where none is kept.
+	Record *RecordHead `json:"record,omitempty"`
+	Files  []Source    `json:"files"` // all but this one; paths are relative to the folder
 }
 
 // ReadPublished reads what the folder of a publication says of itself; the error wraps

@@ -614,8 +614,20 @@ func (j *job) describe(ctx context.Context, m *Manifest) (err error) {
 	if m.Pseudonyms, err = j.c.pseudonymised(); err != nil {
 		return err
 	}
-	m.Inputs, err = inputSources(ctx, j.out, j.data, j.mapped())
-	return err
+	given, err := j.c.readSums(ctx)
+	if err != nil {
+		return err
+	}
+	if given != nil {
+		if given.source.Path, err = relative(j.out, j.c.resolve(j.c.Input.Checksums)); err != nil {
+			return err
+		}
+		m.Checksums = []Source{given.source}
+	}
+	if m.Inputs, err = inputSources(ctx, j.out, j.data, j.mapped()); err != nil || given == nil {
+		return err
+	}
+	return given.match(j.data.Files(), m.Inputs, true)
 }
 
 // checkFolders refuses results in the folder of the dataset, where they would be

@@ -9,10 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gofrs/flock"
-
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // SealsName is the file with the seals of a terms file: beside it, with
@@ -120,12 +119,9 @@ func appendEntries(path, head, entries string, count func(name string, src []byt
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
-	lock := flock.New(filepath.Join(filepath.Dir(path), LockName), flock.SetPermissions(0o600))
-	switch free, err := lock.TryLock(); {
-	case err != nil:
-		return fmt.Errorf("%s: %w", filepath.Base(path), err)
-	case !free:
-		return fmt.Errorf("%s: %w", filepath.Base(path), ErrBusy)
+	lock, err := whole.Take(filepath.Join(filepath.Dir(path), LockName))
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(path), taken(err))
 	}
 	defer lock.Close()
 	src, err := readText(path)
@@ -147,12 +143,8 @@ func appendEntries(path, head, entries string, count func(name string, src []byt
 	if n, err := count(filepath.Base(path), src); err != nil || n <= before {
 		return fmt.Errorf("%s cannot be added to, because its list does not stand last and in lines; add this by hand:\n%s", filepath.Base(path), entries)
 	}
-	p, err := newPending(path)
-	if err != nil {
-		return err
+	if err := whole.Write(path, 0o600, src); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
-	if _, err := p.Write(src); err != nil {
-		return errors.Join(err, p.drop())
-	}
-	return p.publish()
+	return nil
 }

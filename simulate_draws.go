@@ -498,7 +498,7 @@ func inParallel(ctx context.Context, workers, n int, count *effect.Counted, work
 		})
 	}
 	wait.Wait()
-	if err := ctx.Err(); err != nil {
+	if err := effect.Stopped(ctx); err != nil {
 		return err
 	}
 	return why

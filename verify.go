@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // ReadSettlement reads the settlement tables of a results folder, to be
@@ -105,7 +106,7 @@ func VerifyFrom(ctx context.Context, folder string, open Opener) ([]Difference, 
 		}
 	}
 	var out []Difference
-	for _, s := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals, m.Accepted, m.Recorded, m.Inputs, m.Results) {
+	for _, s := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals, m.Accepted, m.Recorded, m.Checksums, m.Inputs, m.Results) {
 		var now Source
 		var err error
 		if data != nil && isURL(s.Path) {
@@ -139,11 +140,12 @@ func VerifyFrom(ctx context.Context, folder string, open Opener) ([]Difference, 
 	if err != nil {
 		return nil, err
 	}
-	temp, err := os.MkdirTemp("", "jobeffekt-verify-")
+	scratch, drop, err := whole.Scratch("jobeffekt-verify")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(temp)
+	defer drop()
+	temp := filepath.Join(scratch, "results")
 	c = c.with(m.AsOf)
 	c.Blinded = m.Blinded
 	c.Open = open

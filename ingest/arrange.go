@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -371,7 +370,7 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 				err = a.copyRows(ctx, table, p.(*parquetPart), unit, copies, codes, out)
 			}
 			if ctx.Err() != nil {
-				return 0, context.Cause(ctx)
+				return 0, effect.Stopped(ctx)
 			}
 			if err != nil {
 				return 0, fileError(p, unit, "", err)
@@ -477,7 +476,7 @@ func (in *input) copied(v parquet.Value, part int, l leaf, made bool, p *pseudon
 	if made || len(text) == 0 {
 		return v
 	}
-	return parquet.ByteArrayValue(bytes.Clone(p.of(text))).Level(0, v.DefinitionLevel(), 0)
+	return parquet.ByteArrayValue(bytes.Clone(p.of(text)))
 }
 
 // copyRows hands the rows of a unit over to a writer, each with the cluster of its
@@ -492,75 +491,62 @@ func (a *Arranged) copyRows(ctx context.Context, table string, p *parquetPart, u
 	defer u.close()
 	const batch = 1024
 	type column struct {
-		page   parquet.Page
-		values parquet.ValueReader
-		left   int
-		buf    [batch]parquet.Value
-		leaf   leaf
-		made   bool // its values are pseudonyms already
-		pseudo *pseudonymizer
-		next   int64 // values before the next one that is looked at
+		run        run
+		kind       parquet.Kind
+		row, value int // used of the run
+		leaf       leaf
+		made       bool // its values are pseudonyms already
+		pseudo     *pseudonymizer
+		next       int64 // values before the next one that is looked at
 	}
 	part := slices.Index(a.d.tables[table], part(p))
 	columns := make([]column, len(names))
-	for k := range columns {
+	for k, name := range names {
 		c := &columns[k]
-		c.leaf, _ = p.lookup(names[k])
+		c.kind = p.parquet.Root().Column(name).Type().Kind()
+		c.leaf, _ = p.lookup(name)
 		if key := copies[k].key; key != nil {
-			c.made, c.pseudo = madeBy(p, names[k]) != "", newPseudonymizer(key, copies[k].name)
+			c.made, c.pseudo = madeBy(p, name) != "", newPseudonymizer(key, copies[k].name)
 		}
 	}
-	defer func() {
-		for k := range columns {
-			parquet.Release(columns[k].page)
-		}
-	}()
 	width := len(names) + 1
 	flat, rows := make([]parquet.Value, batch*width), make([]parquet.Row, 0, batch)
 	for len(codes) > 0 {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+		if err := effect.Stopped(ctx); err != nil {
+			return err
 		}
 		n := min(batch, len(codes)) // rows that no page ends within, so that its memory stays
 		for k := range columns {
 			c := &columns[k]
-			for c.left == 0 {
+			for c.row == c.run.rows {
 				err := protect(func() (err error) {
-					parquet.Release(c.page)
-					if c.page, err = u.columns[k].pages.ReadPage(); err == nil {
-						c.values, c.left = c.page.Values(), int(c.page.NumRows())
-					}
+					c.run, err = u.next(k)
+					c.row, c.value = 0, 0
 					return err
 				})
-				if u.file.failed != nil {
-					return u.file.failed
-				}
 				if err != nil {
-					c.page = nil
 					return fileError(p, unit, names[k], err)
 				}
 			}
-			n = min(n, c.left)
+			n = min(n, c.run.rows-c.row)
 		}
 		rows = rows[:0]
 		for k := range columns {
 			c := &columns[k]
 			err := protect(func() error {
-				for got := 0; got < n; {
-					m, err := c.values.ReadValues(c.buf[got:n])
-					if got += m; got < n && (err != nil || m == 0) {
-						return cmp.Or(err, io.ErrUnexpectedEOF)
+				for i := range n {
+					v, level := parquet.Value{}, 0
+					if c.run.levels == nil || c.run.levels[c.row] == c.run.maxLevel {
+						v, level = copies[k].copied(c.run.stored(c.kind, c.value), part, c.leaf, c.made, c.pseudo, &c.next), int(c.run.maxLevel)
+						c.value++
 					}
+					c.row++
+					flat[i*width+k] = v.Level(0, level, k)
 				}
 				return nil
 			})
 			if err != nil {
 				return fileError(p, unit, names[k], err)
-			}
-			c.left -= n
-			for i, v := range c.buf[:n] {
-				v = copies[k].copied(v, part, c.leaf, c.made, c.pseudo, &c.next)
-				flat[i*width+k] = v.Level(0, v.DefinitionLevel(), k)
 			}
 		}
 		for i, code := range codes[:n] {
@@ -580,4 +566,31 @@ func (a *Arranged) copyRows(ctx context.Context, table string, p *parquetPart, u
 		}
 	}
 	return nil
+}
+
+// stored is a value of a run as it is stored. It is valid as long as the run.
+func (r *run) stored(kind parquet.Kind, i int) parquet.Value {
+	data := &r.data
+	if r.dict != nil {
+		i, data = int(data.Int32()[i]), &r.dict.data
+	}
+	switch kind {
+	case parquet.Boolean:
+		return parquet.BooleanValue(data.Boolean()[i/8]>>(i%8)&1 == 1)
+	case parquet.Int32:
+		return parquet.Int32Value(data.Int32()[i])
+	case parquet.Int64:
+		return parquet.Int64Value(data.Int64()[i])
+	case parquet.Int96:
+		return parquet.Int96Value(data.Int96()[i])
+	case parquet.Float:
+		return parquet.FloatValue(data.Float()[i])
+	case parquet.Double:
+		return parquet.DoubleValue(data.Double()[i])
+	case parquet.ByteArray:
+		b, offsets := data.ByteArray()
+		return parquet.ByteArrayValue(b[offsets[i]:offsets[i+1]])
+	}
+	b, size := data.FixedLenByteArray()
+	return parquet.FixedLenByteArrayValue(b[i*size : (i+1)*size])
 }

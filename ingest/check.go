@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/internal/nearest"
+
+	"github.com/jobeffekt/jobeffekt/effect"
 )
 
 // Check says whether every column that the contract and the options want can be
@@ -17,8 +19,8 @@ import (
 func (d *Dataset) Check(ctx context.Context) error {
 	var problems []SchemaProblem
 	for _, table := range tables() {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+		if err := effect.Stopped(ctx); err != nil {
+			return err
 		}
 		if d.Has(table) {
 			_, p := d.plan(table, nil)

@@ -134,7 +134,7 @@ func parseCSV(ctx context.Context, path, name string, b []byte, limits Limits) (
 	cells := make([][]string, len(names))
 	for rows := 0; ; rows++ {
 		if rows%4096 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, effect.Stopped(ctx)
 		}
 		record, err := r.Read()
 		if errors.Is(err, io.EOF) {

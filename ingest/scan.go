@@ -87,6 +87,7 @@ type batch struct {
 // batches: concurrently, in any order, but the batches of one unit by one
 // worker in the order of its rows. work makes one worker's function.
 func (d *Dataset) scan(ctx context.Context, table string, cols []input, work func() func(*batch) error) error {
+	outer := ctx // which is done only when the caller wants no more, while ctx is done with the first error too
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
@@ -95,7 +96,8 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 		first, rows int64
 	}
 	units := make(chan unit)
-	go func() {
+	var wg sync.WaitGroup
+	wg.Go(func() {
 		defer close(units)
 		for p, part := range d.tables[table] {
 			var first int64
@@ -112,7 +114,7 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 				first += rows
 			}
 		}
-	}()
+	})
 
 	total := int64(0)
 	for p, part := range d.tables[table] {
@@ -132,7 +134,6 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
 			r := reader{count: count, cols: make([]columnReader, len(cols)), batch: batch{cols: make([]vector, len(cols))}}
@@ -148,6 +149,9 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 		})
 	}
 	wg.Wait()
+	if err := effect.Stopped(outer); err != nil {
+		return err
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -272,7 +276,14 @@ func fileError(p part, unit int, column string, err error) error {
 	if column != "" {
 		where += fmt.Sprintf(", column %q", column)
 	}
-	return &FileError{p.name(), where, err, "export the file again"}
+	cure := "export the file again"
+	switch {
+	case errors.Is(err, ErrLimit):
+		cure = "raise Limits.PageBytes, Limits.PageRows or Limits.RowGroupBytes, or write smaller pages"
+	case errors.Is(err, ErrCompression):
+		cure = "export with ZSTD, SNAPPY, GZIP or no compression"
+	}
+	return &FileError{p.name(), where, err, cure}
 }
 
 // Columns that no unit reader is asked for.
@@ -458,7 +469,7 @@ func (c *columnReader) values(dst vector, from, to int) error {
 	return look(dst.ints, c.lut.ints[:c.run.dict.size], codes)
 }
 
-var errCode = errors.New("a value lies outside the page's dictionary")
+var errCode = fmt.Errorf("%w: a value lies outside the page's dictionary", ErrCorrupt)
 
 // look writes the values that codes stand for. It is most of the work on a column, so
 // it is written so that the compiler sees that nothing can lie outside.

@@ -80,6 +80,11 @@ func (t *Table) WriteParquet(w io.Writer) error {
 		err   error
 	}
 	var pending []chan done
+	defer func() { // who gives up waits for those that are encoding: they read the table
+		for _, ch := range pending {
+			<-ch
+		}
+	}()
 	commit := func() error {
 		d := <-pending[0]
 		pending = pending[1:]
@@ -97,7 +102,7 @@ func (t *Table) WriteParquet(w io.Writer) error {
 				return err
 			}
 		}
-		ch := make(chan done, 1) // so that no goroutine waits for who has given up
+		ch := make(chan done, 1)
 		pending = append(pending, ch)
 		group := out.BeginRowGroup()
 		go func() { ch <- done{group, rows.encode(group, from, min(from+tableGroup, t.Rows()))} }()
@@ -146,8 +151,8 @@ func (c *Column) repeats(rows int) bool {
 		for _, level := range c.Factor.Levels {
 			size += len(level)
 		}
-		// The library gives a dictionary of 1 GiB up.
-		return 2*len(c.Factor.Levels) < rows && size < 1<<29
+		// What is written is read again: a dictionary is one page, of 4 bytes more a level.
+		return 2*len(c.Factor.Levels) < rows && size < 1<<27 && len(c.Factor.Levels) < 1<<23
 	}
 	first := c.Texts[:min(len(c.Texts), firstRows)]
 	seen := map[string]bool{}

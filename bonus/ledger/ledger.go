@@ -176,7 +176,7 @@ func (l *Ledger) locked(ctx context.Context, do func() error) error {
 	_, err := l.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
 	if err == nil {
 		if err = do(); err == nil {
-			err = ctx.Err()
+			err = effect.Stopped(ctx)
 		}
 		if err == nil {
 			if _, err = l.conn.ExecContext(whole, "COMMIT"); err == nil {

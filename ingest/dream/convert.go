@@ -197,6 +197,7 @@ func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
 // run reads as many blocks side by side as there are workers, and hands over what
 // came of them in their order. A worker keeps what it has read until its turn comes.
 func (c *conversion) run(ctx context.Context, workers int, sink func(*Block) error) error {
+	outer := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	type job struct {
@@ -247,6 +248,9 @@ func (c *conversion) run(ctx context.Context, workers int, sink func(*Block) err
 				cancel(err)
 			}
 		}
+	}
+	if err := effect.Stopped(outer); err != nil {
+		return err
 	}
 	return context.Cause(ctx)
 }

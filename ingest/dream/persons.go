@@ -28,8 +28,8 @@ func checkPersons(ctx context.Context, c *conversion) (*PersonsError, error) {
 		r := c.panel.Reader()
 		var dst []int32
 		for i := range c.blocks {
-			if err := ctx.Err(); err != nil {
-				return context.Cause(ctx)
+			if err := effect.Stopped(ctx); err != nil {
+				return err
 			}
 			b := &c.blocks[i]
 			dst = grow(dst, b.Rows)

@@ -22,6 +22,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/cmd/jobeffekt/demo"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/world"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 func newRoot(t *talk) *cobra.Command {
@@ -472,6 +473,6 @@ func unpackDemo(folder string) error {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(to, b, 0o600)
+		return whole.Write(to, 0o600, b) // as what is there is kept
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // metrics is what a job tells of itself to Prometheus, as a file for the textfile
@@ -106,7 +107,26 @@ func (m *metrics) tell(ctx context.Context, c *jobeffekt.Config, failed error) e
 			kept.WithLabelValues(s.step).Set(one(s.kept))
 		}
 	}
-	return errors.Join(read, prometheus.WriteToTextfile(m.file, g.registry))
+	return errors.Join(read, g.write(m.file))
+}
+
+// write writes the file whole or not at all, readable by all. The library leaves a file behind
+// where it is killed, and does not wait for the disk.
+func (g *gauges) write(file string) error {
+	made, drop, err := whole.Scratch("jobeffekt-metrics")
+	if err != nil {
+		return err
+	}
+	defer drop()
+	name := filepath.Join(made, "metrics.prom")
+	if err := prometheus.WriteToTextfile(name, g.registry); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	return whole.Write(file, 0o644, text)
 }
 
 // former is when a run was last done, as the file tells it from before; 0 if it does not.

@@ -198,6 +198,7 @@ func TestNoIdentifierGetsOut(t *testing.T) {
 	}
 	runFile := strings.Replace(given["jobeffekt.yaml"], "terms: [terms.yaml]", "formats: [csv]\nterms: [terms.yaml]", 1)
 	runFile = strings.Replace(runFile, "as_of: 2008-06-30", "as_of: 2009-12-31", 1)
+	runFile = strings.Replace(runFile, "cohort: {period: 2008}", `cohort: {period: 2008, municipalities: ["751"]}`, 1)
 	write := func(name, text string) { require.NoError(t, os.WriteFile(name, []byte(text), 0o600)) }
 	write("terms.yaml", given["terms.yaml"])
 	write("jobeffekt.yaml", runFile)
@@ -247,6 +248,9 @@ func TestNoIdentifierGetsOut(t *testing.T) {
 	s.run(0, "compare results again --out changes.csv")
 	s.run(0, "report results --out publication --lang da,en --yearly")
 	s.run(0, "explain results")
+	settled, err := ingest.ReadFile(context.Background(), "results/settlement_cases.parquet", ingest.DefaultLimits())
+	require.NoError(t, err)
+	one = settled.Column("participation_id").Factor.Levels[0]
 	s.run(0, "explain results --case "+one)
 	s.run(0, "explain results --provider L751-2 --pack pack.zip")
 	s.run(0, "verify --pack pack.zip")
