@@ -402,7 +402,7 @@ func TestEveryKeyIsReadByItsStep(t *testing.T) {
 
 			terms, err := c.LoadTerms()
 			require.NoError(t, err)
-			data, err := ingest.OpenFolder(c.DataFolder(), c.IngestOptions())
+			data, err := c.OpenData(context.Background())
 			require.NoError(t, err)
 			memory, err := jobeffekt.Evaluate(context.Background(), data, c, terms...)
 			require.NoError(t, err)

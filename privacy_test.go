@@ -106,7 +106,7 @@ as_of: 2010-06-30
 input: {pseudonyms: {key_file: missing}}
 cohort: {period: 2008}
 outcomes: [{name: employed_26w, kind: state_at, states: [ordinary_employment], at: 26 weeks}]
-compare: {methods: [strata]}
+compare: {methods: [strata], classes: [{covariate: sex}]}
 `
 	require.NoError(t, os.WriteFile(run, []byte(text), 0o600))
 	c, err := jobeffekt.LoadConfig(run)

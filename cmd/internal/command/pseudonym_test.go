@@ -23,7 +23,7 @@ as_of: 2010-06-30
 input: {pseudonyms: {key_file: key}}
 cohort: {period: 2008}
 outcomes: [{name: employed_26w, kind: state_at, states: [ordinary_employment], at: 26 weeks}]
-compare: {methods: [strata]}
+compare: {methods: [strata], classes: [{covariate: sex}]}
 `), 0o600))
 	pseudonyms := func(in string, more ...string) (string, error) {
 		c := newPseudonym()
