@@ -22,7 +22,6 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect/hierarchical"
 	"github.com/jobeffekt/jobeffekt/effect/peer"
 	"github.com/jobeffekt/jobeffekt/effect/world"
-	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
 // The whole of a folder, by name.
