@@ -115,6 +115,9 @@ func Arrange(ctx context.Context, c *Config, folder string) (_ []ArrangedTable, 
 		out[k].Bytes, out[k].Files = out[k].Bytes+n, out[k].Files+1
 	}
 	room.close()
+	if err := untouched(ds); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(out, func(x, y ArrangedTable) int { return strings.Compare(x.Name, y.Name) })
 	if err := place.Publish(false); err != nil {
 		return nil, fmt.Errorf("the folder of the arranged dataset: %w", err)

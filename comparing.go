@@ -169,6 +169,9 @@ func (s *side) table(ctx context.Context, name string) (*ingest.Table, error) {
 // results folder, or whose tables are not as they were written, is an error that wraps
 // [ErrManifest] and names the folder.
 func Changes(ctx context.Context, before, after string) (*Changed, error) {
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
+	}
 	a, errA := openSide(before)
 	b, errB := openSide(after)
 	if err := errors.Join(errA, errB); err != nil {
@@ -202,6 +205,14 @@ func Changes(ctx context.Context, before, after string) (*Changed, error) {
 		c.compare(info, old, now)
 		if err := c.told.read(info.Name, old, now); err != nil {
 			return nil, err
+		}
+	}
+	for _, s := range []*side{a, b} {
+		if s.published {
+			continue
+		}
+		if err := s.manifest.stands(s.folder); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.folder, err)
 		}
 	}
 	return c, nil

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
@@ -225,6 +226,9 @@ func (r *record) of(families []*family, all *between, results string, minCount i
 // publication was recorded since this one was read the error wraps [ErrRecord]: read it again,
 // and publish that.
 func (p *Publication) Record(ctx context.Context) error {
+	if err := effect.Stopped(ctx); err != nil {
+		return err
+	}
 	if p.record == nil {
 		return nil
 	}

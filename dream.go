@@ -52,6 +52,9 @@ func ConvertDream(ctx context.Context, panel, folder string, m *dream.Map, opt d
 		part++
 		return writeTable(work.Path, name, b.Table())
 	})
+	if err == nil {
+		err = p.Unchanged()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
@@ -75,6 +76,16 @@ func newFiles(folder string) (*files, error) {
 		return nil, fmt.Errorf("results folder: %w", err)
 	}
 	return f, nil
+}
+
+// began is when the lock was taken, by the clock of the folder's file system: the library
+// reads no other.
+func (f *files) began() time.Time {
+	info, err := os.Stat(filepath.Join(f.folder, LockName))
+	if err != nil {
+		return time.Time{} // everything is later
+	}
+	return info.ModTime()
 }
 
 // temporary says whether a file is one that this package left behind: a dot, the

@@ -228,6 +228,9 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 		return nil, err
 	}
 	c.progress(Progress{Did: DidObserve, Within: true})
+	if err := untouched(m.data); err != nil {
+		return nil, err
+	}
 	size, err := writePartial(to, h, func(w io.Writer) error {
 		for _, o := range s.observers {
 			if err := o.WriteState(w); err != nil {

@@ -171,7 +171,7 @@ func ReadPublication(ctx context.Context, folder string, minCount int64) (*Publi
 	if minCount == 0 {
 		minCount = c.minCount()
 	}
-	p := &Publication{Folder: folder, Manifest: m, MinCount: minCount, Config: c.with(m.AsOf)}
+	p := &Publication{Folder: folder, Manifest: m, ManifestSHA256: m.file, MinCount: minCount, Config: c.with(m.AsOf)}
 	if p.Terms, err = c.LoadTerms(); err != nil {
 		return nil, err
 	}
@@ -187,7 +187,10 @@ func ReadPublication(ctx context.Context, folder string, minCount int64) (*Publi
 			return nil, err
 		}
 	}
-	return p, p.disclose(ctx, ds)
+	if err := p.disclose(ctx, ds); err != nil {
+		return nil, err
+	}
+	return p, m.stands(folder)
 }
 
 // disclose reads the tables, and takes out of them what may not be told.

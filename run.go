@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -203,6 +204,9 @@ func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Re
 		}
 	}
 	m.Results = append(m.Results, f.results...)
+	if err := job.steady(ctx, m, f.began()); err != nil {
+		return nil, err
+	}
 	return job.result, f.publish(m)
 }
 
@@ -628,6 +632,20 @@ func (j *job) describe(ctx context.Context, m *Manifest) (err error) {
 		return err
 	}
 	return given.match(j.data.Files(), m.Inputs, true)
+}
+
+// steady says whether what the manifest describes is still what it describes, after it
+// was read. The run file, terms and seals are described as they were parsed.
+func (j *job) steady(ctx context.Context, m *Manifest, began time.Time) error {
+	accepted, errAccepted := j.c.acceptanceSources(j.out)
+	recorded, errRecorded := j.c.recordedSources(j.out)
+	if err := errors.Join(errAccepted, errRecorded); err != nil {
+		return err
+	}
+	if !slices.Equal(accepted, m.Accepted) || !slices.Equal(recorded, m.Recorded) {
+		return fmt.Errorf("%w: what was accepted, or the recorded peers, changed while the job was done; run again", ErrConfig)
+	}
+	return steady(ctx, j.data, m.Inputs, began)
 }
 
 // checkFolders refuses results in the folder of the dataset, where they would be

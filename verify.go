@@ -73,8 +73,10 @@ func ReadSettlement(ctx context.Context, folder string) (*bonus.Settlement, erro
 	if t, err = readTable(ctx, folder, TableCaseLines); err != nil {
 		return nil, err
 	}
-	s.Cases, err = readCaseTable[bonus.CaseLine](t)
-	return s, err
+	if s.Cases, err = readCaseTable[bonus.CaseLine](t); err != nil {
+		return nil, err
+	}
+	return s, m.stands(folder)
 }
 
 // Difference is one file that Verify found other than the manifest says.

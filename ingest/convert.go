@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -459,7 +460,7 @@ func resolve[T int32 | int64 | uint32](dst []int32, src []T, res resolver) {
 	}
 }
 
-var errValues = fmt.Errorf("%w: fewer values than the page declares", ErrCorrupt)
+var errValues = errors.New("fewer values than the page declares")
 
 // eachText calls f for every distinct neighbour among the texts [from, to).
 func eachText[T int32 | int64](data *encoding.Values, from, to int, f func([]byte) T, dst []T) error {

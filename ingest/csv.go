@@ -89,6 +89,9 @@ func readWhole(path string, limits Limits) ([]byte, error) {
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limits.CSVBytes+1))
+	if err == nil {
+		_, err = src.unchanged()
+	}
 	if err != nil {
 		return nil, err
 	}

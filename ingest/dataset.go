@@ -3,6 +3,7 @@ package ingest
 import (
 	"io"
 	"sync"
+	"time"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -152,6 +153,27 @@ func (d *Dataset) Files() []string {
 // FileSize is how many bytes an input file had when the dataset was opened, by its
 // place in [Dataset.Files].
 func (d *Dataset) FileSize(i int) int64 { return d.files[i].size }
+
+// Unchanged looks at every input file again, after they were read: one that is not as it
+// was when the dataset was opened is a [FileError] that wraps [ErrChanged]. It compares
+// the size, the time of the last change and, on Linux and macOS, which file it is.
+//
+// They do not show every change. doubtful are the files, by their place in
+// [Dataset.Files], that whoever needs to be sure hashes again: on Linux and macOS those whose status has changed since (which
+// nobody can set back), and those that were changed later than recent when the dataset was
+// opened: another change may have fallen into the same tick of the file system's clock.
+func (d *Dataset) Unchanged(recent time.Time) (doubtful []int, err error) {
+	for i, f := range d.files {
+		moved, err := f.unchanged()
+		if err != nil {
+			return nil, err
+		}
+		if f.version == "" && (moved || f.mtime.After(recent) || f.touched.After(recent)) {
+			doubtful = append(doubtful, i)
+		}
+	}
+	return doubtful, nil
+}
 
 // OpenFile opens an input file, by its place in [Dataset.Files], to be read whole
 // from its start. One that changed since the dataset was opened is a [FileError]

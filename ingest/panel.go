@@ -71,6 +71,17 @@ func OpenPanel(path string, limits Limits) (*Panel, error) {
 	return p, nil
 }
 
+// Unchanged looks at the files again, after they were read: one that is
+// not as it was is a [FileError] that wraps [ErrChanged].
+func (p *Panel) Unchanged() error {
+	for _, part := range p.parts {
+		if _, err := part.unchanged(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Parts lists the files of the panel.
 func (p *Panel) Parts() []string {
 	out := make([]string, len(p.parts))

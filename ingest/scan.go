@@ -272,6 +272,9 @@ func fileError(p part, unit int, column string, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = ErrTruncated
 	}
+	if errors.Is(err, errValues) || errors.Is(err, errCode) {
+		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
 	where := fmt.Sprintf("row group %d", unit)
 	if column != "" {
 		where += fmt.Sprintf(", column %q", column)
@@ -469,7 +472,7 @@ func (c *columnReader) values(dst vector, from, to int) error {
 	return look(dst.ints, c.lut.ints[:c.run.dict.size], codes)
 }
 
-var errCode = fmt.Errorf("%w: a value lies outside the page's dictionary", ErrCorrupt)
+var errCode = errors.New("a value lies outside the page's dictionary")
 
 // look writes the values that codes stand for. It is most of the work on a column, so
 // it is written so that the compiler sees that nothing can lie outside.

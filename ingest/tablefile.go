@@ -214,6 +214,9 @@ func readTable(ctx context.Context, path string, limits Limits, lenient bool, wa
 		extra = append(extra, field{column, w, true, lenient || w != wantWhole && w != wantBool})
 	}
 	f, err := d.load(ctx, key, extra, nil)
+	if err == nil {
+		_, err = p.unchanged()
+	}
 	if err != nil {
 		return nil, err
 	}

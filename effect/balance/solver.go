@@ -15,6 +15,7 @@ import (
 
 const (
 	tolerance     = 1e-10 // greatest imbalance, in standard deviations
+	leastWeight   = 1e-300
 	maxIterations = 100
 	aliased       = 1e-11 // share of a column's squared length that its predecessors leave
 	sampleRows    = 1024  // rows for each column from which a first Hessian is taken
@@ -484,6 +485,9 @@ func (s *solver) solve(ctx context.Context, tol float64) error {
 		before, dual, slope := s.norm(s.kept), s.dual, dense.Dot(g, d)
 		step, trial, moved := 1.0, make([]float64, p), false
 		for range 40 {
+			if ctx.Err() != nil {
+				break // there is no better
+			}
 			copy(trial, s.lambda)
 			for j, k := range s.kept {
 				trial[k] += step * d[j] * s.perSD[k]
@@ -601,7 +605,9 @@ func (s *solver) weights() *Weights {
 	}
 	s.each(func(c, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			s.e[i] *= s.Share[c] / s.mass[c]
+			// A weight too small for a float is one still: whether it is differs between
+			// machines, and who the comparators are must not.
+			s.e[i] = max(s.e[i]*(s.Share[c]/s.mass[c]), leastWeight)
 			out.Weights[s.order[i]] = s.e[i]
 		}
 	})

@@ -179,6 +179,9 @@ func propensities(ctx context.Context, x dense.Matrix, d, w []float64) (p []floa
 	}
 	p, curve, deviance := look(beta)
 	for range 60 {
+		if ctx.Err() != nil {
+			break
+		}
 		var ok bool
 		if information, ok = dense.Factor(dense.Gram(ctx, x, curve)); !ok {
 			break
@@ -193,6 +196,9 @@ func propensities(ctx context.Context, x dense.Matrix, d, w []float64) (p []floa
 			farthest = max(farthest, math.Abs(v))
 		}
 		for range 40 {
+			if ctx.Err() != nil {
+				break // there is no better
+			}
 			trial := make([]float64, x.P)
 			for k := range trial {
 				trial[k] = beta[k] + step[k]

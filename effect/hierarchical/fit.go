@@ -250,6 +250,9 @@ func (l *likelihood) maximise(ctx context.Context, psi []float64, f *Fit) ([]flo
 		decrement := dense.Dot(step, gradient)
 		scale, improved := 1.0, false
 		for range 40 {
+			if ctx.Err() != nil {
+				break // there is no better
+			}
 			next := slices.Clone(psi)
 			for k := range next {
 				next[k] += scale * step[k]

@@ -63,7 +63,7 @@ func (c *climb) firth(ctx context.Context) bool {
 		return false
 	}
 	residual, curve := make([]float64, c.x.N), make([]float64, c.x.N)
-	for c.iterations = 1; c.iterations <= firthIterations; c.iterations++ {
+	for c.iterations = 1; c.iterations <= firthIterations && ctx.Err() == nil; c.iterations++ {
 		for i, pull := range c.fit().pulls(ctx, c.x) {
 			h := pull * c.weight[i]
 			residual[i] = h * (0.5 - Expit(c.eta[i]))
@@ -90,7 +90,7 @@ func (c *climb) firth(ctx context.Context) bool {
 				value = next
 				break
 			}
-			if halvings == 40 {
+			if halvings == 40 || ctx.Err() != nil {
 				return false
 			}
 			for k := range c.step {

@@ -273,6 +273,9 @@ func (c *climb) forward(ctx context.Context) (farthest float64, whole bool) {
 	farthest = c.look(ctx, c.step)
 	whole = true
 	for range 40 {
+		if ctx.Err() != nil {
+			break // there is no better
+		}
 		// Near the optimum the deviance moves by rounding alone.
 		if c.deviance <= before+1e-9*(math.Abs(before)+1) {
 			break

@@ -36,6 +36,8 @@ and works out what the terms of the agreements pay.
 Start with:  jobeffekt demo`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
+	root.Version = jobeffekt.ThisProgram().String()
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	t.add(root)
@@ -185,7 +187,11 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 				}
 				log.Info(name+" done", took...)
 				gated := f.finish(cmd, r, config)
-				return errors.Join(f.after.do(cmd.Context(), cmd.OutOrStdout(), config.ResultsFolder()), gated)
+				after := f.after.do(cmd.Context(), cmd.OutOrStdout(), config.ResultsFolder())
+				if stopped(after) {
+					after = doneError{after, "the results were written, and nothing went into the ledger"}
+				}
+				return errors.Join(after, gated)
 			}()
 			return f.metrics.write(cmd.Context(), config, err)
 		},
