@@ -38,6 +38,8 @@ type Manifest struct {
 	Seals    []Source    `json:"seals,omitempty"`    // files beside the terms
 	Accepted []Source    `json:"accepted,omitempty"` // the blinded run's manifest and what was decided on it
 	Recorded []Source    `json:"recorded,omitempty"` // file of the recorded choices of peers
+	// Pseudonyms are those made of identifiers as the inputs were read.
+	Pseudonyms *Pseudonymised `json:"pseudonyms,omitempty"`
 	// Checksums is the file of checksums that the inputs were held against.
 	Checksums []Source `json:"checksums,omitempty"`
 	Inputs    []Source `json:"inputs"`
@@ -134,7 +136,7 @@ func badManifest(why string) error {
 
 // readManifest reads it as it stands.
 func readManifest(folder string) (*Manifest, error) {
-	b, err := os.ReadFile(filepath.Join(folder, ManifestName))
+	b, err := readUpTo(filepath.Join(folder, ManifestName), MaxManifestBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: no %s in it, so it holds no finished results; run the job first: %w", ErrManifest, ManifestName, err)
 	}

@@ -3,7 +3,6 @@ package jobeffekt
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -35,7 +34,7 @@ type Published struct {
 // ReadPublished reads what the folder of a publication says of itself; the error wraps
 // [ErrManifest] where that is of another program.
 func ReadPublished(folder string) (*Published, error) {
-	text, err := os.ReadFile(filepath.Join(folder, PublishedName))
+	text, err := readUpTo(filepath.Join(folder, PublishedName), MaxManifestBytes)
 	if err != nil {
 		return nil, err
 	}

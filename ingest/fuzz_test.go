@@ -3,7 +3,9 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -146,27 +148,67 @@ func FuzzPages(f *testing.F) {
 	}
 	f.Add(uint8(0), uint8(8), uint8(1), uint8(8), int32(100), int32(4), []byte{1, 0, 0, 0}, []byte{1, 0xC8, 1, 0})
 	f.Fuzz(func(t *testing.T, codec, enc, kind, shape uint8, n, size int32, dict, body []byte) {
-		limits := DefaultLimits()
-		limits.PageBytes, limits.PageRows, limits.RowGroupBytes = 1<<20, 1<<16, 8<<20
-		e := format.Encoding(enc % 10)
-		data := format.PageHeader{Type: format.DataPage, UncompressedPageSize: size}
-		if shape&1 == 0 {
-			data.DataPageHeader = thrift.New(format.DataPageHeader{NumValues: n, Encoding: e, DefinitionLevelEncoding: format.RLE})
-		} else {
-			data.Type = format.DataPageV2
-			data.DataPageHeaderV2 = thrift.New(format.DataPageHeaderV2{NumValues: n, NumRows: n, Encoding: e, DefinitionLevelsByteLength: int32(shape >> 3)})
-		}
-		var file []byte
-		if shape&2 != 0 {
-			file = pageOf(format.PageHeader{Type: format.DictionaryPage, UncompressedPageSize: size, DictionaryPageHeader: thrift.New(format.DictionaryPageHeader{NumValues: n})}, dict)
-		}
-		file = append(file, pageOf(data, body)...)
-		types := pageTypes()
-		requireLittle(t, 64<<20, func() {
-			_, err := readPages(file, format.CompressionCodec(codec%8), types[int(kind)%len(types)], shape>>2&1, limits)
-			requireTyped(t, err)
-		})
+		requireLittle(t, mutantMemory, func() { requireTyped(t, fuzzedPages(codec, enc, kind, shape, n, size, dict, body)) })
 	})
+}
+
+// fuzzedPages reads a dictionary, or none, and a page, of any kind, encoding and compression.
+func fuzzedPages(codec, enc, kind, shape uint8, n, size int32, dict, body []byte) error {
+	limits := DefaultLimits()
+	limits.PageBytes, limits.PageRows, limits.RowGroupBytes = 1<<20, 1<<16, 8<<20
+	e := format.Encoding(enc % 10)
+	data := format.PageHeader{Type: format.DataPage, UncompressedPageSize: size}
+	if shape&1 == 0 {
+		data.DataPageHeader = thrift.New(format.DataPageHeader{NumValues: n, Encoding: e, DefinitionLevelEncoding: format.RLE})
+	} else {
+		data.Type = format.DataPageV2
+		data.DataPageHeaderV2 = thrift.New(format.DataPageHeaderV2{NumValues: n, NumRows: n, Encoding: e, DefinitionLevelsByteLength: int32(shape >> 3)})
+	}
+	var file []byte
+	if shape&2 != 0 {
+		file = pageOf(format.PageHeader{Type: format.DictionaryPage, UncompressedPageSize: size, DictionaryPageHeader: thrift.New(format.DictionaryPageHeader{NumValues: n})}, dict)
+	}
+	file = append(file, pageOf(data, body)...)
+	types := pageTypes()
+	_, err := readPages(file, format.CompressionCodec(codec%8), types[int(kind)%len(types)], shape>>2&1, limits)
+	return err
+}
+
+// TestMutantsPages reads pages whose data are drawn and which no compression hides: numbers as
+// runs, differences and lengths begin with, among bytes at random.
+func TestMutantsPages(t *testing.T) {
+	all := map[string]*tally{"pages, drawn": {}}
+	for i := range mutantCount(200_000, 4_000) {
+		r := rand.New(rand.NewPCG(12, uint64(i)))
+		draw := func() (b []byte) {
+			for range r.IntN(12) {
+				switch r.IntN(4) {
+				case 0:
+					b = binary.AppendUvarint(b, r.Uint64()>>r.IntN(64))
+				case 1:
+					b = binary.AppendUvarint(b, []uint64{128, 4, 1, 100, 1<<31 - 1, 1 << 31, 1<<32 - 1, 1 << 62, 200}[r.IntN(9)])
+				case 2:
+					b = append(b, make([]byte, r.IntN(64))...)
+				case 3:
+					b = binary.LittleEndian.AppendUint32(b, []uint32{0, 1, 9, 100, 1<<31 - 1, 1 << 31, 1<<32 - 1}[r.IntN(7)])
+				}
+			}
+			return b
+		}
+		body, dict := draw(), draw()
+		n, size := []int32{0, 1, 8, 100, 1 << 16}[r.IntN(5)], int32(len(body))
+		if r.IntN(4) == 0 {
+			size = []int32{0, 1, 1 << 20, 1<<31 - 1, -1}[r.IntN(5)]
+		}
+		codec, enc, kind, shape := uint8(0), uint8(r.Uint32()), uint8(r.Uint32()), uint8(r.Uint32())
+		if r.IntN(4) == 0 {
+			codec = uint8(r.Uint32())
+		}
+		all["pages, drawn"].add(t, fmt.Sprintf("page %d", i), nil, func() (bool, error) {
+			return false, fuzzedPages(codec, enc, kind, shape, n, size, dict, body)
+		})
+	}
+	writeTallies(t, "5-pages", all)
 }
 
 // arrowSpells are records of spells as a program may hold them.

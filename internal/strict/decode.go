@@ -29,6 +29,32 @@ const (
 	MaxItems = 20_000 // lines, and entries of lists and mappings on one line
 )
 
+// Plain says whether a file is one that Decode could read: within the limits, and without
+// the anchors, aliases and tags by which a small file unfolds to a large one.
+func Plain(src []byte) bool {
+	_, root, faults := read("", src)
+	if len(faults) > 0 {
+		return false
+	}
+	plain := true
+	ast.Walk(visitor(func(n ast.Node) {
+		switch n.(type) {
+		case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
+			plain = false
+		}
+	}), root)
+	return plain
+}
+
+// visitor calls a function for every node.
+type visitor func(ast.Node)
+
+// Visit is ast.Visitor's.
+func (v visitor) Visit(n ast.Node) ast.Visitor {
+	v(n)
+	return v
+}
+
 // passed says which limit a file passes, "" for none. It counts what could open or
 // separate something, whether or not it stands in a text.
 func passed(src []byte) string {
