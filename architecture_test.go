@@ -374,7 +374,7 @@ func traces(name string, text []byte) (faults []string) {
 // never committed.
 func eachFile(t *testing.T, visit func(name string, content []byte)) {
 	t.Helper()
-	never := []string{".git", "node_modules", "jobeffekt-demo", "bench/data", "bench/shuffled", "bench/results"} // as in .gitignore
+	never := []string{"tools", ".git", "node_modules", "jobeffekt-demo", "bench/data", "bench/shuffled", "bench/results"} // as in .gitignore
 	require.NoError(t, filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err

@@ -72,13 +72,15 @@ type read struct {
 func readByPeople() []read {
 	return []read{
 		{
-			"bd939b3a0ca7ffedd7444240915f4f297f09739fa9d07bac8c85ec4ea8c94c35", []string{"Apache-2.0", "BSD-3-Clause"},
+			"bd939b3a0ca7ffedd7444240915f4f297f09739fa9d07bac8c85ec4ea8c94c35",
+			[]string{"Apache-2.0", "BSD-3-Clause"},
 			"apache/arrow/go/v17: one text for all languages of Arrow. The licence of OpenSSL in it (BSD-4-Clause and the like) is that of a library which " +
 				"the Python wheels bring along; no Go is built of it",
 		},
 		{"5ae5bee3072a841376451b48d8cfcec7188e10543926d5870828d36c8a750dc5", nil, "modernc.org/memory: LICENSE-LOGO is about a picture, which is not built in"},
 		{
-			"b4366b9c27a9364633e015011a231913ed19bf1228f335bf617e50a6f7b168a6", []string{"Apache-2.0", "BSD-3-Clause", "MIT", "blessing"},
+			"b4366b9c27a9364633e015011a231913ed19bf1228f335bf617e50a6f7b168a6",
+			[]string{"Apache-2.0", "BSD-3-Clause", "MIT", "blessing"},
 			"modernc.org/sqlite: LICENSE-3RD-PARTY.md tells what is built in from what is not; the one module under MPL-2.0 in it is compiled into nothing",
 		},
 		{"a1d1adec3ba691ef6e377a78bbe9e9e2501f2f4a1723d08857da1ac6564e4fed", nil, "opencontainers/go-digest: LICENSE.docs is about its documentation"},
