@@ -57,6 +57,9 @@ func Arrange(ctx context.Context, c *Config, folder string) (_ []ArrangedTable, 
 	}
 	opt := c.IngestOptions()
 	opt.Municipalities, opt.Covariates, opt.Hours, opt.Amounts = nil, nil, false, false
+	if opt, err = c.keyed(opt); err != nil {
+		return nil, err
+	}
 	ds, err := ingest.OpenFolder(c.DataFolder(), opt)
 	if err != nil {
 		return nil, err

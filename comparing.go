@@ -432,6 +432,7 @@ func causes(a, b *side) (out []Cause) {
 	add(CauseAsOf, StepMeasure, "last day that counts", m.AsOf.String(), n.AsOf.String())
 	add(CauseWhole, StepMeasure, "blinded", fmt.Sprint(m.Blinded), fmt.Sprint(n.Blinded))
 	add(CauseWhole, StepMeasure, "steps done", fmt.Sprint(m.Steps), fmt.Sprint(n.Steps))
+	add(CauseRunFile, StepMeasure, "pseudonyms", m.Pseudonyms.text(), n.Pseudonyms.text())
 	if a.published {
 		add(CauseWhole, StepMeasure, "count under which nothing is shown", fmt.Sprint(a.minCount), fmt.Sprint(b.minCount))
 		return out

@@ -42,6 +42,10 @@ func (c *Config) openData(ctx context.Context, opt ingest.Options) (*ingest.Data
 	if err := effect.Stopped(ctx); err != nil {
 		return nil, err
 	}
+	opt, err := c.keyed(opt)
+	if err != nil {
+		return nil, err
+	}
 	if !isURL(c.Data) {
 		return ingest.OpenFolder(c.resolve(c.Data), opt)
 	}

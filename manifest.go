@@ -38,6 +38,8 @@ type Manifest struct {
 	Seals    []Source    `json:"seals,omitempty"`    // files beside the terms
 	Accepted []Source    `json:"accepted,omitempty"` // the blinded run's manifest and what was decided on it
 	Recorded []Source    `json:"recorded,omitempty"` // file of the recorded choices of peers
+	// Pseudonyms are those made of identifiers as the inputs were read.
+	Pseudonyms *Pseudonymised `json:"pseudonyms,omitempty"`
 	// Checksums is the file of checksums that the inputs were held against.
 	Checksums []Source `json:"checksums,omitempty"`
 	Inputs    []Source `json:"inputs"`

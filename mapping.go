@@ -160,6 +160,9 @@ func (m *mapping) describe(ctx context.Context, h *partialHeader) (err error) {
 		return err
 	}
 	h.RunFile, h.AsOf = m.c.source.SHA256, m.c.AsOf
+	if h.Pseudonyms, err = m.c.pseudonymised(); err != nil {
+		return err
+	}
 	var files []string
 	spells := map[int]bool{}
 	for _, f := range m.files {
@@ -309,6 +312,9 @@ func (p *partial) against(now *partialHeader) (out []PartialProblem) {
 	}
 	if h.AsOf != now.AsOf {
 		add(PartialAsOf, fmt.Sprintf("it is as of %s, and this is %s", h.AsOf, now.AsOf), "give both the same --as-of")
+	}
+	if h.Pseudonyms.text() != now.Pseudonyms.text() {
+		add(PartialPseudonyms, fmt.Sprintf("it has pseudonyms %s, and this %s", h.Pseudonyms.text(), now.Pseudonyms.text()), "map and reduce with one key")
 	}
 	var differ []string
 	for _, s := range now.Inputs {

@@ -400,6 +400,10 @@ func VerifyPack(ctx context.Context, from string) (*VerifiedPack, error) {
 			return nil, fmt.Errorf("%w: %w", ErrPack, err)
 		}
 		defer drop()
+		folder = filepath.Join(folder, "pack") // beside the lock, which is no file of the pack
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrPack, err)
+		}
 		if err := unzip(from, folder); err != nil {
 			return nil, err
 		}

@@ -42,16 +42,18 @@ const (
 // partialHeader is what a partial says of itself. It has one way to say it, so that
 // partials of the same parts are the same bytes.
 type partialHeader struct {
-	Program Program      `json:"program"`
-	Build   string       `json:"build"` // what the program must be the same in
-	RunFile string       `json:"run_file"`
-	AsOf    effect.Date  `json:"as_of"`
-	Inputs  []Source     `json:"inputs"` // all but spells, from the dataset's folder
-	Spells  []mappedFile `json:"spells"` // those with parts, in the order of the dataset
-	Rows    int64        `json:"rows"`
-	Orphans int64        `json:"orphans"`
-	Empty   int64        `json:"empty"`
-	Used    int64        `json:"used"`
+	Program Program     `json:"program"`
+	Build   string      `json:"build"` // what the program must be the same in
+	RunFile string      `json:"run_file"`
+	AsOf    effect.Date `json:"as_of"`
+	// Pseudonyms are those made of persons.
+	Pseudonyms *Pseudonymised `json:"pseudonyms,omitempty"`
+	Inputs     []Source       `json:"inputs"` // all but spells, from the dataset's folder
+	Spells     []mappedFile   `json:"spells"` // those with parts, in the order of the dataset
+	Rows       int64          `json:"rows"`
+	Orphans    int64          `json:"orphans"`
+	Empty      int64          `json:"empty"`
+	Used       int64          `json:"used"`
 	// Unmapped and Rejects are judged by the reduce.
 	Unmapped []ingest.UnmappedState `json:"unmapped,omitempty"`
 	Rejects  []rejectedRows         `json:"rejects,omitempty"`

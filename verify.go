@@ -180,7 +180,7 @@ func VerifyFrom(ctx context.Context, folder string, open Opener) ([]Difference, 
 		}
 		return out
 	}
-	same := m.Standing == again.Standing
+	same := m.Standing == again.Standing && m.Pseudonyms.text() == again.Pseudonyms.text()
 	for _, lists := range [][2][]Source{{m.Terms, again.Terms}, {m.Seals, again.Seals}, {m.Accepted, again.Accepted}, {m.Recorded, again.Recorded}, {m.Inputs, again.Inputs}} {
 		same = same && slices.Equal(hashes(lists[0]), hashes(lists[1]))
 	}

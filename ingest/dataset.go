@@ -60,6 +60,12 @@ type Options struct {
 	// Hours and Amounts ask for the columns hours_per_week and amount of spells,
 	// which must then be there.
 	Hours, Amounts bool
+	// Pseudonyms is the key by which pseudonyms are made of identifiers as they are
+	// read; nil: none are. PseudonymColumns are the columns of the contract of which they are
+	// made, of those of the function [PseudonymColumns]. Files that say of themselves that they
+	// hold pseudonyms by this key are left as they are.
+	Pseudonyms       *PseudonymKey
+	PseudonymColumns []string
 	// Workers is how many goroutines read; 0 is GOMAXPROCS. Results do not
 	// depend on it.
 	Workers int
@@ -119,7 +125,9 @@ type Dataset struct {
 	tables map[string][]part
 	files  []*source
 	groups []SpellGroups // of spells that are read; nil for all
-	memory *pageMemories
+	// trusted says that nobody asks for civil registration numbers: tables of results.
+	trusted bool
+	memory  *pageMemories
 
 	mu      sync.Mutex
 	results map[string]*account

@@ -169,8 +169,15 @@ func causeOf(err error) string {
 		is   error
 		name string
 	}{
-		{ErrEmptyFile, "empty"}, {ErrTruncated, "cut short"}, {ErrNotParquet, "not Parquet"}, {ErrEncrypted, "encrypted"},
-		{ErrCompression, "compression"}, {ErrLimit, "a limit"}, {ErrCorrupt, "damaged"}, {ErrCSV, "not a CSV table"}, {ErrTooManyRejects, "too many rejects"},
+		{ErrEmptyFile, "empty"},
+		{ErrTruncated, "cut short"},
+		{ErrNotParquet, "not Parquet"},
+		{ErrEncrypted, "encrypted"},
+		{ErrCompression, "compression"},
+		{ErrLimit, "a limit"},
+		{ErrCorrupt, "damaged"},
+		{ErrCSV, "not a CSV table"},
+		{ErrTooManyRejects, "too many rejects"},
 		{ErrNoTable, "no such table"},
 	} {
 		if errors.Is(err, c.is) {

@@ -92,7 +92,7 @@ func (d *Dataset) narrow(ctx context.Context, table string, cols []input) error 
 	}
 	var wanted []only
 	if index, ok := cols[0].res.(*personIndex); ok {
-		if cols[0].constant == nil {
+		if cols[0].constant == nil && cols[0].key == nil { // a file's index tells nothing of pseudonyms
 			wanted = append(wanted, only{column: cols[0].column, numbers: index.nums})
 		}
 		clusters, arranged, err := d.clusters(ctx, index)

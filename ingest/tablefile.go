@@ -67,6 +67,9 @@ func (t *Table) WriteParquet(w io.Writer) error {
 		if c.Doc != "" {
 			options = append(options, parquet.KeyValueMetadata(docKey+c.Name, c.Doc))
 		}
+		if c.PseudonymsBy != "" {
+			options = append(options, parquet.KeyValueMetadata(pseudonymsKey+c.Name, c.PseudonymsBy))
+		}
 	}
 	schema.order(gather(len(t.Columns), func(i int) string { return t.Columns[i].Name }))
 	out := parquet.NewGenericWriter[any](w, append(options, parquet.NewSchema(t.Name, schema))...)
@@ -188,6 +191,7 @@ func readTable(ctx context.Context, path string, limits Limits, lenient bool, wa
 		name = p.parquet.Schema().Name()
 	}
 	d := NewDataset(Options{Limits: limits, MaxRejectShare: 1})
+	d.trusted = true // see ReadFile for those of others
 	// The name of a table of the contract would bring the contract's columns in.
 	key := "result " + name
 	d.tables[key] = []part{p}

@@ -607,7 +607,10 @@ func (s *solver) weights() *Weights {
 		for i := lo; i < hi; i++ {
 			// A weight too small for a float is one still: whether it is differs between
 			// machines, and who the comparators are must not.
-			s.e[i] = max(s.e[i]*(s.Share[c]/s.mass[c]), leastWeight)
+			s.e[i] *= s.Share[c] / s.mass[c]
+			if s.base == nil || s.base[i] > 0 {
+				s.e[i] = max(s.e[i], leastWeight)
+			}
 			out.Weights[s.order[i]] = s.e[i]
 		}
 	})

@@ -1,8 +1,10 @@
 """The paid path once more, from the input tables to the kroner, in numpy and DuckDB: a second implementation.
 
-    python3 paid_path.py FOLDER/jobeffekt.yaml > paid_path_NAME.json
+    python3 paid_path.py FOLDER/jobeffekt.yaml > paid_path_NAME.json    # from where FOLDER is
+    python3 paid_path.py --random SEED FOLDER                           # writes a random run file and terms
 
-FOLDER holds a run file, its terms and its data, as `jobeffekt demo` and TestPaidPath write them. Written from docs/run-file.md,
+FOLDER holds a run file, its terms and its data. paid_path_demo.json is of the demonstration (cmd/jobeffekt/demo); paid_path_N.json of
+testdata/paid/N for N = 2, 3, 5, 6, with data of `jobeffekt synth FOLDER/data --persons 4000 --municipalities 8 --provider-sd 0.8 --seed N`. Written from docs/run-file.md,
 docs/methods.md and docs/terms.md; it shares nothing with the program. What it knows: a cohort of one period, the first
 participation; outcomes state_at and sustained; the method balance; clauses on a reached outcome and on the provider's part of an
 effect; gates with Holm; caps per provider and period; rounding of lines. What it does not know, it refuses.
@@ -226,10 +228,12 @@ def known_names(cell, out, covariates, group, exact):
             return cell, out
 
 
-def weigh(cell, out, group, covariates, also, ladder, max_uncovered):
+def weigh(cell, out, group, covariates, also, ladder, max_uncovered, least):
     """Covered cases, comparators, weights and the outcome model's columns, on the first rung that holds."""
     if not cell:
         raise Refused("no_cases")
+    if len(cell) < least:
+        raise Refused("n_below_minimum")
     why = None
     for rung in ladder + [[]]:
         covered, live = known_names(cell, out, covariates, group, rung)
@@ -255,22 +259,31 @@ def weigh(cell, out, group, covariates, also, ladder, max_uncovered):
             w = entropy(x, of, share, inside.mean(0))
             if 1 / (w @ w) < 30:
                 raise Refused("too_few_comparators")
+            if len(covered) < least:
+                raise Refused("n_below_minimum")
             constants = np.eye(len(keys))
-            return covered, live, w, np.hstack([constants[of], x]), np.hstack([constants[of_in], inside])
+            x, inside = np.hstack([constants[of], x]), np.hstack([constants[of_in], inside])
+            if ((leverages(x, w)[0] > 0.99) & (w > 1e-3 / len(w))).any():
+                raise Refused("too_few_comparators")
+            return covered, live, w, x, inside
         except Refused as r:
             why = r
     raise why
 
 
-def compare(cell, out, group, y, covariates, also, ladder, max_uncovered, share):
-    covered, live, w, x, inside = weigh(cell, out, group, covariates, also, ladder, max_uncovered)
-    yo, yi = np.array([y(r) for r in live], float), np.array([y(r) for r in covered], float)
-    root = np.sqrt(w)
-    u, s, vt = np.linalg.svd(x * root[:, None], full_matrices=False)
+def leverages(x, w):
+    u, s, vt = np.linalg.svd(x * np.sqrt(w)[:, None], full_matrices=False)
     rank = int((s > 1e-7 * s[0]).sum())
-    u, s, vt = u[:, :rank], s[:rank], vt[:rank]
-    beta = vt.T @ ((u.T @ (yo * root)) / s)
-    leverage = np.minimum((u * u).sum(1), 0.99)
+    return (u[:, :rank] ** 2).sum(1), (u[:, :rank], s[:rank], vt[:rank])
+
+
+def compare(cell, out, group, y, covariates, also, ladder, max_uncovered, share, least):
+    covered, live, w, x, inside = weigh(cell, out, group, covariates, also, ladder, max_uncovered, least)
+    yo, yi = np.array([y(r) for r in live], float), np.array([y(r) for r in covered], float)
+    if share and set(yi) == set(yo) and len(set(yi)) == 1:
+        raise Refused("no_variation")
+    h, (u, s, vt) = leverages(x, w)
+    beta, rank, leverage = vt.T @ ((u.T @ (yo * np.sqrt(w))) / s), len(s), np.minimum(h, 0.99)
     n, persons = len(covered), len({r["person"] for r in covered})
     resid = yi - inside @ beta
     var_cell = clustered(covered, resid - resid.mean()) / n**2 * persons / (persons - 1)
@@ -449,21 +462,27 @@ def effects(run, reach, as_of, cases, kin, peers, terms, clause, job):
         rows = [r for r in cases if r["scheme"] == scheme and r["group"] == number]
         group = [r for r in rows if any(v[3] for v in r["outcomes"].values())]
         inside = [r for r in cell if complete(r)]
-        if len(inside) < c.get("min_n", 30):
-            continue
         home, away = side(rows, cell, [municipality]), side(rows, cell, peers.get(municipality, []))
         y = lambda r: r["outcomes"][name][2]
-        f = compare(inside, home, group, y, covariates, also, ladder, most, True)
-        if away:  # the parts are taken over the cases that both cover
-            f2 = weigh(inside, away, group, covariates, also, ladder, most)
+        least = c.get("min_n", 30)
+        cellname = dict(provider=provider, scheme=scheme, group=number, package=package, municipality=municipality, cases=len(inside))
+        try:
+            f = compare(inside, home, group, y, covariates, also, ladder, most, True, least)
+        except Refused as why:
+            found.append(cellname | dict(refused=str(why), p=None))
+            continue
+        try:  # the parts are taken over the cases that both cover
+            f2 = weigh(inside, away, group, covariates, also, ladder, most, least)
             both = [r for r in f["covered"] if any(r is q for q in f2[0])]
             if len(both) < len(f["covered"]):
-                f = compare(both, home, group, y, covariates, also, ladder, most, True)
+                f = compare(both, home, group, y, covariates, also, ladder, most, True, least)
+        except Refused:
+            pass
         low, _ = limits(f, confidence)
         worst, ratio = balance(f, group, uses)
         # the weeks before referral, with what was known before them
         lag = lambda rows: [r | {"x": r["lagged"]} for r in rows]
-        p = compare(lag(f["covered"]), lag(home), lag(group), lambda r: r["placebo"], covariates, also, ladder, most, False)
+        p = compare(lag(f["covered"]), lag(home), lag(group), lambda r: r["placebo"], covariates, also, ladder, most, False, 2)
         ended = [r for r in cell if r["on"] + window <= as_of]
         told = lambda r: r["outcomes"][name][0] == "left" or (r["seen"] and r["on"] + window <= reach)
         left = sum(r["outcomes"][name][0] == "left" for r in ended)
@@ -473,10 +492,10 @@ def effects(run, reach, as_of, cases, kin, peers, terms, clause, job):
                     placebo=max(abs(v) for v in limits(p, 0.9)),
                     follow_up=min(sum(map(told, ended)) / len(ended), float(sum(w for r, w in zip(f["live"], f["w"]) if told(r)))),
                     left_share=left / len(ended), no_clock_share=0, dated_covariates=sum(map(known, uses)) / len(uses))
-        found.append(dict(provider=provider, scheme=scheme, group=number, package=package, municipality=municipality, cases=len(inside), compared=f["n"],
+        found.append(cellname | dict(compared=f["n"],
                           difference=nine(f["difference"]), low=nine(low), p=2 * t.sf(abs(f["difference"]) / f["se"]), gate={k: nine(v) for k, v in gate.items()},
                           confidence=confidence))
-    order = sorted(range(len(found)), key=lambda i: found[i]["p"])
+    order = sorted((i for i in range(len(found)) if found[i]["p"] is not None), key=lambda i: found[i]["p"])
     highest = 0
     for rank, i in enumerate(order):
         highest = max(highest, min(1, (len(order) - rank) * found[i]["p"]))
@@ -516,6 +535,11 @@ def settle(run_file):
                     lines.append(dict(line=head(*key), cases=n, quantity=n, amount=kroner))
                 continue
             for f in effects(run, reach, as_of, cases, kin, peers, t, clause, job):
+                now = period_of(EPOCH + timedelta(as_of), length)
+                line = head(f["provider"], now, f["scheme"], f["group"], f["package"]) + "/" + f["municipality"]
+                if "refused" in f:
+                    lines.append(dict(line=line, cases=f["cases"], quantity=0, amount=0, refused=f["refused"]))
+                    continue
                 require = dict(clause["gate"]["require"])
                 if clause["gate"].get("multiplicity") == "holm":
                     require["holm"] = round(1 - f["confidence"], 12)
@@ -523,9 +547,8 @@ def settle(run_file):
                 shut = [k for k, limit in require.items() if not (gate[k] <= limit if k in AT_MOST else gate[k] >= limit)]
                 quantity = F(0) if shut else max(F(0), F(repr(f["low"]))) * f["compared"]
                 kroner = half_up(quantity * price[f["group"], f["package"]])
-                now = period_of(EPOCH + timedelta(as_of), length)
                 sums[f["provider"], now] += kroner
-                lines.append(dict(line=head(f["provider"], now, f["scheme"], f["group"], f["package"]) + "/" + f["municipality"], cases=f["cases"],
+                lines.append(dict(line=line, cases=f["cases"],
                                   quantity=float(quantity), amount=kroner, shut=sorted(shut), difference=f["difference"], low=f["low"], gate=gate))
         for limit in t.get("limits", version.get("limits", [])):
             assert limit["per"] == "provider" and limit["over"] == "period" and "most" in limit
@@ -537,6 +560,91 @@ def settle(run_file):
                 total=total, lines=sorted(lines, key=lambda l: l["line"]))
 
 
-if __name__ == "__main__":
+def random_job(seed, folder):
+    """A run file and terms of the kinds that this program knows, all else drawn."""
+    import random
+    r = random.Random(int(seed))
+    sample = lambda list, least: sorted(r.sample(list, r.randint(least, len(list))), key=list.index)
+    at, length, within = r.choice([13, 26, 39]), r.choice([8, 13]), r.choice([26, 52])
+    covariates = sample(["sex", "age", "education", "origin", "weeks_employed_52", "weeks_on_cash_benefit_52", "elapsed_benefit_weeks"], 3)
+    confidence = r.choice([0.5, 0.8, 0.9])
+    ladder = r.choice(["", "    ladder: [[{covariate: referral_quarter}]]\n", "    ladder: [[{covariate: referral_quarter}, {covariate: sex}], [{covariate: sex}]]\n"])
+    run = f"""# Drawn by testdata/reference/paid_path.py --random {seed}.
+data: data
+out: results
+as_of: {r.choice(["2009-06-30", "2009-10-17", "2010-06-30"])}
+input:
+  fixed: [sex, birth_date, education, origin]
+cohort: {{period: 2008}}
+outcomes:
+  - {{name: at_work, kind: state_at, states: [{", ".join(sample(WORK, 1))}], at: {at} weeks}}
+  - {{name: lasting, kind: sustained, states: [{", ".join(sample(WORK, 1))}], weeks: {length}, max_gap: {r.choice([0, 7])}, within: {within} weeks}}
+signals: false
+peers: {{list: {{"751": ["461", "851", "730", "561", "630", "621", "615"]}}}}
+compare:
+  methods: [balance]
+  covariates: [{", ".join(covariates)}]
+  balance:
+{ladder}{r.choice(["    also: [squares]", "    also: [zeros]", "    also: [squares, zeros]"])}
+  by_package: true
+  min_n: {r.choice([10, 20, 30])}
+  confidence: {confidence}
+terms: [terms.yaml]
+"""
+    job = {"P1": r.random() < 0.8, "P2": True, "P3": r.random() < 0.5}
+    price = lambda least, most: "\n".join(
+        f"            - {{match_group: {g}, package: {p}, amount: {r.randint(least, most)}{r.choice(['', '.50', '.25'])}}}" for g in (4, 5) for p in job if job[p] or all(job.values()))
+    gate = dict(n=r.choice([15, 30]), min_detectable_effect=r.choice([0.2, 0.3, 0.4]), balance=r.choice([0.4, 0.6, 1]), variance_ratio=r.choice([1.3, 2]),
+                overlap=r.choice([0.5, 1]), max_weight=0.05, uncovered_share=0.1, placebo=r.choice([0.15, 0.25]), follow_up=0.95, left_share=r.choice([0.02, 0.05]),
+                no_clock_share=0.05, dated_covariates=1)
+    gate = {k: v for k, v in gate.items() if r.random() < 0.8}
+    if not any(v for k, v in job.items() if k != "P2"):
+        job["P1"] = True
+    only = "        conditions: {job_oriented: true}\n" if not all(job.values()) else ""
+    terms = f"""# Drawn by testdata/reference/paid_path.py --random {seed}.
+agreement: A-751
+title: Drawn
+source: {{document: "None, drawn with seed {seed}", dated: 2007-11-15}}
+currency: DKK
+match_scheme: match5_2004
+starts: 2008-01-01
+ends: 2011-12-31
+packages:
+{chr(10).join(f"  - {{id: {p}, name: {p}, job_oriented: {str(v).lower()}}}" for p, v in job.items())}
+periods: {r.choice(["month", "quarter", "half_year", "year"])}
+applies_by: referral
+rounding: {{unit: 1, mode: half_up, stage: line}}
+settlement: {{section: "10", accepted_by: controller, pay_within: 45 days, objection: 30 days, final: 12 months, limitation: 36 months, corrections: set_off}}
+versions:
+  - valid_from: 2008-01-01
+    clauses:
+      - id: lasting-job
+        section: "1"
+        text: A price for each citizen who stays in work
+        measure: {{reached: lasting}}
+{only}        schedule:
+          unit_prices:
+{price(2000, 9000)}
+      - id: effect
+        section: "2"
+        text: A price for each citizen in work beyond what is expected
+        measure: {{effect: at_work, part: provider, method: balance, confidence: {confidence}}}
+{only}        pay_on: lower_limit
+        schedule:
+          unit_prices:
+{price(30000, 90000)}
+        gate:
+          require: {{{", ".join(f"{k}: {v}" for k, v in gate.items())}}}
+          multiplicity: {r.choice(["holm", "none"])}
+    limits: [{{section: "3", per: provider, over: period, most: {r.choice([60000, 150000, 400000, 900000])}}}]
+"""
+    os.makedirs(folder, exist_ok=True)
+    open(os.path.join(folder, "jobeffekt.yaml"), "w").write(run)
+    open(os.path.join(folder, "terms.yaml"), "w").write(terms)
+
+
+if __name__ == "__main__" and sys.argv[1] == "--random":
+    random_job(sys.argv[2], sys.argv[3])
+elif __name__ == "__main__":
     json.dump(settle(sys.argv[1]), sys.stdout, indent=1)
     print()

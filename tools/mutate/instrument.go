@@ -208,7 +208,8 @@ func instrumented(fset *token.FileSet, file *ast.File, name string, info *types.
 			if f.Recv != nil {
 				in.fn = strings.Trim(in.source(f.Recv.List[0].Type), "*") + "." + in.fn
 			}
-			in.function(f.Type, f.Body)
+			signature, _ := info.Defs[f.Name].Type().(*types.Signature)
+			in.block(f.Body.List, signature, false)
 		}
 	}
 	return in.apply(), in.out, nil
@@ -276,12 +277,8 @@ func (in *instrument) apply() string {
 	return b.String()
 }
 
-// function walks a body. Results is the type of what it returns.
-func (in *instrument) function(f *ast.FuncType, body *ast.BlockStmt) {
-	results, _ := in.info.TypeOf(f).(*types.Signature)
-	in.block(body.List, results, false)
-}
-
+// block walks a list of statements of a function with this signature, in a loop of
+// it or not.
 func (in *instrument) block(list []ast.Stmt, results *types.Signature, loop bool) {
 	for _, s := range list {
 		in.statement(s, results, loop, true)
@@ -564,7 +561,8 @@ func (in *instrument) expr(e ast.Expr) {
 		before := in.where
 		in.where = ""
 		defer func() { in.where = before }()
-		in.function(e.Type, e.Body)
+		signature, _ := in.info.TypeOf(e).(*types.Signature)
+		in.block(e.Body.List, signature, false)
 	}
 }
 

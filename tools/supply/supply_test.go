@@ -237,7 +237,7 @@ func TestFigures(t *testing.T) {
 	for _, c := range []struct{ text, line, err string }{
 		{base, "| w | 1 | 1 | 1 | 4 | 2 | 0 | 0 | 0 |\n", ""},
 		{"id,n,x,paid_dkk\na,1,0.250000001,10.50\n", "| w | 1 | 0 | 1 | 4 | 2 | 1 | 1 | 0 |\n", ""},
-		{"id,n,x,paid_dkk\na,1,0.250000003,10.50\n", "| w | 1 | 0 | 1 | 4 | 2 | 1 | 3 | 0 |\n", "differ"},
+		{"id,n,x,paid_dkk\na,1,0.250000006,10.50\n", "| w | 1 | 0 | 1 | 4 | 2 | 1 | 6 | 0 |\n", "differ"},
 		{"id,n,x,paid_dkk\na,2,0.25,10.50\n", "| w | 1 | 0 | 1 | 4 | 2 | 0 | 0 | 1 |\n", "differ"},
 		{"id,n,x,paid_dkk\na,1,0.25,10.51\n", "| w | 1 | 0 | 1 | 4 | 2 | 0 | 0 | 1 |\n", "differ"},
 		{"id,n,x,paid_dkk\n", "| w | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 1 |\n", "differ"},
