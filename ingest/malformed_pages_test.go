@@ -84,6 +84,7 @@ func malformedPages(t *testing.T) map[string]struct {
 		"run_of_codes":       {withPages(t, good, state, plain, true, dict(1, text), data(100, 9, format.RLEDictionary, append([]byte{1}, append(uv(1<<31-2), 0)...))), ErrCorrupt, "more values than its page"},
 		"run_of_bits":        {withPages(t, good, state, plain, true, dict(1, text), data(100, 9, format.RLEDictionary, append([]byte{0}, uv(1<<31-1)...))), ErrCorrupt, "a run"},
 		"run_of_levels":      {withPages(t, good, end, plain, false, data(100, 9, format.Plain, append([]byte{6, 0, 0, 0}, append(uv(1<<31-2), 1)...))), ErrCorrupt, "more values than its page"},
+		"empty_run":          {withPages(t, good, state, plain, true, dict(1, text), data(100, 9, format.RLEDictionary, []byte{8, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 200, 1, 0})), ErrCorrupt, "a run"},
 		"levels_size":        {withPages(t, good, end, plain, false, data(100, 9, format.Plain, []byte{255, 255, 255, 255, 1, 1})), ErrCorrupt, "too short"},
 		"differences":        {withPages(t, good, start, plain, false, data(100, 9, format.DeltaBinaryPacked, append(uv(128, 4, 1<<31-1, 0, 0), 0, 0, 0, 0))), ErrCorrupt, "differences"},
 		"differences_block":  {withPages(t, good, start, plain, false, data(100, 9, format.DeltaBinaryPacked, append(uv(1<<40, 1, 100, 0, 0), 0, 0, 0, 0))), ErrCorrupt, "differences"},

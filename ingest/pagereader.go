@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -136,9 +137,9 @@ func (p *pageReader) seek(row int64) {
 	p.skip = int(row - p.where.first[p.next])
 }
 
-// bytes returns bytes of the file, valid until the next call; within says where what is
+// span returns bytes of the file, valid until the next call; within says where what is
 // read ahead may reach to.
-func (p *pageReader) bytes(at, n, within int64) ([]byte, error) {
+func (p *pageReader) span(at, n, within int64) ([]byte, error) {
 	if from := at - p.windowAt; from >= 0 && from+n <= int64(len(p.window)) {
 		return p.window[from : from+n], nil
 	}
@@ -170,7 +171,7 @@ func (p *pageReader) ended(err error, n int64) error {
 // header reads the header of a page at a place, no further than to end.
 func (p *pageReader) header(at, end int64) (h format.PageHeader, size int64, err error) {
 	for n := min(int64(256), end-at); ; n = min(4*n, end-at) {
-		b, err := p.bytes(at, n, end)
+		b, err := p.span(at, n, end)
 		if err != nil {
 			return h, 0, err
 		}
@@ -204,7 +205,7 @@ func (p *pageReader) header(at, end int64) (h format.PageHeader, size int64, err
 
 // body reads the bytes of a page as they lie in the file.
 func (p *pageReader) body(h *format.PageHeader, at, end int64) ([]byte, error) {
-	b, err := p.bytes(at, int64(h.CompressedPageSize), end)
+	b, err := p.span(at, int64(h.CompressedPageSize), end)
 	if err == nil && h.CRC != 0 && crc32.ChecksumIEEE(b) != uint32(h.CRC) {
 		err = damaged("a page does not have the checksum that it was written with")
 	}
@@ -521,6 +522,9 @@ func runs(b []byte, width, n int, each func(count int, of []byte, packed bool) e
 		}
 		at += k
 		count, size := head>>1, (width+7)/8
+		if count == 0 { // no value follows, as the library has it
+			continue
+		}
 		packed := head&1 != 0
 		if packed {
 			if count > uint64(len(b)) && width > 0 || count > 1<<28 {
@@ -681,7 +685,7 @@ func (p *pageReader) indexes(b []byte, n int) (encoding.Values, error) {
 	b = b[:1+size]
 	p.codes = room(p.codes, total+32)[:0]
 	if !whole { // the library wants whole groups
-		b = append(append(make([]byte, 0, len(b)+33*32), b...), make([]byte, 32*32)...)[:len(b)+lacking(b, width, n)]
+		b = append(bytes.Clone(b), make([]byte, lacking(b, width, n))...)
 	}
 	p.codes, err = parquet.RLEDictionary.DecodeInt32(p.codes, b)
 	if err != nil || len(p.codes) < n {
