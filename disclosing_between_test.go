@@ -142,9 +142,15 @@ func decideBoth(families []*family, b *between, k int64) {
 // 252 and 250 in a cell of the demonstration. One of them is told; what does not give it away stays told.
 func TestBetweenOutcomes(t *testing.T) {
 	all := []people{
-		{"a", "4", [2]string{"yes", "yes"}, 100}, {"a", "4", [2]string{"no", "no"}, 150}, {"a", "4", [2]string{"no", "left"}, 3}, {"a", "4", [2]string{"left", "left"}, 20},
-		{"a", "5", [2]string{"yes", "yes"}, 60}, {"a", "5", [2]string{"no", "no"}, 90},
-		{"b", "4", [2]string{"yes", "yes"}, 70}, {"b", "4", [2]string{"no", "no"}, 80}, {"b", "4", [2]string{"no", "left"}, 30},
+		{"a", "4", [2]string{"yes", "yes"}, 100},
+		{"a", "4", [2]string{"no", "no"}, 150},
+		{"a", "4", [2]string{"no", "left"}, 3},
+		{"a", "4", [2]string{"left", "left"}, 20},
+		{"a", "5", [2]string{"yes", "yes"}, 60},
+		{"a", "5", [2]string{"no", "no"}, 90},
+		{"b", "4", [2]string{"yes", "yes"}, 70},
+		{"b", "4", [2]string{"no", "no"}, 80},
+		{"b", "4", [2]string{"no", "left"}, 30},
 	}
 	families, b := twoOutcomes(all)
 	decideAll(families, 5)
