@@ -230,6 +230,7 @@ func TestWeightsBelowFloats(t *testing.T) {
 	assert.InDelta(t, 0.999, w.Weights[0], 1e-6)
 	assert.InDelta(t, 0.001, w.Weights[1], 1e-6)
 	assert.Positive(t, w.Weights[2])
-	assert.Less(t, w.Weights[2], 1e-200)
+	assert.Less(t, w.Weights[2], 1e-100)
+	assert.Positive(t, w.Weights[2]*w.Weights[2], "variances of municipalities have its square")
 	assert.Zero(t, w.Weights[3])
 }

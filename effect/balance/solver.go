@@ -15,7 +15,7 @@ import (
 
 const (
 	tolerance     = 1e-10 // greatest imbalance, in standard deviations
-	leastWeight   = 1e-300
+	leastWeight   = 1e-140 // its square is a float too, for variances of municipalities
 	maxIterations = 100
 	aliased       = 1e-11 // share of a column's squared length that its predecessors leave
 	sampleRows    = 1024  // rows for each column from which a first Hessian is taken
@@ -605,7 +605,7 @@ func (s *solver) weights() *Weights {
 	}
 	s.each(func(c, lo, hi int) {
 		for i := lo; i < hi; i++ {
-			// A weight too small for a float is one still: whether it is differs between
+			// A weight too small for a float is one still: which are too small differs between
 			// machines, and who the comparators are must not.
 			s.e[i] *= s.Share[c] / s.mass[c]
 			if s.base == nil || s.base[i] > 0 {
