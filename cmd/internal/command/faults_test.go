@@ -229,6 +229,10 @@ func victims(hash string) []victim {
 			return err == nil || gone != nil
 		}},
 		{name: "ledger book", args: append([]string{"ledger", "book", "results", "--ledger", "ledger.db", "--period", "2008H1"}, accepts(hash)...), kills: runs, ledger: true},
+		{name: "ledger book, as it writes", args: append([]string{"ledger", "book", "results", "--ledger", "ledger.db", "--period", "2008H1"}, accepts(hash)...), kills: 10 * few, ledger: true, when: func(folder string) bool {
+			_, err := os.Lstat(filepath.Join(folder, "ledger.db-journal"))
+			return err == nil
+		}},
 		{name: "ledger propose, a new ledger", args: ledgered("ledger", "propose", "results", "--ledger", "ledger.db"), kills: few, before: gone("ledger.db"), ledger: true},
 		{name: "settle --book", args: append([]string{"settle", "jobeffekt.yaml", "--ledger", "ledger.db", "--book", "2008H1"}, accepts(hash)...), kills: few, ledger: true},
 		{name: "report, over an earlier one", args: []string{"report", "results", "--out", "publication"}, kills: 3 * few, before: func(t *testing.T, folder string) {
