@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
@@ -56,8 +57,14 @@ func Arrange(ctx context.Context, c *Config, folder string) (_ []ArrangedTable, 
 	}
 	opt := c.IngestOptions()
 	opt.Municipalities, opt.Covariates, opt.Hours, opt.Amounts = nil, nil, false, false
+	if opt, err = c.keyed(opt); err != nil {
+		return nil, err
+	}
 	ds, err := ingest.OpenFolder(c.DataFolder(), opt)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.checkSums(ctx, ds); err != nil {
 		return nil, err
 	}
 	place, err := whole.NewFolder(to)
@@ -85,7 +92,7 @@ func Arrange(ctx context.Context, c *Config, folder string) (_ []ArrangedTable, 
 		out = append(out, t)
 	}
 	for _, file := range ds.Files() {
-		if err := ctx.Err(); err != nil {
+		if err := effect.Stopped(ctx); err != nil {
 			return nil, err
 		}
 		rel, err := filepath.Rel(c.DataFolder(), file)

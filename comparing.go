@@ -169,6 +169,9 @@ func (s *side) table(ctx context.Context, name string) (*ingest.Table, error) {
 // results folder, or whose tables are not as they were written, is an error that wraps
 // [ErrManifest] and names the folder.
 func Changes(ctx context.Context, before, after string) (*Changed, error) {
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
+	}
 	a, errA := openSide(before)
 	b, errB := openSide(after)
 	if err := errors.Join(errA, errB); err != nil {
@@ -188,7 +191,7 @@ func Changes(ctx context.Context, before, after string) (*Changed, error) {
 			c.Tables = append(c.Tables, TableChange{Table: info.Name, Step: info.Step})
 			continue
 		}
-		if err := ctx.Err(); err != nil {
+		if err := effect.Stopped(ctx); err != nil {
 			return nil, err
 		}
 		old, err := a.table(ctx, info.Name)
@@ -429,6 +432,7 @@ func causes(a, b *side) (out []Cause) {
 	add(CauseAsOf, StepMeasure, "last day that counts", m.AsOf.String(), n.AsOf.String())
 	add(CauseWhole, StepMeasure, "blinded", fmt.Sprint(m.Blinded), fmt.Sprint(n.Blinded))
 	add(CauseWhole, StepMeasure, "steps done", fmt.Sprint(m.Steps), fmt.Sprint(n.Steps))
+	add(CauseRunFile, StepMeasure, "pseudonyms", m.Pseudonyms.text(), n.Pseudonyms.text())
 	if a.published {
 		add(CauseWhole, StepMeasure, "count under which nothing is shown", fmt.Sprint(a.minCount), fmt.Sprint(b.minCount))
 		return out

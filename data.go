@@ -24,12 +24,28 @@ type Opener func(ctx context.Context, url string) (fs.FS, error)
 
 // OpenData opens the dataset that the run file names: a folder, or what c.Open makes
 // of a URL. A URL without c.Open, or one that holds credentials, is an error that
-// wraps [ErrConfig].
+// wraps [ErrConfig]. With the key input.checksums every file is hashed and compared; one
+// that differs, is not listed or is missing is a [ChecksumError].
 func (c *Config) OpenData(ctx context.Context) (*ingest.Dataset, error) {
-	return c.openData(ctx, c.IngestOptions())
+	ds, err := c.openData(ctx, c.IngestOptions())
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkSums(ctx, ds); err != nil {
+		return nil, err
+	}
+	return ds, nil
 }
 
+// openData opens the dataset. Who reads it compares checksums, by checkSums or describe.
 func (c *Config) openData(ctx context.Context, opt ingest.Options) (*ingest.Dataset, error) {
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
+	}
+	opt, err := c.keyed(opt)
+	if err != nil {
+		return nil, err
+	}
 	if !isURL(c.Data) {
 		return ingest.OpenFolder(c.resolve(c.Data), opt)
 	}

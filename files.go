@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
@@ -126,7 +127,7 @@ func (f *files) write(name string, result bool, fill func(io.Writer) error) erro
 
 // table adds a result table in parquet and the formats asked for.
 func (f *files) table(ctx context.Context, t *ingest.Table, formats []Format) error {
-	if err := ctx.Err(); err != nil {
+	if err := effect.Stopped(ctx); err != nil {
 		return err
 	}
 	if err := f.write(t.Name+".parquet", true, t.WriteParquet); err != nil {

@@ -48,8 +48,8 @@ func (c *Config) newMapping(ctx context.Context) (*mapping, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
 	}
 	return c.mappingOf(data)
 }
@@ -160,6 +160,10 @@ func (m *mapping) describe(ctx context.Context, h *partialHeader) (err error) {
 		return err
 	}
 	h.RunFile, h.AsOf = m.c.source.SHA256, m.c.AsOf
+	if h.Pseudonyms, err = m.c.pseudonymised(); err != nil {
+		return err
+	}
+	var files []string
 	spells := map[int]bool{}
 	for _, f := range m.files {
 		spells[f.Input] = true
@@ -168,8 +172,8 @@ func (m *mapping) describe(ctx context.Context, h *partialHeader) (err error) {
 		if spells[i] {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+		if err := effect.Stopped(ctx); err != nil {
+			return err
 		}
 		path, err := relative(m.c.resolve(m.c.Data), name)
 		if err != nil {
@@ -180,8 +184,22 @@ func (m *mapping) describe(ctx context.Context, h *partialHeader) (err error) {
 			return err
 		}
 		h.Inputs = append(h.Inputs, s)
+		files = append(files, name)
 	}
-	return nil
+	return m.matches(ctx, files, h.Inputs)
+}
+
+// matches holds files that were hashed against the run file's checksums. The rest of the
+// dataset is held against them where it is hashed, and all of it by the reduce.
+func (m *mapping) matches(ctx context.Context, files []string, now []Source) error {
+	if len(files) == 0 {
+		return nil
+	}
+	given, err := m.c.readSums(ctx)
+	if given == nil || err != nil {
+		return err
+	}
+	return given.match(files, now, false)
 }
 
 // build is what a program must be the same in, for partials of one to be reduced by
@@ -269,8 +287,8 @@ func (m *mapping) openPartials(ctx context.Context, paths []string, all bool) (*
 		problems = append(problems, p.against(&now)...)
 	}
 	problems = append(problems, m.join(ctx, set, all)...)
-	if err := ctx.Err(); err != nil {
-		return nil, context.Cause(ctx)
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
 	}
 	if len(problems) > 0 {
 		return nil, &PartialError{problems}
@@ -294,6 +312,9 @@ func (p *partial) against(now *partialHeader) (out []PartialProblem) {
 	}
 	if h.AsOf != now.AsOf {
 		add(PartialAsOf, fmt.Sprintf("it is as of %s, and this is %s", h.AsOf, now.AsOf), "give both the same --as-of")
+	}
+	if h.Pseudonyms.text() != now.Pseudonyms.text() {
+		add(PartialPseudonyms, fmt.Sprintf("it has pseudonyms %s, and this %s", h.Pseudonyms.text(), now.Pseudonyms.text()), "map and reduce with one key")
 	}
 	var differ []string
 	for _, s := range now.Inputs {

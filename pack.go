@@ -144,7 +144,7 @@ func packFiles(ctx context.Context, folder, provider string, minCount int64) ([]
 		at := b.job.c.resolve(b.job.c.Terms[i])
 		name := fmt.Sprintf("terms-%d.yaml", len(p.Terms)+1)
 		for _, f := range [][2]string{{at, name}, {SealsName(at), SealsName(name)}} {
-			src, err := os.ReadFile(f[0])
+			src, err := readUpTo(f[0], MaxTextBytes)
 			if errors.Is(err, os.ErrNotExist) && f[0] != at {
 				continue
 			}
@@ -400,11 +400,15 @@ func VerifyPack(ctx context.Context, from string) (*VerifiedPack, error) {
 			return nil, fmt.Errorf("%w: %w", ErrPack, err)
 		}
 		defer drop()
+		folder = filepath.Join(folder, "pack") // beside the lock, which is no file of the pack
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrPack, err)
+		}
 		if err := unzip(from, folder); err != nil {
 			return nil, err
 		}
 	}
-	src, err := os.ReadFile(filepath.Join(folder, PackName))
+	src, err := readUpTo(filepath.Join(folder, PackName), MaxManifestBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: no %s in it: %w", ErrPack, PackName, err)
 	}
@@ -560,9 +564,6 @@ func (v *VerifiedPack) compareTables(ctx context.Context, folder string) error {
 	return nil
 }
 
-// maxPack bounds what is unpacked.
-const maxPack = 4 << 30
-
 // unzip unpacks a zip file with files of plain names.
 func unzip(from, folder string) error {
 	z, err := zip.OpenReader(from)
@@ -570,7 +571,10 @@ func unzip(from, folder string) error {
 		return fmt.Errorf("%w: %s is neither a folder nor a zip file: %w", ErrPack, filepath.Base(from), err)
 	}
 	defer z.Close()
-	left, seen := int64(maxPack), map[string]bool{}
+	if len(z.File) > MaxPackFiles {
+		return fmt.Errorf("%w: it has %d files, more than the %d it may have", ErrPack, len(z.File), MaxPackFiles)
+	}
+	left, seen := int64(MaxPackBytes), map[string]bool{}
 	for _, f := range z.File {
 		if !plainName(f.Name) {
 			return fmt.Errorf("%w: %q in it is no name of a plain file", ErrPack, f.Name)
@@ -584,7 +588,7 @@ func unzip(from, folder string) error {
 			return fmt.Errorf("%w: %s: %w", ErrPack, f.Name, err)
 		}
 		if left -= n; left <= 0 {
-			return fmt.Errorf("%w: it unpacks to more than %d bytes", ErrPack, int64(maxPack))
+			return fmt.Errorf("%w: it unpacks to more than %d bytes", ErrPack, int64(MaxPackBytes))
 		}
 	}
 	return nil

@@ -42,16 +42,18 @@ const (
 // partialHeader is what a partial says of itself. It has one way to say it, so that
 // partials of the same parts are the same bytes.
 type partialHeader struct {
-	Program Program      `json:"program"`
-	Build   string       `json:"build"` // what the program must be the same in
-	RunFile string       `json:"run_file"`
-	AsOf    effect.Date  `json:"as_of"`
-	Inputs  []Source     `json:"inputs"` // all but spells, from the dataset's folder
-	Spells  []mappedFile `json:"spells"` // those with parts, in the order of the dataset
-	Rows    int64        `json:"rows"`
-	Orphans int64        `json:"orphans"`
-	Empty   int64        `json:"empty"`
-	Used    int64        `json:"used"`
+	Program Program     `json:"program"`
+	Build   string      `json:"build"` // what the program must be the same in
+	RunFile string      `json:"run_file"`
+	AsOf    effect.Date `json:"as_of"`
+	// Pseudonyms are those made of persons.
+	Pseudonyms *Pseudonymised `json:"pseudonyms,omitempty"`
+	Inputs     []Source       `json:"inputs"` // all but spells, from the dataset's folder
+	Spells     []mappedFile   `json:"spells"` // those with parts, in the order of the dataset
+	Rows       int64          `json:"rows"`
+	Orphans    int64          `json:"orphans"`
+	Empty      int64          `json:"empty"`
+	Used       int64          `json:"used"`
 	// Unmapped and Rejects are judged by the reduce.
 	Unmapped []ingest.UnmappedState `json:"unmapped,omitempty"`
 	Rejects  []rejectedRows         `json:"rejects,omitempty"`
@@ -243,7 +245,7 @@ func openPartial(ctx context.Context, path string) (*partial, *PartialProblem, e
 	_, _ = h.Write(head)
 	if err := copyTo(ctx, h, io.NewSectionReader(f, int64(len(head)), size-int64(len(head)+len(tail)))); err != nil {
 		if ctx.Err() != nil {
-			return nil, nil, context.Cause(ctx)
+			return nil, nil, effect.Stopped(ctx)
 		}
 		return unread(err)
 	}
@@ -285,8 +287,8 @@ func parseHeader(text []byte) (h partialHeader, err error) {
 func copyTo(ctx context.Context, w io.Writer, r io.Reader) error {
 	b := make([]byte, 1<<20)
 	for {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+		if err := effect.Stopped(ctx); err != nil {
+			return err
 		}
 		n, err := r.Read(b)
 		if _, failed := w.Write(b[:n]); failed != nil {

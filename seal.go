@@ -22,7 +22,7 @@ func SealsName(terms string) string {
 
 // readSeals reads the seals beside a terms file, where there are any.
 func readSeals(t *bonus.Terms, path string) (*bonus.Terms, error) {
-	src, err := os.ReadFile(SealsName(path))
+	src, err := readUpTo(SealsName(path), MaxTextBytes)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return t, nil
@@ -34,7 +34,7 @@ func readSeals(t *bonus.Terms, path string) (*bonus.Terms, error) {
 
 // ReadTerms reads a terms file with the seals beside it.
 func ReadTerms(path string) (*bonus.Terms, error) {
-	src, err := os.ReadFile(path)
+	src, err := readUpTo(path, MaxTextBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: terms: %w", ErrConfig, err)
 	}
@@ -100,7 +100,7 @@ func readText(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is a folder, or something else that is no file", filepath.Base(path))
 	}
-	src, err := os.ReadFile(path)
+	src, err := readUpTo(path, MaxTextBytes)
 	if err == nil && bytes.IndexByte(src, 0) >= 0 {
 		return nil, fmt.Errorf("%s holds a byte 0, which no text has; is it the right file?", filepath.Base(path))
 	}

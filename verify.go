@@ -108,7 +108,7 @@ func VerifyFrom(ctx context.Context, folder string, open Opener) ([]Difference, 
 		}
 	}
 	var out []Difference
-	for _, s := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals, m.Accepted, m.Recorded, m.Inputs, m.Results) {
+	for _, s := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals, m.Accepted, m.Recorded, m.Checksums, m.Inputs, m.Results) {
 		var now Source
 		var err error
 		if data != nil && isURL(s.Path) {
@@ -180,7 +180,7 @@ func VerifyFrom(ctx context.Context, folder string, open Opener) ([]Difference, 
 		}
 		return out
 	}
-	same := m.Standing == again.Standing
+	same := m.Standing == again.Standing && m.Pseudonyms.text() == again.Pseudonyms.text()
 	for _, lists := range [][2][]Source{{m.Terms, again.Terms}, {m.Seals, again.Seals}, {m.Accepted, again.Accepted}, {m.Recorded, again.Recorded}, {m.Inputs, again.Inputs}} {
 		same = same && slices.Equal(hashes(lists[0]), hashes(lists[1]))
 	}

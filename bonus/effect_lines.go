@@ -85,7 +85,7 @@ func (s *settler) shares(ctx context.Context, r *effect.Result) (map[cellCodes][
 	c, n := s.cases, map[key]int64{}
 	for i := range int32(c.Len()) {
 		if i%stopEvery == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, effect.Stopped(ctx)
 		}
 		provider := c.Provider.CodeAt(int(i))
 		if !r.Complete[i] || provider < 0 {

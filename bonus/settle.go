@@ -279,7 +279,7 @@ func (s *settler) judgeCases(ctx context.Context) error {
 	found := map[clauseKey]*blocks{}
 	for i := range int32(s.cases.Len()) {
 		if i%stopEvery == 0 && ctx.Err() != nil {
-			return ctx.Err()
+			return effect.Stopped(ctx)
 		}
 		ti := s.termsOf(i)
 		if ti < 0 {

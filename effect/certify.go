@@ -1,6 +1,7 @@
 package effect
 
 import (
+	"context"
 	"maps"
 	"math"
 	"slices"
@@ -23,7 +24,7 @@ type imbalance struct {
 // several times counts once, with all of the weight. followed says of whom the
 // registers tell what happened. Where some comparators are known in aggregate
 // only, neither balance nor follow-up is known (NaN).
-func (e *Expectation) certify(c *Comparison, uses []string, followed []bool) {
+func (e *Expectation) certify(ctx context.Context, c *Comparison, uses []string, followed []bool) {
 	in := c.In
 	if e.Covered != nil {
 		in = c.Restrict(e.Covered).In
@@ -41,12 +42,12 @@ func (e *Expectation) certify(c *Comparison, uses []string, followed []bool) {
 			byPerson[c.Cases.Person[e.Out[k]]] += w
 			continue
 		}
-		squares += w * w
+		squares += float64(w * w)
 		largest = max(largest, math.Abs(w))
 	}
 	for _, person := range slices.Sorted(maps.Keys(byPerson)) {
 		w := byPerson[person]
-		squares += w * w
+		squares += float64(w * w)
 		largest = max(largest, math.Abs(w))
 	}
 	if sum == 0 {
@@ -58,7 +59,7 @@ func (e *Expectation) certify(c *Comparison, uses []string, followed []bool) {
 	for k, w := range e.Weights {
 		weights[k] = w / sum
 	}
-	e.balance = c.reached(uses, in, e.Out, weights)
+	e.balance = c.reached(ctx, uses, in, e.Out, weights)
 }
 
 // equalOutcomes says whether all rows have the same outcome. It is true of none.
@@ -179,7 +180,7 @@ func (m *measures) add(cov *Covariate, id int, rows []int32) {
 // origin of a number. A difference is divided by the standard deviation in the
 // cell (for an indicator sqrt(p(1 - p))) or, where the cell has none, among the
 // comparators.
-func (m *measures) balance(in, out []int32, weights []float64) imbalance {
+func (m *measures) balance(ctx context.Context, in, out []int32, weights []float64) imbalance {
 	p := len(m.columns)
 	if p == 0 {
 		return imbalance{nan, nan, "", nan}
@@ -197,8 +198,8 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 		centre[k] /= max(known, 1)
 	}
 	uniform := slices.Repeat([]float64{1 / n}, len(in))
-	meanIn, productIn := m.moments(in, uniform, centre)
-	meanOut, productOut := m.moments(out, weights, centre)
+	meanIn, productIn := m.moments(ctx, in, uniform, centre)
+	meanOut, productOut := m.moments(ctx, out, weights, centre)
 	// squareIn is the mean of the squared product in the cell.
 	inside := dense.Matrix{N: len(in), P: p, Data: make([]float64, len(in)*p)}
 	m.lay(inside, in, centre)
@@ -212,8 +213,8 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 	varOut := func(j, k int) (sum float64) {
 		a, b, mean := &m.columns[j], &m.columns[k], productOut[j][k]
 		for n, w := range weights {
-			x := a.centred(out[n], centre[j])*b.centred(out[n], centre[k]) - mean
-			sum += w * x * x
+			x := float64(a.centred(out[n], centre[j])*b.centred(out[n], centre[k])) - mean
+			sum += float64(w * x * x)
 		}
 		return sum
 	}
@@ -227,7 +228,7 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 	}
 	unbiased := n / max(n-1, 1)
 	for j, a := range m.columns {
-		inVar, outVar := productIn[j][j]-meanIn[j]*meanIn[j], productOut[j][j]-meanOut[j]*meanOut[j]
+		inVar, outVar := productIn[j][j]-float64(meanIn[j]*meanIn[j]), productOut[j][j]-float64(meanOut[j]*meanOut[j])
 		if a.kind == measureNumber {
 			inVar *= unbiased
 			r.varianceRatio = max(r.varianceRatio, ratio(inVar, outVar))
@@ -244,7 +245,7 @@ func (m *measures) balance(in, out []int32, weights []float64) imbalance {
 				continue
 			}
 			mean := productIn[j][k]
-			smd := standardised(mean-productOut[j][k], (squareIn(j, k)-mean*mean)*unbiased, func() float64 { return varOut(j, k) })
+			smd := standardised(mean-productOut[j][k], (squareIn(j, k)-float64(mean*mean))*unbiased, func() float64 { return varOut(j, k) })
 			if k == j {
 				note(smd, a.name+"^2")
 			} else {
@@ -300,10 +301,10 @@ func (c *measure) lay(to []float64, step int, rows []int32, centre float64) {
 
 // moments are the weighted sums of the centred columns and of their products. The
 // rows are centred in blocks, so that no copy of all comparators is made.
-func (m *measures) moments(rows []int32, weights, centre []float64) ([]float64, dense.Sym) {
+func (m *measures) moments(ctx context.Context, rows []int32, weights, centre []float64) ([]float64, dense.Sym) {
 	p := len(m.columns)
 	width := dense.Width(p)
-	sum := dense.Sum(len(rows), width+p, func(sum []float64, lo, hi int) {
+	sum := dense.Sum(ctx, len(rows), width+p, func(sum []float64, lo, hi int) {
 		g, data := dense.NewProducts(p), make([]float64, dense.BlockRows*p)
 		for ; lo < hi; lo += dense.BlockRows {
 			x := dense.Matrix{N: min(dense.BlockRows, hi-lo), P: p}

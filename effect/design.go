@@ -194,6 +194,9 @@ func Estimates(ctx context.Context, obs *Observations, d Design, methods []Metho
 		}
 		return nil
 	})
+	if err := Stopped(ctx); err != nil {
+		return nil, err
+	}
 	for _, failed := range errs { // the first, so that failures do not depend on scheduling
 		if failed != nil {
 			return nil, failed
@@ -228,7 +231,7 @@ func each(ctx context.Context, n int, f func(int) error) error {
 			return err
 		}
 	}
-	return ctx.Err()
+	return Stopped(ctx)
 }
 
 // newSample sorts the analysed cases, of which the first n are participations.
@@ -408,7 +411,7 @@ func (d Design) estimate(ctx context.Context, obs *Observations, s *sample, cell
 			a.e, a.err = others.expect(ctx, m, c)
 		}
 		if a.err == nil {
-			a.e.certify(c, m.Uses(), s.result.Followed)
+			a.e.certify(ctx, c, m.Uses(), s.result.Followed)
 		}
 		if a.err == nil && a.e.persons < d.MinN {
 			a.err = &Refusal{RefusalFewCases, "fewer cases than the minimum have comparators", "use coarser classes or more peers"}
@@ -542,7 +545,7 @@ func (e *Expectation) floor(u Unit) (floored, told bool) {
 			return true, false
 		}
 		variance := func(share, n float64) float64 {
-			p := (math.Round(share)*n + 1) / (n + 2)
+			p := (float64(math.Round(share)*n) + 1) / (n + 2)
 			return p * (1 - p) / n
 		}
 		if in {

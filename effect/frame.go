@@ -1,6 +1,7 @@
 package effect
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -51,14 +52,15 @@ func (f *Frame) Row(i int32) int32 { return f.row[i] }
 // Frame returns the cases of the comparison's match group, laid out by the
 // covariates and terms. Comparisons that [Estimates] makes share it; one made by
 // hand gets a frame of its own cases. It is an error when a covariate is not
-// there, and a refusal with not_finite when a number is infinite.
-func (c *Comparison) Frame(covariates []string, also []Term) (*Frame, error) {
+// there, a refusal with not_finite when a number is infinite, and [Stopped] when ctx
+// is done.
+func (c *Comparison) Frame(ctx context.Context, covariates []string, also []Term) (*Frame, error) {
 	if c.frames == nil {
 		rows := slices.Concat(c.In, c.Out)
 		slices.Sort(rows)
-		return newFrame(c.Cases, slices.Compact(rows), covariates, also)
+		return newFrame(ctx, c.Cases, slices.Compact(rows), covariates, also)
 	}
-	return c.frames.get(c.Cell, covariates, also)
+	return c.frames.get(ctx, c.Cell, covariates, also)
 }
 
 // frames makes each frame of a set of observations once.
@@ -74,7 +76,7 @@ func newFrames(obs *Observations) *frames {
 	return &frames{obs: obs, made: map[string]func() (*Frame, error){}, checks: map[string]func() *measures{}}
 }
 
-func (f *frames) get(cell Cell, covariates []string, also []Term) (*Frame, error) {
+func (f *frames) get(ctx context.Context, cell Cell, covariates []string, also []Term) (*Frame, error) {
 	key := strings.Join(append([]string{cell.MatchScheme, cell.MatchGroup}, covariates...), "\x00")
 	for _, t := range also {
 		key += "\x01" + string(t)
@@ -83,7 +85,7 @@ func (f *frames) get(cell Cell, covariates []string, also []Term) (*Frame, error
 	make := f.made[key]
 	if make == nil {
 		make = sync.OnceValues(func() (*Frame, error) {
-			return newFrame(f.obs.Cases, f.analysed(cell), covariates, also)
+			return newFrame(ctx, f.obs.Cases, f.analysed(cell), covariates, also)
 		})
 		f.made[key] = make
 	}
@@ -142,7 +144,7 @@ type frameColumn struct {
 	at        func(i int32) float64
 }
 
-func newFrame(cases *Cases, rows []int32, covariates []string, also []Term) (*Frame, error) {
+func newFrame(ctx context.Context, cases *Cases, rows []int32, covariates []string, also []Term) (*Frame, error) {
 	columns, err := frameColumns(cases, rows, covariates)
 	if err != nil {
 		return nil, err
@@ -167,14 +169,16 @@ func newFrame(cases *Cases, rows []int32, covariates []string, also []Term) (*Fr
 		}
 	}
 	f.X = dense.Matrix{N: len(first), P: len(columns), Data: make([]float64, len(first)*len(columns))}
-	dense.Chunks(len(first), func(_, lo, hi int) {
+	if !dense.Chunks(ctx, len(first), func(_, lo, hi int) {
 		for k := lo; k < hi; k++ {
 			row := f.X.Row(k)
 			for p := range columns {
 				row[p] = columns[p].at(first[k])
 			}
 		}
-	})
+	}) {
+		return nil, Stopped(ctx)
+	}
 	return f, nil
 }
 

@@ -1,6 +1,7 @@
 package effect_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestTooManyColumns(t *testing.T) {
 	for i := range int32(obs.Cases.Len()) - 3 {
 		c.Out = append(c.Out, i+3)
 	}
-	_, err := c.Frame([]string{"street"}, nil)
+	_, err := c.Frame(context.Background(), []string{"street"}, nil)
 	refusal, ok := effect.AsRefusal(err)
 	require.True(t, ok)
 	assert.Equal(t, effect.RefusalTooManyColumns, refusal.Code)

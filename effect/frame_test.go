@@ -1,6 +1,7 @@
 package effect_test
 
 import (
+	"context"
 	"math"
 	"testing"
 
@@ -28,7 +29,7 @@ func frameCases() *effect.Comparison {
 // is the most frequent sex.
 func TestFrame(t *testing.T) {
 	c := frameCases()
-	f, err := c.Frame([]string{"sex", "age"}, []effect.Term{effect.Products, effect.Squares, effect.Zeros})
+	f, err := c.Frame(context.Background(), []string{"sex", "age"}, []effect.Term{effect.Products, effect.Squares, effect.Zeros})
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		"sex = missing", "sex = m", "age = missing", "age", "age squared", "age = 0",
@@ -58,7 +59,7 @@ func TestFrameFolds(t *testing.T) {
 		c.Out = append(c.Out, int32(i))
 	}
 	c.Cases.Covariates = []effect.Covariate{{Name: "x", Number: x}}
-	f, err := c.Frame([]string{"x"}, nil)
+	f, err := c.Frame(context.Background(), []string{"x"}, nil)
 	require.NoError(t, err)
 	require.True(t, f.Folded)
 	assert.Equal(t, 3, f.X.N)
@@ -66,7 +67,7 @@ func TestFrameFolds(t *testing.T) {
 		assert.EqualValues(t, []int32{0, 0, 1, 2, 2}[i%5], f.Row(i))
 	}
 	// Nothing to fold by: all cases are one pattern.
-	f, err = c.Frame(nil, nil)
+	f, err = c.Frame(context.Background(), nil, nil)
 	require.NoError(t, err)
 	assert.Equal(t, 1, f.X.N)
 	assert.Zero(t, f.X.P)
@@ -74,7 +75,7 @@ func TestFrameFolds(t *testing.T) {
 	for i := range x {
 		x[i] = float64(i)
 	}
-	f, err = c.Frame([]string{"x"}, nil)
+	f, err = c.Frame(context.Background(), []string{"x"}, nil)
 	require.NoError(t, err)
 	assert.False(t, f.Folded)
 	assert.Equal(t, 10_000, f.X.N)
@@ -82,16 +83,16 @@ func TestFrameFolds(t *testing.T) {
 
 func TestFrameErrors(t *testing.T) {
 	c := frameCases()
-	_, err := c.Frame([]string{"none"}, nil)
+	_, err := c.Frame(context.Background(), []string{"none"}, nil)
 	assert.ErrorContains(t, err, `no covariate "none"`)
 	c.Cases.Covariates[1].Number[2] = math.Inf(1)
-	_, err = c.Frame([]string{"age"}, nil)
+	_, err = c.Frame(context.Background(), []string{"age"}, nil)
 	r, ok := effect.AsRefusal(err)
 	require.True(t, ok)
 	assert.Equal(t, effect.RefusalNotFinite, r.Code)
 	// No rows: no columns of names, and a number that is 0 everywhere.
 	c.In, c.Out = nil, nil
-	f, err := c.Frame([]string{"sex", "age"}, nil)
+	f, err := c.Frame(context.Background(), []string{"sex", "age"}, nil)
 	require.NoError(t, err)
 	assert.Zero(t, f.X.N)
 }

@@ -616,5 +616,5 @@ func chunks(ctx context.Context, n, size int, f func(lo, hi int)) error {
 		})
 	}
 	wg.Wait()
-	return ctx.Err()
+	return Stopped(ctx)
 }

@@ -86,6 +86,7 @@ func (o *Observer) keep(k int32) {
 // what the observer holds is then worth nothing. What is allocated is bounded by the
 // cases, whatever the bytes claim.
 func (o *Observer) AddStates(ctx context.Context, states []*bufio.Reader) error {
+	outer := ctx
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	o.prepare()
@@ -118,6 +119,9 @@ func (o *Observer) AddStates(ctx context.Context, states []*bufio.Reader) error 
 	})
 	close(jobs)
 	wg.Wait()
+	if err := Stopped(outer); err != nil {
+		return err
+	}
 	return cmp.Or(err, context.Cause(ctx))
 }
 
@@ -127,8 +131,8 @@ func (o *Observer) AddStates(ctx context.Context, states []*bufio.Reader) error 
 func (o *Observer) MergeStates(ctx context.Context, w io.Writer, states []*bufio.Reader) error {
 	var out *stateWriter
 	err := o.eachBlock(states, func(k int32, parts []blockState) error {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
+		if err := Stopped(ctx); err != nil {
+			return err
 		}
 		if out == nil {
 			out = o.newStateWriter(w) // what stands at the head of the states is known now

@@ -82,16 +82,16 @@ func (c *Comparison) Once(key any, make func() any) any {
 }
 
 // reached is the balance of weights, worked out once for the same.
-func (c *Comparison) reached(uses []string, in, out []int32, weights []float64) imbalance {
+func (c *Comparison) reached(ctx context.Context, uses []string, in, out []int32, weights []float64) imbalance {
 	if c.shared == nil {
-		return c.measures(uses).balance(in, out, weights)
+		return c.measures(uses).balance(ctx, in, out, weights)
 	}
 	for _, k := range c.shared.checked {
 		if slices.Equal(k.in, in) && slices.Equal(k.out, out) && slices.Equal(k.weights, weights) {
 			return k.reached
 		}
 	}
-	r := c.measures(uses).balance(in, out, weights)
+	r := c.measures(uses).balance(ctx, in, out, weights)
 	c.shared.checked = append(c.shared.checked, checked{in, out, weights, r})
 	return r
 }

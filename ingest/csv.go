@@ -48,9 +48,21 @@ import (
 //
 // What is wrong with a file is a [FileError] that names line and column, and wraps
 // [ErrFormat], [ErrCSV], [ErrEmptyFile], [ErrLimit] or a cause of Parquet; a
-// Parquet table that does not fit is an [ErrTable]. No error repeats a cell, as it
-// may be an identifier.
+// Parquet table that does not fit is an [ErrTable]. A column of civil registration
+// numbers is an [IdentifiableError]. No error repeats a cell, as it may be an identifier.
 func ReadFile(ctx context.Context, path string, limits Limits) (*Table, error) {
+	t, err := readEither(ctx, path, limits)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.identifiable(path); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// readEither is ReadFile, whoever its rows are of.
+func readEither(ctx context.Context, path string, limits Limits) (*Table, error) {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".parquet":
 		return readTable(ctx, path, limits, true, nil)
@@ -125,7 +137,7 @@ func parseCSV(ctx context.Context, path, name string, b []byte, limits Limits) (
 	cells := make([][]string, len(names))
 	for rows := 0; ; rows++ {
 		if rows%4096 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, effect.Stopped(ctx)
 		}
 		record, err := r.Read()
 		if errors.Is(err, io.EOF) {

@@ -5,6 +5,7 @@
 package balance_test
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -29,7 +30,7 @@ func BenchmarkBalance(b *testing.B) {
 	p.X = balance.Matrix{P: len(p.Target), Data: read(b, filepath.Join(folder, "x.f64"))}
 	p.X.N = len(p.X.Data) / p.X.P
 	start, used := time.Now(), processor(b)
-	w, err := balance.Entropy(p)
+	w, err := balance.Entropy(context.Background(), p)
 	if err != nil {
 		b.Fatal(err)
 	}

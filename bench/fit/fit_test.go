@@ -4,6 +4,7 @@
 package fit_test
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -28,7 +29,7 @@ func BenchmarkFit(b *testing.B) {
 	x := regress.Matrix{N: len(y), Data: read(b, filepath.Join(folder, "x.f64"))}
 	x.P = len(x.Data) / x.N
 	start, used := time.Now(), processor(b)
-	f, err := regress.Logistic(x, y)
+	f, err := regress.Logistic(context.Background(), x, y)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -99,7 +99,7 @@ func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 	}
 	l := &Ledger{db: db}
 	if err := l.open(ctx, o); err != nil {
-		return nil, errors.Join(fmt.Errorf("ledger: %w", busy(err)), l.Close())
+		return nil, errors.Join(fmt.Errorf("ledger: %w", ended(ctx, busy(err))), l.Close())
 	}
 	return l, nil
 }
@@ -178,7 +178,7 @@ func (l *Ledger) locked(ctx context.Context, do func() error) error {
 	_, err := l.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
 	if err == nil {
 		if err = do(); err == nil {
-			err = ctx.Err()
+			err = effect.Stopped(ctx)
 		}
 		if err == nil {
 			if _, err = l.conn.ExecContext(whole, "COMMIT"); err == nil {
@@ -188,7 +188,7 @@ func (l *Ledger) locked(ctx context.Context, do func() error) error {
 	}
 	// If it cannot be rolled back the connection is of no use, and its end does it.
 	_, _ = l.conn.ExecContext(whole, "ROLLBACK")
-	return busy(err)
+	return ended(ctx, busy(err))
 }
 
 // reading does something in a transaction that sees one state of the file.
@@ -198,7 +198,19 @@ func (l *Ledger) reading(ctx context.Context, do func() error) error {
 		return busy(err)
 	}
 	defer func() { _, _ = l.conn.ExecContext(whole, "ROLLBACK") }()
-	return busy(do())
+	if err := do(); err != nil {
+		return ended(ctx, busy(err))
+	}
+	return effect.Stopped(ctx) // rows may be missing
+}
+
+// ended is err, but effect.Stopped where it says no more than that ctx is done: the
+// database knows of that, not of the cause.
+func ended(ctx context.Context, err error) error {
+	if stopped := effect.Stopped(ctx); stopped != nil && (errors.Is(err, ctx.Err()) || code(err) == sqliteInterrupt) {
+		return stopped
+	}
+	return err
 }
 
 // Close closes the file.
@@ -212,14 +224,15 @@ func (l *Ledger) Close() error {
 
 // SQLite's result codes that matter here.
 const (
-	sqliteBusy     = 5
-	sqliteLocked   = 6
-	sqliteReadOnly = 8
-	sqliteIO       = 10
-	sqliteCorrupt  = 11
-	sqliteFull     = 13
-	sqliteCantOpen = 14
-	sqliteNotADB   = 26
+	sqliteBusy      = 5
+	sqliteLocked    = 6
+	sqliteReadOnly  = 8
+	sqliteInterrupt = 9
+	sqliteIO        = 10
+	sqliteCorrupt   = 11
+	sqliteFull      = 13
+	sqliteCantOpen  = 14
+	sqliteNotADB    = 26
 )
 
 // code is SQLite's result code of an error, 0 where it has none.

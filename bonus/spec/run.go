@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/effect"
 )
 
 // Failure is a scenario of which the terms do something else.
@@ -53,7 +54,7 @@ func (s *Spec) run(ctx context.Context, x *Scenario, terms []*bonus.Terms) (stri
 	}
 	settlement, err := bonus.Settle(ctx, terms, f)
 	if ctx.Err() != nil {
-		return "", ctx.Err()
+		return "", effect.Stopped(ctx)
 	}
 	var differ []*sheet
 	if err != nil || len(x.Expect.Faults) > 0 {

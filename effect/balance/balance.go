@@ -109,22 +109,22 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 			}
 		}
 	}
-	frame, err := c.Frame(m.Covariates, m.Also)
+	frame, err := c.Frame(ctx, m.Covariates, m.Also)
 	if err != nil {
 		return effect.Expectation{}, err
 	}
 	for at, rung := range append(slices.Clone(m.Ladder), nil) {
-		if ctx.Err() != nil {
-			return effect.Expectation{}, ctx.Err()
-		}
 		var e effect.Expectation
 		// Weights do not depend on the outcome.
 		made := c.Once(rungAt(at), func() any {
-			w, err := m.weigh(c, frame, rung)
+			w, err := m.weigh(ctx, c, frame, rung)
 			return weighing{w, err}
 		}).(weighing)
 		if err = made.err; err == nil {
-			e, err = m.answer(c, made.w)
+			e, err = m.answer(ctx, c, made.w)
+		}
+		if stopped := effect.Stopped(ctx); stopped != nil {
+			return effect.Expectation{}, stopped // what was fitted under it is no answer
 		}
 		if err == nil {
 			return e, nil
@@ -273,11 +273,11 @@ type weighed struct {
 	byCase    []float64
 	leverage  []float64 // of the comparators
 	factor    dense.Cholesky
-	visible   func(*effect.Expectation) float64
+	visible   func(context.Context, *effect.Expectation) float64
 }
 
 // weigh works out the weights on one rung of the ladder.
-func (m Method) weigh(c *effect.Comparison, frame *effect.Frame, exact []effect.Class) (*weighed, error) {
+func (m Method) weigh(ctx context.Context, c *effect.Comparison, frame *effect.Frame, exact []effect.Class) (*weighed, error) {
 	cl, err := effect.Classify(c.Cases, exact)
 	if err != nil {
 		return nil, err
@@ -321,7 +321,7 @@ func (m Method) weigh(c *effect.Comparison, frame *effect.Frame, exact []effect.
 	for j := range p.Target {
 		p.Target[j] /= covered
 	}
-	w, err := Entropy(p)
+	w, err := Entropy(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -337,12 +337,12 @@ func (m Method) weigh(c *effect.Comparison, frame *effect.Frame, exact []effect.
 		names = append(names, class.Covariate)
 	}
 	made := &weighed{Weights: w, rung: strings.Join(names, ", "), aside: aside, cell: cell, out: out}
-	return made, made.model(c)
+	return made, made.model(ctx, c)
 }
 
 // model prepares the outcome model under the weights. Only cases that are compared
 // count from here on.
-func (w *weighed) model(c *effect.Comparison) error {
+func (w *weighed) model(ctx context.Context, c *effect.Comparison) error {
 	s, out := w.s, w.out
 	for k, v := range w.Weights.Weights {
 		out.dead[k] = out.dead[k] || v == 0
@@ -356,10 +356,10 @@ func (w *weighed) model(c *effect.Comparison) error {
 		}
 	}
 	var ok bool
-	if w.factor, ok = dense.Factor(s.hessian(s.kept, 1)); !ok {
+	if w.factor, ok = dense.Factor(s.hessian(ctx, s.kept, 1)); !ok {
 		return &effect.Refusal{Code: effect.RefusalFewComparators, Why: "the weights rest on so few comparators that some coefficient of the outcome model cannot be told", Cure: "use fewer covariates or coarser classes, or declare more peers"}
 	}
-	leverage := s.leverage(w.factor)
+	leverage := s.leverage(ctx, w.factor)
 	w.byCase, w.leverage = make([]float64, len(w.live)), make([]float64, len(w.live))
 	for k, at := range w.of {
 		n := out.count[at]
@@ -371,9 +371,9 @@ func (w *weighed) model(c *effect.Comparison) error {
 		w.leverage[k] = min(h, maxLeverage)
 	}
 	visible, known := 0.0, false
-	w.visible = func(e *effect.Expectation) float64 {
+	w.visible = func(ctx context.Context, e *effect.Expectation) float64 {
 		if !known {
-			visible, known = w.seen(e, c), true
+			visible, known = w.seen(ctx, e, c), true
 		}
 		return visible
 	}
@@ -381,7 +381,7 @@ func (w *weighed) model(c *effect.Comparison) error {
 }
 
 // answer fits the outcome model under the weights and puts both together.
-func (m Method) answer(c *effect.Comparison, w *weighed) (effect.Expectation, error) {
+func (m Method) answer(ctx context.Context, c *effect.Comparison, w *weighed) (effect.Expectation, error) {
 	s := w.s
 	less := *c
 	less.Out, less.In = w.live, w.in
@@ -392,7 +392,7 @@ func (m Method) answer(c *effect.Comparison, w *weighed) (effect.Expectation, er
 	for k, n := range w.out.count {
 		y[k] /= n
 	}
-	fit := s.regress(y, w.factor)
+	fit := s.regress(ctx, y, w.factor)
 	l := effect.Linear{Weights: w.byCase, Leverage: w.leverage, FittedOut: make([]float64, len(less.Out)), FittedIn: make([]float64, 0, len(less.In))}
 	for k, at := range w.of {
 		l.FittedOut[k] = fit.fitted[at]
@@ -404,8 +404,9 @@ func (m Method) answer(c *effect.Comparison, w *weighed) (effect.Expectation, er
 	}
 	e := less.Linear(l)
 	e.Covered = w.coveredIn
-	e.Visible = w.visible(&e)
-	e.ScoreNorm = w.ScoreNorm
+	e.Visible = w.visible(ctx, &e)
+	// What is left below the tolerance is rounding, which differs between machines.
+	e.ScoreNorm = max(w.ScoreNorm, tolerance)
 	constants := 0
 	s.each(func(_, _, _ int) { constants++ })
 	e.Rank, e.Columns = constants+len(w.Kept), constants+w.Columns
@@ -444,7 +445,7 @@ type outcome struct {
 // regress fits the outcomes y of the problem's comparators by weighted least
 // squares, on the kept columns and a constant for every class. The factor is that of
 // the weighted covariance of the kept columns within the classes.
-func (s *solver) regress(y []float64, factor dense.Cholesky) *outcome {
+func (s *solver) regress(ctx context.Context, y []float64, factor dense.Cholesky) *outcome {
 	o := &outcome{s: s, b: make([]float64, len(s.kept)), constant: make([]float64, len(s.Share)), fitted: make([]float64, s.n)}
 	width := len(s.kept)
 	// A second pass on the residuals repairs what the normal equations lose.
@@ -455,7 +456,7 @@ func (s *solver) regress(y []float64, factor dense.Cholesky) *outcome {
 		}
 		s.each(func(c, lo, hi int) {
 			constant := o.constant[c] - dense.Dot(b, s.mean[c])
-			sum := dense.Sum(hi-lo, s.X.P+1, func(sum []float64, from, to int) {
+			sum := dense.Sum(ctx, hi-lo, s.X.P+1, func(sum []float64, from, to int) {
 				for at := lo + from; at < lo+to; at++ {
 					row := s.X.Row(int(s.rows[at]))
 					r := s.e[at] * (y[s.order[at]] - constant - dense.Dot(row, b))
@@ -474,14 +475,14 @@ func (s *solver) regress(y []float64, factor dense.Cholesky) *outcome {
 			o.b[k] += v
 		}
 	}
-	s.standardised(func(at, class int, z []float64) { o.fitted[s.order[at]] = o.constant[class] + dense.Dot(z, o.b) })
+	s.standardised(ctx, func(at, class int, z []float64) { o.fitted[s.order[at]] = o.constant[class] + dense.Dot(z, o.b) })
 	return o
 }
 
 // leverage is w x'(X'WX)^-1 x of each comparator of the problem.
-func (s *solver) leverage(factor dense.Cholesky) []float64 {
+func (s *solver) leverage(ctx context.Context, factor dense.Cholesky) []float64 {
 	out := make([]float64, s.n)
-	s.standardised(func(at, class int, z []float64) {
+	s.standardised(ctx, func(at, class int, z []float64) {
 		factor.Half(z, z)
 		out[s.order[at]] = s.e[at] * (1/s.Share[class] + dense.Dot(z, z))
 	})
@@ -490,9 +491,9 @@ func (s *solver) leverage(factor dense.Cholesky) []float64 {
 
 // standardised calls f with every comparator, its class and its kept columns, less their
 // weighted means and in standard deviations, which f may write over.
-func (s *solver) standardised(f func(at, class int, z []float64)) {
+func (s *solver) standardised(ctx context.Context, f func(at, class int, z []float64)) {
 	s.each(func(c, lo, hi int) {
-		dense.Chunks(hi-lo, func(_, a, b int) {
+		dense.Chunks(ctx, hi-lo, func(_, a, b int) {
 			z := make([]float64, len(s.kept))
 			for at := lo + a; at < lo+b; at++ {
 				s.standard(z, c, s.rows[at], s.kept)
@@ -515,7 +516,7 @@ func (o *outcome) predict(row []float64, class int) float64 {
 // regression leaves in the residuals: an effect of municipality l moves the class
 // constants by l's share of the class, and the coefficients by (X'WX)^-1 times the
 // weighted sum of l's rows.
-func (w *weighed) seen(e *effect.Expectation, c *effect.Comparison) float64 {
+func (w *weighed) seen(ctx context.Context, e *effect.Expectation, c *effect.Comparison) float64 {
 	out, of, weights := w.out, w.of, w.byCase
 	s, k, width := w.s, len(e.Municipalities), len(w.s.kept)
 	index := make([]int32, len(c.Cases.Municipality.Levels))
@@ -540,7 +541,7 @@ func (w *weighed) seen(e *effect.Expectation, c *effect.Comparison) float64 {
 			}
 		}
 	}
-	pull := dense.Sum(len(rows), k*(width+classes), func(sum []float64, lo, hi int) {
+	pull := dense.Sum(ctx, len(rows), k*(width+classes), func(sum []float64, lo, hi int) {
 		z := make([]float64, width)
 		for n := lo; n < hi; n++ {
 			class := out.class[rows[n]]

@@ -180,7 +180,7 @@ func TestSecondImplementation(t *testing.T) {
 	c := lalonde(t)
 	p, y := laidOut(c), outcomes(c)
 	w, residual, _ := second(t, p, y)
-	got, err := balance.Entropy(p)
+	got, err := balance.Entropy(context.Background(), p)
 	require.NoError(t, err)
 	e := expect(t, balance.Default(covariates()...), c)
 	for i := range w {
@@ -194,7 +194,7 @@ func TestSecondImplementation(t *testing.T) {
 			p.Base[k] = 1
 		}
 		p.Base[i] = math.Exp(up)
-		w, err := balance.Entropy(p)
+		w, err := balance.Entropy(context.Background(), p)
 		require.NoError(t, err)
 		for k, v := range w.Weights {
 			sum += v * y[k]
@@ -450,7 +450,7 @@ func TestFolded(t *testing.T) {
 	}
 	m := balance.Default("race", "married", "nodegree", "age", "educ")
 	m.Ladder = [][]effect.Class{{{Covariate: "married", Cuts: []float64{0.5}}}}
-	frame, err := c.Frame(m.Covariates, nil)
+	frame, err := c.Frame(context.Background(), m.Covariates, nil)
 	require.NoError(t, err)
 	require.True(t, frame.Folded)
 	e := expect(t, m, c)

@@ -1,6 +1,10 @@
 package balance
 
-import "github.com/jobeffekt/jobeffekt/effect/internal/dense"
+import (
+	"context"
+
+	"github.com/jobeffekt/jobeffekt/effect/internal/dense"
+)
 
 // Matrix is N rows of P columns, row after row.
 type Matrix = dense.Matrix
@@ -67,21 +71,23 @@ type Weights struct {
 //     comparators, or when the dual has no minimum: no positive weights reach all
 //     targets at once.
 //
+// When ctx is done it ends with effect.Stopped.
+//
 // A column that is constant among the comparators is set aside when the target is
 // that constant, and cannot be balanced when it is not. Where a target is the
 // least or greatest value among the comparators, only those who have it get
 // weight. Affine changes of columns change no weight. Sums run over chunks of
 // fixed size, so the result is the same bytes for any number of processors.
 // Source: hainmueller2012.
-func Entropy(p Problem) (*Weights, error) {
+func Entropy(ctx context.Context, p Problem) (*Weights, error) {
 	s, err := newSolver(p)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.reduce(); err != nil {
+	if err := s.reduce(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.solve(tolerance); err != nil {
+	if err := s.solve(ctx, tolerance); err != nil {
 		return nil, err
 	}
 	return s.weights(), nil

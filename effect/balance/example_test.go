@@ -1,6 +1,7 @@
 package balance_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 
@@ -11,7 +12,7 @@ import (
 // citizens are 40 years old on average and have worked for 20 weeks.
 func ExampleEntropy() {
 	x := balance.Matrix{N: 5, P: 2, Data: []float64{25, 10, 30, 30, 42, 5, 50, 40, 55, 12}}
-	w, err := balance.Entropy(balance.Problem{X: x, Target: []float64{40, 20}, Names: []string{"age", "weeks"}})
+	w, err := balance.Entropy(context.Background(), balance.Problem{X: x, Target: []float64{40, 20}, Names: []string{"age", "weeks"}})
 	if err != nil {
 		log.Fatal(err)
 	}

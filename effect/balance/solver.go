@@ -2,6 +2,7 @@ package balance
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 const (
 	tolerance     = 1e-10 // greatest imbalance, in standard deviations
+	leastWeight   = 1e-300
 	maxIterations = 100
 	aliased       = 1e-11 // share of a column's squared length that its predecessors leave
 	sampleRows    = 1024  // rows for each column from which a first Hessian is taken
@@ -122,9 +124,9 @@ func (s *solver) each(f func(class, lo, hi int)) {
 // reduce measures the columns, finds targets out of reach, and leaves only the
 // comparators that can carry weight: where a target is the least value among the
 // comparators, those who have it.
-func (s *solver) reduce() error {
+func (s *solver) reduce(ctx context.Context) error {
 	for {
-		low, high, err := s.measure()
+		low, high, err := s.measure(ctx)
 		if err != nil {
 			return err
 		}
@@ -204,7 +206,7 @@ func (s *solver) drop(out func(class int, row []float64) bool) {
 
 // measure returns the least and greatest values of every column in every class,
 // and fills in the standard deviations over all comparators.
-func (s *solver) measure() (low, high [][]float64, err error) {
+func (s *solver) measure(ctx context.Context) (low, high [][]float64, err error) {
 	p := s.X.P
 	low, high = make([][]float64, len(s.Share)), make([][]float64, len(s.Share))
 	sums := make([]float64, 2*p+1)
@@ -212,7 +214,7 @@ func (s *solver) measure() (low, high [][]float64, err error) {
 	s.each(func(c, lo, hi int) {
 		low[c] = slices.Clone(s.X.Row(int(s.rows[lo])))
 		high[c] = slices.Clone(low[c])
-		part := dense.Sum(hi-lo, 2*p+1, func(sum []float64, a, b int) {
+		part := dense.Sum(ctx, hi-lo, 2*p+1, func(sum []float64, a, b int) {
 			first := s.X.Row(int(s.rows[lo+a]))
 			least, most, plain, square := slices.Clone(first), slices.Clone(first), sum[:p], sum[p:2*p]
 			for i := lo + a; i < lo+b; i++ {
@@ -247,6 +249,9 @@ func (s *solver) measure() (low, high [][]float64, err error) {
 	for k := range p {
 		mean := sums[k] / sums[2*p]
 		if math.IsNaN(sums[p+k] - sums[p+k]) {
+			if err := effect.Stopped(ctx); err != nil {
+				return nil, nil, err
+			}
 			return nil, nil, notFinite("a covariate")
 		}
 		if s.sd[k] = math.Sqrt(max(0, sums[p+k]/sums[2*p]-mean*mean)); s.sd[k] > 0 {
@@ -279,7 +284,7 @@ func (s *solver) cannot(why string, columns []int) error {
 
 // evaluate works out the dual, its score and the weights at lambda. It says false
 // when they overflow.
-func (s *solver) evaluate(lambda []float64) bool {
+func (s *solver) evaluate(ctx context.Context, lambda []float64) bool {
 	p := s.X.P
 	s.steps++
 	s.dual = -dense.Dot(lambda, s.Target)
@@ -287,7 +292,7 @@ func (s *solver) evaluate(lambda []float64) bool {
 	ok := true
 	s.each(func(c, lo, hi int) {
 		shift := s.shift[c]
-		sum := dense.Sum(hi-lo, p+1, func(sum []float64, a, b int) {
+		sum := dense.Sum(ctx, hi-lo, p+1, func(sum []float64, a, b int) {
 			mean, mass, i := sum[:p], 0.0, lo+a
 			for ; i+3 < lo+b; i += 4 {
 				x0, x1 := s.X.Row(int(s.rows[i])), s.X.Row(int(s.rows[i+1]))
@@ -368,13 +373,13 @@ func newRoom(width int) *room {
 
 // hessian is that of the dual over the columns, in their standard deviations: the
 // weighted covariance within the classes, from every stride-th comparator.
-func (s *solver) hessian(columns []int, stride int) dense.Sym {
+func (s *solver) hessian(ctx context.Context, columns []int, stride int) dense.Sym {
 	out := dense.NewSym(len(columns))
 	s.each(func(c, lo, hi int) {
 		m := (hi - lo + stride - 1) / stride
 		width := len(columns)
 		products := dense.Width(width)
-		sum := dense.Sum(m, products+1, func(sum []float64, a, b int) {
+		sum := dense.Sum(ctx, m, products+1, func(sum []float64, a, b int) {
 			r := s.room
 			if r == nil || r.z.P != width || b-a < m {
 				r = newRoom(width)
@@ -412,7 +417,7 @@ func (s *solver) standard(z []float64, class int, k int32, columns []int) {
 }
 
 // solve minimises the dual until the score of every candidate is at most tol.
-func (s *solver) solve(tol float64) error {
+func (s *solver) solve(ctx context.Context, tol float64) error {
 	p, n := s.X.P, len(s.rows)
 	s.lambda, s.score = make([]float64, p), make([]float64, p)
 	s.e = make([]float64, n)
@@ -423,12 +428,12 @@ func (s *solver) solve(tol float64) error {
 	}
 	stride := max(1, n/(sampleRows*max(8, p)))
 	if stride > 1 {
-		s.guess(4 * stride)
+		s.guess(ctx, 4*stride)
 	}
-	if !s.evaluate(s.lambda) {
+	if !s.evaluate(ctx, s.lambda) {
 		// The guess leads nowhere.
 		clear(s.lambda)
-		s.evaluate(s.lambda)
+		s.evaluate(ctx, s.lambda)
 	}
 	s.recentre()
 	var factor dense.Cholesky
@@ -436,7 +441,7 @@ func (s *solver) solve(tol float64) error {
 	fresh := false // whether the Hessian is of this lambda
 	refresh := func(stride int, rank bool) bool {
 		past, fresh = nil, true
-		h := s.hessian(s.candidates, stride)
+		h := s.hessian(ctx, s.candidates, stride)
 		if rank {
 			s.kept = s.kept[:0]
 			for _, k := range dense.Independent(h, aliased) {
@@ -453,6 +458,9 @@ func (s *solver) solve(tol float64) error {
 	}
 	ok := refresh(stride, true)
 	for it := 0; it < maxIterations; it++ {
+		if err := effect.Stopped(ctx); err != nil {
+			return err
+		}
 		if s.norm(s.candidates) <= tol {
 			return nil
 		}
@@ -466,7 +474,7 @@ func (s *solver) solve(tol float64) error {
 			ok = refresh(stride, true)
 			continue
 		}
-		if it > 8 && s.unbounded() {
+		if it > 8 && s.unbounded(ctx) {
 			break
 		}
 		g := make([]float64, len(s.kept))
@@ -477,11 +485,14 @@ func (s *solver) solve(tol float64) error {
 		before, dual, slope := s.norm(s.kept), s.dual, dense.Dot(g, d)
 		step, trial, moved := 1.0, make([]float64, p), false
 		for range 40 {
+			if ctx.Err() != nil {
+				break // there is no better
+			}
 			copy(trial, s.lambda)
 			for j, k := range s.kept {
 				trial[k] += step * d[j] * s.perSD[k]
 			}
-			if s.evaluate(trial) {
+			if s.evaluate(ctx, trial) {
 				rounding := 1e-13 * (1 + math.Abs(dual))
 				if s.dual <= dual+1e-4*step*slope || s.dual <= dual+rounding && s.norm(s.kept) < before {
 					moved = true
@@ -491,7 +502,7 @@ func (s *solver) solve(tol float64) error {
 			step /= 2
 		}
 		if !moved {
-			s.evaluate(s.lambda)
+			s.evaluate(ctx, s.lambda)
 			if fresh && stride == 1 {
 				break
 			}
@@ -520,6 +531,9 @@ func (s *solver) solve(tol float64) error {
 			fresh = false
 		}
 	}
+	if err := effect.Stopped(ctx); err != nil {
+		return err
+	}
 	if s.norm(s.candidates) <= tol {
 		return nil
 	}
@@ -535,7 +549,7 @@ func (s *solver) solve(tol float64) error {
 
 // guess sets lambda to the solution for every stride-th comparator, to three
 // digits. Where there is none lambda stays.
-func (s *solver) guess(stride int) {
+func (s *solver) guess(ctx context.Context, stride int) {
 	small := *s
 	small.rows, small.base, small.from = nil, nil, make([]int, len(s.from))
 	for c := range s.Share {
@@ -548,7 +562,7 @@ func (s *solver) guess(stride int) {
 		small.from[c+1] = len(small.rows)
 	}
 	// Of the columns, those that vary in the sample.
-	if low, high, err := small.measure(); err == nil {
+	if low, high, err := small.measure(ctx); err == nil {
 		small.candidates = slices.DeleteFunc(slices.Clone(s.candidates), func(k int) bool {
 			lo, hi := 0.0, 0.0
 			small.each(func(c, _, _ int) { lo, hi = lo+s.Share[c]*low[c][k], hi+s.Share[c]*high[c][k] })
@@ -556,14 +570,14 @@ func (s *solver) guess(stride int) {
 		})
 	}
 	small.kept = nil
-	if small.solve(1e-3) == nil {
+	if small.solve(ctx, 1e-3) == nil {
 		copy(s.lambda, small.lambda)
 	}
 }
 
 // unbounded says whether the dual falls without end along lambda, which proves
 // that no weights reach the targets: every comparator lies on one side of them.
-func (s *solver) unbounded() bool {
+func (s *solver) unbounded(ctx context.Context) bool {
 	most := -dense.Dot(s.lambda, s.Target)
 	size := math.Abs(most)
 	s.each(func(c, lo, hi int) {
@@ -591,7 +605,12 @@ func (s *solver) weights() *Weights {
 	}
 	s.each(func(c, lo, hi int) {
 		for i := lo; i < hi; i++ {
+			// A weight too small for a float is one still: whether it is differs between
+			// machines, and who the comparators are must not.
 			s.e[i] *= s.Share[c] / s.mass[c]
+			if s.base == nil || s.base[i] > 0 {
+				s.e[i] = max(s.e[i], leastWeight)
+			}
 			out.Weights[s.order[i]] = s.e[i]
 		}
 	})

@@ -292,10 +292,10 @@ func (o DiD) Estimate(ctx context.Context, p *Panel) (*Differences, error) {
 	e := &estimation{DiD: o, p: p, cohorts: c}
 	for k := range d.Groups {
 		for t := range p.Periods {
-			if err := ctx.Err(); err != nil {
+			if err := effect.Stopped(ctx); err != nil {
 				return nil, err
 			}
-			if cell, inf, ok := e.cell(k, t); ok {
+			if cell, inf, ok := e.cell(ctx, k, t); ok {
 				d.Effects, d.inf = append(d.Effects, cell), append(d.inf, inf)
 			}
 		}
@@ -303,8 +303,11 @@ func (o DiD) Estimate(ctx context.Context, p *Panel) (*Differences, error) {
 	if slices.ContainsFunc(d.Effects, func(g GroupTime) bool { return !math.IsNaN(g.Propensity) && g.Columns <= len(p.Covariates) }) {
 		d.Warnings = append(d.Warnings, "covariates_determined")
 	}
-	d.PreTrend = d.preTrend(e)
+	d.PreTrend = d.preTrend(ctx, e)
 	d.average(e, o.Through)
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -360,7 +363,7 @@ type estimation struct {
 
 // cell estimates group k in the period at t; ok is false where there is nothing
 // to compare the period with.
-func (e *estimation) cell(k, t int) (out GroupTime, inf []float64, ok bool) {
+func (e *estimation) cell(ctx context.Context, k, t int) (out GroupTime, inf []float64, ok bool) {
 	g, period := e.since[k], e.p.Periods[t]
 	// The last period that the change cannot have touched. There is one: units
 	// without it were left out.
@@ -404,7 +407,7 @@ func (e *estimation) cell(k, t int) (out GroupTime, inf []float64, ok bool) {
 	case out.Reference:
 		return out, make([]float64, len(e.p.Units)), true
 	}
-	fit, err := s.doublyRobust(e.MaxPropensity, e.MinControls)
+	fit, err := s.doublyRobust(ctx, e.MaxPropensity, e.MinControls)
 	out.Propensity, out.Columns = fit.propensity, max(1, fit.columns)
 	if err != nil {
 		out.Figure = refused(err)

@@ -1,6 +1,7 @@
 package beforeafter
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -36,7 +37,7 @@ func (s *sample) add(p *Panel, u int, treated bool, delta float64) {
 
 // model is the constant and the covariates, centred and scaled, without columns
 // that those before them determine.
-func (s *sample) model() dense.Matrix {
+func (s *sample) model(ctx context.Context) dense.Matrix {
 	n, p := len(s.unit), 1
 	if len(s.x) > 0 {
 		p += len(s.x[0])
@@ -71,7 +72,7 @@ func (s *sample) model() dense.Matrix {
 			}
 		}
 	}
-	kept := dense.Independent(dense.Gram(x, s.w), 1e-10)
+	kept := dense.Independent(dense.Gram(ctx, x, s.w), 1e-10)
 	out := dense.Matrix{N: n, P: len(kept)}
 	for i := range n {
 		for _, k := range kept {
@@ -92,8 +93,8 @@ type fitted struct {
 // doublyRobust is the estimator of Sant'Anna and Zhao for panels, with logistic
 // propensities, a linear regression on the controls and weights that sum to 1, and
 // its influence function.
-func (s *sample) doublyRobust(ceiling float64, minControls int) (f fitted, refusal *effect.Refusal) {
-	x := s.model()
+func (s *sample) doublyRobust(ctx context.Context, ceiling float64, minControls int) (f fitted, refusal *effect.Refusal) {
+	x := s.model(ctx)
 	f.columns, f.propensity = x.P, math.NaN()
 	n := float64(x.N)
 	outside, controls := make([]float64, x.N), 0
@@ -103,7 +104,7 @@ func (s *sample) doublyRobust(ceiling float64, minControls int) (f fitted, refus
 			controls++
 		}
 	}
-	gram := dense.Gram(x, outside)
+	gram := dense.Gram(ctx, x, outside)
 	line, ok := dense.Factor(gram)
 	if controls < x.P-1+minControls || !ok || len(dense.Independent(gram, 1e-10)) < x.P {
 		return f, &effect.Refusal{
@@ -111,7 +112,7 @@ func (s *sample) doublyRobust(ceiling float64, minControls int) (f fitted, refus
 			Cure: "use fewer covariates, or more units to compare with",
 		}
 	}
-	p, information, refusal := propensities(x, s.d, s.w)
+	p, information, refusal := propensities(ctx, x, s.d, s.w)
 	for _, v := range p {
 		f.propensity = math.Max(v, zero(f.propensity))
 	}
@@ -124,13 +125,13 @@ func (s *sample) doublyRobust(ceiling float64, minControls int) (f fitted, refus
 	if refusal != nil {
 		return f, refusal
 	}
-	coef := line.Solve(dense.Cross(x, times(outside, s.delta)))
+	coef := line.Solve(dense.Cross(ctx, x, times(outside, s.delta)))
 	// A second pass on the residuals repairs what the normal equations lose.
-	rest := residuals(s.delta, x, coef)
-	for k, v := range line.Solve(dense.Cross(x, times(outside, rest))) {
+	rest := residuals(ctx, s.delta, x, coef)
+	for k, v := range line.Solve(dense.Cross(ctx, x, times(outside, rest))) {
 		coef[k] += v
 	}
-	rest = residuals(s.delta, x, coef)
+	rest = residuals(ctx, s.delta, x, coef)
 
 	treated, like := make([]float64, x.N), make([]float64, x.N) // weights of the group, and of its controls
 	for i, d := range s.d {
@@ -143,15 +144,15 @@ func (s *sample) doublyRobust(ceiling float64, minControls int) (f fitted, refus
 
 	// What the two fits add: the gradients of the effect in their coefficients, times
 	// (X'WX/n)^-1, times each unit's score.
-	fromLine, fromOdds := dense.Cross(x, treated), make([]float64, x.N)
-	for k, v := range dense.Cross(x, like) {
+	fromLine, fromOdds := dense.Cross(ctx, x, treated), make([]float64, x.N)
+	for k, v := range dense.Cross(ctx, x, like) {
 		fromLine[k] = fromLine[k]/ofTreated - v/ofLike
 	}
 	for i := range fromOdds {
 		fromOdds[i] = like[i] * (rest[i] - counter) / ofLike
 	}
-	pullLine := dense.Mul(nil, x, line.Solve(fromLine))
-	pullOdds := dense.Mul(nil, x, information.Solve(dense.Cross(x, fromOdds)))
+	pullLine := dense.Mul(ctx, nil, x, line.Solve(fromLine))
+	pullOdds := dense.Mul(ctx, nil, x, information.Solve(dense.Cross(ctx, x, fromOdds)))
 	f.inf = make([]float64, s.n)
 	for i, u := range s.unit {
 		v := treated[i]*(rest[i]-inside)/ofTreated - fromOdds[i] - outside[i]*rest[i]*pullLine[i] - s.w[i]*(s.d[i]-p[i])*pullOdds[i]
@@ -164,10 +165,10 @@ func (s *sample) doublyRobust(ceiling float64, minControls int) (f fitted, refus
 // regression: Newton's method with step halving, until no linear predictor moves by
 // more than 1e-10. It returns the information too. Covariates that tell the group
 // from its controls have no estimate, and are refused.
-func propensities(x dense.Matrix, d, w []float64) (p []float64, information dense.Cholesky, refusal *effect.Refusal) {
+func propensities(ctx context.Context, x dense.Matrix, d, w []float64) (p []float64, information dense.Cholesky, refusal *effect.Refusal) {
 	beta := make([]float64, x.P)
 	look := func(beta []float64) (p, curve []float64, deviance float64) {
-		eta := dense.Mul(nil, x, beta)
+		eta := dense.Mul(ctx, nil, x, beta)
 		p, curve = make([]float64, x.N), make([]float64, x.N)
 		for i, e := range eta {
 			p[i] = 1 / (1 + math.Exp(-e))
@@ -178,20 +179,26 @@ func propensities(x dense.Matrix, d, w []float64) (p []float64, information dens
 	}
 	p, curve, deviance := look(beta)
 	for range 60 {
+		if ctx.Err() != nil {
+			break
+		}
 		var ok bool
-		if information, ok = dense.Factor(dense.Gram(x, curve)); !ok {
+		if information, ok = dense.Factor(dense.Gram(ctx, x, curve)); !ok {
 			break
 		}
 		score := make([]float64, x.N)
 		for i := range score {
 			score[i] = w[i] * (d[i] - p[i])
 		}
-		step := information.Solve(dense.Cross(x, score))
+		step := information.Solve(dense.Cross(ctx, x, score))
 		farthest := 0.0
-		for _, v := range dense.Mul(nil, x, step) {
+		for _, v := range dense.Mul(ctx, nil, x, step) {
 			farthest = max(farthest, math.Abs(v))
 		}
 		for range 40 {
+			if ctx.Err() != nil {
+				break // there is no better
+			}
 			trial := make([]float64, x.P)
 			for k := range trial {
 				trial[k] = beta[k] + step[k]
@@ -227,8 +234,8 @@ func total(a []float64) (sum float64) {
 	return sum
 }
 
-func residuals(y []float64, x dense.Matrix, coef []float64) []float64 {
-	out := dense.Mul(nil, x, coef)
+func residuals(ctx context.Context, y []float64, x dense.Matrix, coef []float64) []float64 {
+	out := dense.Mul(ctx, nil, x, coef)
 	for i, v := range out {
 		out[i] = y[i] - v
 	}
@@ -243,7 +250,7 @@ func zero(v float64) float64 {
 }
 
 // preTrend tests the effects before the change together.
-func (d *Differences) preTrend(e *estimation) (t PreTrend) {
+func (d *Differences) preTrend(ctx context.Context, e *estimation) (t PreTrend) {
 	t.Statistic, t.P, t.Largest, t.PFew, t.DF2 = math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
 	var att []float64
 	var inf [][]float64
@@ -273,7 +280,7 @@ func (d *Differences) preTrend(e *estimation) (t PreTrend) {
 	}
 	v, part := dense.NewSym(t.Cells), make([]dense.Sym, len(cohort))
 	for c, x := range cohort {
-		part[c] = dense.Gram(x, nil)
+		part[c] = dense.Gram(ctx, x, nil)
 		addTo(v, part[c])
 	}
 	kept := dense.Independent(v, 1e-9)

@@ -348,7 +348,7 @@ func (f *fit) ratio() float64 {
 // fit finds the synthetic control of a unit whose change comes at the place from
 // among the periods, of which those before the place until are looked at.
 func (e *comparison) fit(ctx context.Context, unit int, donors []int, from, until int) (fit, error) {
-	if err := ctx.Err(); err != nil {
+	if err := effect.Stopped(ctx); err != nil {
 		return fit{}, err
 	}
 	f := fit{unit: unit, donors: donors, gaps: make([]float64, len(e.p.Periods))}

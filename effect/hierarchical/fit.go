@@ -6,6 +6,7 @@
 package hierarchical
 
 import (
+	"context"
 	"math"
 	"slices"
 
@@ -54,8 +55,8 @@ const (
 // It refuses, as *effect.Refusal, as regress.Logistic does, with separation also
 // where the groups' intercepts differ without limit (in almost every group all
 // outcomes are equal), and with not_converged when no maximum was reached.
-func Logistic(x regress.Matrix, y []float64, group []int32, groups int) (*Fit, error) {
-	start, err := regress.Logistic(x, y)
+func Logistic(ctx context.Context, x regress.Matrix, y []float64, group []int32, groups int) (*Fit, error) {
+	start, err := regress.Logistic(ctx, x, y)
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +84,13 @@ func Logistic(x regress.Matrix, y []float64, group []int32, groups int) (*Fit, e
 		}
 	}
 	if some < 2 {
-		f.LogLik, _ = l.at(append(psi, 0))
+		f.LogLik, _ = l.at(ctx, append(psi, 0))
 	} else {
-		if psi, err = l.maximise(append(psi, 0.5), f); err != nil {
+		psi, err = l.maximise(ctx, append(psi, 0.5), f)
+		if stopped := effect.Stopped(ctx); stopped != nil {
+			return nil, stopped
+		}
+		if err != nil {
 			return nil, err
 		}
 		f.SD = math.Abs(psi[l.p])
@@ -126,13 +131,16 @@ type likelihood struct {
 func (l *likelihood) row(i int) []float64 { return l.x[i*l.p : (i+1)*l.p] }
 
 // at returns the log likelihood and its gradient at coefficients and SD, and
-// leaves the modes in u.
-func (l *likelihood) at(psi []float64) (value float64, gradient []float64) {
+// leaves the modes in u. When ctx is done the likelihood is not a number.
+func (l *likelihood) at(ctx context.Context, psi []float64) (value float64, gradient []float64) {
 	sd := psi[l.p]
+	if ctx.Err() != nil {
+		return math.NaN(), make([]float64, l.p+1)
+	}
 	for i := range l.eta {
 		l.eta[i] = dense.Dot(l.row(i), psi[:l.p])
 	}
-	l.modes(sd)
+	l.modes(ctx, sd)
 	groups := len(l.u)
 	// Sums over a group's rows: w = p(1-p), its slope w' = w(1-2p), the residual;
 	// and of w x and w' x.
@@ -176,7 +184,7 @@ func (l *likelihood) at(psi []float64) (value float64, gradient []float64) {
 // modes finds every group's most likely u by Newton's method. The function is
 // concave; a step is halved until its slope no longer changes sign by more than
 // it falls.
-func (l *likelihood) modes(sd float64) {
+func (l *likelihood) modes(ctx context.Context, sd float64) {
 	groups := len(l.u)
 	done := make([]bool, groups)
 	slope, h := make([]float64, groups), make([]float64, groups)
@@ -185,6 +193,9 @@ func (l *likelihood) modes(sd float64) {
 		last[g] = math.Inf(1)
 	}
 	for range maxIterations {
+		if ctx.Err() != nil {
+			return
+		}
 		for g, u := range l.u {
 			slope[g], h[g] = -u, 1
 		}
@@ -221,17 +232,17 @@ func (l *likelihood) modes(sd float64) {
 
 // maximise climbs from a start to the maximum. The curvature comes from central
 // differences of the exact gradient.
-func (l *likelihood) maximise(psi []float64, f *Fit) ([]float64, error) {
+func (l *likelihood) maximise(ctx context.Context, psi []float64, f *Fit) ([]float64, error) {
 	unbounded := &effect.Refusal{
 		Code: effect.RefusalSeparation, Why: "in almost every group all outcomes are equal, so that the groups differ without limit",
 		Cure: "use larger groups, or the strata method",
 	}
-	value, gradient := l.at(psi)
+	value, gradient := l.at(ctx, psi)
 	var factor dense.Cholesky
 	last := math.Inf(1)
 	for f.Iterations = 1; f.Iterations <= maxIterations; f.Iterations++ {
 		if factor == nil {
-			if factor = l.curvature(psi); factor == nil {
+			if factor = l.curvature(ctx, psi); factor == nil {
 				return nil, notConverged()
 			}
 		}
@@ -239,12 +250,15 @@ func (l *likelihood) maximise(psi []float64, f *Fit) ([]float64, error) {
 		decrement := dense.Dot(step, gradient)
 		scale, improved := 1.0, false
 		for range 40 {
+			if ctx.Err() != nil {
+				break // there is no better
+			}
 			next := slices.Clone(psi)
 			for k := range next {
 				next[k] += scale * step[k]
 			}
 			// Near the maximum the likelihood moves by rounding alone.
-			if v, g := l.at(next); v >= value-1e-12*math.Abs(value) {
+			if v, g := l.at(ctx, next); v >= value-1e-12*math.Abs(value) {
 				psi, value, gradient, improved = next, v, g, true
 				break
 			}
@@ -260,7 +274,7 @@ func (l *likelihood) maximise(psi []float64, f *Fit) ([]float64, error) {
 			f.LogLik = value
 			if math.Abs(psi[l.p]) < 1e-5 {
 				psi[l.p] = 0 // a maximum at the bound, where the slope is 0
-				f.LogLik, _ = l.at(psi)
+				f.LogLik, _ = l.at(ctx, psi)
 			}
 			return psi, nil
 		}
@@ -275,7 +289,7 @@ func (l *likelihood) maximise(psi []float64, f *Fit) ([]float64, error) {
 
 // curvature is the factor of minus the second derivatives of the log likelihood.
 // Where it bends up, a ridge turns the step to the gradient; nil where none does.
-func (l *likelihood) curvature(psi []float64) dense.Cholesky {
+func (l *likelihood) curvature(ctx context.Context, psi []float64) dense.Cholesky {
 	hessian := dense.NewSym(len(psi))
 	for k := range psi {
 		// The step is small beside the scale on which the likelihood bends.
@@ -283,8 +297,8 @@ func (l *likelihood) curvature(psi []float64) dense.Cholesky {
 		up, down := slices.Clone(psi), slices.Clone(psi)
 		up[k] += by
 		down[k] -= by
-		_, a := l.at(up)
-		_, b := l.at(down)
+		_, a := l.at(ctx, up)
+		_, b := l.at(ctx, down)
 		for j := range psi {
 			d := (b[j] - a[j]) / (4 * by)
 			hessian[j][k] += d

@@ -40,7 +40,7 @@ func (d *data) add(y float64, group int32, row ...float64) {
 }
 
 func (d *data) fit() (*hierarchical.Fit, error) {
-	return hierarchical.Logistic(d.x, d.y, d.group, d.groups)
+	return hierarchical.Logistic(context.Background(), d.x, d.y, d.group, d.groups)
 }
 
 // cbpp is lme4's data, one row an animal, with the figures of
@@ -78,7 +78,7 @@ func cbpp(t *testing.T) (d *data, want struct {
 // coefficients in its log likelihood, which are constants.
 func TestCbpp(t *testing.T) {
 	d, want := cbpp(t)
-	profiles, fit, err := hierarchical.PredictedExpected(d.x, d.y, d.group, d.groups)
+	profiles, fit, err := hierarchical.PredictedExpected(context.Background(), d.x, d.y, d.group, d.groups)
 	require.NoError(t, err)
 	for k, coef := range want.Coef {
 		assert.InDelta(t, coef, fit.Coef[k], 1e-6)
@@ -170,7 +170,7 @@ func TestDegenerate(t *testing.T) {
 	fit, err := alike.fit()
 	require.NoError(t, err)
 	assert.Zero(t, fit.SD)
-	plain, err := regress.Logistic(alike.x, alike.y)
+	plain, err := regress.Logistic(context.Background(), alike.x, alike.y)
 	require.NoError(t, err)
 	for k := range plain.Coef {
 		assert.InDelta(t, plain.Coef[k], fit.Coef[k], 1e-9)
@@ -183,7 +183,7 @@ func TestDegenerate(t *testing.T) {
 		one.add(float64(rng.IntN(2)), 2, 1)
 	}
 	one.groups = 5
-	profiles, fit, err := hierarchical.PredictedExpected(one.x, one.y, one.group, one.groups)
+	profiles, fit, err := hierarchical.PredictedExpected(context.Background(), one.x, one.y, one.group, one.groups)
 	require.NoError(t, err)
 	assert.Zero(t, fit.SD)
 	assert.True(t, math.IsNaN(profiles[0].Ratio))

@@ -109,11 +109,11 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	}
 	// Columns of the cell that no comparator has are none: nobody is left who needs
 	// one.
-	x, err := columns.Matrix(c, m.Covariates, slices.Concat(c.Out, c.In))
+	x, err := columns.Matrix(ctx, c, m.Covariates, slices.Concat(c.Out, c.In))
 	if err != nil {
 		return effect.Expectation{}, err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := effect.Stopped(ctx); err != nil {
 		return effect.Expectation{}, err
 	}
 	out, in := x.Rows(0, len(c.Out)), x.Rows(len(c.Out), x.N)
@@ -122,7 +122,7 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 		y[k] = c.Y[i]
 	}
 	group, groups := m.Group.groups(c.Cases, c.Out)
-	fit, err := Logistic(out, y, group, groups)
+	fit, err := Logistic(ctx, out, y, group, groups)
 	if err != nil {
 		return effect.Expectation{}, err
 	}
@@ -137,7 +137,7 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 			gradient[j] += slope * v / float64(in.N)
 		}
 	}
-	shift, ok := fit.shift(out, group, groups)
+	shift, ok := fit.shift(ctx, out, group, groups)
 	if !ok {
 		return effect.Expectation{}, notConverged()
 	}
@@ -194,7 +194,7 @@ func (a average) of(eta float64) (p, slope float64) {
 // one: the coefficients of the penalised likelihood
 //
 //	(X'WX - sum_g s_g s_g' SD^2/h_g)^-1 (x_k - s_g SD^2/h_g),  s_g = sum over g of w x
-func (f *Fit) shift(x regress.Matrix, group []int32, groups int) (func(gradient []float64) func(k int) float64, bool) {
+func (f *Fit) shift(ctx context.Context, x regress.Matrix, group []int32, groups int) (func(gradient []float64) func(k int) float64, bool) {
 	p := len(f.kept)
 	small := dense.Matrix{N: x.N, P: p}
 	for k := range x.N {
@@ -211,7 +211,7 @@ func (f *Fit) shift(x regress.Matrix, group []int32, groups int) (func(gradient 
 			s[int(g)*p+c] += w[k] * v
 		}
 	}
-	a := dense.Gram(small, w)
+	a := dense.Gram(ctx, small, w)
 	for g := range h {
 		h[g]++
 		sum := s[g*p : (g+1)*p]
@@ -288,8 +288,8 @@ type Profile struct {
 // profiling of providers: both sums are over the group's own rows, so ratios of
 // groups with different citizens are not to be ranked. Shapes and refusals are
 // those of [Logistic]. Source: normand1997.
-func PredictedExpected(x regress.Matrix, y []float64, group []int32, groups int) ([]Profile, *Fit, error) {
-	fit, err := Logistic(x, y, group, groups)
+func PredictedExpected(ctx context.Context, x regress.Matrix, y []float64, group []int32, groups int) ([]Profile, *Fit, error) {
+	fit, err := Logistic(ctx, x, y, group, groups)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -118,7 +118,7 @@ func (m Method) match(ctx context.Context, model *propensity.Model, exact *effec
 	if len(model.Out) < 2 {
 		return effect.Expectation{}, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "one comparator has no variance", Cure: "declare more peers"}
 	}
-	if err := ctx.Err(); err != nil {
+	if err := effect.Stopped(ctx); err != nil {
 		return effect.Expectation{}, err
 	}
 	fitted, residual := make([]float64, 0, len(ranges)), make([]float64, 0, len(ranges))

@@ -229,7 +229,7 @@ func brute(t *testing.T, c *effect.Comparison, m matching.Method, e effect.Expec
 			in[k] = 1
 		}
 	}
-	fit, err := regress.Logistic(design, in)
+	fit, err := regress.Logistic(context.Background(), design, in)
 	require.NoError(t, err)
 	score, sum, squares := map[int32]float64{}, 0.0, 0.0
 	for _, i := range all {

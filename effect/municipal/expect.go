@@ -1,6 +1,7 @@
 package municipal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -106,7 +107,8 @@ func Expect(all []Municipality, conditions []string, o ExpectOptions) ([]Expecte
 	if err != nil {
 		return nil, err
 	}
-	fit, err := regress.Linear(z, y)
+	// A country has some hundred municipalities: a fit is over before anybody could stop it.
+	fit, err := regress.Linear(context.Background(), z, y)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +281,7 @@ func aliased(fit *regress.Fit, conditions []string) (names []string) {
 // out.
 func without(z regress.Matrix, y []float64, k int, name string, conditions []string) string {
 	others := regress.Matrix{N: z.N - 1, P: z.P, Data: slices.Concat(z.Data[:k*z.P], z.Data[(k+1)*z.P:])}
-	if fit, err := regress.Linear(others, slices.Concat(y[:k], y[k+1:])); err == nil {
+	if fit, err := regress.Linear(context.Background(), others, slices.Concat(y[:k], y[k+1:])); err == nil {
 		if names := aliased(fit, conditions); len(names) > 0 {
 			return fmt.Sprintf("without %s nothing is told of %s", name, strings.Join(names, ", "))
 		}

@@ -1,6 +1,7 @@
 package municipal_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -59,7 +60,7 @@ func TestExpectIsARefit(t *testing.T) {
 				}
 				y = append(y, m.Observed*math.Sqrt(weight(m)))
 			}
-			fit, err := regress.Linear(regress.Matrix{N: len(y), P: 4, Data: data}, y)
+			fit, err := regress.Linear(context.Background(), regress.Matrix{N: len(y), P: 4, Data: data}, y)
 			require.NoError(t, err)
 			x := row(own)
 			inverse := 0.0

@@ -1,6 +1,7 @@
 package regress
 
 import (
+	"context"
 	"math"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -27,26 +28,30 @@ const firthIterations = 500
 // It refuses with not_finite when a value is not finite, or y neither 0 nor 1,
 // and with not_converged; lengths that do not fit are [ErrShape]. Source:
 // firth1993, heinzeschemper2002.
-func Firth(x Matrix, y []float64) (*Fit, error) {
-	lengths, err := check(x, y)
+func Firth(ctx context.Context, x Matrix, y []float64) (*Fit, error) {
+	lengths, err := check(ctx, x, y)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := count(y); err != nil {
 		return nil, err
 	}
-	c := newClimb(x, y, rank(x, lengths))
-	c.look(c.step)
-	if c.firth() {
+	c := newClimb(x, y, rank(ctx, x, lengths))
+	c.look(ctx, c.step)
+	converged := c.firth(ctx)
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
+	}
+	if converged {
 		return c.fit(), nil
 	}
 	return nil, &effect.Refusal{Code: effect.RefusalNotConverged, Why: "Firth's penalised likelihood did not converge", Cure: "use fewer covariates or coarser classes"}
 }
 
 // firth climbs the penalised likelihood, and says whether it came to rest.
-func (c *climb) firth() bool {
+func (c *climb) firth(ctx context.Context) bool {
 	penalised := func() (float64, bool) {
-		factor, ok := dense.Factor(dense.Sub(dense.Gram(c.x, c.weight), c.kept))
+		factor, ok := dense.Factor(dense.Sub(dense.Gram(ctx, c.x, c.weight), c.kept))
 		if !ok {
 			return math.Inf(1), false
 		}
@@ -58,24 +63,24 @@ func (c *climb) firth() bool {
 		return false
 	}
 	residual, curve := make([]float64, c.x.N), make([]float64, c.x.N)
-	for c.iterations = 1; c.iterations <= firthIterations; c.iterations++ {
-		for i, pull := range c.fit().pulls(c.x) {
+	for c.iterations = 1; c.iterations <= firthIterations && ctx.Err() == nil; c.iterations++ {
+		for i, pull := range c.fit().pulls(ctx, c.x) {
 			h := pull * c.weight[i]
 			residual[i] = h * (0.5 - Expit(c.eta[i]))
 			curve[i] = c.weight[i] * (1 + h)
 		}
-		score := dense.Cross(c.x, residual)
+		score := dense.Cross(ctx, c.x, residual)
 		for k, v := range c.score {
 			score[k] += v
 		}
 		// With h held fixed the score's slope is X'W(1+h)X. Without the h, steps go too
 		// far where rows decide their own fitted values, by up to twice.
-		slope, ok := dense.Factor(dense.Sub(dense.Gram(c.x, curve), c.kept))
+		slope, ok := dense.Factor(dense.Sub(dense.Gram(ctx, c.x, curve), c.kept))
 		if !ok {
 			return false
 		}
 		c.step = spread(slope.Solve(pick(score, c.kept)), c.kept, c.x.P)
-		farthest := c.look(c.step)
+		farthest := c.look(ctx, c.step)
 		if math.IsNaN(farthest) {
 			return false
 		}
@@ -85,13 +90,13 @@ func (c *climb) firth() bool {
 				value = next
 				break
 			}
-			if halvings == 40 {
+			if halvings == 40 || ctx.Err() != nil {
 				return false
 			}
 			for k := range c.step {
 				c.step[k] /= 2
 			}
-			c.look(c.step)
+			c.look(ctx, c.step)
 		}
 		c.accept(c.step)
 		if farthest <= tolerance {

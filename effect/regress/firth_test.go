@@ -61,14 +61,14 @@ func line(y ...float64) (regress.Matrix, []float64) {
 
 func TestFirth(t *testing.T) {
 	want := firthFigures(t)
-	f, err := regress.Firth(line(0, 0, 0, 0, 1, 1, 1, 1))
+	f, err := unhurried(regress.Firth)(line(0, 0, 0, 0, 1, 1, 1, 1))
 	want.Line.check(t, f, err)
-	f, err = regress.Firth(line(1, 1, 1, 1, 1, 1, 1, 1))
+	f, err = unhurried(regress.Firth)(line(1, 1, 1, 1, 1, 1, 1, 1))
 	want.AllEvents.check(t, f, err)
-	f, err = regress.Firth(line(0, 0, 0, 0, 0, 0, 0, 0))
+	f, err = unhurried(regress.Firth)(line(0, 0, 0, 0, 0, 0, 0, 0))
 	want.NoEvents.check(t, f, err)
 	column, _ := lalonde(t)
-	f, err = regress.Firth(model(t), column("treat"))
+	f, err = regress.Firth(context.Background(), model(t), column("treat"))
 	want.Lalonde.check(t, f, err)
 }
 
@@ -76,14 +76,14 @@ func TestFirth(t *testing.T) {
 // half a success and half a failure more for each parameter.
 func TestFirthSaturated(t *testing.T) {
 	x := regress.Matrix{N: 3, P: 4, Data: []float64{1, 0, 0, 7, 1, 1, 0, -2, 1, 0, 1, 5}}
-	f, err := regress.Firth(x, []float64{0, 1, 1})
+	f, err := regress.Firth(context.Background(), x, []float64{0, 1, 1})
 	require.NoError(t, err)
 	assert.Equal(t, 3, f.Rank)
 	assert.True(t, math.IsNaN(f.Coef[3]))
 	for i, want := range []float64{0.25, 0.75, 0.75} {
 		assert.InEpsilon(t, want, regress.Expit(f.Predict(x.Row(i))), 1e-9)
 	}
-	f, err = regress.Firth(regress.Matrix{N: 1, P: 1, Data: []float64{2}}, []float64{1})
+	f, err = regress.Firth(context.Background(), regress.Matrix{N: 1, P: 1, Data: []float64{2}}, []float64{1})
 	require.NoError(t, err)
 	assert.InEpsilon(t, math.Log(3)/2, f.Coef[0], 1e-9)
 	ones := make([]float64, 40)
@@ -92,7 +92,7 @@ func TestFirthSaturated(t *testing.T) {
 	}
 	y := make([]float64, 40)
 	copy(y, ones[:7])
-	f, err = regress.Firth(regress.Matrix{N: 40, P: 1, Data: ones}, y)
+	f, err = regress.Firth(context.Background(), regress.Matrix{N: 40, P: 1, Data: ones}, y)
 	require.NoError(t, err)
 	assert.InEpsilon(t, 7.5/41, regress.Expit(f.Coef[0]), 1e-9)
 }

@@ -12,6 +12,7 @@
 package regress
 
 import (
+	"context"
 	"errors"
 	"math"
 
@@ -52,11 +53,11 @@ const (
 // value is 0; with as many independent columns as rows the fit is exact, which
 // says nothing about another row. It refuses with not_finite when a value, or the
 // square of one, is not finite; lengths that do not fit are [ErrShape].
-func Linear(x Matrix, y []float64) (*Fit, error) {
-	if _, err := check(x, y); err != nil {
+func Linear(ctx context.Context, x Matrix, y []float64) (*Fit, error) {
+	if _, err := check(ctx, x, y); err != nil {
 		return nil, err
 	}
-	gram := dense.Gram(x, nil)
+	gram := dense.Gram(ctx, x, nil)
 	kept := dense.Independent(gram, aliased)
 	f := &Fit{Rank: len(kept), Iterations: 1, kept: kept, beta: make([]float64, x.P)}
 	f.factor, _ = dense.Factor(dense.Sub(gram, kept))
@@ -64,15 +65,18 @@ func Linear(x Matrix, y []float64) (*Fit, error) {
 	copy(residual, y)
 	// A second pass on the residuals repairs what the normal equations lose.
 	for range 2 {
-		for k, v := range f.factor.Solve(pick(dense.Cross(x, residual), kept)) {
+		for k, v := range f.factor.Solve(pick(dense.Cross(ctx, x, residual), kept)) {
 			f.beta[kept[k]] += v
 		}
-		f.Deviance = dense.Sum(x.N, 1, func(sum []float64, lo, hi int) {
+		f.Deviance = dense.Sum(ctx, x.N, 1, func(sum []float64, lo, hi int) {
 			for i := lo; i < hi; i++ {
 				residual[i] = y[i] - dense.Dot(f.beta, x.Row(i))
 				sum[0] += residual[i] * residual[i]
 			}
 		})[0]
+	}
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
 	}
 	return f.finish(), nil
 }
@@ -101,9 +105,9 @@ func (f *Fit) Influence(g []float64) []float64 {
 }
 
 // pulls returns x'(X'WX)^-1 x of every row.
-func (f *Fit) pulls(x Matrix) []float64 {
+func (f *Fit) pulls(ctx context.Context, x Matrix) []float64 {
 	out := make([]float64, x.N)
-	dense.Chunks(x.N, func(_, lo, hi int) {
+	dense.Chunks(ctx, x.N, func(_, lo, hi int) {
 		z := make([]float64, len(f.kept))
 		for i := lo; i < hi; i++ {
 			row := x.Row(i)
@@ -136,8 +140,8 @@ func spread(values []float64, kept []int, p int) []float64 {
 }
 
 // squares are the squared lengths of the columns.
-func squares(x Matrix) []float64 {
-	return dense.Sum(x.N, x.P, func(sum []float64, lo, hi int) {
+func squares(ctx context.Context, x Matrix) []float64 {
+	return dense.Sum(ctx, x.N, x.P, func(sum []float64, lo, hi int) {
 		for i := lo; i < hi; i++ {
 			for k, v := range x.Row(i) {
 				sum[k] += v * v
@@ -148,14 +152,17 @@ func squares(x Matrix) []float64 {
 
 // check refuses what cannot be fitted, and returns the squared lengths of the
 // columns: a value that is not finite, or whose square is not, shows there.
-func check(x Matrix, y []float64) (lengths []float64, err error) {
+func check(ctx context.Context, x Matrix, y []float64) (lengths []float64, err error) {
 	if x.N < 0 || x.P < 0 || len(x.Data) != x.N*x.P || len(y) != x.N {
 		return nil, ErrShape
 	}
-	lengths = squares(x)
-	for _, values := range [][]float64{lengths, squares(Matrix{N: len(y), P: 1, Data: y})} {
+	lengths = squares(ctx, x)
+	for _, values := range [][]float64{lengths, squares(ctx, Matrix{N: len(y), P: 1, Data: y})} {
 		for _, v := range values {
 			if math.IsNaN(v - v) {
+				if err := effect.Stopped(ctx); err != nil {
+					return nil, err
+				}
 				return nil, &effect.Refusal{Code: effect.RefusalNotFinite, Why: "a value in the regression is not finite, or too large to be squared", Cure: "check the covariates and the outcome"}
 			}
 		}

@@ -74,7 +74,7 @@ func TestLongTable(t *testing.T) {
 	x, y := long(45_000, 1)
 	run := func(procs int) *regress.Fit {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
-		f, err := regress.Logistic(x, y)
+		f, err := regress.Logistic(context.Background(), x, y)
 		require.NoError(t, err)
 		return f
 	}
@@ -92,7 +92,7 @@ func TestLongTable(t *testing.T) {
 		back.Data = append(back.Data, x.Row(x.N-1-i)...)
 	}
 	slices.Reverse(y)
-	g, err := regress.Logistic(back, y)
+	g, err := regress.Logistic(context.Background(), back, y)
 	require.NoError(t, err)
 	h, influence := f.Influence(x.Row(0)), g.Influence(x.Row(0))
 	for k := range 5 {
@@ -110,7 +110,7 @@ func TestLongTableSeparated(t *testing.T) {
 			y[i] = 1
 		}
 	}
-	_, err := regress.Logistic(x, y)
+	_, err := regress.Logistic(context.Background(), x, y)
 	r, ok := effect.AsRefusal(err)
 	require.True(t, ok)
 	assert.Equal(t, effect.RefusalSeparation, r.Code)
@@ -119,7 +119,7 @@ func TestLongTableSeparated(t *testing.T) {
 	for i := range y {
 		y[i] = indicator(x.Row(i)[1] > 0.7)
 	}
-	_, err = regress.Logistic(x, y)
+	_, err = regress.Logistic(context.Background(), x, y)
 	r, ok = effect.AsRefusal(err)
 	require.True(t, ok)
 	assert.Equal(t, effect.RefusalSeparation, r.Code)
@@ -129,7 +129,7 @@ func TestLongTableSeparated(t *testing.T) {
 	for i := 0; i < len(y); i += 16 {
 		x.Row(i)[3] = y[i]
 	}
-	f, err := regress.Logistic(x, y)
+	f, err := regress.Logistic(context.Background(), x, y)
 	require.NoError(t, err)
 	for k, want := range plain(x, y, 0, 1, 2, 3, 4) {
 		assert.InDelta(t, want, f.Coef[k], 1e-11)
@@ -152,20 +152,20 @@ func TestSeparationIsThatOfALinearProgram(t *testing.T) {
 	require.Len(t, r.Cases, 200)
 	for i, c := range r.Cases {
 		x := regress.Matrix{N: len(c.Y), P: c.P, Data: c.X}
-		_, err := regress.Logistic(x, c.Y)
+		_, err := regress.Logistic(context.Background(), x, c.Y)
 		if c.Separated {
 			assert.Equal(t, effect.RefusalSeparation, refusal(t, err), "case %d", i)
 		} else {
 			assert.NoError(t, err, "case %d", i)
 		}
-		_, err = regress.Firth(x, c.Y)
+		_, err = regress.Firth(context.Background(), x, c.Y)
 		assert.NoError(t, err, "case %d", i)
 	}
 }
 
 func TestSeparatingColumns(t *testing.T) {
 	why := func(x regress.Matrix, y []float64) string {
-		_, err := regress.Logistic(x, y)
+		_, err := regress.Logistic(context.Background(), x, y)
 		r, ok := effect.AsRefusal(err)
 		require.True(t, ok, "%v", err)
 		require.Equal(t, effect.RefusalSeparation, r.Code)
@@ -189,7 +189,7 @@ func TestSeparatingColumns(t *testing.T) {
 func TestBadInput(t *testing.T) {
 	one := func(values ...float64) regress.Matrix { return regress.Matrix{N: len(values), P: 1, Data: values} }
 	type fit = func(regress.Matrix, []float64) (*regress.Fit, error)
-	fits := map[string]fit{"linear": regress.Linear, "logistic": regress.Logistic, "firth": regress.Firth}
+	fits := map[string]fit{"linear": unhurried(regress.Linear), "logistic": unhurried(regress.Logistic), "firth": unhurried(regress.Firth)}
 	const fine = "fine"
 	for _, c := range []struct {
 		name                    string
@@ -248,11 +248,11 @@ func TestBadInput(t *testing.T) {
 		assert.ErrorIs(t, err, regress.ErrShape, name)
 	}
 	// Rank 0 predicts 0; a saturated linear fit is exact.
-	f, err := regress.Linear(one(0, 0), []float64{3, 4})
+	f, err := regress.Linear(context.Background(), one(0, 0), []float64{3, 4})
 	require.NoError(t, err)
 	assert.Zero(t, f.Predict([]float64{7}))
 	assert.InEpsilon(t, 25, f.Deviance, 1e-15)
-	f, err = regress.Linear(line(3, 8))
+	f, err = unhurried(regress.Linear)(line(3, 8))
 	require.NoError(t, err)
 	assert.InDelta(t, 0, f.Deviance, 1e-20)
 }
@@ -271,7 +271,7 @@ func TestAffineCovariates(t *testing.T) {
 			changed.Data = append(changed.Data, 40-0.3*row[k]+0.2*row[1+k%8])
 		}
 	}
-	for name, f := range map[string]func(regress.Matrix, []float64) (*regress.Fit, error){"linear": regress.Linear, "logistic": regress.Logistic, "firth": regress.Firth} {
+	for name, f := range map[string]func(regress.Matrix, []float64) (*regress.Fit, error){"linear": unhurried(regress.Linear), "logistic": unhurried(regress.Logistic), "firth": unhurried(regress.Firth)} {
 		y := column("treat")
 		if name == "linear" {
 			y = column("re78")

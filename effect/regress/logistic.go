@@ -1,6 +1,7 @@
 package regress
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"sync/atomic"
@@ -24,8 +25,8 @@ import (
 //   - not_finite when a value is not finite, or y neither 0 nor 1.
 //
 // Lengths that do not fit are [ErrShape].
-func Logistic(x Matrix, y []float64) (*Fit, error) {
-	f, culprits, err := logistic(x, y)
+func Logistic(ctx context.Context, x Matrix, y []float64) (*Fit, error) {
+	f, culprits, err := logistic(ctx, x, y)
 	if culprits != nil {
 		names := make([]string, len(culprits))
 		for k, c := range culprits {
@@ -37,8 +38,8 @@ func Logistic(x Matrix, y []float64) (*Fit, error) {
 }
 
 // logistic is Logistic; under separation it returns the columns that separate.
-func logistic(x Matrix, y []float64) (f *Fit, culprits []int, err error) {
-	lengths, err := check(x, y)
+func logistic(ctx context.Context, x Matrix, y []float64) (f *Fit, culprits []int, err error) {
+	lengths, err := check(ctx, x, y)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,12 +50,17 @@ func logistic(x Matrix, y []float64) (f *Fit, culprits []int, err error) {
 	if ones == 0 || ones == len(y) {
 		return nil, nil, &effect.Refusal{Code: effect.RefusalNoVariation, Why: "all comparators have the same outcome", Cure: "use the strata method, or more comparators"}
 	}
-	c := newClimb(x, y, rank(x, lengths))
-	c.start(head(x, y))
-	if c.run() {
+	c := newClimb(x, y, rank(ctx, x, lengths))
+	few, outcomes := head(x, y)
+	c.start(ctx, few, outcomes)
+	converged := c.run(ctx)
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, nil, err
+	}
+	if converged {
 		return c.fit(), nil, nil
 	}
-	move := dense.Mul(c.trial, x, c.step)
+	move := dense.Mul(ctx, c.trial, x, c.step)
 	if separates(y, c.eta, move) {
 		return nil, separating(x, y, c.step), nil
 	}
@@ -94,9 +100,9 @@ func head(x Matrix, y []float64) (Matrix, []float64) {
 // rank returns the columns that those before them do not determine. What a
 // column's predecessors leave of it can only grow with more rows: where every
 // 16th row leaves enough of every column's whole length, no more need be seen.
-func rank(x Matrix, lengths []float64) []int {
+func rank(ctx context.Context, x Matrix, lengths []float64) []int {
 	if few, _ := head(x, make([]float64, x.N)); few.N > 0 {
-		a, enough := dense.Gram(few, nil), 0.0
+		a, enough := dense.Gram(ctx, few, nil), 0.0
 		for k, whole := range lengths {
 			enough = max(enough, 2*aliased*whole/a[k][k])
 		}
@@ -104,7 +110,7 @@ func rank(x Matrix, lengths []float64) []int {
 			return kept
 		}
 	}
-	return dense.Independent(dense.Gram(x, nil), aliased)
+	return dense.Independent(dense.Gram(ctx, x, nil), aliased)
 }
 
 // climb is a logistic fit on its way up the likelihood. eta, weight, score and
@@ -131,31 +137,32 @@ func newClimb(x Matrix, y []float64, kept []int) *climb {
 
 // start goes to the estimate from fewer rows, or to 0 where there is none that
 // is better.
-func (c *climb) start(few Matrix, y []float64) {
+func (c *climb) start(ctx context.Context, few Matrix, y []float64) {
 	if few.N > 0 {
-		first := newClimb(few, y, rank(few, squares(few)))
-		first.start(head(few, y))
-		first.roughly()
+		first := newClimb(few, y, rank(ctx, few, squares(ctx, few)))
+		fewer, outcomes := head(few, y)
+		first.start(ctx, fewer, outcomes)
+		first.roughly(ctx)
 		from := make([]float64, c.x.P)
 		for _, k := range c.kept {
 			from[k] = first.beta[k]
 		}
-		if c.look(from); c.deviance < 2*math.Ln2*float64(c.x.N) {
+		if c.look(ctx, from); c.deviance < 2*math.Ln2*float64(c.x.N) {
 			c.accept(from)
 			return
 		}
 	}
-	c.look(c.step)
+	c.look(ctx, c.step)
 }
 
 // look sees where the step leads: trial, and there weight, score and deviance.
 // It returns the greatest move of a linear predictor, which is NaN when the step
 // is. accept goes there.
-func (c *climb) look(step []float64) (farthest float64) {
+func (c *climb) look(ctx context.Context, step []float64) (farthest float64) {
 	const block = 64
 	x := c.x
 	var far atomic.Uint64 // bits of numbers that are not negative order as they do
-	sum := dense.Sum(x.N, x.P+1, func(sum []float64, lo, hi int) {
+	sum := dense.Sum(ctx, x.N, x.P+1, func(sum []float64, lo, hi int) {
 		var residual [block]float64
 		moved := uint64(0)
 		for ; lo < hi; lo += block {
@@ -201,13 +208,13 @@ func (c *climb) accept(step []float64) {
 }
 
 // run climbs until no linear predictor moves, and says whether it came there.
-func (c *climb) run() bool {
+func (c *climb) run(ctx context.Context) bool {
 	last, fresh := math.Inf(1), true
 	for c.iterations = 1; c.iterations <= maxIterations; c.iterations++ {
-		if fresh && !c.inform() {
+		if fresh && !c.inform(ctx) {
 			return false // the information is gone: fitted values are 0 and 1
 		}
-		farthest, whole := c.forward()
+		farthest, whole := c.forward(ctx)
 		shrinks := whole && farthest <= last/20
 		switch {
 		case math.IsNaN(farthest):
@@ -217,14 +224,14 @@ func (c *climb) run() bool {
 		case !fresh && shrinks && farthest*farthest/last <= tolerance:
 			// The next move would be this small. The last step, with information of its
 			// own, is smaller still.
-			if !c.inform() {
+			if !c.inform(ctx) {
 				return false
 			}
 			for k, v := range c.factor.Solve(pick(c.score, c.kept)) {
 				c.beta[c.kept[k]] += v
 			}
 			return true
-		case whole && farthest > 0.5 && c.iterations >= 12 && separates(c.y, c.eta, dense.Mul(c.trial, c.x, c.step)):
+		case whole && farthest > 0.5 && c.iterations >= 12 && separates(c.y, c.eta, dense.Mul(ctx, c.trial, c.x, c.step)):
 			return false
 		}
 		// A step with the information of an earlier place costs a fraction of one with
@@ -236,8 +243,8 @@ func (c *climb) run() bool {
 }
 
 // inform takes the information X'WX of this place.
-func (c *climb) inform() (ok bool) {
-	factor, ok := dense.Factor(dense.Sub(dense.Gram(c.x, c.weight), c.kept))
+func (c *climb) inform(ctx context.Context) (ok bool) {
+	factor, ok := dense.Factor(dense.Sub(dense.Gram(ctx, c.x, c.weight), c.kept))
 	if ok {
 		c.factor = factor
 	}
@@ -246,13 +253,13 @@ func (c *climb) inform() (ok bool) {
 
 // roughly climbs as far as a place to start from needs: until the deviance gains
 // less than chance would.
-func (c *climb) roughly() {
+func (c *climb) roughly(ctx context.Context) {
 	for range 12 {
-		if !c.inform() {
+		if !c.inform(ctx) {
 			return
 		}
 		before := c.deviance
-		if c.forward(); !(before-c.deviance > 1) {
+		if c.forward(ctx); !(before-c.deviance > 1) {
 			return
 		}
 	}
@@ -260,12 +267,15 @@ func (c *climb) roughly() {
 
 // forward takes a Newton step, halved until the deviance does not rise, and
 // returns the greatest move of the whole step and whether it was taken whole.
-func (c *climb) forward() (farthest float64, whole bool) {
+func (c *climb) forward(ctx context.Context) (farthest float64, whole bool) {
 	c.step = spread(c.factor.Solve(pick(c.score, c.kept)), c.kept, c.x.P)
 	before := c.deviance
-	farthest = c.look(c.step)
+	farthest = c.look(ctx, c.step)
 	whole = true
 	for range 40 {
+		if ctx.Err() != nil {
+			break // there is no better
+		}
 		// Near the optimum the deviance moves by rounding alone.
 		if c.deviance <= before+1e-9*(math.Abs(before)+1) {
 			break
@@ -274,7 +284,7 @@ func (c *climb) forward() (farthest float64, whole bool) {
 		for k := range c.step {
 			c.step[k] /= 2
 		}
-		c.look(c.step)
+		c.look(ctx, c.step)
 	}
 	c.accept(c.step)
 	return farthest, whole

@@ -184,9 +184,9 @@ func indicator(b bool) float64 {
 	return 0
 }
 
-func matrix(columns []column, rows []int32) Matrix {
+func matrix(ctx context.Context, columns []column, rows []int32) Matrix {
 	x := Matrix{N: len(rows), P: len(columns), Data: make([]float64, len(rows)*len(columns))}
-	dense.Chunks(x.N, func(_, lo, hi int) {
+	dense.Chunks(ctx, x.N, func(_, lo, hi int) {
 		for k := lo; k < hi; k++ {
 			row := x.Row(k)
 			for j, c := range columns {
@@ -270,10 +270,10 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 			}
 		}
 	}
-	if err := ctx.Err(); err != nil {
+	if err := effect.Stopped(ctx); err != nil {
 		return effect.Expectation{}, err
 	}
-	out, in := matrix(columns, c.Out), matrix(columns, c.In)
+	out, in := matrix(ctx, columns, c.Out), matrix(ctx, columns, c.In)
 	y := make([]float64, len(c.Out))
 	for k, i := range c.Out {
 		y[k] = c.Y[i]
@@ -284,12 +284,12 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	}
 	switch {
 	case c.Unit != effect.UnitShare:
-		fit, err = Linear(out, y)
+		fit, err = Linear(ctx, out, y)
 	case m.Firth:
-		fit, err = Firth(out, y)
+		fit, err = Firth(ctx, out, y)
 	default:
 		var which []int
-		if fit, which, err = logistic(out, y); which != nil {
+		if fit, which, err = logistic(ctx, out, y); which != nil {
 			err = separation(culprits(c, columns, which))
 		}
 	}
@@ -297,7 +297,7 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 		return effect.Expectation{}, err
 	}
 	predict := func(x Matrix) []float64 {
-		fitted := dense.Mul(nil, x, fit.beta)
+		fitted := dense.Mul(ctx, nil, x, fit.beta)
 		for i, e := range fitted {
 			fitted[i] = link(e)
 		}
@@ -308,10 +308,10 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	for i, v := range fittedIn {
 		pull[i] = slope(v) / float64(in.N)
 	}
-	weights := dense.Mul(nil, out, fit.Influence(dense.Cross(in, pull)))
+	weights := dense.Mul(ctx, nil, out, fit.Influence(dense.Cross(ctx, in, pull)))
 	// Where a comparator decides its own fitted value there is no telling how far
 	// off it is.
-	leverage := fit.pulls(out)
+	leverage := fit.pulls(ctx, out)
 	for i := range leverage {
 		leverage[i] *= slope(fittedOut[i])
 		if leverage[i] > maxLeverage && math.Abs(weights[i]) > 1e-3/float64(out.N) {

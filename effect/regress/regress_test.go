@@ -76,7 +76,7 @@ func model(t *testing.T) regress.Matrix {
 // binomial), race reference black, iterated to convergence.
 func TestLogisticLalonde(t *testing.T) {
 	column, _ := lalonde(t)
-	fit, err := regress.Logistic(model(t), column("treat"))
+	fit, err := regress.Logistic(context.Background(), model(t), column("treat"))
 	require.NoError(t, err)
 	for k, want := range []float64{
 		-1.66328159482, 0.0157770709858, 0.161306877011, -2.08173411896, -3.06536772923,
@@ -119,7 +119,7 @@ type figures struct {
 
 func TestLinearLalonde(t *testing.T) {
 	column, _ := lalonde(t)
-	fit, err := regress.Linear(model(t), column("re78"))
+	fit, err := regress.Linear(context.Background(), model(t), column("re78"))
 	require.NoError(t, err)
 	want := reference(t).LinearRe78
 	for k := range want.Coef {
@@ -211,7 +211,7 @@ func TestSeparation(t *testing.T) {
 		return x, y
 	}
 	// Complete: ones above, zeros below.
-	_, err := regress.Logistic(line(0, 0, 0, 0, 1, 1, 1, 1))
+	_, err := unhurried(regress.Logistic)(line(0, 0, 0, 0, 1, 1, 1, 1))
 	assert.Equal(t, effect.RefusalSeparation, refusal(t, err))
 	// Quasi-complete: a dummy whose ones all have outcome 1.
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -225,10 +225,10 @@ func TestSeparation(t *testing.T) {
 		x.Data = append(x.Data, 1, rng.NormFloat64(), dummy)
 		y = append(y, v)
 	}
-	_, err = regress.Logistic(x, y)
+	_, err = regress.Logistic(context.Background(), x, y)
 	assert.Equal(t, effect.RefusalSeparation, refusal(t, err))
 	// One overlapping case and the estimate exists, however steep.
-	fit, err := regress.Logistic(line(0, 0, 0, 1, 0, 1, 1, 1))
+	fit, err := unhurried(regress.Logistic)(line(0, 0, 0, 1, 0, 1, 1, 1))
 	require.NoError(t, err)
 	assert.Greater(t, fit.Coef[1], 0.5)
 	// Nearly separated by a steep slope: many rows, one out of place.
@@ -239,26 +239,26 @@ func TestSeparation(t *testing.T) {
 		}
 	}
 	steep[999], steep[1000] = 1, 0
-	_, err = regress.Logistic(line(steep...))
+	_, err = unhurried(regress.Logistic)(line(steep...))
 	require.NoError(t, err)
 	// Rare outcomes are not separation.
 	rare := make([]float64, 5000)
 	rare[17], rare[4000] = 1, 1
-	_, err = regress.Logistic(line(rare...))
+	_, err = unhurried(regress.Logistic)(line(rare...))
 	require.NoError(t, err)
 }
 
 func TestRefusals(t *testing.T) {
 	one := regress.Matrix{N: 3, P: 1, Data: []float64{1, 1, 1}}
-	_, err := regress.Logistic(one, []float64{1, 1, 1})
+	_, err := regress.Logistic(context.Background(), one, []float64{1, 1, 1})
 	assert.Equal(t, effect.RefusalNoVariation, refusal(t, err))
-	_, err = regress.Logistic(one, []float64{0, 0, 0})
+	_, err = regress.Logistic(context.Background(), one, []float64{0, 0, 0})
 	assert.Equal(t, effect.RefusalNoVariation, refusal(t, err))
-	_, err = regress.Logistic(one, []float64{0, 1, math.NaN()})
+	_, err = regress.Logistic(context.Background(), one, []float64{0, 1, math.NaN()})
 	assert.Equal(t, effect.RefusalNotFinite, refusal(t, err))
-	_, err = regress.Logistic(one, []float64{0, 1, 0.5})
+	_, err = regress.Logistic(context.Background(), one, []float64{0, 1, 0.5})
 	assert.Equal(t, effect.RefusalNotFinite, refusal(t, err))
-	_, err = regress.Linear(regress.Matrix{N: 1, P: 1, Data: []float64{math.Inf(1)}}, []float64{1})
+	_, err = regress.Linear(context.Background(), regress.Matrix{N: 1, P: 1, Data: []float64{math.Inf(1)}}, []float64{1})
 	assert.Equal(t, effect.RefusalNotFinite, refusal(t, err))
 	c := comparison(t, effect.UnitShare)
 	c.Strata = []effect.StratumTotal{{Municipality: "B"}}

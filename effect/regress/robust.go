@@ -1,6 +1,7 @@
 package regress
 
 import (
+	"context"
 	"math"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -37,7 +38,7 @@ type Robust struct {
 // It refuses as [Linear] does, and with too_few_comparators when there are fewer
 // than two clusters, so also with n = 0. Work grows with clusters times columns
 // to the third power. Source: bellmccaffrey2002, pustejovskytipton2018.
-func Clustered(x Matrix, y []float64, cluster []int32) (*Robust, error) {
+func Clustered(ctx context.Context, x Matrix, y []float64, cluster []int32) (*Robust, error) {
 	if len(cluster) != x.N {
 		return nil, ErrShape
 	}
@@ -50,16 +51,20 @@ func Clustered(x Matrix, y []float64, cluster []int32) (*Robust, error) {
 		}
 		groups[g] = append(groups[g], i)
 	}
-	return robust(x, y, groups, -0.5)
+	return robust(ctx, x, y, groups, -0.5)
 }
 
 // HC2 is [Clustered] with every row a cluster: residuals are taken as
 // e/sqrt(1-h), h being the leverage. Source: mackinnonwhite1985.
-func HC2(x Matrix, y []float64) (*Robust, error) { return robust(x, y, rows(x.N), -0.5) }
+func HC2(ctx context.Context, x Matrix, y []float64) (*Robust, error) {
+	return robust(ctx, x, y, rows(x.N), -0.5)
+}
 
 // HC3 takes residuals as e/(1-h), and errs on the side of too large. Its degrees
 // of freedom are found as those of [Clustered]. Source: mackinnonwhite1985.
-func HC3(x Matrix, y []float64) (*Robust, error) { return robust(x, y, rows(x.N), -1) }
+func HC3(ctx context.Context, x Matrix, y []float64) (*Robust, error) {
+	return robust(ctx, x, y, rows(x.N), -1)
+}
 
 func rows(n int) [][]int {
 	out := make([][]int, n)
@@ -72,8 +77,8 @@ func rows(n int) [][]int {
 // robust works in Z = X L^-T, whose columns are orthonormal: X M X' = Z Z', and
 // A_g Z_g = Z_g B_g with B_g = (I - Z_g'Z_g)^power, which has as many rows as
 // there are columns however large the cluster.
-func robust(x Matrix, y []float64, groups [][]int, power float64) (*Robust, error) {
-	f, err := Linear(x, y)
+func robust(ctx context.Context, x Matrix, y []float64, groups [][]int, power float64) (*Robust, error) {
+	f, err := Linear(ctx, x, y)
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +99,9 @@ func robust(x Matrix, y []float64, groups [][]int, power float64) (*Robust, erro
 		fourth[j] = dense.NewSym(p)
 	}
 	for _, group := range groups {
+		if err := effect.Stopped(ctx); err != nil {
+			return nil, err
+		}
 		within, pull := dense.NewSym(p), make([]float64, p) // Z_g'Z_g and Z_g'e_g
 		for _, i := range group {
 			row := x.Row(i)

@@ -1,6 +1,7 @@
 package regress_test
 
 import (
+	"context"
 	"encoding/json"
 	"math"
 	"os"
@@ -78,34 +79,34 @@ func TestRobust(t *testing.T) {
 	want := robustFigures(t)
 	mpg, x := want["mtcars"]["mpg"], design(want["mtcars"]["hp"])
 	cyl := whole(want["mtcars"]["cyl"])
-	r, err := regress.HC2(x, mpg)
+	r, err := regress.HC2(context.Background(), x, mpg)
 	agrees(t, want["mtcars_hc2"], r, err)
 	assert.InEpsilon(t, want["mtcars_hc2_estimatr"]["se"][1], r.SE[1], 1e-10)
-	r, err = regress.HC3(x, mpg)
+	r, err = regress.HC3(context.Background(), x, mpg)
 	agrees(t, want["mtcars_hc3"], r, err)
-	r, err = regress.Clustered(x, mpg, cyl)
+	r, err = regress.Clustered(context.Background(), x, mpg, cyl)
 	agrees(t, want["mtcars_cr2"], r, err)
 	assert.Equal(t, 3, r.Clusters)
 	assert.InEpsilon(t, want["mtcars_cr2_estimatr"]["df"][1], r.DF[1], 1e-8)
 
 	column, text := lalonde(t)
 	re78, age, educ := column("re78"), column("age"), column("educ")
-	r, err = regress.HC2(model(t), re78)
+	r, err = regress.HC2(context.Background(), model(t), re78)
 	agrees(t, want["lalonde_hc2"], r, err)
-	r, err = regress.HC3(model(t), re78)
+	r, err = regress.HC3(context.Background(), model(t), re78)
 	agrees(t, want["lalonde_hc3"], r, err)
 	n := len(age)
 	race := effect.NewFactor(text("race"))
-	r, err = regress.Clustered(design(age, educ), re78, race.Codes)
+	r, err = regress.Clustered(context.Background(), design(age, educ), re78, race.Codes)
 	agrees(t, want["lalonde_cr2_race"], r, err)
 	place := at(n, func(i int) float64 { return math.Mod(age[i]*7+educ[i], 11) })
 	high := at(n, func(i int) float64 { return indicator(place[i] > 4) })
 	own := at(n, func(i int) float64 { return indicator(place[i] == 3) })
-	r, err = regress.Clustered(design(age, educ, high), re78, whole(place))
+	r, err = regress.Clustered(context.Background(), design(age, educ, high), re78, whole(place))
 	agrees(t, want["place_cr2"], r, err)
-	r, err = regress.Clustered(design(age, educ, high), re78, whole(age))
+	r, err = regress.Clustered(context.Background(), design(age, educ, high), re78, whole(age))
 	agrees(t, want["place_age_cr2"], r, err)
-	r, err = regress.Clustered(design(age, own), re78, whole(place))
+	r, err = regress.Clustered(context.Background(), design(age, own), re78, whole(place))
 	agrees(t, want["own_cr2"], r, err)
 }
 
@@ -122,18 +123,18 @@ func TestClusteredLaws(t *testing.T) {
 	column, _ := lalonde(t)
 	age, educ, re78 := column("age"), column("educ"), column("re78")
 	x, n := design(age, educ), len(age)
-	single, err := regress.Clustered(x, re78, whole(at(n, func(i int) float64 { return float64(n - i) })))
+	single, err := regress.Clustered(context.Background(), x, re78, whole(at(n, func(i int) float64 { return float64(n - i) })))
 	require.NoError(t, err)
-	hc2, err := regress.HC2(x, re78)
+	hc2, err := regress.HC2(context.Background(), x, re78)
 	require.NoError(t, err)
 	assert.Equal(t, hc2, single)
 	labels := whole(at(n, func(i int) float64 { return float64(i % 7) }))
-	want, err := regress.Clustered(x, re78, labels)
+	want, err := regress.Clustered(context.Background(), x, re78, labels)
 	require.NoError(t, err)
-	got, err := regress.Clustered(x, re78, whole(at(n, func(i int) float64 { return 100 - float64(i%7) })))
+	got, err := regress.Clustered(context.Background(), x, re78, whole(at(n, func(i int) float64 { return 100 - float64(i%7) })))
 	require.NoError(t, err)
 	assert.Equal(t, want, got)
-	got, err = regress.Clustered(design(age, age, educ), re78, labels)
+	got, err = regress.Clustered(context.Background(), design(age, age, educ), re78, labels)
 	require.NoError(t, err)
 	assert.True(t, math.IsNaN(got.SE[2]))
 	assert.True(t, math.IsNaN(got.DF[2]))
@@ -149,7 +150,7 @@ func TestClusteredLaws(t *testing.T) {
 	}
 	slices.Reverse(re78)
 	slices.Reverse(labels)
-	got, err = regress.Clustered(back, re78, labels)
+	got, err = regress.Clustered(context.Background(), back, re78, labels)
 	require.NoError(t, err)
 	for k := range 3 {
 		assert.InEpsilon(t, want.SE[k], got.SE[k], 1e-10)
@@ -159,16 +160,16 @@ func TestClusteredLaws(t *testing.T) {
 
 func TestRobustRefusals(t *testing.T) {
 	x, y := line(1, 2, 4)
-	_, err := regress.Clustered(x, y, []int32{1, 1, 1})
+	_, err := regress.Clustered(context.Background(), x, y, []int32{1, 1, 1})
 	assert.Equal(t, effect.RefusalFewComparators, refusal(t, err))
-	_, err = regress.Clustered(x, y, []int32{1, 1})
+	_, err = regress.Clustered(context.Background(), x, y, []int32{1, 1})
 	assert.ErrorIs(t, err, regress.ErrShape)
-	_, err = regress.HC2(x, []float64{1, math.NaN(), 2})
+	_, err = regress.HC2(context.Background(), x, []float64{1, math.NaN(), 2})
 	assert.Equal(t, effect.RefusalNotFinite, refusal(t, err))
-	_, err = regress.HC3(regress.Matrix{P: 2}, nil)
+	_, err = regress.HC3(context.Background(), regress.Matrix{P: 2}, nil)
 	assert.Equal(t, effect.RefusalFewComparators, refusal(t, err))
 	// As many coefficients as rows: no residual, no variance to tell.
-	r, err := regress.HC2(line(1, 5))
+	r, err := unhurried(regress.HC2)(line(1, 5))
 	require.NoError(t, err)
 	assert.InDelta(t, 4, r.Fit.Coef[1], 1e-12)
 	for k := range 2 {

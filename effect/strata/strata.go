@@ -48,12 +48,18 @@ func (m Method) Uses() []string {
 type total struct{ n, sum, squares float64 }
 
 // Expect standardises the comparators' outcomes to the cell's strata.
-func (m Method) Expect(_ context.Context, c *effect.Comparison) (effect.Expectation, error) {
+func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expectation, error) {
 	co, err := effect.Classify(c.Cases, m.Classes)
 	if err != nil {
 		return effect.Expectation{}, err
 	}
+	if err := effect.Stopped(ctx); err != nil { // a pass over the cases takes milliseconds
+		return effect.Expectation{}, err
+	}
 	w := newClassed(c, co)
+	if err := effect.Stopped(ctx); err != nil {
+		return effect.Expectation{}, err
+	}
 	e := effect.Expectation{Converged: true, Columns: len(w.keys)}
 	for _, s := range c.Strata {
 		key, ok, err := co.KeyOf(s.Classes)

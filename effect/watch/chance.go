@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"context"
 	"math"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -40,7 +41,7 @@ func (m *model) chance(i int32) float64 {
 }
 
 // learn fits the outcome of the rows.
-func learn(cases *effect.Cases, r *effect.Result, covariates []*effect.Covariate, rows []int32) (*model, error) {
+func learn(ctx context.Context, cases *effect.Cases, r *effect.Result, covariates []*effect.Covariate, rows []int32) (*model, error) {
 	if len(rows) < minFitted {
 		return nil, &effect.Refusal{Code: effect.RefusalFewComparators, Why: "too few others to learn the chances from", Cure: "declare peers, or wait for more cases"}
 	}
@@ -60,9 +61,9 @@ func learn(cases *effect.Cases, r *effect.Result, covariates []*effect.Covariate
 	var err error
 	if share {
 		m.link = regress.Expit
-		m.fit, err = regress.Logistic(x, y)
+		m.fit, err = regress.Logistic(ctx, x, y)
 	} else {
-		m.fit, err = regress.Linear(x, y)
+		m.fit, err = regress.Linear(ctx, x, y)
 	}
 	return m, err
 }

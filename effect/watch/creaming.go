@@ -186,12 +186,15 @@ func (s *screen) markets(ctx context.Context, markets [][]cell, rows map[cell][]
 				if k >= len(markets) {
 					return
 				}
-				errs[k] = s.market(&slots[k], markets[k], rows, m)
+				errs[k] = s.market(ctx, &slots[k], markets[k], rows, m)
 			}
 		})
 	}
 	wg.Wait()
-	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
+	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	out := &Chances{}
@@ -216,7 +219,7 @@ type screen struct {
 
 // market makes the rows of one municipality's match group: the cells are its
 // providers. It writes over m.
-func (s *screen) market(out *Chances, cells []cell, rows map[cell][]int32, m *scored) error {
+func (s *screen) market(ctx context.Context, out *Chances, cells []cell, rows map[cell][]int32, m *scored) error {
 	var all []int32
 	for _, k := range cells {
 		all = append(all, rows[k]...)
@@ -234,12 +237,12 @@ func (s *screen) market(out *Chances, cells []cell, rows map[cell][]int32, m *sc
 		// their kin among the peers.
 		if k < 0 || !slices.Equal(m.rows, fitOn) {
 			m.rows = fitOn
-			if err := m.score(s, all); err != nil {
+			if err := m.score(ctx, s, all); err != nil {
 				return err
 			}
 		}
 		m.source = source
-		s.rows(out, w, in, all, m)
+		s.rows(ctx, out, w, in, all, m)
 	}
 	return nil
 }
@@ -295,12 +298,12 @@ func newScored(n int) *scored {
 	return &scored{chance: make([]float64, n), place: make([]int, n), residual: make([]float64, n), decile: make([]float64, n)}
 }
 
-func (m *scored) score(s *screen, all []int32) error {
+func (m *scored) score(ctx context.Context, s *screen, all []int32) error {
 	err := error(&effect.Refusal{Code: RefusalNoCovariates, Why: "no covariates tell the chances apart", Cure: "declare covariates"})
 	m.err = nil
 	var learnt *model
 	if s.asked {
-		learnt, err = learn(s.obs.Cases, s.r, s.covariates, m.rows)
+		learnt, err = learn(ctx, s.obs.Cases, s.r, s.covariates, m.rows)
 	}
 	if err != nil {
 		refused, ok := effect.AsRefusal(err)
@@ -372,7 +375,7 @@ func (s *screen) at(stage Stage, rows []int32) []int32 {
 }
 
 // rows makes the rows about one provider, whose cases are in.
-func (s *screen) rows(out *Chances, w Who, in, all []int32, m *scored) {
+func (s *screen) rows(ctx context.Context, out *Chances, w Who, in, all []int32, m *scored) {
 	nan := math.NaN()
 	person := s.obs.Cases.Person
 	for _, stage := range []Stage{StageReferred, StageStarted, StageCompleted} {
@@ -462,7 +465,7 @@ func (s *screen) rows(out *Chances, w Who, in, all []int32, m *scored) {
 	slope, low, high := s.slope(residual, done, m)
 	park.Slope, park.Low, park.High = effect.Round(slope), effect.Round(low), effect.Round(high)
 	if s.r.Unit == effect.UnitShare {
-		slope, low, high = s.oddsSlope(done, m)
+		slope, low, high = s.oddsSlope(ctx, done, m)
 		park.Odds, park.OddsLow, park.OddsHigh = effect.Round(slope), effect.Round(low), effect.Round(high)
 	}
 	park.NHard, park.NMiddle, park.NEasy = int64(n[1]), int64(n[2]), int64(n[3])
@@ -533,7 +536,7 @@ func (s *screen) slope(residual []float64, rows []int32, m *scored) (slope, low,
 
 // oddsSlope is the slope of a logistic regression of the outcome on the log-odds
 // of the chance.
-func (s *screen) oddsSlope(rows []int32, m *scored) (slope, low, high float64) {
+func (s *screen) oddsSlope(ctx context.Context, rows []int32, m *scored) (slope, low, high float64) {
 	nan := math.NaN()
 	x, y, ones := regress.Matrix{N: len(rows), P: 2}, make([]float64, len(rows)), 0
 	for k, i := range rows {
@@ -547,7 +550,7 @@ func (s *screen) oddsSlope(rows []int32, m *scored) (slope, low, high float64) {
 	if len(rows) < minFitted || ones < minEach || len(rows)-ones < minEach {
 		return nan, nan, nan
 	}
-	fit, err := regress.Logistic(x, y)
+	fit, err := regress.Logistic(ctx, x, y)
 	if err != nil || fit.Rank < 2 {
 		return nan, nan, nan
 	}

@@ -168,7 +168,7 @@ func Count(ctx context.Context, f Facts, d Design) ([]Row, error) {
 	t := newTotals(cases, d, list)
 	var out []Row
 	for _, k := range indicators() {
-		if err := ctx.Err(); err != nil {
+		if err := effect.Stopped(ctx); err != nil {
 			return nil, err
 		}
 		counts, why := map[cell]tally{}, ""

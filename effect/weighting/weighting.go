@@ -94,12 +94,12 @@ func (m Method) Expect(ctx context.Context, c *effect.Comparison) (effect.Expect
 	for k := range w {
 		w[k] /= odds
 	}
-	if err := ctx.Err(); err != nil {
+	if err := effect.Stopped(ctx); err != nil {
 		return effect.Expectation{}, err
 	}
 	var o *outcome
 	if m.Augment {
-		if o, err = augment(model, w); err != nil {
+		if o, err = augment(ctx, model, w); err != nil {
 			return effect.Expectation{}, err
 		}
 	} else {
@@ -149,17 +149,17 @@ func none(model *propensity.Model) *outcome {
 }
 
 // augment fits m among the comparators, with the columns of the propensity model.
-func augment(model *propensity.Model, w []float64) (*outcome, error) {
+func augment(ctx context.Context, model *propensity.Model, w []float64) (*outcome, error) {
 	y := make([]float64, len(model.Out))
 	for k, i := range model.Out {
 		y[k] = model.Y[i]
 	}
 	fit, err, link := (*regress.Fit)(nil), error(nil), func(eta float64) (p, slope float64) { return eta, 1 }
 	if model.Unit == effect.UnitShare {
-		fit, err = regress.Logistic(model.XOut, y)
+		fit, err = regress.Logistic(ctx, model.XOut, y)
 		link = func(eta float64) (p, slope float64) { p = regress.Expit(eta); return p, p * (1 - p) }
 	} else {
-		fit, err = regress.Linear(model.XOut, y)
+		fit, err = regress.Linear(ctx, model.XOut, y)
 	}
 	if err != nil {
 		return nil, err

@@ -97,7 +97,7 @@ const blockPersons = 4096
 func (w *World) Blocks(ctx context.Context) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
 		for from := int64(1); from <= int64(w.o.Persons); from += blockPersons {
-			if err := ctx.Err(); err != nil {
+			if err := effect.Stopped(ctx); err != nil {
 				yield(Block{}, err)
 				return
 			}

@@ -63,7 +63,7 @@ func (w *World) Truth(ctx context.Context, municipality string, peers ...string)
 	var c citizen
 	for id := int64(1); id <= int64(w.o.Persons); id++ {
 		if id%blockPersons == 1 && ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, effect.Stopped(ctx)
 		}
 		w.refer(&c, id)
 		if municipality == "" || c.place.Code == municipality {

@@ -36,6 +36,8 @@ and works out what the terms of the agreements pay.
 Start with:  jobeffekt demo`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
+	root.Version = jobeffekt.ThisProgram().String()
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	t.add(root)
@@ -48,7 +50,7 @@ Start with:  jobeffekt demo`,
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
 		newSeal(), newAccept(), newExplain(), newVerify(), newLedger(), newReconcile(),
-		newCompare(), newPeers(), newBeforeAfter(), newRank(), newArrange(log), newDream(log), newSynth(log), newSimulate(log),
+		newCompare(), newPeers(), newBeforeAfter(), newRank(), newArrange(log), newDream(log), newPseudonym(), newSynth(log), newSimulate(log),
 		newSchema(), newMan(), newInit(), newReport(),
 	)
 	for _, c := range root.Commands() {

@@ -46,6 +46,9 @@ const roomy = 64 << 20
 // A disk that is full leaves what stands there whole, says where and what to do, and with
 // more room the same command makes what it always does.
 func TestDiskFull(t *testing.T) {
+	if !full() {
+		t.Skip("it takes a minute: JOBEFFEKT_FULL=1, or .ci/faults")
+	}
 	folder, hash := proposed(t, 1000)
 	mnt := filepath.Join(folder, "mnt")
 	resize := disk(t, mnt, roomy)
@@ -149,6 +152,9 @@ func nobody() *syscall.SysProcAttr {
 // A folder that may not be written to, or is on a file system that is read only, and files that may not
 // be read.
 func TestMayNotWrite(t *testing.T) {
+	if !full() {
+		t.Skip("it takes a minute: JOBEFFEKT_FULL=1, or .ci/faults")
+	}
 	if os.Getuid() != 0 {
 		t.Skip("only root can be somebody else")
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt"
+	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
@@ -45,9 +46,14 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	}
 	defer func() { err = errors.Join(whole.Cure(err, filepath.Dir(out)), made.Drop()) }()
 	// What a killed one had moved away may be back.
-	replaces, err := replaceable(out)
+	earlier, err := replaceable(out)
 	if err != nil {
 		return err
+	}
+	if earlier != nil {
+		if err := p.Follows(earlier); err != nil {
+			return err
+		}
 	}
 	manifest, err := os.ReadFile(filepath.Join(p.Folder, jobeffekt.ManifestName))
 	if err != nil {
@@ -59,7 +65,7 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	}
 	m := jobeffekt.Published{
 		Format: 1, Program: p.Manifest.Program, AsOf: p.Manifest.AsOf, Standing: p.Manifest.Standing, Blinded: p.Manifest.Blinded, MinCount: p.MinCount,
-		ManifestSHA256: hex.EncodeToString(sum[:]), Languages: o.Languages, Yearly: o.Yearly, Providers: o.Providers, Municipalities: o.Municipalities,
+		ManifestSHA256: hex.EncodeToString(sum[:]), Languages: o.Languages, Yearly: o.Yearly, Providers: o.Providers, Municipalities: o.Municipalities, Record: p.Head(),
 	}
 	for _, part := range o.Only {
 		m.Only = append(m.Only, string(part))
@@ -80,34 +86,34 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	}
 	// Remembered before it stands: what is remembered and never went out hides a little more
 	// next time, and what went out without being remembered would give figures away.
-	if err := errors.Join(ctx.Err(), p.Record(ctx)); err != nil {
+	if err := errors.Join(effect.Stopped(ctx), p.Record(ctx)); err != nil {
 		return err
 	}
-	return made.Publish(replaces)
+	return made.Publish(earlier != nil)
 }
 
-// replaceable says whether an earlier publication stands in the folder's place; anything
-// else there is an error, and so is a file that the publication did not bring.
-func replaceable(out string) (bool, error) {
+// replaceable is the earlier publication that stands in the folder's place, nil for none;
+// anything else there is an error, and so is a file that the publication did not bring.
+func replaceable(out string) (*jobeffekt.Published, error) {
 	info, err := os.Lstat(out)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if !info.IsDir() {
-		return false, fmt.Errorf("%w: %s is there already and is no folder", ErrFolder, out)
+		return nil, fmt.Errorf("%w: %s is there already and is no folder", ErrFolder, out)
 	}
 	m, err := jobeffekt.ReadPublished(out)
 	if err != nil {
-		return false, fmt.Errorf("%w: %s is there already and holds no earlier publication (%s that this program can read); give a folder that does not exist", ErrFolder, out, jobeffekt.PublishedName)
+		return nil, fmt.Errorf("%w: %s is there already and holds no earlier publication (%s that this program can read); give a folder that does not exist", ErrFolder, out, jobeffekt.PublishedName)
 	}
 	brought := map[string]bool{jobeffekt.PublishedName: true}
 	for _, f := range m.Files {
 		brought[f.Path] = true
 	}
-	return true, fs.WalkDir(os.DirFS(out), ".", func(path string, d fs.DirEntry, err error) error {
+	return m, fs.WalkDir(os.DirFS(out), ".", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && !brought[path] {
 			return fmt.Errorf("%w: %s would be replaced, and %s in it is not of the earlier publication: move it away, or give another folder", ErrFolder, out, path)
 		}
@@ -117,7 +123,7 @@ func replaceable(out string) (bool, error) {
 
 // writeFile writes one file and says what it holds.
 func writeFile(ctx context.Context, folder string, f file) (s jobeffekt.Source, err error) {
-	if err := ctx.Err(); err != nil {
+	if err := effect.Stopped(ctx); err != nil {
 		return s, err
 	}
 	path := filepath.Join(folder, filepath.FromSlash(f.name))

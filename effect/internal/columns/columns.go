@@ -4,6 +4,7 @@
 package columns
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -16,8 +17,8 @@ import (
 // Matrix lays out rows of cases as a constant and the columns of the comparison's
 // frame (effect.Frame), but for columns that are 0 in all of the rows: names that
 // none of them has. The errors are those of the frame.
-func Matrix(c *effect.Comparison, covariates []string, rows []int32) (regress.Matrix, error) {
-	frame, err := c.Frame(covariates, nil)
+func Matrix(ctx context.Context, c *effect.Comparison, covariates []string, rows []int32) (regress.Matrix, error) {
+	frame, err := c.Frame(ctx, covariates, nil)
 	if err != nil {
 		return regress.Matrix{}, err
 	}
@@ -34,7 +35,7 @@ func Matrix(c *effect.Comparison, covariates []string, rows []int32) (regress.Ma
 		}
 	}
 	x := regress.Matrix{N: len(rows), P: 1 + len(kept), Data: make([]float64, len(rows)*(1+len(kept)))}
-	dense.Chunks(len(rows), func(_, lo, hi int) {
+	dense.Chunks(ctx, len(rows), func(_, lo, hi int) {
 		for k := lo; k < hi; k++ {
 			from, to := frame.X.Row(int(frame.Row(rows[k]))), x.Row(k)
 			to[0] = 1

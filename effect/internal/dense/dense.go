@@ -5,9 +5,16 @@
 // so the same matrix gives the same bytes for any number of processors. A value
 // that is not finite makes results that are not finite; the callers refuse such
 // values first.
+//
+// Work over many rows takes a context and is left between two chunks once that is
+// done. What comes of it is then not a number: the callers look at the context before
+// they tell of a result, and before they tell of its lack.
 package dense
 
-import "math"
+import (
+	"context"
+	"math"
+)
 
 // Matrix is N rows of P columns, row after row: len(Data) = N*P. A model's
 // constant is a column like any other.
@@ -66,11 +73,11 @@ func Dot(a, b []float64) float64 {
 
 // Mul writes X b, one value a row, to dst and returns it; a nil dst is made. b
 // has a value for each column.
-func Mul(dst []float64, x Matrix, b []float64) []float64 {
+func Mul(ctx context.Context, dst []float64, x Matrix, b []float64) []float64 {
 	if dst == nil {
 		dst = make([]float64, x.N)
 	}
-	Chunks(x.N, func(_, lo, hi int) { Dots(dst[lo:hi], x.Rows(lo, hi), b) })
+	Chunks(ctx, x.N, func(_, lo, hi int) { Dots(dst[lo:hi], x.Rows(lo, hi), b) })
 	return dst
 }
 
@@ -100,8 +107,8 @@ func Dots(dst []float64, x Matrix, b []float64) {
 }
 
 // Cross is X'r, one value a column. r has a value for each row.
-func Cross(x Matrix, r []float64) []float64 {
-	return Sum(x.N, x.P, func(sum []float64, lo, hi int) { AddCross(sum, x.Rows(lo, hi), r[lo:hi]) })
+func Cross(ctx context.Context, x Matrix, r []float64) []float64 {
+	return Sum(ctx, x.N, x.P, func(sum []float64, lo, hi int) { AddCross(sum, x.Rows(lo, hi), r[lo:hi]) })
 }
 
 // AddCross adds X'r to sum on the caller's goroutine, for use in [Sum] where r
@@ -133,8 +140,8 @@ const (
 
 // Gram is X'WX, P rows and columns. w has a weight for each row, of any sign;
 // nil stands for ones. With n = 0 it is zeros.
-func Gram(x Matrix, w []float64) Sym {
-	sum := Sum(x.N, Width(x.P), func(sum []float64, lo, hi int) {
+func Gram(ctx context.Context, x Matrix, w []float64) Sym {
+	sum := Sum(ctx, x.N, Width(x.P), func(sum []float64, lo, hi int) {
 		part := w
 		if w != nil {
 			part = w[lo:hi]

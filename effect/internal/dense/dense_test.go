@@ -1,6 +1,7 @@
 package dense_test
 
 import (
+	"context"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -45,9 +46,9 @@ func TestProducts(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 127, 128, 129, 300} {
 		for p := range 8 {
 			x, w := random(n, p)
-			ones, weighted := dense.Gram(x, nil), dense.Gram(x, w)
+			ones, weighted := dense.Gram(context.Background(), x, nil), dense.Gram(context.Background(), x, w)
 			require.Len(t, ones, p)
-			cross, ax := dense.Cross(x, w), dense.Mul(nil, x, make([]float64, p))
+			cross, ax := dense.Cross(context.Background(), x, w), dense.Mul(context.Background(), nil, x, make([]float64, p))
 			require.Len(t, ax, n)
 			for j := range p {
 				for k := range p {
@@ -56,7 +57,7 @@ func TestProducts(t *testing.T) {
 				}
 				unit, want := make([]float64, p), 0.0
 				unit[j] = 1
-				ax = dense.Mul(ax, x, unit)
+				ax = dense.Mul(context.Background(), ax, x, unit)
 				for i, v := range ax {
 					assert.Equal(t, x.Row(i)[j], v)
 					want += v * w[i]
@@ -78,7 +79,7 @@ func TestSameBytesOnAnyNumberOfProcessors(t *testing.T) {
 	}
 	run := func(procs int) all {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
-		return all{dense.Gram(x, w), dense.Cross(x, w), dense.Mul(nil, x, b)}
+		return all{dense.Gram(context.Background(), x, w), dense.Cross(context.Background(), x, w), dense.Mul(context.Background(), nil, x, b)}
 	}
 	one := run(1)
 	require.Equal(t, one, run(2))
@@ -99,7 +100,7 @@ func TestSameBytesOnAnyNumberOfProcessors(t *testing.T) {
 func TestChunks(t *testing.T) {
 	for _, n := range []int{0, 1, 8191, 8192, 8193, 50000} {
 		seen := make([]int, n)
-		dense.Chunks(n, func(chunk, lo, hi int) {
+		dense.Chunks(context.Background(), n, func(chunk, lo, hi int) {
 			assert.Equal(t, chunk*8192, lo)
 			for i := lo; i < hi; i++ {
 				seen[i]++
@@ -108,7 +109,7 @@ func TestChunks(t *testing.T) {
 		for _, s := range seen {
 			require.Equal(t, 1, s)
 		}
-		sum := dense.Sum(n, 1, func(sum []float64, lo, hi int) { sum[0] += float64(hi - lo) })
+		sum := dense.Sum(context.Background(), n, 1, func(sum []float64, lo, hi int) { sum[0] += float64(hi - lo) })
 		assert.Equal(t, []float64{float64(n)}, sum)
 	}
 }
@@ -120,7 +121,7 @@ func TestIndependent(t *testing.T) {
 		1, 0, 2, 0, 5e-9, 2,
 		1, 0, 2, 7, 1e-9, -4,
 	}}
-	a := dense.Gram(x, nil)
+	a := dense.Gram(context.Background(), x, nil)
 	// Zeros and a multiple of the first go; the scale of a column does not matter;
 	// four rows have no room for a fifth.
 	assert.Equal(t, []int{0, 3, 4, 5}, dense.Independent(a, 1e-12))
@@ -133,7 +134,7 @@ func TestIndependent(t *testing.T) {
 
 func TestFactor(t *testing.T) {
 	x, _ := random(50, 6)
-	a := dense.Gram(x, nil)
+	a := dense.Gram(context.Background(), x, nil)
 	l, ok := dense.Factor(a)
 	require.True(t, ok)
 	for i := range a {
@@ -171,7 +172,7 @@ func BenchmarkGram(b *testing.B) {
 		b.Run(string(rune('0'+procs)), func(b *testing.B) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 			for b.Loop() {
-				dense.Gram(x, w)
+				dense.Gram(context.Background(), x, w)
 			}
 			b.ReportMetric(float64(b.N)*float64(x.N)*30*31/2/b.Elapsed().Seconds()/1e9, "GFMA/s")
 		})
@@ -182,12 +183,12 @@ func BenchmarkPasses(b *testing.B) {
 	x, w := random(1_000_000, 30)
 	b.Run("Cross", func(b *testing.B) {
 		for b.Loop() {
-			dense.Cross(x, w)
+			dense.Cross(context.Background(), x, w)
 		}
 	})
 	b.Run("Mul", func(b *testing.B) {
 		for b.Loop() {
-			dense.Mul(w, x, x.Row(0))
+			dense.Mul(context.Background(), w, x, x.Row(0))
 		}
 	})
 }

@@ -40,18 +40,18 @@ func New(ctx context.Context, c *effect.Comparison, covariates []string, most fl
 		return nil, err
 	}
 	rows := append(append(make([]int32, 0, len(m.In)+len(m.Out)), m.In...), m.Out...)
-	x, err := columns.Matrix(m.Comparison, covariates, rows)
+	x, err := columns.Matrix(ctx, m.Comparison, covariates, rows)
 	if err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := effect.Stopped(ctx); err != nil {
 		return nil, err
 	}
 	cell := make([]float64, len(rows))
 	for k := range m.In {
 		cell[k] = 1
 	}
-	m.Fit, err = regress.Logistic(x, cell)
+	m.Fit, err = regress.Logistic(ctx, x, cell)
 	if r, ok := effect.AsRefusal(err); ok && r.Code == effect.RefusalSeparation {
 		return nil, &effect.Refusal{
 			Code: effect.RefusalSeparation,
