@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/bonus/ledger"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // OpenLedger opens the file of a ledger, and makes it where create says so, for its
@@ -20,7 +21,7 @@ func OpenLedger(ctx context.Context, path string, create bool) (*ledger.Ledger, 
 	if create {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
-			return nil, fmt.Errorf("ledger: %w", err)
+			return nil, fmt.Errorf("ledger: %w", whole.Cure(err, filepath.Dir(path)))
 		}
 		if err := f.Close(); err != nil {
 			return nil, fmt.Errorf("ledger: %w", err)

@@ -20,6 +20,8 @@ var (
 	ErrNewer = errors.New("the ledger was made by a newer version of the program; use that one")
 	// ErrNotLedger says that the file is something else than a ledger.
 	ErrNotLedger = errors.New("the file is no ledger; name one, or a file that is not there yet")
+	// ErrDisk says that the file, or its folder, could not be read or written. The ledger is as it was.
+	ErrDisk = errors.New("the ledger could not be read or written, and is as it was: see that its disk has room and that its folder may be written to")
 	// ErrDamaged says that the file holds what no ledger does.
 	ErrDamaged = errors.New("the ledger is damaged; see what ledger verify says, and go back to a copy")
 )
@@ -224,8 +226,12 @@ func (l *Ledger) Close() error {
 const (
 	sqliteBusy      = 5
 	sqliteLocked    = 6
+	sqliteReadOnly  = 8
 	sqliteInterrupt = 9
+	sqliteIO        = 10
 	sqliteCorrupt   = 11
+	sqliteFull      = 13
+	sqliteCantOpen  = 14
 	sqliteNotADB    = 26
 )
 
@@ -243,6 +249,8 @@ func busy(err error) error {
 	switch code(err) {
 	case sqliteBusy, sqliteLocked:
 		return fmt.Errorf("%w: %w", ErrBusy, err)
+	case sqliteReadOnly, sqliteIO, sqliteFull, sqliteCantOpen:
+		return fmt.Errorf("%w: %w", ErrDisk, err)
 	case sqliteCorrupt:
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
