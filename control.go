@@ -83,7 +83,8 @@ func (c PaidCase) compare(d PaidCase) int {
 	)
 }
 
-// Control says how cases are drawn for the control of their evidence.
+// Control says how cases are drawn for the control of their evidence. The zero value draws
+// none.
 type Control struct {
 	N           int    // cases; all where there are fewer
 	Seed        uint64 // another seed gives another sample

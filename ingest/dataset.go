@@ -74,7 +74,7 @@ func DefaultOptions() Options {
 }
 
 // Limits bound what one file may ask for, so that a damaged or hostile file
-// fails instead of exhausting memory.
+// fails instead of exhausting memory. Start from [DefaultLimits].
 type Limits struct {
 	FooterBytes int64 // footer of one file
 	Columns     int   // columns of one file
