@@ -83,7 +83,7 @@ func (c *Config) acceptance(ctx context.Context, now []effect.Diagnostic) (*bonu
 		return nil, err
 	}
 	a := &bonus.Acceptance{SHA256: h.source("").SHA256}
-	src, err := os.ReadFile(filepath.Join(folder, AcceptanceName))
+	src, err := readUpTo(filepath.Join(folder, AcceptanceName), MaxTextBytes)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return a, nil

@@ -28,9 +28,9 @@ const module = "github.com/jobeffekt/jobeffekt"
 // rooms says which rooms of this module each room may import, itself aside. A
 // room is a folder with all below it; the innermost one counts. "" is the root.
 var rooms = map[string][]string{
-	"cmd":               {"", "bonus", "bonus/ledger", "bonus/spec", "effect", "ingest", "ingest/dream", "internal/plain"},
+	"cmd":               {"", "bonus", "bonus/ledger", "bonus/spec", "effect", "ingest", "ingest/dream", "internal/plain", "internal/whole"},
 	"examples":          {"", "bonus", "bonus/ledger", "effect", "ingest"},
-	"":                  {"bonus", "bonus/ledger", "bonus/spec", "effect", "ingest", "ingest/dream", "internal/plain", "internal/strict"},
+	"":                  {"bonus", "bonus/ledger", "bonus/spec", "effect", "ingest", "ingest/dream", "internal/plain", "internal/strict", "internal/whole"},
 	"ingest":            {"effect", "internal/nearest"},
 	"ingest/dream":      {"effect", "ingest", "internal/nearest", "internal/strict"},
 	"bonus":             {"effect", "internal/nearest", "internal/strict"},
@@ -39,6 +39,7 @@ var rooms = map[string][]string{
 	"internal/nearest":  {},
 	"internal/plain":    {},
 	"internal/strict":   {"internal/nearest"},
+	"internal/whole":    {},
 	"effect":            {},
 	"effect/effecttest": {"effect"}, // for tests, and so with their libraries
 }
@@ -54,8 +55,8 @@ var keepers = []struct {
 	{[]string{"github.com/apache/arrow"}, []string{"ingest/arrow.go"}, "this Arrow release is frozen and stays behind one file; put the conversion there"},
 	{[]string{"database/sql"}, []string{"bonus/ledger"}, "only the ledger knows SQL"},
 	{[]string{"modernc.org/sqlite"}, []string{"cmd"}, "the command imports the driver"},
-	{[]string{"os", "io/fs", "io/ioutil"}, []string{"", "cmd", "examples", "ingest"}, "arithmetic knows no files; take an io.Reader or the values"},
-	{[]string{"github.com/google/renameio"}, []string{"", "cmd", "examples"}, "only the root package and the command write files; take an io.Writer"},
+	{[]string{"os", "io/fs", "io/ioutil"}, []string{"", "cmd", "examples", "ingest", "internal/whole"}, "arithmetic knows no files; take an io.Reader or the values"},
+	{[]string{"github.com/gofrs/flock"}, []string{"internal/whole"}, "locks are taken in one place; use internal/whole"},
 	{[]string{"net", "os/exec", "github.com/spf13"}, []string{"cmd", "examples/service/main.go"}, "a library neither dials, starts programs nor reads a command line; do it in the command"},
 	{[]string{"github.com/jedib0t/go-pretty", "github.com/schollz/progressbar", "github.com/dustin/go-humanize", "golang.org/x/term"}, []string{"cmd"}, "only the command prints; hand over a table of ingest"},
 	{[]string{"github.com/xuri/excelize", "gonum.org/v1/plot", "golang.org/x/image", "html", "text/template"}, []string{"cmd"}, "only the command makes pages, pictures and workbooks; hand over a Publication"},
@@ -78,7 +79,7 @@ var selectors = []struct {
 	{
 		"os",
 		[]string{"Create", "CreateTemp", "WriteFile", "OpenFile", "Mkdir", "MkdirAll", "MkdirTemp", "Rename", "Remove", "RemoveAll", "Truncate", "Chmod"},
-		[]string{"", "cmd", "examples"},
+		[]string{"", "cmd", "examples", "internal/whole"},
 		"only the root package and the command write files; take an io.Writer",
 	},
 	{"time", []string{"Now", "Since", "Until"}, []string{"cmd", "examples"}, "results do not depend on the day of the run; take as_of as an argument"},

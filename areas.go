@@ -362,7 +362,7 @@ func (c *Config) pool(area string, year int, members []ingest.Condition) (ingest
 		sum, mean := 0.0, 0.0
 		for _, m := range members {
 			sum += m.Values[name]
-			mean += m.Values[population] / total * m.Values[name]
+			mean += float64(m.Values[population] / total * m.Values[name])
 		}
 		if out.Values[name] = sum; !slices.Contains(counts, name) {
 			out.Values[name] = effect.Round(mean)

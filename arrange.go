@@ -12,6 +12,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // ArrangedTable is a table of an arranged dataset.
@@ -56,18 +57,25 @@ func Arrange(ctx context.Context, c *Config, folder string) (_ []ArrangedTable, 
 	}
 	opt := c.IngestOptions()
 	opt.Municipalities, opt.Covariates, opt.Hours, opt.Amounts = nil, nil, false, false
+	if opt, err = c.keyed(opt); err != nil {
+		return nil, err
+	}
 	ds, err := ingest.OpenFolder(c.DataFolder(), opt)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+	if err := c.checkSums(ctx, ds); err != nil {
 		return nil, err
 	}
-	work, err := os.MkdirTemp(filepath.Dir(to), ".arrange-")
+	place, err := whole.NewFolder(to)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the folder of the arranged dataset: %w", taken(err))
 	}
-	defer os.RemoveAll(work) // after the move there is nothing to remove
+	defer func() {
+		err = whole.Cure(err, filepath.Dir(to))
+		_ = place.Drop() // after the move there is nothing to remove
+	}()
+	work := place.Path
 	room := &scratch{folder: work}
 	defer room.close()
 	a, err := ds.Arrange(ctx, room)
@@ -107,11 +115,11 @@ func Arrange(ctx context.Context, c *Config, folder string) (_ []ArrangedTable, 
 		out[k].Bytes, out[k].Files = out[k].Bytes+n, out[k].Files+1
 	}
 	room.close()
-	slices.SortFunc(out, func(x, y ArrangedTable) int { return strings.Compare(x.Name, y.Name) })
-	if err := os.Remove(to); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := untouched(ds); err != nil {
 		return nil, err
 	}
-	if err := os.Rename(work, to); err != nil {
+	slices.SortFunc(out, func(x, y ArrangedTable) int { return strings.Compare(x.Name, y.Name) })
+	if err := place.Publish(false); err != nil {
 		return nil, fmt.Errorf("the folder of the arranged dataset: %w", err)
 	}
 	return out, nil
@@ -136,7 +144,7 @@ func writeArranged(ctx context.Context, a *ingest.Arranged, table, name string) 
 	if err != nil {
 		return 0, 0, err
 	}
-	return rows, info.Size(), errors.Join(f.Sync(), f.Close())
+	return rows, info.Size(), f.Close()
 }
 
 // copyFile copies a file to a path whose folder is made.
@@ -158,7 +166,7 @@ func copyFile(from, to string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return n, errors.Join(out.Sync(), out.Close())
+	return n, out.Close()
 }
 
 // scratch gives temporary files of a folder. It belongs to one goroutine.

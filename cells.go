@@ -117,8 +117,12 @@ func RunCells(ctx context.Context, c *Config) (*CellTable, error) {
 	if err == nil {
 		err = <-described
 	} else {
-		cancel()
-		<-described
+		if c.Input.Checksums == "" {
+			cancel()
+		}
+		if e := <-described; errors.Is(e, ErrChecksum) {
+			err = e // what could not be read is not what it should be
+		}
 	}
 	if err != nil {
 		f.cleanup() // the rejects may go to this folder, which is locked for f
@@ -134,6 +138,9 @@ func RunCells(ctx context.Context, c *Config) (*CellTable, error) {
 		}
 	}
 	m.Results = append(m.Results, f.results...)
+	if err := job.steady(ctx, m, f.began()); err != nil {
+		return nil, err
+	}
 	return t, f.publish(m)
 }
 

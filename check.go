@@ -42,6 +42,9 @@ func (c *Config) check(fault func(path, format string, args ...any)) {
 	c.checkMunicipalities(fault)
 	c.Compare.check(fault)
 	c.checkCrosswalk(fault)
+	if p := c.Input.Pseudonyms; p != nil {
+		p.check(fault)
+	}
 	c.checkWatch(fault)
 	if s := c.Input.MaxRejectShare; s != nil && !(*s >= 0 && *s <= 1) {
 		fault("input.max_reject_share", "a share lies between 0 and 1")

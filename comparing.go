@@ -207,6 +207,14 @@ func Changes(ctx context.Context, before, after string) (*Changed, error) {
 			return nil, err
 		}
 	}
+	for _, s := range []*side{a, b} {
+		if s.published {
+			continue
+		}
+		if err := s.manifest.stands(s.folder); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.folder, err)
+		}
+	}
 	return c, nil
 }
 
@@ -424,6 +432,7 @@ func causes(a, b *side) (out []Cause) {
 	add(CauseAsOf, StepMeasure, "last day that counts", m.AsOf.String(), n.AsOf.String())
 	add(CauseWhole, StepMeasure, "blinded", fmt.Sprint(m.Blinded), fmt.Sprint(n.Blinded))
 	add(CauseWhole, StepMeasure, "steps done", fmt.Sprint(m.Steps), fmt.Sprint(n.Steps))
+	add(CauseRunFile, StepMeasure, "pseudonyms", m.Pseudonyms.text(), n.Pseudonyms.text())
 	if a.published {
 		add(CauseWhole, StepMeasure, "count under which nothing is shown", fmt.Sprint(a.minCount), fmt.Sprint(b.minCount))
 		return out

@@ -2,7 +2,6 @@ package jobeffekt
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/jobeffekt/jobeffekt/internal/plain"
+	"github.com/jobeffekt/jobeffekt/internal/strict"
 )
 
 // changedDocuments compares run files or terms by their keys. A file that is no longer as the
@@ -75,8 +75,8 @@ func changedDocuments(kind CauseKind, a, b *side, was, is []Source) (out []Cause
 
 // keys are the keys of a file with their values, if the file is still as it was.
 func (s *side) keys(of Source) ([]keyValue, bool) {
-	text, err := os.ReadFile(filepath.Join(s.folder, filepath.FromSlash(of.Path)))
-	if err != nil || sha(text) != of.SHA256 {
+	text, err := readUpTo(filepath.Join(s.folder, filepath.FromSlash(of.Path)), MaxTextBytes)
+	if err != nil || sha(text) != of.SHA256 || !strict.Plain(text) {
 		return nil, false
 	}
 	var v any

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -81,6 +80,8 @@ type Input struct {
 	States         map[string]effect.State      `yaml:"states,omitempty" doc:"code in the input: canonical state; canonical names stand for themselves"`
 	Fixed          []string                     `yaml:"fixed,omitempty" doc:"columns of persons or participations that were known at the referral and cannot change since, so that they need no valid_from"`
 	MaxRejectShare *float64                     `yaml:"max_reject_share,omitempty" doc:"share of a table's rows that may be rejected before the run stops; left out: 0.01"`
+	Pseudonyms     *Pseudonyms                  `yaml:"pseudonyms,omitempty" doc:"make pseudonyms of identifiers as they are read; left out: they stay what they are"`
+	Checksums      string                       `yaml:"checksums,omitempty" doc:"file of SHA-256 as sha256sum writes it, relative to the run file, which every file of the dataset that is read must be in and match; left out: nothing is compared"`
 	RegistersReach *effect.Date                 `yaml:"registers_reach,omitempty" doc:"last day the registers are complete for; left out: the last day, up to as_of, on which a spell of the cases begins or ends"`
 }
 
@@ -146,7 +147,7 @@ var ErrConfig = errors.New("run file")
 // LoadConfig reads and checks a run file. Faults in its text come all at once,
 // as *strict.Faults with line, column and the nearest valid name.
 func LoadConfig(path string) (*Config, error) {
-	src, err := os.ReadFile(path)
+	src, err := readUpTo(path, MaxTextBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
@@ -266,7 +267,8 @@ func (c *Config) amounts() (hours, kroner bool) {
 func (c *Config) controls() bool { return slices.Contains(c.Compare.Also, effect.WithoutOffer) }
 
 // IngestOptions say how the dataset is read: the mapping, and the covariates
-// that no history gives.
+// that no history gives. They are without the key of pseudonyms, which [Config.OpenData]
+// reads.
 func (c *Config) IngestOptions() ingest.Options {
 	o := ingest.DefaultOptions()
 	o.Columns, o.Constants, o.States = c.Input.Columns, c.Input.Constants, c.Input.States
@@ -296,7 +298,7 @@ func (c *Config) LoadTerms() ([]*bonus.Terms, error) {
 	var out []*bonus.Terms
 	var errs []error
 	for _, path := range c.Terms {
-		src, err := os.ReadFile(c.resolve(path))
+		src, err := readUpTo(c.resolve(path), MaxTextBytes)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%w: terms: %w", ErrConfig, err))
 			continue

@@ -291,9 +291,9 @@ func ErrorRates(paid, sample []PaidCase, findings map[string]bool, c Control, co
 			s := of[k]
 			rate, lower, upper := s.limits(1 - (1-confidence)/float64(len(order)))
 			weight := float64(s.paid) / float64(all.paid)
-			total.Rate += weight * rate
-			total.Low += weight * lower
-			total.High += weight * upper
+			total.Rate += float64(weight * rate)
+			total.Low += float64(weight * lower)
+			total.High += float64(weight * upper)
 			point.Add(point, s.implied(rate))
 			high.Add(high, s.implied(upper))
 		}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
@@ -23,13 +24,26 @@ type Opener func(ctx context.Context, url string) (fs.FS, error)
 
 // OpenData opens the dataset that the run file names: a folder, or what c.Open makes
 // of a URL. A URL without c.Open, or one that holds credentials, is an error that
-// wraps [ErrConfig].
+// wraps [ErrConfig]. With the key input.checksums every file is hashed and compared; one
+// that differs, is not listed or is missing is a [ChecksumError].
 func (c *Config) OpenData(ctx context.Context) (*ingest.Dataset, error) {
-	return c.openData(ctx, c.IngestOptions())
+	ds, err := c.openData(ctx, c.IngestOptions())
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkSums(ctx, ds); err != nil {
+		return nil, err
+	}
+	return ds, nil
 }
 
+// openData opens the dataset. Who reads it compares checksums, by checkSums or describe.
 func (c *Config) openData(ctx context.Context, opt ingest.Options) (*ingest.Dataset, error) {
 	if err := effect.Stopped(ctx); err != nil {
+		return nil, err
+	}
+	opt, err := c.keyed(opt)
+	if err != nil {
 		return nil, err
 	}
 	if !isURL(c.Data) {
@@ -188,6 +202,43 @@ func inputSources(ctx context.Context, out string, ds *ingest.Dataset, known map
 		list = append(list, s)
 	}
 	return list, nil
+}
+
+// tick is longer than a file system's clock stands still: 2 seconds on the coarsest.
+const tick = 3 * time.Second
+
+// steady says whether the inputs are, after they were read, as they were described: sources in the
+// order of the dataset's files. began is when the work began, by the clock of a file system. Files of which it
+// is in doubt are hashed again.
+func steady(ctx context.Context, ds *ingest.Dataset, described []Source, began time.Time) error {
+	doubtful, err := ds.Unchanged(began.Add(-tick))
+	if err != nil {
+		return err
+	}
+	count := effect.Count(ctx, "hashing inputs again", "bytes", 0)
+	for _, i := range doubtful {
+		now, err := hashOpened(ctx, ds, i, described[i].Path, count)
+		if err != nil {
+			return err
+		}
+		if now != described[i] {
+			return changedFile(ds, i)
+		}
+	}
+	return nil
+}
+
+// untouched is [steady] where there is nothing to hash again: a file of which it is in doubt counts as changed.
+func untouched(ds *ingest.Dataset) error {
+	doubtful, err := ds.Unchanged(time.Unix(1<<40, 0)) // no file is so new
+	if err == nil && len(doubtful) > 0 {
+		err = changedFile(ds, doubtful[0])
+	}
+	return err
+}
+
+func changedFile(ds *ingest.Dataset, i int) error {
+	return &ingest.FileError{File: ds.Files()[i], Err: ingest.ErrChanged, Cure: "run again when the export has finished"}
 }
 
 // hashOpened describes an input file by its place in the dataset.

@@ -22,6 +22,7 @@ type family struct {
 	byKey  map[string]int
 	banned map[string]bool // claims that may not be told for another family's sake
 	told   []bool
+	hushed []bool             // of what is told, that of which the counts are not: see [between]
 	before []published        // earlier publications
 	seen   map[string]sighted // by where
 	cells  map[string][]int32 // atoms by the first labels of a where
@@ -76,8 +77,8 @@ func newFamily(name string) *family {
 	return &family{name: name, index: map[string]int32{}, byKey: map[string]int{}, banned: map[string]bool{}, seen: map[string]sighted{}, cells: map[string][]int32{}}
 }
 
-// add counts n more citizens with the labels.
-func (f *family) add(n int64, hidden bool, labels ...string) {
+// add counts n more citizens with the labels, and says which atom they are.
+func (f *family) add(n int64, hidden bool, labels ...string) int32 {
 	key := strings.Join(labels, "\x00")
 	a, ok := f.index[key]
 	clear(f.seen)
@@ -89,6 +90,7 @@ func (f *family) add(n int64, hidden bool, labels ...string) {
 	}
 	f.atoms[a].n += n
 	f.atoms[a].hidden = f.atoms[a].hidden || hidden
+	return a
 }
 
 // of are the atoms that a where is about, ascending, and how many citizens.

@@ -1,19 +1,23 @@
 package jobeffekt
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/gofrs/flock"
-
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // ErrRecord is wrapped by errors about the record of what went out before.
@@ -46,14 +50,70 @@ type record struct {
 	// stands in the record.
 	until int
 	there bool
+	heads []string // by publication; see [RecordHead]
+}
+
+// RecordHead is the head of the record of what went out: how many publications it remembers,
+// and a hash of each over the hash of the one before. It stands beside the record, in the file
+// of its name and [HeadSuffix], and in the publication that was remembered last, so that a
+// record that is gone, shortened or changed is found out.
+type RecordHead struct {
+	Publications int    `json:"publications"`
+	SHA256       string `json:"sha256"`
+}
+
+// HeadSuffix is added to the name of a record for the file that holds its [RecordHead].
+const HeadSuffix = ".head"
+
+// chain is the hash of each publication of rows over the hash of the one before, which is
+// first for the first of them.
+func chain(first string, rows []recordRow) (heads []string) {
+	for len(rows) > 0 {
+		n := 1
+		for n < len(rows) && rows[n].Publication == rows[0].Publication {
+			n++
+		}
+		text, _ := json.Marshal(rows[:n]) // strings and numbers alone
+		sum := sha256.Sum256(append([]byte(first), text...))
+		first = hex.EncodeToString(sum[:])
+		heads, rows = append(heads, first), rows[n:]
+	}
+	return heads
+}
+
+// knows says whether the record remembers what a head says.
+func (r *record) knows(h RecordHead) bool {
+	return h.Publications >= 1 && h.Publications <= len(r.heads) && r.heads[h.Publications-1] == h.SHA256
+}
+
+// readHead reads the head that stands beside the record; nil where there is none.
+func (r *record) readHead() (*RecordHead, error) {
+	text, err := os.ReadFile(r.path + HeadSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var h RecordHead
+	if err == nil {
+		err = json.Unmarshal(text, &h)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrRecord, filepath.Base(r.path)+HeadSuffix, err)
+	}
+	return &h, nil
 }
 
 // readRecord reads the record of what was published before results; an empty one where
-// there is no file.
+// there is no file, and no head of one.
 func readRecord(ctx context.Context, path, results string, minCount int64) (*record, error) {
 	r := &record{path: path}
+	head, err := r.readHead()
+	if err != nil {
+		return nil, err
+	}
 	src, err := hashFile(path, filepath.Base(path))
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && head != nil:
+		return nil, fmt.Errorf("%w: %s is gone, and remembered %d publications: restore it, or name a new file under disclosure.record", ErrRecord, filepath.Base(path), head.Publications)
 	case errors.Is(err, fs.ErrNotExist):
 		return r, nil
 	case err != nil:
@@ -66,6 +126,10 @@ func readRecord(ctx context.Context, path, results string, minCount int64) (*rec
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w; without it nobody knows what went out before: restore it, or name a new file under disclosure.record", ErrRecord, filepath.Base(path), err)
+	}
+	// A record that is longer than its head was written just before a machine stopped.
+	if r.heads = chain("", r.rows); len(r.heads) > 1 && head == nil || head != nil && !r.knows(*head) {
+		return nil, fmt.Errorf("%w: %s is not the one that %s beside it is the head of: restore both as they were, or name a new file under disclosure.record", ErrRecord, filepath.Base(path), filepath.Base(path)+HeadSuffix)
 	}
 	for _, row := range r.rows {
 		if row.Publication < int64(r.until) || row.Publication > int64(r.until)+1 || row.Kind != recordCount && row.Kind != recordTold || row.N < 0 {
@@ -99,8 +163,23 @@ func (r *record) before(f *family) {
 	}
 }
 
+// beforeBetween gives what outcomes tell of each other the counts of earlier publications.
+func (r *record) beforeBetween(b *between) {
+	b.before = nil
+	name := b.name()
+	for t := range r.until {
+		counts := map[string]int64{}
+		for _, row := range r.rows {
+			if row.Publication == int64(t)+1 && row.Family == name && row.Kind == recordCount {
+				counts[row.Key] = row.N
+			}
+		}
+		b.before = append(b.before, counts)
+	}
+}
+
 // of is what a publication is remembered by.
-func (r *record) of(families []*family, results string, minCount int64) (out []recordRow) {
+func (r *record) of(families []*family, all *between, results string, minCount int64) (out []recordRow) {
 	row := recordRow{Publication: int64(r.until) + 1, Results: results, MinCount: minCount}
 	for _, f := range families {
 		row.Family = f.name
@@ -117,13 +196,23 @@ func (r *record) of(families []*family, results string, minCount int64) (out []r
 		}
 		var told []string
 		for i := range f.told {
-			if f.told[i] {
+			if f.told[i] && (f.hushed == nil || !f.hushed[i]) {
 				told = append(told, f.claims[i].key)
 			}
 		}
 		slices.Sort(told)
 		row.Kind, row.N = recordTold, 0
 		for _, row.Key = range told {
+			out = append(out, row)
+		}
+	}
+	if all == nil || len(all.families) < 2 {
+		return out
+	}
+	row.Family, row.Kind = all.name(), recordCount
+	for _, key := range slices.Sorted(maps.Keys(all.index)) {
+		if n := all.atoms[all.index[key]].n; n > 0 {
+			row.Key, row.N = key, n
 			out = append(out, row)
 		}
 	}
@@ -144,12 +233,11 @@ func (p *Publication) Record(ctx context.Context) error {
 		return nil
 	}
 	r := p.record
-	lock := flock.New(filepath.Join(filepath.Dir(r.path), LockName), flock.SetPermissions(0o600))
-	switch free, err := lock.TryLock(); {
-	case err != nil:
+	lock, err := whole.Take(filepath.Join(filepath.Dir(r.path), LockName))
+	if err = taken(err); errors.Is(err, ErrBusy) {
+		return fmt.Errorf("%s: %w", filepath.Base(r.path), err)
+	} else if err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)
-	case !free:
-		return fmt.Errorf("%s: %w", filepath.Base(r.path), ErrBusy)
 	}
 	defer lock.Close()
 	now, err := readRecord(ctx, r.path, p.Manifest.Sum, p.MinCount)
@@ -161,12 +249,57 @@ func (p *Publication) Record(ctx context.Context) error {
 	case now.hash != r.hash:
 		return fmt.Errorf("%w: something else was published since this publication was made: make it again", ErrRecord)
 	}
-	to, err := newPending(r.path)
+	if len(p.remembered) == 0 {
+		return nil
+	}
+	var rows bytes.Buffer
+	if err := rowTable("published", append(now.rows, p.remembered...)).WriteParquet(&rows); err != nil {
+		return fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	if err := whole.Write(r.path, 0o600, rows.Bytes()); err != nil {
+		return fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	b, err := json.Marshal(p.Head())
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	if err := rowTable("published", append(now.rows, p.remembered...)).WriteParquet(to); err != nil {
-		return errors.Join(fmt.Errorf("%w: %w", ErrRecord, err), to.drop())
+	if err := whole.Write(r.path+HeadSuffix, 0o600, append(b, '\n')); err != nil {
+		return fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	return to.publish()
+	return nil
+}
+
+// Head is the head of the record when it remembers this publication; nil where none is kept.
+func (p *Publication) Head() *RecordHead {
+	r := p.record
+	switch {
+	case r == nil:
+		return nil
+	case r.there:
+		return &RecordHead{r.until + 1, r.heads[r.until]}
+	}
+	before := ""
+	if r.until > 0 {
+		before = r.heads[r.until-1]
+	}
+	heads := chain(before, p.remembered)
+	if len(heads) == 0 { // nothing of citizens went out
+		return nil
+	}
+	return &RecordHead{r.until + len(heads), heads[len(heads)-1]}
+}
+
+// Follows says that the record remembers an earlier publication, which is known by its folder;
+// the error wraps [ErrRecord] where it does not. What was published without a record is
+// remembered by none.
+func (p *Publication) Follows(earlier *Published) error {
+	switch h := earlier.Record; {
+	case h == nil:
+		return nil
+	case p.record == nil:
+		return fmt.Errorf("%w: the publication that would be replaced is remembered in a record, and disclosure.record names none: name it", ErrRecord)
+	case !p.record.knows(*h):
+		return fmt.Errorf("%w: %s does not remember the publication that would be replaced: restore it, or publish into another folder", ErrRecord, filepath.Base(p.record.path))
+	}
+	return nil
 }

@@ -18,8 +18,11 @@ import (
 // was not granted.
 type disclosing struct {
 	k        int64
-	outcomes []*family // in the order of the run file
-	trees    []*family // counts that no table has by case
+	outcomes []*family           // in the order of the run file
+	between  *between            // of them; nil where there are none
+	trees    []*family           // counts that no table has by case
+	blinded  bool                // what became of a case is not known
+	peers    map[string][]string // of municipalities
 	pending  []pendingFigures
 	// apart are counts that were found to be no sum of cases as they are known: they are
 	// looked at by themselves.
@@ -126,7 +129,7 @@ func (x figures) count(i int, f *family, level int, n int64, groups []where, col
 		}
 	}
 	x.apart++
-	if x.few(n) {
+	if x.few(n) || x.blinded {
 		x.never(i, columns...)
 	}
 }
@@ -259,6 +262,8 @@ func (x figures) shares(i int, f *family, w where, level int, columns map[string
 	for _, share := range slices.Sorted(maps.Keys(columns)) {
 		switch {
 		case share == "left_share": // of the windows that are over
+			lost := x.number(columns[share], i)
+			x.part(i, math.MaxInt32, int64(math.Round(float64(f.count(w.analysed()))*lost/(1-lost))), columns[share]) // which a blinded run's families do not know
 			x.when(i, f, f.each(levelReasons+level, w.with(dimWhy, effect.ReasonLeft.String()).with(dimEnded, effect.Yes)), columns[share])
 		case share == "no_clock_share":
 			x.when(i, f, f.each(levelReasons+level, w.with(dimWhy, effect.ReasonNoClock.String())), columns[share])
@@ -340,6 +345,10 @@ func (x figures) diagnostic(i int, f *family, w where, level int, name, column s
 		return
 	}
 	n := f.count(w.analysed())
+	if n == 0 && x.blinded {
+		x.never(i, column)
+		return
+	}
 	x.when(i, f, f.each(level, w.analysed()), column)
 	switch name {
 	case "n", "peers", "effective_peers", "dated_covariates", "balance", "variance_ratio", "overlap", "max_weight", "placebo":
@@ -436,7 +445,7 @@ func (d *disclosing) granted(f *family, groups ...where) bool {
 		return false
 	}
 	claim := f.each(levelReferred, groups...)
-	return claim < len(f.told) && f.told[claim]
+	return claim < len(f.told) && f.told[claim] && !f.hushed[claim]
 }
 
 // tree is a family of counts that only a table has, by municipality, scheme, group, provider
@@ -534,7 +543,21 @@ func (x figures) indicators() {
 		}
 		others, yes := x.whole("n_compared_with", i), x.whole("count_compared_with", i)
 		x.part(i, others, yes, with...)
-		if p := x.at("provider_id", i); p != "" {
+		if x.at("compared_with", i) == "peers" && others > 0 {
+			// Who the peers' counts are known of, less those, knows what is withheld of one.
+			var marks, rest []term
+			for _, peer := range x.peers[x.at("municipality", i)] {
+				marks = append(marks, term{Where: halves[0].with(0, peer).with(3, "")})
+				rest = append(rest, term{Where: halves[1].with(0, peer).with(3, "")})
+			}
+			if f.total(marks)+f.total(rest) == others && f.total(marks) == yes {
+				x.when(i, f, f.ask(level+levelPeriods, slices.Concat(marks, rest)), with...)
+				x.when(i, f, f.ask(level+levelPeriods, marks, rest), with...)
+			} else {
+				x.apart++
+				x.never(i, with...)
+			}
+		} else if p := x.at("provider_id", i); p != "" {
 			// All others there, without the provider's kin: the sum less the provider.
 			less := func(half string) []term {
 				all := slices.Clone(halves[0])

@@ -439,15 +439,18 @@ func TestNoFewCitizensCanBeWorkedOut(t *testing.T) {
 	record := filepath.Join(filepath.Dir(c.Path), "published.parquet")
 	first, err := jobeffekt.ReadManifest(c.ResultsFolder())
 	require.NoError(t, err)
-	kept := map[int64][]byte{}
+	kept, heads := map[int64][]byte{}, map[int64][]byte{}
 	for _, k := range counts {
 		_ = os.Remove(record)
+		_ = os.Remove(record + jobeffekt.HeadSuffix)
 		p, tables := publishes(t, c, k)
 		assert.True(t, p.Recorded)
 		assert.Zero(t, p.Earlier)
 		early[k] = tables
 		require.NoError(t, p.Record(ctx))
 		kept[k], err = os.ReadFile(record)
+		require.NoError(t, err)
+		heads[k], err = os.ReadFile(record + jobeffekt.HeadSuffix)
 		require.NoError(t, err)
 		info, err := os.Stat(record)
 		require.NoError(t, err)
@@ -471,11 +474,12 @@ func TestNoFewCitizensCanBeWorkedOut(t *testing.T) {
 	weak = append(weak, primary(t, c, 5))
 	for _, k := range counts {
 		require.NoError(t, os.WriteFile(record, kept[k], 0o600))
+		require.NoError(t, os.WriteFile(record+jobeffekt.HeadSuffix, heads[k], 0o600))
 		p, tables := publishes(t, c, k)
 		assert.Equal(t, 1, p.Earlier)
 		late[k] = tables
 		require.NoError(t, p.Record(ctx))
-		assert.ErrorIs(t, stale(t, p, kept[k], record), jobeffekt.ErrRecord)
+		found(t, c, p, record, kept[k])
 	}
 	for _, k := range counts {
 		withheld, sums := sumsOfTold(early[k]["comparison"])
@@ -570,15 +574,42 @@ func fewWithin(tables outside, k float64) (found []string) {
 	return found
 }
 
-// stale is what recording says of a publication that was made before another went out.
-func stale(t *testing.T, p *jobeffekt.Publication, before []byte, record string) error {
+// found shows that a record that is gone, shortened, changed or older than this publication is
+// found out; early is the record of the first of two.
+func found(t *testing.T, c *jobeffekt.Config, p *jobeffekt.Publication, record string, early []byte) {
 	t.Helper()
-	other := append([]byte{}, before...)
-	require.NoError(t, os.WriteFile(record, other, 0o600))
-	changed := *p
-	manifest := *p.Manifest
-	manifest.Sum = "other"
-	changed.Manifest = &manifest
+	ctx := context.Background()
+	whole, err := os.ReadFile(record)
+	require.NoError(t, err)
+	head, err := os.ReadFile(record + jobeffekt.HeadSuffix)
+	require.NoError(t, err)
+	read := func() error {
+		_, err := jobeffekt.ReadPublication(ctx, c.ResultsFolder(), p.MinCount)
+		return err
+	}
+	require.NoError(t, read())
 	require.NoError(t, os.Remove(record))
-	return changed.Record(context.Background())
+	require.ErrorIs(t, read(), jobeffekt.ErrRecord, "gone")
+	require.NoError(t, os.WriteFile(record, early, 0o600))
+	require.ErrorIs(t, read(), jobeffekt.ErrRecord, "shortened")
+	require.NoError(t, os.WriteFile(record, whole, 0o600))
+	require.NoError(t, os.Remove(record+jobeffekt.HeadSuffix))
+	require.ErrorIs(t, read(), jobeffekt.ErrRecord, "without its head")
+	// Both are gone: it starts anew, but not in the place of what was published.
+	require.NoError(t, os.Remove(record))
+	anew, err := jobeffekt.ReadPublication(ctx, c.ResultsFolder(), p.MinCount)
+	require.NoError(t, err)
+	assert.Zero(t, anew.Earlier)
+	require.ErrorIs(t, anew.Follows(&jobeffekt.Published{Record: p.Head()}), jobeffekt.ErrRecord)
+	require.NoError(t, anew.Follows(&jobeffekt.Published{}))
+	// Another was recorded since this one was read.
+	require.NoError(t, os.WriteFile(record, early, 0o600))
+	require.ErrorIs(t, anew.Record(ctx), jobeffekt.ErrRecord)
+	require.NoError(t, os.WriteFile(record, whole, 0o600))
+	require.NoError(t, os.WriteFile(record+jobeffekt.HeadSuffix, head, 0o600))
+	require.NoError(t, read())
+	again, err := jobeffekt.ReadPublication(ctx, c.ResultsFolder(), p.MinCount)
+	require.NoError(t, err)
+	require.Equal(t, p.Head(), again.Head())
+	require.NoError(t, again.Follows(&jobeffekt.Published{Record: p.Head()}))
 }

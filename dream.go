@@ -9,6 +9,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt/ingest"
 	"github.com/jobeffekt/jobeffekt/ingest/dream"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // ConvertDream turns a DREAM panel, a Parquet file or a folder of parts, into the
@@ -40,21 +41,24 @@ func ConvertDream(ctx context.Context, panel, folder string, m *dream.Map, opt d
 			_ = os.Remove(folder) // which was made here, and is empty again
 		}
 	}()
-	work, err := os.MkdirTemp(folder, ".spells-")
+	work, err := whole.NewFolder(place)
 	if err != nil {
-		return nil, err
+		return nil, taken(err)
 	}
-	defer os.RemoveAll(work) // after the move there is nothing to remove
+	defer work.Drop() // after the move there is nothing to remove
 	part := 0
 	r, err := dream.Convert(ctx, p, m, opt, func(b *dream.Block) error {
 		name := fmt.Sprintf("part-%05d.parquet", part)
 		part++
-		return writeTable(work, name, b.Table())
+		return writeTable(work.Path, name, b.Table())
 	})
+	if err == nil {
+		err = p.Unchanged()
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Rename(work, place); err != nil {
+	if err := work.Publish(false); err != nil {
 		if _, there := os.Lstat(place); there == nil {
 			return nil, fmt.Errorf("%w: %s was made by somebody else meanwhile; give another folder, or remove it", ErrNotEmpty, place)
 		}

@@ -55,6 +55,9 @@ func ReadBackground(ctx context.Context, folder string) (*Background, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := m.stands(folder); err != nil {
+		return nil, err
+	}
 	return &Background{Terms: j.terms, Facts: settled(j.result.Measured, j.result.Benchmarked, acceptance), job: j}, nil
 }
 

@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/gofrs/flock"
+	"time"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // files are results on their way to a folder: each is written whole to a
@@ -24,8 +24,8 @@ import (
 // While they are written the folder is locked, so that two runs cannot mix.
 type files struct {
 	folder  string
-	lock    *flock.Flock
-	pending []*pending
+	lock    *whole.Lock
+	pending []*whole.File
 	results []Source
 }
 
@@ -50,58 +50,42 @@ func (e *BusyError) Error() string {
 
 func (e *BusyError) Unwrap() error { return ErrBusy }
 
-// me is this process, as others are told of it.
-func me() string {
-	host, err := os.Hostname()
-	if err != nil {
-		return fmt.Sprintf("process %d\n", os.Getpid())
+// taken says what came of taking a lock.
+func taken(err error) error {
+	if held, ok := errors.AsType[*whole.HeldError](err); ok {
+		return &BusyError{held.By}
 	}
-	return fmt.Sprintf("process %d on %s\n", os.Getpid(), host)
-}
-
-// holder is who wrote to a lock, if it is something that me writes.
-func holder(lock string) string {
-	f, err := os.Open(lock)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	var process int
-	var host string
-	if n, _ := fmt.Fscanf(io.LimitReader(f, 1000), "process %d on %s", &process, &host); n == 0 {
-		return ""
-	}
-	if host == "" {
-		return fmt.Sprintf("process %d", process)
-	}
-	return fmt.Sprintf("process %d on %s", process, host)
+	return err
 }
 
 func newFiles(folder string) (*files, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("results folder: %w", err)
+		return nil, fmt.Errorf("results folder: %w", whole.Cure(err, filepath.Dir(folder)))
 	}
-	f := &files{folder: folder, lock: flock.New(filepath.Join(folder, LockName), flock.SetPermissions(0o600))}
-	switch free, err := f.lock.TryLock(); {
-	case err != nil:
-		return nil, fmt.Errorf("results folder: %w", err)
-	case !free:
-		return nil, fmt.Errorf("results folder %s: %w", folder, &BusyError{holder(f.lock.Path())})
-	}
-	// Who holds it is for people: that another holds it is known by the lock alone.
-	_ = os.WriteFile(f.lock.Path(), []byte(me()), 0o600)
-	// A run that was killed leaves temporary files; nobody else writes here now.
-	entries, err := os.ReadDir(folder)
-	for _, e := range entries {
-		if temporary(e.Name()) {
-			err = errors.Join(err, os.Remove(filepath.Join(folder, e.Name())))
+	f := &files{folder: folder}
+	var err error
+	if f.lock, err = whole.Take(filepath.Join(folder, LockName)); err != nil {
+		if err = taken(err); errors.Is(err, ErrBusy) {
+			return nil, fmt.Errorf("results folder %s: %w", folder, err)
 		}
+		return nil, fmt.Errorf("results folder: %w", err)
 	}
-	if err != nil {
+	// A run that was killed leaves temporary files.
+	if err := whole.Sweep(folder, temporary); err != nil {
 		f.cleanup()
 		return nil, fmt.Errorf("results folder: %w", err)
 	}
 	return f, nil
+}
+
+// began is when the lock was taken, by the clock of the folder's file system: the library
+// reads no other.
+func (f *files) began() time.Time {
+	info, err := os.Stat(filepath.Join(f.folder, LockName))
+	if err != nil {
+		return time.Time{} // everything is later
+	}
+	return info.ModTime()
 }
 
 // temporary says whether a file is one that this package left behind: a dot, the
@@ -115,16 +99,18 @@ func temporary(base string) bool {
 // cleanup drops what was not published and lets others in.
 func (f *files) cleanup() {
 	for _, p := range f.pending {
-		_ = p.drop() // best effort: what is left is a temporary file
+		_ = p.Drop() // best effort: what is left is a temporary file
 	}
+	f.pending = nil
 	if f.lock != nil {
 		_ = f.lock.Close() // the process's end would release it too
+		f.lock = nil
 	}
 }
 
 // write adds a file. Only files named as results enter the manifest's list.
 func (f *files) write(name string, result bool, fill func(io.Writer) error) error {
-	p, err := newPending(filepath.Join(f.folder, name))
+	p, err := whole.Create(filepath.Join(f.folder, name))
 	if err != nil {
 		return fmt.Errorf("result %s: %w", name, err)
 	}
@@ -153,9 +139,13 @@ func (f *files) table(ctx context.Context, t *ingest.Table, formats []Format) er
 	return nil
 }
 
-// publish puts everything under its own name: first the old manifest goes, so
-// that a folder cut off halfway shows that it holds no finished results, then
-// come the files, and the manifest last. Tables that the manifest does not name would be
+// errLost says that the folder is no longer the one in which the lock was taken.
+var errLost = errors.New("it was removed or replaced while the run went: nothing is published; run again, and leave it where it is")
+
+// publish puts everything under its own name. First the disk has all of it, so that a disk
+// that is full leaves the folder as it was. Then the old manifest goes, so that a folder cut off halfway shows that it
+// holds no finished results; then come the files, and the manifest last. Each of the three lasts
+// before the next begins. Tables that the manifest does not name would be
 // taken for some of it, and are removed. Where there is no file and the manifest stands
 // there already, it stays.
 func (f *files) publish(m *Manifest) (err error) {
@@ -170,17 +160,26 @@ func (f *files) publish(m *Manifest) (err error) {
 	if err := e.Encode(m); err != nil {
 		return err
 	}
+	if f.lock != nil && f.lock.Lost() {
+		return fmt.Errorf("results folder %s: %w", f.folder, errLost)
+	}
 	name := filepath.Join(f.folder, ManifestName)
 	if now, err := os.ReadFile(name); err != nil || len(f.pending) > 0 || !bytes.Equal(now, text.Bytes()) {
-		if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
-			return err
-		}
 		err := f.write(ManifestName, false, func(w io.Writer) error {
 			_, err := w.Write(text.Bytes())
 			return err
 		})
 		if err != nil {
 			return err
+		}
+		if err := f.finish(); err != nil {
+			return err
+		}
+		if err := os.Remove(name); err != nil && !os.IsNotExist(err) {
+			return whole.Cure(err, f.folder)
+		}
+		if err := whole.SyncFolder(f.folder); err != nil {
+			return f.halfway(err)
 		}
 	}
 	for _, t := range allTables() {
@@ -189,12 +188,20 @@ func (f *files) publish(m *Manifest) (err error) {
 				continue
 			}
 			if err := os.Remove(filepath.Join(f.folder, name)); err != nil && !os.IsNotExist(err) {
-				return err
+				return f.halfway(err)
 			}
 		}
 	}
-	if err := f.publishPending(); err != nil {
-		return err
+	if n := len(f.pending); n > 0 {
+		last := f.pending[n-1]
+		f.pending = f.pending[:n-1]
+		err := f.publishPending()
+		if f.pending = append(f.pending, last); err == nil {
+			err = f.publishPending()
+		}
+		if err != nil {
+			return f.halfway(err)
+		}
 	}
 	// What an earlier run that stopped left is about rows that are read now.
 	for _, name := range []string{TableRejects + ".parquet", TableRejects + ".csv", LockName, ""} {
@@ -203,19 +210,34 @@ func (f *files) publish(m *Manifest) (err error) {
 			return err
 		}
 	}
-	return nil
+	return whole.SyncFolder(filepath.Dir(f.folder)) // which it may be new in
+}
+
+// halfway is an error after the old manifest went.
+func (f *files) halfway(err error) error {
+	return fmt.Errorf("results folder %s: moving the results to their place failed, and it holds no finished ones now; run again: %w", f.folder, whole.Cure(err, f.folder))
 }
 
 // stoppedFolder holds the rejects of a run that stopped in a folder with results.
 const stoppedFolder = "stopped"
 
-// publishPending puts what was written under its own name.
+// finish waits until the disk has what was written.
+func (f *files) finish() error {
+	for _, p := range f.pending {
+		if err := p.Finish(); err != nil {
+			return fmt.Errorf("results folder: %w", err)
+		}
+	}
+	return nil
+}
+
+// publishPending puts what was written under its own name, to last.
 func (f *files) publishPending() error {
 	for _, p := range f.pending {
-		if err := p.publish(); err != nil {
+		if err := p.Publish(); err != nil {
 			return fmt.Errorf("results folder: %w", err)
 		}
 	}
 	f.pending = nil
-	return nil
+	return whole.SyncFolder(f.folder)
 }

@@ -47,10 +47,6 @@ func ReadForLedger(ctx context.Context, folder string) (*ledger.Settled, error) 
 	if err != nil {
 		return nil, err
 	}
-	before, err := hashFile(filepath.Join(folder, ManifestName), ManifestName)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrManifest, err)
-	}
 	if s.Settlement, err = ReadSettlement(ctx, folder); err != nil {
 		return nil, err
 	}
@@ -74,16 +70,12 @@ func ReadForLedger(ctx context.Context, folder string) (*ledger.Settled, error) 
 		}
 		s.Terms = append(s.Terms, terms)
 	}
-	manifest, err := hashFile(filepath.Join(folder, ManifestName), ManifestName)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrManifest, err)
-	}
-	if manifest != before {
-		return nil, fmt.Errorf("%w: another run has written to it meanwhile; try again when it is done", ErrManifest)
+	if err := m.stands(folder); err != nil {
+		return nil, err
 	}
 	cohort := c.Study().Cohort.Period
 	s.AsOf, s.From, s.To = m.AsOf, cohort.Start, cohort.End-1
-	s.RunFile, s.Manifest, s.Inputs = m.RunFile.SHA256, manifest.SHA256, inputsHash(m.Inputs)
+	s.RunFile, s.Manifest, s.Inputs = m.RunFile.SHA256, m.file, inputsHash(m.Inputs)
 	return s, nil
 }
 

@@ -38,11 +38,30 @@ type Manifest struct {
 	Seals    []Source    `json:"seals,omitempty"`    // files beside the terms
 	Accepted []Source    `json:"accepted,omitempty"` // the blinded run's manifest and what was decided on it
 	Recorded []Source    `json:"recorded,omitempty"` // file of the recorded choices of peers
-	Inputs   []Source    `json:"inputs"`
-	Results  []Source    `json:"results"`
+	// Pseudonyms are those made of identifiers as the inputs were read.
+	Pseudonyms *Pseudonymised `json:"pseudonyms,omitempty"`
+	// Checksums is the file of checksums that the inputs were held against.
+	Checksums []Source `json:"checksums,omitempty"`
+	Inputs    []Source `json:"inputs"`
+	Results   []Source `json:"results"`
 	// Sum is the SHA-256 of all of the above where there are keys: a manifest that was edited
 	// keeps no step.
 	Sum string `json:"sum,omitempty"`
+
+	file string // hash of the file that it was read from
+}
+
+// stands says whether the manifest of a folder still is the one that was read: what was
+// read between is then of one run.
+func (m *Manifest) stands(folder string) error {
+	now, err := hashFile(filepath.Join(folder, ManifestName), ManifestName)
+	if err != nil {
+		return fmt.Errorf("%w: its manifest went while it was read: another run writes to it; try again when it is done: %w", ErrManifest, err)
+	}
+	if now.SHA256 != m.file {
+		return fmt.Errorf("%w: another run has written to it while it was read; try again", ErrManifest)
+	}
+	return nil
 }
 
 // sum is what Sum is of a manifest as it was written.
@@ -117,7 +136,7 @@ func badManifest(why string) error {
 
 // readManifest reads it as it stands.
 func readManifest(folder string) (*Manifest, error) {
-	b, err := os.ReadFile(filepath.Join(folder, ManifestName))
+	b, err := readUpTo(filepath.Join(folder, ManifestName), MaxManifestBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: no %s in it, so it holds no finished results; run the job first: %w", ErrManifest, ManifestName, err)
 	}
@@ -128,7 +147,21 @@ func readManifest(folder string) (*Manifest, error) {
 	if m.Format != 1 {
 		return nil, badManifest(fmt.Sprintf("format %d, where 1 is known", m.Format))
 	}
+	m.file = sha(b)
 	return &m, nil
+}
+
+// ThisProgram is the program that runs, as a manifest names what made its results.
+func ThisProgram() Program { return program() }
+
+// String is for people: v1.2.3 (revision 0123456789ab, go1.26.8, linux/amd64). The version
+// is (devel) where it was not built from a tagged commit.
+func (p Program) String() string {
+	built := []string{p.Go, p.Platform}
+	if p.Revision != "" {
+		built = append([]string{"revision " + p.Revision[:min(12, len(p.Revision))]}, built...)
+	}
+	return p.Version + " (" + strings.Join(built, ", ") + ")"
 }
 
 func program() Program {

@@ -160,6 +160,10 @@ func (m *mapping) describe(ctx context.Context, h *partialHeader) (err error) {
 		return err
 	}
 	h.RunFile, h.AsOf = m.c.source.SHA256, m.c.AsOf
+	if h.Pseudonyms, err = m.c.pseudonymised(); err != nil {
+		return err
+	}
+	var files []string
 	spells := map[int]bool{}
 	for _, f := range m.files {
 		spells[f.Input] = true
@@ -180,8 +184,22 @@ func (m *mapping) describe(ctx context.Context, h *partialHeader) (err error) {
 			return err
 		}
 		h.Inputs = append(h.Inputs, s)
+		files = append(files, name)
 	}
-	return nil
+	return m.matches(ctx, files, h.Inputs)
+}
+
+// matches holds files that were hashed against the run file's checksums. The rest of the
+// dataset is held against them where it is hashed, and all of it by the reduce.
+func (m *mapping) matches(ctx context.Context, files []string, now []Source) error {
+	if len(files) == 0 {
+		return nil
+	}
+	given, err := m.c.readSums(ctx)
+	if given == nil || err != nil {
+		return err
+	}
+	return given.match(files, now, false)
 }
 
 // build is what a program must be the same in, for partials of one to be reduced by
@@ -294,6 +312,9 @@ func (p *partial) against(now *partialHeader) (out []PartialProblem) {
 	}
 	if h.AsOf != now.AsOf {
 		add(PartialAsOf, fmt.Sprintf("it is as of %s, and this is %s", h.AsOf, now.AsOf), "give both the same --as-of")
+	}
+	if h.Pseudonyms.text() != now.Pseudonyms.text() {
+		add(PartialPseudonyms, fmt.Sprintf("it has pseudonyms %s, and this %s", h.Pseudonyms.text(), now.Pseudonyms.text()), "map and reduce with one key")
 	}
 	var differ []string
 	for _, s := range now.Inputs {

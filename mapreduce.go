@@ -83,19 +83,20 @@ type PartialFault string
 
 // The faults.
 const (
-	PartialMissing   PartialFault = "missing"        // a part of spells is in no partial
-	PartialTwice     PartialFault = "twice"          // the same part, or some of its row groups, is in two partials
-	PartialProgram   PartialFault = "other program"  // made by another version of the program
-	PartialRunFile   PartialFault = "other run file" // made for another run file
-	PartialAsOf      PartialFault = "other as_of"
-	PartialInputs    PartialFault = "other inputs"  // made with other participations, persons or other tables than there are now
-	PartialChanged   PartialFault = "part changed"  // a file of spells is not what it was when it was mapped
-	PartialUnknown   PartialFault = "unknown part"  // of a file or row group that the dataset does not have
-	PartialTruncated PartialFault = "cut short"     // the partial does not end as one does
-	PartialDamaged   PartialFault = "damaged"       // the partial is not as it was written
-	PartialFormat    PartialFault = "not a partial" // or one of another format
-	PartialUnread    PartialFault = "cannot be read"
-	PartialLimit     PartialFault = "a limit is passed"
+	PartialMissing    PartialFault = "missing"        // a part of spells is in no partial
+	PartialTwice      PartialFault = "twice"          // the same part, or some of its row groups, is in two partials
+	PartialProgram    PartialFault = "other program"  // made by another version of the program
+	PartialRunFile    PartialFault = "other run file" // made for another run file
+	PartialAsOf       PartialFault = "other as_of"
+	PartialPseudonyms PartialFault = "other pseudonyms" // made by another key
+	PartialInputs     PartialFault = "other inputs"     // made with other participations, persons or other tables than there are now
+	PartialChanged    PartialFault = "part changed"     // a file of spells is not what it was when it was mapped
+	PartialUnknown    PartialFault = "unknown part"     // of a file or row group that the dataset does not have
+	PartialTruncated  PartialFault = "cut short"        // the partial does not end as one does
+	PartialDamaged    PartialFault = "damaged"          // the partial is not as it was written
+	PartialFormat     PartialFault = "not a partial"    // or one of another format
+	PartialUnread     PartialFault = "cannot be read"
+	PartialLimit      PartialFault = "a limit is passed"
 )
 
 // PartialProblem is one thing that is wrong with the partials given.
@@ -205,6 +206,11 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 		if err := hashMapped(ctx, m.data, m.files[m.file(f.Path)], f); err != nil {
 			return nil, err
 		}
+		if f.Whole != "" {
+			if err := m.matches(ctx, []string{m.names[m.file(f.Path)]}, []Source{{SHA256: f.Whole}}); err != nil {
+				return nil, err
+			}
+		}
 	}
 	c.progress(Progress{Did: DidInputs})
 	s, err := m.read.measuring(ctx, m.data)
@@ -222,6 +228,9 @@ func MapParts(ctx context.Context, c *Config, parts []Part, to string) (*Mapped,
 		return nil, err
 	}
 	c.progress(Progress{Did: DidObserve, Within: true})
+	if err := untouched(m.data); err != nil {
+		return nil, err
+	}
 	size, err := writePartial(to, h, func(w io.Writer) error {
 		for _, o := range s.observers {
 			if err := o.WriteState(w); err != nil {

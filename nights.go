@@ -59,28 +59,31 @@ const (
 func firstReads() map[string]Step {
 	const nowhere = Step("") // where files lie; what is in them is hashed
 	return map[string]Step{
-		"":                        StepMeasure, // all that is not named below
-		"data":                    nowhere,
-		"out":                     nowhere,
-		"disclosure":              nowhere, // what leaves the house is asked of what the steps made
-		"compare.methods":         StepEstimate,
-		"compare.balance.also":    StepEstimate,
-		"compare.by_package":      StepEstimate,
-		"compare.min_n":           StepEstimate,
-		"compare.confidence":      StepEstimate,
-		"compare.firth":           StepEstimate,
-		"compare.matching":        StepEstimate,
-		"compare.matching.exact":  StepMeasure,
-		"compare.intercepts":      StepEstimate,
-		"compare.max_uncovered":   StepEstimate,
-		"views":                   StepBenchmark,
-		"sensitivity":             StepBenchmark,
-		"watch":                   StepBenchmark,
-		"watch.covariates":        StepMeasure,
-		"before_after":            StepBenchmark,
-		"before_after.conditions": StepMeasure,
-		"terms":                   StepSettle,
-		"accepted":                StepSettle,
+		"":                          StepMeasure, // all that is not named below
+		"data":                      nowhere,
+		"out":                       nowhere,
+		"input.checksums":           nowhere,
+		"input.pseudonyms.key_file": nowhere, // where the key lies; its fingerprint counts
+		"input.pseudonyms.key_env":  nowhere,
+		"disclosure":                nowhere, // what leaves the house is asked of what the steps made
+		"compare.methods":           StepEstimate,
+		"compare.balance.also":      StepEstimate,
+		"compare.by_package":        StepEstimate,
+		"compare.min_n":             StepEstimate,
+		"compare.confidence":        StepEstimate,
+		"compare.firth":             StepEstimate,
+		"compare.matching":          StepEstimate,
+		"compare.matching.exact":    StepMeasure,
+		"compare.intercepts":        StepEstimate,
+		"compare.max_uncovered":     StepEstimate,
+		"views":                     StepBenchmark,
+		"sensitivity":               StepBenchmark,
+		"watch":                     StepBenchmark,
+		"watch.covariates":          StepMeasure,
+		"before_after":              StepBenchmark,
+		"before_after.conditions":   StepMeasure,
+		"terms":                     StepSettle,
+		"accepted":                  StepSettle,
 	}
 }
 
@@ -220,6 +223,9 @@ func (j *job) keys(m *Manifest, todo []Step) []StepKey {
 		write(h, reflect.ValueOf(*j.c.readBy(s)))
 		switch s {
 		case StepMeasure:
+			if m.Pseudonyms != nil {
+				fmt.Fprintf(h, "pseudonyms %s\n", m.Pseudonyms.text())
+			}
 			files(m.Inputs, func(p string) string { return strings.TrimPrefix(p, m.Data+"/") })
 		case StepEstimate:
 			files(m.Recorded, path.Base)

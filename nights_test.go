@@ -22,7 +22,6 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect/hierarchical"
 	"github.com/jobeffekt/jobeffekt/effect/peer"
 	"github.com/jobeffekt/jobeffekt/effect/world"
-	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
 // The whole of a folder, by name.
@@ -175,6 +174,15 @@ func changes(t *testing.T) map[string]asked {
 	shares := func(c *conf) {
 		c.Peers = &jobeffekt.Peers{By: peer.ExpectedShare, Conditions: []string{"unemployment_pct"}, Share: "on_benefit_pct", Year: 2007, K: 5}
 	}
+	pseudonyms := func(file string) func(*conf) {
+		return func(c *conf) {
+			path := filepath.Join(filepath.Dir(c.Path), file)
+			if _, err := os.Stat(path); err != nil {
+				require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("0a", 31)+"ff\n"), 0o600))
+			}
+			c.Input.Pseudonyms = &jobeffekt.Pseudonyms{KeyFile: file}
+		}
+	}
 	history := func(c *conf) { c.History = &jobeffekt.History{Weeks: []int{26}} }
 	also := func(name jobeffekt.MethodName) func(*conf) {
 		return func(c *conf) { c.Compare.Methods = append(c.Compare.Methods, name) }
@@ -199,7 +207,23 @@ func changes(t *testing.T) map[string]asked {
 		"input.states":           {m, nil, func(c *conf) { c.Input.States = map[string]effect.State{"education": effect.CashBenefit} }},
 		"input.fixed":            {m, nil, func(c *conf) { c.Input.Fixed = []string{"birth_date"} }},
 		"input.max_reject_share": {m, nil, func(c *conf) { c.Input.MaxRejectShare = &few }},
-		"input.registers_reach":  {m, nil, func(c *conf) { c.Input.RegistersReach = day("2009-06-30") }},
+		"input.checksums": {"", nil, func(c *conf) {
+			to := filepath.Join(t.TempDir(), "SHA256SUMS")
+			writeSums(t, c, to)
+			c.Input.Checksums = to
+		}},
+		"input.registers_reach": {m, nil, func(c *conf) { c.Input.RegistersReach = day("2009-06-30") }},
+		"input.pseudonyms.key_file": {"", pseudonyms("a"), func(c *conf) {
+			text, err := os.ReadFile(filepath.Join(filepath.Dir(c.Path), "a"))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(c.Path), "b"), text, 0o600))
+			c.Input.Pseudonyms = &jobeffekt.Pseudonyms{KeyFile: "b"} // the same key in another place
+		}},
+		"input.pseudonyms.key_env": {m, pseudonyms("a"), func(c *conf) { // another key in the same place
+			require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(c.Path), "a"), []byte(strings.Repeat("1f", 31)+"00\n"), 0o600))
+		}},
+		"input.pseudonyms.columns": {m, pseudonyms("a"), func(c *conf) { c.Input.Pseudonyms.Columns = []string{"person_id", "participation_id"} }},
+		"input.registers_reach":    {m, nil, func(c *conf) { c.Input.RegistersReach = day("2009-06-30") }},
 
 		"cohort.municipalities": {m, nil, func(c *conf) {
 			c.Cohort.Municipalities = []string{"751", "461", "851", "730", "561", "630", "621", "615", "791"}
@@ -383,7 +407,7 @@ func TestEveryKeyIsReadByItsStep(t *testing.T) {
 
 			terms, err := c.LoadTerms()
 			require.NoError(t, err)
-			data, err := ingest.OpenFolder(c.DataFolder(), c.IngestOptions())
+			data, err := c.OpenData(context.Background())
 			require.NoError(t, err)
 			memory, err := jobeffekt.Evaluate(context.Background(), data, c, terms...)
 			require.NoError(t, err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // Pack is the manifest of a provider's pack: a folder or a zip file with what the
@@ -143,7 +144,7 @@ func packFiles(ctx context.Context, folder, provider string, minCount int64) ([]
 		at := b.job.c.resolve(b.job.c.Terms[i])
 		name := fmt.Sprintf("terms-%d.yaml", len(p.Terms)+1)
 		for _, f := range [][2]string{{at, name}, {SealsName(at), SealsName(name)}} {
-			src, err := os.ReadFile(f[0])
+			src, err := readUpTo(f[0], MaxTextBytes)
 			if errors.Is(err, os.ErrNotExist) && f[0] != at {
 				continue
 			}
@@ -331,17 +332,17 @@ The SHA-256 of pack.json tells one pack from another: ask for it by another way.
 
 // writeFolder writes files into a new folder, whole or not at all.
 func writeFolder(to string, files []packFile) (err error) {
-	temp, err := os.MkdirTemp(filepath.Dir(to), "."+filepath.Base(to)+"-")
+	temp, err := whole.NewFolder(to)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrPack, err)
+		return fmt.Errorf("%w: %w", ErrPack, taken(err))
 	}
-	defer os.RemoveAll(temp)
+	defer temp.Drop()
 	for _, f := range files {
-		if err := os.WriteFile(filepath.Join(temp, f.name), f.content, 0o600); err != nil {
-			return fmt.Errorf("%w: %w", ErrPack, err)
+		if err := os.WriteFile(filepath.Join(temp.Path, f.name), f.content, 0o600); err != nil {
+			return fmt.Errorf("%w: %w", ErrPack, whole.Cure(err, filepath.Dir(to)))
 		}
 	}
-	if err := os.Rename(temp, to); err != nil {
+	if err := temp.Publish(false); err != nil {
 		return fmt.Errorf("%w: %w", ErrPack, err)
 	}
 	return nil
@@ -350,12 +351,8 @@ func writeFolder(to string, files []packFile) (err error) {
 // writeZip writes files into a new zip file, whole or not at all. It has no
 // times, so that the same files make the same bytes.
 func writeZip(to string, files []packFile) error {
-	p, err := newPending(to)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrPack, err)
-	}
-	defer p.drop()
-	z := zip.NewWriter(p)
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
 	for _, f := range files {
 		w, err := z.CreateHeader(&zip.FileHeader{Name: f.name, Method: zip.Deflate})
 		if err == nil {
@@ -368,7 +365,10 @@ func writeZip(to string, files []packFile) error {
 	if err := z.Close(); err != nil {
 		return fmt.Errorf("%w: %w", ErrPack, err)
 	}
-	return p.publish()
+	if err := whole.Write(to, 0o600, b.Bytes()); err != nil {
+		return fmt.Errorf("%w: %w", ErrPack, err)
+	}
+	return nil
 }
 
 // VerifiedPack is what came of verifying a pack.
@@ -395,15 +395,20 @@ func VerifyPack(ctx context.Context, from string) (*VerifiedPack, error) {
 	if info, err := os.Stat(from); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPack, err)
 	} else if !info.IsDir() {
-		if folder, err = os.MkdirTemp("", "jobeffekt-pack-"); err != nil {
+		var drop func() error
+		if folder, drop, err = whole.Scratch("jobeffekt-pack"); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrPack, err)
 		}
-		defer os.RemoveAll(folder)
+		defer drop()
+		folder = filepath.Join(folder, "pack") // beside the lock, which is no file of the pack
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrPack, err)
+		}
 		if err := unzip(from, folder); err != nil {
 			return nil, err
 		}
 	}
-	src, err := os.ReadFile(filepath.Join(folder, PackName))
+	src, err := readUpTo(filepath.Join(folder, PackName), MaxManifestBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: no %s in it: %w", ErrPack, PackName, err)
 	}
@@ -559,9 +564,6 @@ func (v *VerifiedPack) compareTables(ctx context.Context, folder string) error {
 	return nil
 }
 
-// maxPack bounds what is unpacked.
-const maxPack = 4 << 30
-
 // unzip unpacks a zip file with files of plain names.
 func unzip(from, folder string) error {
 	z, err := zip.OpenReader(from)
@@ -569,7 +571,10 @@ func unzip(from, folder string) error {
 		return fmt.Errorf("%w: %s is neither a folder nor a zip file: %w", ErrPack, filepath.Base(from), err)
 	}
 	defer z.Close()
-	left, seen := int64(maxPack), map[string]bool{}
+	if len(z.File) > MaxPackFiles {
+		return fmt.Errorf("%w: it has %d files, more than the %d it may have", ErrPack, len(z.File), MaxPackFiles)
+	}
+	left, seen := int64(MaxPackBytes), map[string]bool{}
 	for _, f := range z.File {
 		if !plainName(f.Name) {
 			return fmt.Errorf("%w: %q in it is no name of a plain file", ErrPack, f.Name)
@@ -583,7 +588,7 @@ func unzip(from, folder string) error {
 			return fmt.Errorf("%w: %s: %w", ErrPack, f.Name, err)
 		}
 		if left -= n; left <= 0 {
-			return fmt.Errorf("%w: it unpacks to more than %d bytes", ErrPack, int64(maxPack))
+			return fmt.Errorf("%w: it unpacks to more than %d bytes", ErrPack, int64(MaxPackBytes))
 		}
 	}
 	return nil

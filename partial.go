@@ -17,10 +17,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gofrs/flock"
-
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // A partial is: the magic, the format and the length of the header (8 bytes each, the
@@ -43,16 +42,18 @@ const (
 // partialHeader is what a partial says of itself. It has one way to say it, so that
 // partials of the same parts are the same bytes.
 type partialHeader struct {
-	Program Program      `json:"program"`
-	Build   string       `json:"build"` // what the program must be the same in
-	RunFile string       `json:"run_file"`
-	AsOf    effect.Date  `json:"as_of"`
-	Inputs  []Source     `json:"inputs"` // all but spells, from the dataset's folder
-	Spells  []mappedFile `json:"spells"` // those with parts, in the order of the dataset
-	Rows    int64        `json:"rows"`
-	Orphans int64        `json:"orphans"`
-	Empty   int64        `json:"empty"`
-	Used    int64        `json:"used"`
+	Program Program     `json:"program"`
+	Build   string      `json:"build"` // what the program must be the same in
+	RunFile string      `json:"run_file"`
+	AsOf    effect.Date `json:"as_of"`
+	// Pseudonyms are those made of persons.
+	Pseudonyms *Pseudonymised `json:"pseudonyms,omitempty"`
+	Inputs     []Source       `json:"inputs"` // all but spells, from the dataset's folder
+	Spells     []mappedFile   `json:"spells"` // those with parts, in the order of the dataset
+	Rows       int64          `json:"rows"`
+	Orphans    int64          `json:"orphans"`
+	Empty      int64          `json:"empty"`
+	Used       int64          `json:"used"`
 	// Unmapped and Rejects are judged by the reduce.
 	Unmapped []ingest.UnmappedState `json:"unmapped,omitempty"`
 	Rejects  []rejectedRows         `json:"rejects,omitempty"`
@@ -355,23 +356,15 @@ func writePartial(to string, h *partialHeader, states func(io.Writer) error) (by
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return 0, fmt.Errorf("partial: %w", err)
 	}
-	if err := dropAbandoned(to); err != nil {
-		return 0, fmt.Errorf("partial: %w", err)
-	}
-	p, err := newPending(to)
+	p, err := whole.Replace(to) // what another one is writing now is locked, and stays
 	if err != nil {
 		return 0, fmt.Errorf("partial: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			_ = p.drop() // best effort: what is left is a temporary file
+			_ = p.Drop() // best effort: what is left is a temporary file
 		}
 	}()
-	lock := flock.New(p.Name())
-	if _, err := lock.TryLock(); err != nil {
-		return 0, fmt.Errorf("partial: %w", err)
-	}
-	defer lock.Close()
 	w := bufio.NewWriterSize(p, 1<<20)
 	all := newHasher(w)
 	head := append([]byte(partialMagic), binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, partialFormat), uint64(len(text)))...)
@@ -387,36 +380,13 @@ func writePartial(to string, h *partialHeader, states func(io.Writer) error) (by
 	if err := w.Flush(); err != nil {
 		return 0, fmt.Errorf("partial: %w", err)
 	}
-	if err := p.publish(); err != nil {
+	if err := p.Publish(); err != nil {
+		return 0, fmt.Errorf("partial: %w", err)
+	}
+	if err := whole.SyncFolder(filepath.Dir(to)); err != nil {
 		return 0, fmt.Errorf("partial: %w", err)
 	}
 	return all.n + int64(partialTail), nil
-}
-
-// dropAbandoned removes what maps that were killed left of the same partial. What
-// another one is writing now is locked, and stays.
-func dropAbandoned(to string) error {
-	left, err := os.ReadDir(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	for _, e := range left {
-		digits, ours := strings.CutPrefix(e.Name(), "."+filepath.Base(to))
-		if !ours || digits == "" || strings.Trim(digits, "0123456789") != "" {
-			continue
-		}
-		name := filepath.Join(filepath.Dir(to), e.Name())
-		lock := flock.New(name)
-		if free, err := lock.TryLock(); err != nil || !free {
-			continue
-		}
-		err := os.Remove(name)
-		_ = lock.Close()
-		if err != nil && !os.IsNotExist(err) {
-			return err
-		}
-	}
-	return nil
 }
 
 // isPartial says whether a file begins as a partial does.

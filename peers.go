@@ -218,6 +218,9 @@ func ChoosePeers(ctx context.Context, c *Config) (*PeerChoice, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkSums(ctx, ds); err != nil {
+		return nil, err
+	}
 	plain := *c
 	plain.Compare.Also = nil // controls have no say in the choice
 	cases, _, err := plain.readCases(ctx, ds)

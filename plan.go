@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/gofrs/flock"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // Planned is what a run would do.
@@ -130,14 +129,8 @@ func (j *job) differs(now, old *Manifest, s Step) string {
 
 // unlocked says whether nobody writes to a folder. It writes nothing.
 func unlocked(folder string) error {
-	name := filepath.Join(folder, LockName)
-	if _, err := os.Stat(name); err != nil {
-		return nil
-	}
-	lock := flock.New(name)
-	defer lock.Close()
-	if free, err := lock.TryLock(); err == nil && !free {
-		return fmt.Errorf("results folder %s: %w", folder, &BusyError{holder(name)})
+	if err := taken(whole.Free(filepath.Join(folder, LockName))); err != nil {
+		return fmt.Errorf("results folder %s: %w", folder, err)
 	}
 	return nil
 }

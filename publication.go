@@ -8,6 +8,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
@@ -27,9 +28,11 @@ import (
 type Publication struct {
 	Folder   string    // the results folder
 	Manifest *Manifest // of the results
-	MinCount int64     // the count under which nothing is shown
-	Config   *Config   // the run file
-	Terms    []*bonus.Terms
+	// ManifestSHA256 is the hash of the manifest's file, as it was read.
+	ManifestSHA256 string
+	MinCount       int64   // the count under which nothing is shown
+	Config         *Config // the run file
+	Terms          []*bonus.Terms
 	// Municipalities are names by code, where the data have them.
 	Municipalities map[string]string
 	// Experience is what providers wrote, in the order of the dataset.
@@ -68,6 +71,12 @@ func (p *Publication) Table(name string) *ingest.Table {
 type outward struct {
 	internal bool     // nothing: it has a row for a citizen, or names rows of the input
 	open     []string // columns that are shown whatever is taken out: what the row is about
+	// counts are columns that give counts away. Of what is hushed (see [between]) they alone
+	// are taken out, and other numbers have three digits; nil: all are, but for the open ones.
+	counts []string
+	// rough are columns that are told to the nearest multiple of twice the count under
+	// which nothing is: how many there are to compare with, which the methods choose.
+	rough []string
 	// asks asks for the counts that its figures give away; nil where it tells of nobody.
 	asks func(figures)
 	// then asks for what depends on what was told of the cases.
@@ -81,6 +90,12 @@ func outwards(m money) map[string]outward {
 	with := func(more ...string) []string { return append(slices.Clone(cell), more...) }
 	internal := outward{internal: true}
 	open := outward{} // it tells of no citizens
+	// Variances and degrees of freedom are made of a number and a share.
+	counting := []string{
+		"n", "observed", "n_compared", "expected", "persons", "target_n", "target_covered", "uncovered", "df", "var_cell", "var_comparators", "var_between", "df_cell",
+		"df_comparators", "df_between", "sigma2_between", "var_peer", "follow_up", "left_share", "no_clock_share",
+	}
+	comparators := []string{"n_comparators", "effective_n", "df_comparators"}
 	return map[string]outward{
 		TableRejects: internal, TableCases: internal, TableOutcomes: internal, TableDates: internal, TableSignals: internal,
 		TableControls: internal, TableControlled: internal, TableEvidence: internal, TableCaseLines: internal, TableEntries: internal,
@@ -96,18 +111,18 @@ func outwards(m money) map[string]outward {
 		TableProviders:   {open: []string{"provider_id", "valid_from", "valid_to", "name", "consortium_id", "in_house", "problem"}, asks: figures.providers},
 		TableCrosswalk:   {open: []string{"table", "from_scheme", "from_group", "to_scheme", "to_group"}, asks: alone("rows")},
 		TableFigures:     {open: []string{"figure", "provider_id", "period"}, asks: figures.surveyed},
-		TableEstimates:   {open: with("method", "comparators", "support", "confidence"), asks: figures.compared},
-		TableBenchmark:   {open: with("method", "part", "confidence"), asks: figures.compared},
+		TableEstimates:   {open: with("method", "comparators", "support", "confidence"), counts: counting, rough: comparators, asks: figures.compared},
+		TableBenchmark:   {open: with("method", "part", "confidence"), counts: counting, asks: figures.compared},
 		TableDiagnostics: {open: with("method", "part", "diagnostic", "not_applicable"), asks: figures.diagnostics},
-		TableComparison:  {open: with("view", "of", "period", "method", "part", "confidence"), asks: figures.compared},
+		TableComparison:  {open: with("view", "of", "period", "method", "part", "confidence"), counts: counting, rough: comparators, asks: figures.compared},
 		TableSpending:    {open: []string{"municipality", "year", "channel", "amount_dkk", "share_of_total", "note", "outcome", "match_scheme", "method", "confidence"}, asks: figures.spending},
-		TableProfile:     {open: with("method", "part", "family_cells", "phi", "dispersion", "tau2", "tau2_frozen", "confidence"), asks: figures.compared},
-		TableLeague:      {open: with("confidence", "better", "ranked"), asks: figures.compared},
-		TableSensitivity: {open: with("part", "variation", "what"), asks: figures.compared},
+		TableProfile:     {open: with("method", "part", "family_cells", "phi", "dispersion", "tau2", "tau2_frozen", "confidence"), counts: counting, asks: figures.compared},
+		TableLeague:      {open: with("confidence", "better", "ranked"), counts: counting, asks: figures.compared},
+		TableSensitivity: {open: with("part", "variation", "what"), counts: counting, asks: figures.compared},
 		TableCurves:      {open: with("cause", "day"), asks: figures.curves},
-		TableCreaming:    {open: with("stage", "compared_with", "fitted_on", "confidence"), asks: figures.creaming},
+		TableCreaming:    {open: with("stage", "compared_with", "fitted_on", "confidence"), rough: []string{"n_compared_with", "n_fitted"}, asks: figures.creaming},
 		TableDeciles:     {open: with("decile"), asks: func(figures) {}, then: figures.deciles},
-		TableParking:     {open: with("confidence"), asks: figures.parking, then: figures.thirds},
+		TableParking:     {open: with("confidence"), counts: []string{"n"}, asks: figures.parking, then: figures.thirds},
 		TableIndicators:  {open: with("indicator", "compared_with", "meaning", "confidence", "not_evaluated"), asks: func(figures) {}, then: figures.indicators},
 
 		// Means and differences of whole municipalities, and how they were made.
@@ -156,7 +171,7 @@ func ReadPublication(ctx context.Context, folder string, minCount int64) (*Publi
 	if minCount == 0 {
 		minCount = c.minCount()
 	}
-	p := &Publication{Folder: folder, Manifest: m, MinCount: minCount, Config: c.with(m.AsOf)}
+	p := &Publication{Folder: folder, Manifest: m, ManifestSHA256: m.file, MinCount: minCount, Config: c.with(m.AsOf)}
 	if p.Terms, err = c.LoadTerms(); err != nil {
 		return nil, err
 	}
@@ -172,7 +187,10 @@ func ReadPublication(ctx context.Context, folder string, minCount int64) (*Publi
 			return nil, err
 		}
 	}
-	return p, p.disclose(ctx, ds)
+	if err := p.disclose(ctx, ds); err != nil {
+		return nil, err
+	}
+	return p, m.stands(folder)
 }
 
 // disclose reads the tables, and takes out of them what may not be told.
@@ -222,6 +240,13 @@ func (p *Publication) disclose(ctx context.Context, ds *ingest.Dataset) error {
 			r.before(f)
 		}
 		decideAll(d.outcomes, p.MinCount)
+		if d.blinded {
+			hush(d.outcomes, rank(d.outcomes, p.Terms))
+		}
+		if d.between != nil {
+			r.beforeBetween(d.between)
+			d.between.decide(p.MinCount, rank(d.outcomes, p.Terms))
+		}
 		for _, t := range p.Tables {
 			if then := what[t.Name].then; then != nil {
 				then(d.of(t))
@@ -231,10 +256,10 @@ func (p *Publication) disclose(ctx context.Context, ds *ingest.Dataset) error {
 			r.before(f)
 			f.decide(p.MinCount)
 		}
-		p.remembered = r.of(slices.Concat(d.outcomes, d.trees), p.Manifest.Sum, p.MinCount)
+		p.remembered = r.of(slices.Concat(d.outcomes, d.trees), d.between, p.Manifest.Sum, p.MinCount)
 	}
 	for _, t := range p.Tables {
-		what[t.Name].withhold(t, d.pending)
+		what[t.Name].withhold(t, d.pending, p.MinCount)
 	}
 	return effect.Stopped(ctx)
 }
@@ -254,7 +279,7 @@ func (p *Publication) read(ctx context.Context, name string) (*ingest.Table, err
 }
 
 // withhold takes out of a table what may not be told.
-func (w outward) withhold(t *ingest.Table, pending []pendingFigures) {
+func (w outward) withhold(t *ingest.Table, pending []pendingFigures, minCount int64) {
 	if w.asks == nil {
 		return
 	}
@@ -267,10 +292,21 @@ func (w outward) withhold(t *ingest.Table, pending []pendingFigures) {
 			}
 			c.Ints = nil
 		}
+		if c := &t.Columns[i]; minCount > 1 && slices.Contains(w.rough, c.Name) {
+			for k, v := range c.Floats {
+				c.Floats[k] = math.RoundToEven(v/float64(2*minCount)) * float64(2*minCount)
+			}
+		}
 	}
 	for _, p := range pending {
-		if p.table != t || p.of != nil && p.of.told[p.claim] {
+		if p.table != t {
 			continue
+		}
+		hushed := false
+		if p.of != nil && p.of.told[p.claim] {
+			if hushed = p.of.hushed != nil && p.of.hushed[p.claim]; !hushed {
+				continue
+			}
 		}
 		for i := range t.Columns {
 			c := &t.Columns[i]
@@ -279,6 +315,10 @@ func (w outward) withhold(t *ingest.Table, pending []pendingFigures) {
 			}
 			took := false // what was null tells nothing, and nothing was taken out
 			switch {
+			case hushed && w.counts != nil && !slices.Contains(w.counts, c.Name):
+				if c.Floats != nil {
+					c.Floats[p.row] = coarsely(c.Floats[p.row])
+				}
 			case c.Floats != nil:
 				took = !math.IsNaN(c.Floats[p.row])
 				c.Floats[p.row] = math.NaN()
@@ -300,9 +340,28 @@ func (w outward) withhold(t *ingest.Table, pending []pendingFigures) {
 	t.Columns = append(t.Columns, ingest.Column{Name: SuppressedColumn, Doc: "why figures of the row were taken out; empty where none were", Texts: why})
 }
 
+// coarsely is a number to three digits. An error, the limits and a p-value to nine of them are
+// made of one number of citizens alone.
+func coarsely(v float64) float64 {
+	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+		return v
+	}
+	out, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 2, 64), 64) // its own writing
+	return out
+}
+
 // measured makes the families of the outcomes, and reads what the settlement pays for.
 func (p *Publication) measured(ctx context.Context, ds *ingest.Dataset) (*disclosing, []bonus.Line, error) {
-	d := &disclosing{k: p.MinCount}
+	d := &disclosing{k: p.MinCount, peers: map[string][]string{}}
+	if p.has(TablePeers) {
+		t, err := p.read(ctx, TablePeers)
+		if err != nil {
+			return nil, nil, err
+		}
+		for x, i := d.of(t), 0; i < t.Rows(); i++ {
+			d.peers[x.at("municipality", i)] = append(d.peers[x.at("municipality", i)], x.at("peer", i))
+		}
+	}
 	var lines []bonus.Line
 	byCase := [2]map[string][]string{{}, {}} // rules and lines
 	if p.has(TableSettlement) {
@@ -334,7 +393,7 @@ func (p *Publication) measured(ctx context.Context, ds *ingest.Dataset) (*disclo
 		}
 	}
 	if !p.has(TableOutcomes) || !p.has(TableCases) {
-		return d, lines, nil
+		return d, lines, p.blinded(ctx, d)
 	}
 	tables := map[string]*ingest.Table{}
 	for _, name := range []string{TableCases, TableOutcomes, TableAttrition} {
@@ -353,15 +412,34 @@ func (p *Publication) measured(ctx context.Context, ds *ingest.Dataset) (*disclo
 			return nil, nil, err
 		}
 	}
-	d.outcomes = familiesOf(obs, members, p.Config, byCase)
+	d.outcomes, d.between = familiesOf(obs, members, p.Config, byCase)
 	return d, lines, nil
 }
 
+// blinded makes the families of the outcomes where no case's is known.
+func (p *Publication) blinded(ctx context.Context, d *disclosing) error {
+	if !p.has(TableAttrition) {
+		return nil
+	}
+	attrition, err := p.read(ctx, TableAttrition)
+	if err != nil {
+		return err
+	}
+	var estimates *ingest.Table
+	if p.has(TableEstimates) {
+		if estimates, err = p.read(ctx, TableEstimates); err != nil {
+			return err
+		}
+	}
+	d.outcomes, d.blinded = d.blindedFamilies(attrition, estimates), true
+	return nil
+}
+
 // familiesOf are the families of the outcomes, in their order: citizens by who has them, when
-// they were referred, and what became of them.
-func familiesOf(obs *effect.Observations, members []effect.Membership, c *Config, byCase [2]map[string][]string) (out []*family) {
+// they were referred, and what became of them; and what they are in all of them.
+func familiesOf(obs *effect.Observations, members []effect.Membership, c *Config, byCase [2]map[string][]string) (out []*family, all *between) {
 	cases, known := obs.Cases, effect.NewIdentities(members)
-	labels := make([]string, dims)
+	labels, of := make([]string, dims), make([][]int32, cases.Len())
 	for k := range obs.Results {
 		r := &obs.Results[k]
 		f := newFamily(r.Outcome)
@@ -403,9 +481,9 @@ func familiesOf(obs *effect.Observations, members []effect.Membership, c *Config
 			labels[dimStage] = strings.Join(stages, also)
 			id := cases.ID.At(i).String()
 			for at, d := range []int{dimRule, dimLine} {
-				of := slices.Clone(byCase[at][id])
-				slices.Sort(of)
-				labels[d] = strings.Join(slices.Compact(of), also)
+				named := slices.Clone(byCase[at][id])
+				slices.Sort(named)
+				labels[d] = strings.Join(slices.Compact(named), also)
 			}
 			if r.Reason[i] == effect.NoReason {
 				key := strings.Join(labels[:dimWhy], "\x00")
@@ -418,7 +496,7 @@ func familiesOf(obs *effect.Observations, members []effect.Membership, c *Config
 				}
 				halves[key] = half
 			}
-			f.add(1, false, labels...)
+			of[i] = append(of[i], f.add(1, false, labels...))
 		}
 		// That nobody reached it, or everybody, is not known by itself.
 		for _, key := range slices.Sorted(maps.Keys(halves)) {
@@ -433,5 +511,9 @@ func familiesOf(obs *effect.Observations, members []effect.Membership, c *Config
 		}
 		out = append(out, f)
 	}
-	return out
+	all = newBetween(out)
+	for i := range of {
+		all.add(1, of[i])
+	}
+	return out, all
 }

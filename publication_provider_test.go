@@ -129,7 +129,7 @@ func TestResponseRateTellsNoFewAnswers(t *testing.T) {
 	d := &disclosing{k: 5}
 	what := outwards(money{})[TableFigures]
 	what.asks(d.of(table))
-	what.withhold(table, d.pending)
+	what.withhold(table, d.pending, d.k)
 	assert.Equal(t, []string{Suppressed, Suppressed, Suppressed, "", "", "", ""}, table.Column(SuppressedColumn).Texts)
 	assert.Equal(t, []string{"", "", "", "3.67", "0.5", "0", "4"}, table.Column("value").Texts)
 }

@@ -3,7 +3,6 @@ package jobeffekt
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -27,13 +26,15 @@ type Published struct {
 	Only           []string    `json:"only,omitempty"` // parts; empty: all
 	Providers      []string    `json:"providers,omitempty"`
 	Municipalities []string    `json:"municipalities,omitempty"`
-	Files          []Source    `json:"files"` // all but this one; paths are relative to the folder
+	// Record is the head of the record that remembers it; nil where none is kept.
+	Record *RecordHead `json:"record,omitempty"`
+	Files  []Source    `json:"files"` // all but this one; paths are relative to the folder
 }
 
 // ReadPublished reads what the folder of a publication says of itself; the error wraps
 // [ErrManifest] where that is of another program.
 func ReadPublished(folder string) (*Published, error) {
-	text, err := os.ReadFile(filepath.Join(folder, PublishedName))
+	text, err := readUpTo(filepath.Join(folder, PublishedName), MaxManifestBytes)
 	if err != nil {
 		return nil, err
 	}

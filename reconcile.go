@@ -500,8 +500,12 @@ func (s *Settlements) Books(ctx context.Context, invoices, payments string) (*Bo
 	b := &Books{Terms: s.Terms, Cases: s.Cases, Settled: SettledLines(s.Settlement.Lines)}
 	var rejects []ingest.Reject
 	var bad, also error
-	b.Invoices, bad = documents[ingest.Invoice](ctx, ds, ingest.Invoices, invoices, s.config.IngestOptions(), &rejects)
-	b.Payments, also = documents[ingest.Payment](ctx, ds, ingest.Payments, payments, s.config.IngestOptions(), &rejects)
+	opt, err := s.config.keyed(s.config.IngestOptions())
+	if err != nil {
+		return nil, nil, err
+	}
+	b.Invoices, bad = documents[ingest.Invoice](ctx, ds, ingest.Invoices, invoices, opt, &rejects)
+	b.Payments, also = documents[ingest.Payment](ctx, ds, ingest.Payments, payments, opt, &rejects)
 	if err := errors.Join(bad, also); err != nil {
 		return nil, rejects, err
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -203,6 +204,9 @@ func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Re
 		}
 	}
 	m.Results = append(m.Results, f.results...)
+	if err := job.steady(ctx, m, f.began()); err != nil {
+		return nil, err
+	}
 	return job.result, f.publish(m)
 }
 
@@ -394,6 +398,8 @@ func (j *job) load(ctx context.Context, now *Manifest, before, left []Step) (*Ma
 		return nil, fmt.Errorf("%w: its tables are of a blinded run and hold no effects to go on from; run the job without blinded, into another folder", ErrManifest)
 	case now.RunFile.SHA256 != m.RunFile.SHA256:
 		return nil, fmt.Errorf("%w: the tables were made by another version of the run file; start again from measure", ErrManifest)
+	case now.Pseudonyms.text() != m.Pseudonyms.text():
+		return nil, fmt.Errorf("%w: the tables hold other pseudonyms (%s, and now %s); start again from measure", ErrManifest, m.Pseudonyms.text(), now.Pseudonyms.text())
 	case now.Data != m.Data || !slices.Equal(now.Inputs, m.Inputs):
 		return nil, fmt.Errorf("%w: the tables were made of other data than there are now; start again from measure", ErrManifest)
 	}
@@ -609,8 +615,37 @@ func (j *job) describe(ctx context.Context, m *Manifest) (err error) {
 	if m.Recorded, err = j.c.recordedSources(j.out); err != nil {
 		return err
 	}
-	m.Inputs, err = inputSources(ctx, j.out, j.data, j.mapped())
-	return err
+	if m.Pseudonyms, err = j.c.pseudonymised(); err != nil {
+		return err
+	}
+	given, err := j.c.readSums(ctx)
+	if err != nil {
+		return err
+	}
+	if given != nil {
+		if given.source.Path, err = relative(j.out, j.c.resolve(j.c.Input.Checksums)); err != nil {
+			return err
+		}
+		m.Checksums = []Source{given.source}
+	}
+	if m.Inputs, err = inputSources(ctx, j.out, j.data, j.mapped()); err != nil || given == nil {
+		return err
+	}
+	return given.match(j.data.Files(), m.Inputs, true)
+}
+
+// steady says whether what the manifest describes is still what it describes, after it
+// was read. The run file, terms and seals are described as they were parsed.
+func (j *job) steady(ctx context.Context, m *Manifest, began time.Time) error {
+	accepted, errAccepted := j.c.acceptanceSources(j.out)
+	recorded, errRecorded := j.c.recordedSources(j.out)
+	if err := errors.Join(errAccepted, errRecorded); err != nil {
+		return err
+	}
+	if !slices.Equal(accepted, m.Accepted) || !slices.Equal(recorded, m.Recorded) {
+		return fmt.Errorf("%w: what was accepted, or the recorded peers, changed while the job was done; run again", ErrConfig)
+	}
+	return steady(ctx, j.data, m.Inputs, began)
 }
 
 // checkFolders refuses results in the folder of the dataset, where they would be

@@ -9,10 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gofrs/flock"
-
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // SealsName is the file with the seals of a terms file: beside it, with
@@ -23,7 +22,7 @@ func SealsName(terms string) string {
 
 // readSeals reads the seals beside a terms file, where there are any.
 func readSeals(t *bonus.Terms, path string) (*bonus.Terms, error) {
-	src, err := os.ReadFile(SealsName(path))
+	src, err := readUpTo(SealsName(path), MaxTextBytes)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return t, nil
@@ -35,7 +34,7 @@ func readSeals(t *bonus.Terms, path string) (*bonus.Terms, error) {
 
 // ReadTerms reads a terms file with the seals beside it.
 func ReadTerms(path string) (*bonus.Terms, error) {
-	src, err := os.ReadFile(path)
+	src, err := readUpTo(path, MaxTextBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%w: terms: %w", ErrConfig, err)
 	}
@@ -101,7 +100,7 @@ func readText(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is a folder, or something else that is no file", filepath.Base(path))
 	}
-	src, err := os.ReadFile(path)
+	src, err := readUpTo(path, MaxTextBytes)
 	if err == nil && bytes.IndexByte(src, 0) >= 0 {
 		return nil, fmt.Errorf("%s holds a byte 0, which no text has; is it the right file?", filepath.Base(path))
 	}
@@ -120,12 +119,9 @@ func appendEntries(path, head, entries string, count func(name string, src []byt
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
-	lock := flock.New(filepath.Join(filepath.Dir(path), LockName), flock.SetPermissions(0o600))
-	switch free, err := lock.TryLock(); {
-	case err != nil:
-		return fmt.Errorf("%s: %w", filepath.Base(path), err)
-	case !free:
-		return fmt.Errorf("%s: %w", filepath.Base(path), ErrBusy)
+	lock, err := whole.Take(filepath.Join(filepath.Dir(path), LockName))
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(path), taken(err))
 	}
 	defer lock.Close()
 	src, err := readText(path)
@@ -147,12 +143,8 @@ func appendEntries(path, head, entries string, count func(name string, src []byt
 	if n, err := count(filepath.Base(path), src); err != nil || n <= before {
 		return fmt.Errorf("%s cannot be added to, because its list does not stand last and in lines; add this by hand:\n%s", filepath.Base(path), entries)
 	}
-	p, err := newPending(path)
-	if err != nil {
-		return err
+	if err := whole.Write(path, 0o600, src); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
-	if _, err := p.Write(src); err != nil {
-		return errors.Join(err, p.drop())
-	}
-	return p.publish()
+	return nil
 }

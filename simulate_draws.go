@@ -232,7 +232,7 @@ func (p *pool) errors(i int) []float64 {
 		}
 		z := at(streamCell, d.cell)
 		if d.outcome != 0 {
-			z = float64(d.alike*z) + float64(math.Sqrt(1-d.alike*d.alike)*at(streamOutcome, d.outcome))
+			z = float64(d.alike*z) + float64(math.Sqrt(1-float64(d.alike*d.alike))*at(streamOutcome, d.outcome))
 		}
 		if d.shared > 0 {
 			z = float64(math.Sqrt(1-d.shared)*z) + float64(math.Sqrt(d.shared)*at(streamMunicipality, d.municipality))
@@ -252,8 +252,8 @@ func figuresAround(rows []effect.BenchmarkRow, truths map[figureAt]truth, errors
 			continue
 		}
 		was := r.Difference
-		r.Difference = effect.Round(t.difference + r.SE*errors[k])
-		half := interval.StudentT(r.DF, r.Confidence) * r.SE
+		r.Difference = effect.Round(t.difference + float64(r.SE*errors[k]))
+		half := float64(interval.StudentT(r.DF, r.Confidence) * r.SE)
 		r.Low, r.High = effect.Round(r.Difference-half), effect.Round(r.Difference+half)
 		r.Observed = effect.Round(r.Observed + r.Difference - was)
 		if r.Verdict == effect.NotRated {
@@ -701,7 +701,7 @@ func (s *simulation) differ(set *termsSet, of Truth, draws, against []tally) {
 			Terms: set.name, Against: s.sets[0].name, Agreement: k.agreement, Provider: k.provider, Year: k.year, Truth: of, Distribution: distribution(x),
 			ChanceMore: effect.Round(float64(more) / float64(len(x))), ChanceLess: effect.Round(float64(less) / float64(len(x))),
 		}
-		half := interval.StudentT(float64(len(x)-1), 0.95) * row.MeanError
+		half := float64(interval.StudentT(float64(len(x)-1), 0.95) * row.MeanError)
 		row.Low, row.High = effect.Round(row.Mean-half), effect.Round(row.Mean+half)
 		s.out.Differences = append(s.out.Differences, row)
 	}

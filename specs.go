@@ -28,7 +28,7 @@ func IsSpec(path string) bool {
 // IsTerms says whether a file is terms rather than a run file, by its keys. It is
 // false for a file that cannot be read.
 func IsTerms(path string) bool {
-	src, err := os.ReadFile(path)
+	src, err := readUpTo(path, MaxTextBytes)
 	return err == nil && slices.Contains(strict.Keys(src), "agreement")
 }
 
@@ -53,7 +53,7 @@ func (f *FailedSpecs) Error() string {
 // where the terms do something else, a [*bonus.Faults] about either file, or
 // wraps [ErrConfig] where one cannot be read.
 func CheckSpec(ctx context.Context, path string) (int, error) {
-	src, err := os.ReadFile(path)
+	src, err := readUpTo(path, MaxTextBytes)
 	if err != nil {
 		return 0, fmt.Errorf("%w: spec: %w", ErrConfig, err)
 	}

@@ -340,7 +340,7 @@ func (r *Result) writeWithout(b *strings.Builder, unit string) {
 		}
 		sum.Lines += w.Lines
 		if w.Told > 0 {
-			sum.Chance = 1 - (1-sum.Chance)*(1-w.Chance)
+			sum.Chance = 1 - float64((1-sum.Chance)*(1-w.Chance))
 			sum.Told, sum.Amount = sum.Told+w.Told, sum.Amount+w.Amount
 		}
 		all[k] = sum

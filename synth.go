@@ -10,6 +10,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/world"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // ErrNotEmpty says that a folder already holds something that would mix with
@@ -23,9 +24,9 @@ const TableTruth = "truth"
 // or new folder, and the true effects of the cells of the municipality named
 // ("" for all) to truth.parquet beside its tables. The large tables are folders
 // of parts, one for some thousands of persons, so that a world of any size fits
-// in memory. peers are the municipalities that truth compares with; none means
+// in memory. The folder appears whole or not at all. peers are the municipalities that truth compares with; none means
 // all others.
-func Synth(ctx context.Context, folder string, o world.Options, municipality string, peers ...string) error {
+func Synth(ctx context.Context, folder string, o world.Options, municipality string, peers ...string) (err error) {
 	w, err := world.New(o)
 	if err != nil {
 		return err
@@ -33,6 +34,14 @@ func Synth(ctx context.Context, folder string, o world.Options, municipality str
 	if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 {
 		return fmt.Errorf("%w: %s", ErrNotEmpty, folder)
 	}
+	place, err := whole.NewFolder(folder)
+	if err != nil {
+		return fmt.Errorf("the folder of the dataset: %w", taken(err))
+	}
+	defer func() {
+		err = whole.Cure(err, filepath.Dir(folder))
+		_ = place.Drop() // after the move there is nothing to remove
+	}()
 	part, spending, surveys := 0, w.Spending(), w.Surveys()
 	flush := func(block world.Block) error {
 		part++
@@ -41,7 +50,7 @@ func Synth(ctx context.Context, folder string, o world.Options, municipality str
 			spellTable(block.Spells),
 			rowTable(ingest.Persons, block.Persons),
 		} {
-			if err := writeTable(filepath.Join(folder, t.Name), fmt.Sprintf("part-%05d.parquet", part), t); err != nil {
+			if err := writeTable(filepath.Join(place.Path, t.Name), fmt.Sprintf("part-%05d.parquet", part), t); err != nil {
 				return err
 			}
 		}
@@ -83,25 +92,25 @@ func Synth(ctx context.Context, folder string, o world.Options, municipality str
 		rowTable(ingest.Municipalities, w.Municipalities()), rowTable(ingest.Providers, w.Providers()), rowTable(ingest.Spend, spending.Rows()),
 		rowTable(ingest.Satisfaction, surveys.Rows()), rowTable(ingest.Inspections, w.Inspections()), rowTable(ingest.Experience, w.Experience()), rowTable(TableTruth, truth),
 	} {
-		if err := writeTable(folder, t.Name+".parquet", t); err != nil {
+		if err := writeTable(place.Path, t.Name+".parquet", t); err != nil {
 			return err
 		}
 	}
-	return nil
+	return place.Publish(false)
 }
 
 const personsPerPart = 1 << 16
 
+// writeTable writes a new file of a folder that is not in its place yet.
 func writeTable(folder, name string, t *ingest.Table) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	f := files{folder: folder}
-	defer f.cleanup()
-	if err := f.write(name, true, t.WriteParquet); err != nil {
+	f, err := os.OpenFile(filepath.Join(folder, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
 		return err
 	}
-	return f.publishPending()
+	return errors.Join(t.WriteParquet(f), f.Close())
 }
 
 // spellTable is FromRows for spells, whose states are names and whose number

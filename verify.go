@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/bonus"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // ReadSettlement reads the settlement tables of a results folder, to be
@@ -72,8 +73,10 @@ func ReadSettlement(ctx context.Context, folder string) (*bonus.Settlement, erro
 	if t, err = readTable(ctx, folder, TableCaseLines); err != nil {
 		return nil, err
 	}
-	s.Cases, err = readCaseTable[bonus.CaseLine](t)
-	return s, err
+	if s.Cases, err = readCaseTable[bonus.CaseLine](t); err != nil {
+		return nil, err
+	}
+	return s, m.stands(folder)
 }
 
 // Difference is one file that Verify found other than the manifest says.
@@ -105,7 +108,7 @@ func VerifyFrom(ctx context.Context, folder string, open Opener) ([]Difference, 
 		}
 	}
 	var out []Difference
-	for _, s := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals, m.Accepted, m.Recorded, m.Inputs, m.Results) {
+	for _, s := range slices.Concat([]Source{m.RunFile}, m.Terms, m.Seals, m.Accepted, m.Recorded, m.Checksums, m.Inputs, m.Results) {
 		var now Source
 		var err error
 		if data != nil && isURL(s.Path) {
@@ -139,11 +142,12 @@ func VerifyFrom(ctx context.Context, folder string, open Opener) ([]Difference, 
 	if err != nil {
 		return nil, err
 	}
-	temp, err := os.MkdirTemp("", "jobeffekt-verify-")
+	scratch, drop, err := whole.Scratch("jobeffekt-verify")
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(temp)
+	defer drop()
+	temp := filepath.Join(scratch, "results")
 	c = c.with(m.AsOf)
 	c.Blinded = m.Blinded
 	c.Open = open
@@ -176,7 +180,7 @@ func VerifyFrom(ctx context.Context, folder string, open Opener) ([]Difference, 
 		}
 		return out
 	}
-	same := m.Standing == again.Standing
+	same := m.Standing == again.Standing && m.Pseudonyms.text() == again.Pseudonyms.text()
 	for _, lists := range [][2][]Source{{m.Terms, again.Terms}, {m.Seals, again.Seals}, {m.Accepted, again.Accepted}, {m.Recorded, again.Recorded}, {m.Inputs, again.Inputs}} {
 		same = same && slices.Equal(hashes(lists[0]), hashes(lists[1]))
 	}

@@ -1,13 +1,17 @@
 package jobeffekt
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // ErrTableFormat says that a file's name does not end as a table's.
@@ -42,16 +46,53 @@ func WriteTable(path string, t *ingest.Table) error {
 	if strings.EqualFold(filepath.Ext(path), ".csv") {
 		write = t.WriteCSV
 	}
-	p, err := newPending(path)
+	p, err := whole.Replace(path)
 	if err != nil {
 		return fmt.Errorf("table %s: %w", filepath.Base(path), err)
 	}
 	if err = write(p); err == nil {
-		err = p.publish()
+		err = p.Publish()
 	}
 	if err != nil {
-		_ = p.drop() // best effort: what is left is a temporary file
+		_ = p.Drop() // best effort: what is left is a temporary file
 		return fmt.Errorf("table %s: %w", filepath.Base(path), err)
 	}
-	return nil
+	return whole.SyncFolder(filepath.Dir(path))
+}
+
+// WriteTables writes tables that belong together into a folder, as NAME.parquet and in
+// the formats asked for, in place of those of the same names; the folder is made where
+// it is not there. Those that were there are gone before the first of
+// the new stands in its place, so that tables of two runs never stand together. The
+// error wraps [ErrBusy] where somebody else writes to the folder.
+func WriteTables(ctx context.Context, folder string, formats []Format, tables ...*ingest.Table) error {
+	f, err := newFiles(folder)
+	if err != nil {
+		return err
+	}
+	defer f.cleanup()
+	err = whole.Sweep(folder, func(name string) bool {
+		return slices.ContainsFunc(tables, func(t *ingest.Table) bool {
+			return whole.Numbered(name, "."+t.Name+".parquet") || whole.Numbered(name, "."+t.Name+".csv")
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, t := range tables {
+		if err := f.table(ctx, t, formats); err != nil {
+			return err
+		}
+	}
+	if err := f.finish(); err != nil {
+		return err
+	}
+	for _, t := range tables {
+		for _, name := range []string{t.Name + ".parquet", t.Name + ".csv"} {
+			if err := os.Remove(filepath.Join(folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return whole.Cure(err, folder)
+			}
+		}
+	}
+	return f.publishPending()
 }

@@ -268,9 +268,9 @@ func (c *Clause) WithoutEffect(f effect.Figures) (chance, mean float64) {
 	}
 	scale := 1.0 // its limit, where v is too large to tell
 	if v < manyDF {
-		scale = (v + from*from) / (v - 1)
+		scale = (v + float64(from*from)) / (v - 1)
 	}
-	return chance, s * (scale*density(from, v) - off*chance)
+	return chance, s * (float64(scale*density(from, v)) - float64(off*chance))
 }
 
 // chance is the probability that the true improvement is above what the clause

@@ -341,7 +341,7 @@ func paidMargin(l *Line, c *Clause, row *effect.BenchmarkRow) Margin {
 		}
 		if above, _ := c.aboveRat().Float64(); !m.Holds && row.SE > 0 && row.DF > 0 {
 			p, _ := c.Probability.Rat().Float64()
-			m.Needed = fmt.Sprintf("an improvement of %s rather than %s, with the same standard error", text(effect.Round(above+quantile(p, row.DF)*row.SE)), text(value))
+			m.Needed = fmt.Sprintf("an improvement of %s rather than %s, with the same standard error", text(effect.Round(above+float64(quantile(p, row.DF)*row.SE))), text(value))
 		}
 	}
 	return m

@@ -35,7 +35,7 @@ func (e *Expectation) between() spread {
 			continue
 		}
 		share := p.Weight / total
-		b.sumW2 += share * share
+		b.sumW2 += float64(share * share)
 		d = append(d, p.Residual/p.Weight)
 		v = append(v, squares/weights2*p.SumWeights2/(p.Weight*p.Weight))
 	}
@@ -114,7 +114,8 @@ func (f *Figures) judge(difference float64, v variance) {
 		return
 	}
 	t := interval.StudentT(f.DF, f.Confidence)
-	f.Low, f.High = Round(difference-t*f.SE), Round(difference+t*f.SE)
+	half := float64(t * f.SE)
+	f.Low, f.High = Round(difference-half), Round(difference+half)
 	switch {
 	case f.Low > 0:
 		f.Verdict = Higher

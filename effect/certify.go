@@ -42,12 +42,12 @@ func (e *Expectation) certify(ctx context.Context, c *Comparison, uses []string,
 			byPerson[c.Cases.Person[e.Out[k]]] += w
 			continue
 		}
-		squares += w * w
+		squares += float64(w * w)
 		largest = max(largest, math.Abs(w))
 	}
 	for _, person := range slices.Sorted(maps.Keys(byPerson)) {
 		w := byPerson[person]
-		squares += w * w
+		squares += float64(w * w)
 		largest = max(largest, math.Abs(w))
 	}
 	if sum == 0 {
@@ -213,8 +213,8 @@ func (m *measures) balance(ctx context.Context, in, out []int32, weights []float
 	varOut := func(j, k int) (sum float64) {
 		a, b, mean := &m.columns[j], &m.columns[k], productOut[j][k]
 		for n, w := range weights {
-			x := a.centred(out[n], centre[j])*b.centred(out[n], centre[k]) - mean
-			sum += w * x * x
+			x := float64(a.centred(out[n], centre[j])*b.centred(out[n], centre[k])) - mean
+			sum += float64(w * x * x)
 		}
 		return sum
 	}
@@ -228,7 +228,7 @@ func (m *measures) balance(ctx context.Context, in, out []int32, weights []float
 	}
 	unbiased := n / max(n-1, 1)
 	for j, a := range m.columns {
-		inVar, outVar := productIn[j][j]-meanIn[j]*meanIn[j], productOut[j][j]-meanOut[j]*meanOut[j]
+		inVar, outVar := productIn[j][j]-float64(meanIn[j]*meanIn[j]), productOut[j][j]-float64(meanOut[j]*meanOut[j])
 		if a.kind == measureNumber {
 			inVar *= unbiased
 			r.varianceRatio = max(r.varianceRatio, ratio(inVar, outVar))
@@ -245,7 +245,7 @@ func (m *measures) balance(ctx context.Context, in, out []int32, weights []float
 				continue
 			}
 			mean := productIn[j][k]
-			smd := standardised(mean-productOut[j][k], (squareIn(j, k)-mean*mean)*unbiased, func() float64 { return varOut(j, k) })
+			smd := standardised(mean-productOut[j][k], (squareIn(j, k)-float64(mean*mean))*unbiased, func() float64 { return varOut(j, k) })
 			if k == j {
 				note(smd, a.name+"^2")
 			} else {

@@ -151,14 +151,14 @@ func (c *Covariate) Moments(rows []int32) (known int, mean, deviation float64) {
 	factor, n, sum, squares := math.Ldexp(1, -exponent), float64(known), 0.0, 0.0
 	for _, i := range rows {
 		if x := c.Number[i]; !math.IsNaN(x) {
-			sum += x * factor
+			sum += float64(x * factor)
 		}
 	}
 	mean = sum / n
 	for _, i := range rows {
 		if x := c.Number[i]; !math.IsNaN(x) {
-			d := x*factor - mean
-			squares += d * d
+			d := float64(x*factor) - mean
+			squares += float64(d * d)
 		}
 	}
 	return known, math.Ldexp(mean, exponent), math.Ldexp(math.Sqrt(squares/n), exponent)

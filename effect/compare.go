@@ -119,8 +119,8 @@ func (c *Comparison) Linear(l Linear) Expectation {
 		p.N++
 		p.Weight += w
 		p.Residual += influence[k]
-		p.SumSquares += influence[k] * influence[k]
-		p.SumWeights2 += w * w
+		p.SumSquares += float64(influence[k] * influence[k])
+		p.SumWeights2 += float64(w * w)
 		e.MaxWeight = max(e.MaxWeight, math.Abs(w))
 	}
 	for _, p := range parts {
@@ -161,7 +161,7 @@ func (c *Comparison) MeanVariance(rows []int32, values []float64) float64 {
 	dev, sum := make([]float64, len(values)), 0.0
 	for k, v := range values {
 		dev[k] = v - mean
-		sum += dev[k] * dev[k]
+		sum += float64(dev[k] * dev[k])
 	}
 	g := float64(c.Persons(rows))
 	if g < 2 {
@@ -201,15 +201,20 @@ func (c *Comparison) Repeated(rows []int32, values []float64) float64 {
 		for ; k < len(order) && person(order[k]) == p; k++ {
 			v := values[order[k]]
 			sum += v
-			squares += v * v
+			squares += float64(v * v)
 		}
-		extra += sum*sum - squares
+		extra += float64(sum*sum) - squares
 	}
 	return extra
 }
 
 // Round rounds a figure to nine significant digits, half to even: the form in
 // which figures are written, compared and settled. NaN and infinities stay.
+//
+// Where a figure is a tie between two decimals, its last bit decides. That is why the
+// sums of this package, and those of written figures elsewhere, are of products that are
+// converted, float64(x*y): Go then rounds them on every machine, where it may else fuse
+// them with the sum on some.
 func Round(x float64) float64 {
 	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
 		return x

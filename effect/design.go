@@ -545,7 +545,7 @@ func (e *Expectation) floor(u Unit) (floored, told bool) {
 			return true, false
 		}
 		variance := func(share, n float64) float64 {
-			p := (math.Round(share)*n + 1) / (n + 2)
+			p := (float64(math.Round(share)*n) + 1) / (n + 2)
 			return p * (1 - p) / n
 		}
 		if in {

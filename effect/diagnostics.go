@@ -204,7 +204,7 @@ func ofFigure(name DiagnosticName, f *Figures, c *Certificate, placebo *Figures,
 		if placebo == nil || placebo.Refusal != "" {
 			return nan
 		}
-		return Round(math.Abs(placebo.Difference) + interval.StudentT(placebo.DF, placeboConfidence)*placebo.SE)
+		return Round(math.Abs(placebo.Difference) + float64(interval.StudentT(placebo.DF, placeboConfidence)*placebo.SE))
 	}
 	return d.Value
 }

@@ -110,7 +110,7 @@ type Certificate struct {
 	NoClockShare   float64 `col:"no_clock_share" doc:"share of the cell's cohort without a day to count from"`
 	Dated          float64 `col:"dated_covariates" doc:"share of the covariates used that are dated or fixed; 1 when none is used"`
 	Converged      bool    `col:"converged" doc:"the fit reached its tolerance (always true where nothing is iterated)"`
-	ScoreNorm      float64 `col:"score_norm" doc:"largest imbalance left in what was balanced, in standard deviations of the comparators; 0 where nothing is iterated"`
+	ScoreNorm      float64 `col:"score_norm" doc:"no imbalance larger than this is left in what was balanced, in standard deviations of the comparators; 0 where nothing is iterated"`
 	Rung           string  `col:"rung" doc:"classes that are exact beside the match group, as in referral_quarter, sex; empty for the match group alone"`
 	Warnings       string  `col:"warnings" doc:"codes of what to know, separated by semicolons"`
 }
@@ -216,8 +216,8 @@ type Expectation struct {
 	// taken as 1, for methods that adjust for nothing.
 	Visible   float64
 	Converged bool
-	// ScoreNorm is the largest imbalance left in what was balanced, in standard
-	// deviations of the comparators; 0 where nothing is iterated.
+	// ScoreNorm is what the imbalance left in what was balanced is not larger than, in
+	// standard deviations of the comparators; 0 where nothing is iterated.
 	ScoreNorm float64
 	// Rung names the classes that are exact beside the match group, joined by
 	// commas; "" for the match group alone, and for methods without a ladder.

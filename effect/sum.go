@@ -78,7 +78,7 @@ func (e *Estimate) add(cells, all []*Estimate, people *crowd, where []string, fe
 	observed, largest := 0.0, all[0]
 	for _, a := range all {
 		if a.N > 0 {
-			observed += float64(a.N) * a.Observed
+			observed += float64(float64(a.N) * a.Observed)
 		}
 		f.N += a.N
 		if a.N > largest.N {
@@ -116,8 +116,8 @@ func (e *Estimate) add(cells, all []*Estimate, people *crowd, where []string, fe
 	c.EffectiveN, c.Municipalities = compared[0].EffectiveN, compared[0].Municipalities
 	for _, a := range compared {
 		share := float64(a.NCompared) / n
-		difference += share * a.Difference
-		expected += share * a.Expected
+		difference += float64(share * a.Difference)
+		expected += float64(share * a.Expected)
 		v := a.variance()
 		cell.add(share, v.cell, v.dfCell)
 		comparators.add(share, v.comparators, v.dfComparators)
@@ -157,9 +157,9 @@ func (c *combined) add(share, variance, df float64) {
 func (c *combined) squares(effect float64) (variance, df float64) {
 	down := 0.0
 	for k, v := range c.variance {
-		v *= c.share[k] * c.share[k]
+		v = float64(v * (c.share[k] * c.share[k]))
 		variance += v
-		down += v * v / c.df[k]
+		down += float64(v*v) / c.df[k]
 	}
 	if variance == 0 {
 		return 0, 0
@@ -174,7 +174,7 @@ func (c *combined) squares(effect float64) (variance, df float64) {
 func (c *combined) linear() (variance, df float64) {
 	sd, down := 0.0, 0.0
 	for k, v := range c.variance {
-		a := c.share[k] * math.Sqrt(v)
+		a := float64(c.share[k] * math.Sqrt(v))
 		sd += a
 		down += a / math.Sqrt(c.df[k])
 	}

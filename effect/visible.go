@@ -28,7 +28,7 @@ func Visible(k int, lost func(j, l int) float64) float64 {
 			mean += m[j][l] / float64(k)
 		}
 		for j := range k {
-			sum += (m[j][l] - mean) * (m[j][l] - mean)
+			sum += float64((m[j][l] - mean) * (m[j][l] - mean))
 		}
 	}
 	return sum / float64(k-1)

@@ -1,7 +1,7 @@
 package ingest
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,11 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding"
 
 	"github.com/jobeffekt/jobeffekt/effect"
 )
@@ -84,6 +87,11 @@ func (d *Dataset) Arrange(ctx context.Context, scratch Scratch) (*Arranged, erro
 		}
 		errs = append(errs, d.arrangeable(table))
 	}
+	for _, table := range tables() {
+		if d.Has(table) && !slices.Contains(a.Tables(), table) {
+			errs = append(errs, d.copyable(table))
+		}
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -98,6 +106,32 @@ func (a *Arranged) Tables() (tables []string) {
 		}
 	}
 	return tables
+}
+
+// copyable finds columns of a table that is copied of which pseudonyms should be made.
+func (d *Dataset) copyable(table string) error {
+	var errs []error
+	for _, f := range contract(table) {
+		_, there := d.tables[table][0].lookup(d.inputName(table, f.name))
+		if there && (d.pseudonymized(table, f.name) || table == Providers && f.name == "employer_ids" && d.opt.pseudonyms(employerColumn)) {
+			errs = append(errs, &FileError{
+				d.tables[table][0].name(), fmt.Sprintf("column %q", d.inputName(table, f.name)),
+				errors.New("it is to hold pseudonyms, and the table is only copied"), "leave the column out of those of which pseudonyms are made until the arranged data are read",
+			})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// pseudonymColumn is the column of the contract that a column of the input is, where
+// pseudonyms are made of it.
+func (d *Dataset) pseudonymColumn(table, column string) (string, bool) {
+	for _, f := range contract(table) {
+		if d.inputName(table, f.name) == column && d.pseudonymized(table, f.name) {
+			return f.name, true
+		}
+	}
+	return "", false
 }
 
 // arrangeable finds columns of a table that cannot be written anew.
@@ -265,11 +299,23 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 	}
 	schema := &ordered{Group: parquet.Group{}}
 	var names []string
+	var made []parquet.WriterOption
 	for _, c := range first.parquet.Root().Columns() {
 		if c.Name() != clusterColumn {
 			names = append(names, c.Name())
 			id := slices.ContainsFunc(contract(table), func(f field) bool { return f.want == wantID && a.d.inputName(table, f.name) == c.Name() })
 			schema.Group[c.Name()] = arrangedNode(c, id)
+			by := madeBy(first, c.Name())
+			if _, makes := a.d.pseudonymColumn(table, c.Name()); makes {
+				by = a.d.opt.Pseudonyms.Fingerprint()
+				schema.Group[c.Name()] = parquet.Encoded(parquet.String(), &parquet.DeltaLengthByteArray)
+				if c.Optional() {
+					schema.Group[c.Name()] = parquet.Optional(schema.Group[c.Name()])
+				}
+			}
+			if by != "" {
+				made = append(made, parquet.KeyValueMetadata(pseudonymsKey+c.Name(), by))
+			}
 		}
 	}
 	schema.Group[clusterColumn] = parquet.Optional(parquet.Encoded(parquet.String(), &parquet.RLEDictionary))
@@ -299,6 +345,7 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 		parquet.SortingWriterConfig(parquet.SortingBuffers(a.scratch), parquet.SortingColumns(order...)),
 		parquet.KeyValueMetadata(arrangedKey, string(says)),
 	}
+	options = append(options, made...)
 	for _, kv := range first.parquet.Metadata().KeyValueMetadata {
 		if kv.Key == tableKey || strings.HasPrefix(kv.Key, docKey) { // what others wrote may be about the columns as they were
 			options = append(options, parquet.KeyValueMetadata(kv.Key, kv.Value))
@@ -312,6 +359,7 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 		}
 	}
 	count := effect.Count(ctx, "sorting "+table, "rows", all)
+	copies := a.copies(table, names, all)
 	for _, p := range parts {
 		for unit, n := range p.units() {
 			if n == 0 {
@@ -319,7 +367,7 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 			}
 			codes, err := a.codes(ctx, table, p, unit, n)
 			if err == nil {
-				err = a.copyRows(ctx, p.(*parquetPart), unit, names, codes, out)
+				err = a.copyRows(ctx, table, p.(*parquetPart), unit, copies, codes, out)
 			}
 			if ctx.Err() != nil {
 				return 0, effect.Stopped(ctx)
@@ -330,6 +378,9 @@ func (a *Arranged) WriteTable(ctx context.Context, table string, w io.Writer) (i
 			rows += n
 			count.Add(n)
 		}
+	}
+	if err := a.d.identifiable(table, copies); err != nil {
+		return 0, err
 	}
 	if err := protect(out.Close); err != nil {
 		return 0, fmt.Errorf("ingest: %s: %w", table, err)
@@ -361,7 +412,7 @@ func (a *Arranged) codes(ctx context.Context, table string, p part, unit int, ro
 	if problems := a.d.find(table, field{name: "person_id", want: wantID, required: true}, &cols[0]); len(problems) > 0 {
 		return nil, &SchemaError{problems}
 	}
-	cols[0].res = a.persons
+	cols[0].res, cols[0].look = a.persons, nil // what is copied is looked at
 	out := make([]int32, 0, rows)
 	r := reader{cols: make([]columnReader, 1), batch: batch{cols: make([]vector, 1)}}
 	err := r.readUnit(ctx, p, unit, rows, cols, func(b *batch) error {
@@ -371,9 +422,67 @@ func (a *Arranged) codes(ctx context.Context, table string, p part, unit int, ro
 	return out, err
 }
 
+// copies are the columns to write anew: what pseudonyms are made of, and what is looked at,
+// as all of it goes into files.
+func (a *Arranged) copies(table string, names []string, rows int64) []input {
+	out := make([]input, len(names))
+	for i, name := range names {
+		in := &out[i]
+		in.name, in.column = name, name
+		if column, ok := a.d.pseudonymColumn(table, name); ok {
+			in.name, in.key = column, a.d.opt.Pseudonyms
+		} else {
+			in.look = &looks{citizens: name == a.d.inputName(table, "person_id")}
+			in.look.begin(rows)
+		}
+	}
+	return out
+}
+
+// copied is a value of a column on its way to a file.
+func (in *input) copied(v parquet.Value, part int, l leaf, made bool, p *pseudonymizer, at *int64) parquet.Value {
+	if v.IsNull() {
+		return v
+	}
+	var room [24]byte
+	text := room[:0]
+	switch {
+	case l.class == classText && l.kind == encoding.ByteArray || l.class == classText && l.kind == encoding.FixedLenByteArray:
+		text = v.ByteArray()
+	case l.class == classInteger && l.kind == encoding.Int32 && l.unsigned:
+		text = strconv.AppendUint(text, uint64(v.Uint32()), 10)
+	case l.class == classInteger && l.kind == encoding.Int32:
+		text = strconv.AppendInt(text, int64(v.Int32()), 10)
+	case l.class == classInteger && l.kind == encoding.Int64 && l.unsigned:
+		text = strconv.AppendUint(text, v.Uint64(), 10)
+	case l.class == classInteger && l.kind == encoding.Int64:
+		text = strconv.AppendInt(text, v.Int64(), 10)
+	case l.class == classInteger:
+		n := new(big.Int).SetBytes(v.ByteArray())
+		if b := v.ByteArray(); len(b) > 0 && b[0] >= 0x80 {
+			n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(b))))
+		}
+		text = n.Append(text, 10)
+	default:
+		return v
+	}
+	if in.look != nil {
+		if *at--; *at < 0 {
+			*at = in.look.stride - 1
+			in.look.note(part, text, l.class == classText)
+		}
+		return v
+	}
+	if made || len(text) == 0 {
+		return v
+	}
+	return parquet.ByteArrayValue(bytes.Clone(p.of(text)))
+}
+
 // copyRows hands the rows of a unit over to a writer, each with the cluster of its
 // person.
-func (a *Arranged) copyRows(ctx context.Context, p *parquetPart, unit int, names []string, codes []int32, out *parquet.SortingWriter[any]) error {
+func (a *Arranged) copyRows(ctx context.Context, table string, p *parquetPart, unit int, copies []input, codes []int32, out *parquet.SortingWriter[any]) error {
+	names := gather(len(copies), func(i int) string { return copies[i].column })
 	opened, err := p.open(unit, names)
 	if err != nil {
 		return err
@@ -382,17 +491,24 @@ func (a *Arranged) copyRows(ctx context.Context, p *parquetPart, unit int, names
 	defer u.close()
 	const batch = 1024
 	type column struct {
-		page   parquet.Page
-		values parquet.ValueReader
-		left   int
-		buf    [batch]parquet.Value
+		run        run
+		kind       parquet.Kind
+		row, value int // used of the run
+		leaf       leaf
+		made       bool // its values are pseudonyms already
+		pseudo     *pseudonymizer
+		next       int64 // values before the next one that is looked at
 	}
+	part := slices.Index(a.d.tables[table], part(p))
 	columns := make([]column, len(names))
-	defer func() {
-		for k := range columns {
-			parquet.Release(columns[k].page)
+	for k, name := range names {
+		c := &columns[k]
+		c.kind = p.parquet.Root().Column(name).Type().Kind()
+		c.leaf, _ = p.lookup(name)
+		if key := copies[k].key; key != nil {
+			c.made, c.pseudo = madeBy(p, name) != "", newPseudonymizer(key, copies[k].name)
 		}
-	}()
+	}
 	width := len(names) + 1
 	flat, rows := make([]parquet.Value, batch*width), make([]parquet.Row, 0, batch)
 	for len(codes) > 0 {
@@ -402,42 +518,35 @@ func (a *Arranged) copyRows(ctx context.Context, p *parquetPart, unit int, names
 		n := min(batch, len(codes)) // rows that no page ends within, so that its memory stays
 		for k := range columns {
 			c := &columns[k]
-			for c.left == 0 {
+			for c.row == c.run.rows {
 				err := protect(func() (err error) {
-					parquet.Release(c.page)
-					if c.page, err = u.columns[k].pages.ReadPage(); err == nil {
-						c.values, c.left = c.page.Values(), int(c.page.NumRows())
-					}
+					c.run, err = u.next(k)
+					c.row, c.value = 0, 0
 					return err
 				})
-				if u.file.failed != nil {
-					return u.file.failed
-				}
 				if err != nil {
-					c.page = nil
 					return fileError(p, unit, names[k], err)
 				}
 			}
-			n = min(n, c.left)
+			n = min(n, c.run.rows-c.row)
 		}
 		rows = rows[:0]
 		for k := range columns {
 			c := &columns[k]
 			err := protect(func() error {
-				for got := 0; got < n; {
-					m, err := c.values.ReadValues(c.buf[got:n])
-					if got += m; got < n && (err != nil || m == 0) {
-						return cmp.Or(err, io.ErrUnexpectedEOF)
+				for i := range n {
+					v, level := parquet.Value{}, 0
+					if c.run.levels == nil || c.run.levels[c.row] == c.run.maxLevel {
+						v, level = copies[k].copied(c.run.stored(c.kind, c.value), part, c.leaf, c.made, c.pseudo, &c.next), int(c.run.maxLevel)
+						c.value++
 					}
+					c.row++
+					flat[i*width+k] = v.Level(0, level, k)
 				}
 				return nil
 			})
 			if err != nil {
 				return fileError(p, unit, names[k], err)
-			}
-			c.left -= n
-			for i, v := range c.buf[:n] {
-				flat[i*width+k] = v.Level(0, v.DefinitionLevel(), k)
 			}
 		}
 		for i, code := range codes[:n] {
@@ -457,4 +566,31 @@ func (a *Arranged) copyRows(ctx context.Context, p *parquetPart, unit int, names
 		}
 	}
 	return nil
+}
+
+// stored is a value of a run as it is stored. It is valid as long as the run.
+func (r *run) stored(kind parquet.Kind, i int) parquet.Value {
+	data := &r.data
+	if r.dict != nil {
+		i, data = int(data.Int32()[i]), &r.dict.data
+	}
+	switch kind {
+	case parquet.Boolean:
+		return parquet.BooleanValue(data.Boolean()[i/8]>>(i%8)&1 == 1)
+	case parquet.Int32:
+		return parquet.Int32Value(data.Int32()[i])
+	case parquet.Int64:
+		return parquet.Int64Value(data.Int64()[i])
+	case parquet.Int96:
+		return parquet.Int96Value(data.Int96()[i])
+	case parquet.Float:
+		return parquet.FloatValue(data.Float()[i])
+	case parquet.Double:
+		return parquet.DoubleValue(data.Double()[i])
+	case parquet.ByteArray:
+		b, offsets := data.ByteArray()
+		return parquet.ByteArrayValue(b[offsets[i]:offsets[i+1]])
+	}
+	b, size := data.FixedLenByteArray()
+	return parquet.FixedLenByteArrayValue(b[i*size : (i+1)*size])
 }

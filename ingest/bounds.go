@@ -28,7 +28,7 @@ type Sink interface {
 //
 // It says which persons a unit of the table may hold: those between the smallest and
 // the largest person_id that the statistics of a row group tell, or all of them where
-// it has none. So a sink that is handed spells in the order of persons can finish with
+// it has none, or where pseudonyms are made of persons as they are read. So a sink that is handed spells in the order of persons can finish with
 // one before it meets the next. Nothing asks whether the table is sorted, and a row of
 // a person of the cases outside the statistics of its row group is a [FileError].
 //
@@ -48,7 +48,7 @@ func (d *Dataset) Observe(ctx context.Context, cases *effect.Cases, employers []
 				continue
 			}
 			s := span{0, cases.Persons.Len()}
-			if _, constant := d.opt.Constants[Spells]["person_id"]; !constant {
+			if _, constant := d.opt.Constants[Spells]["person_id"]; !constant && (!d.pseudonymized(Spells, "person_id") || madeBy(part, column) != "") {
 				s = personsOf(part, u, column, cases.Persons)
 			}
 			bounds[[2]int{p, u}] = s

@@ -106,6 +106,11 @@ func (d *Dataset) plan(table string, extra []field) ([]input, []SchemaProblem) {
 // find resolves one column of a table.
 func (d *Dataset) find(table string, f field, in *input) (problems []SchemaProblem) {
 	in.field, in.column = f, d.inputName(table, f.name)
+	if d.pseudonymized(table, f.name) {
+		in.key = d.opt.Pseudonyms
+	} else if in.want.mayIdentify() && !d.trusted {
+		in.look = &looks{citizens: f.name == "person_id"}
+	}
 	if c, ok := d.opt.Constants[table][f.name]; ok {
 		in.constant = &c
 		if in.want == wantCovariate {
@@ -117,8 +122,17 @@ func (d *Dataset) find(table string, f field, in *input) (problems []SchemaProbl
 				Problem: "the constant does not fit", Expected: in.want.String(),
 			}}
 		}
+		if in.look != nil && civilConstant(c) {
+			problems = append(problems, SchemaProblem{
+				Table: table, File: "constants", Column: f.name, Input: f.name,
+				Problem: "the constant has the form of a civil registration number (CPR)", Expected: "a value that tells nobody's identity",
+			})
+		}
 	} else {
 		problems = d.findInput(table, in)
+	}
+	if in.key != nil {
+		problems = append(problems, d.checkMade(table, in)...)
 	}
 	switch in.want {
 	case wantID, wantText, wantPeriod, wantChannel:

@@ -214,6 +214,8 @@ type converter struct {
 	leaf leaf
 	want want
 	res  resolver // for identifiers, names and states
+	// pseudo makes pseudonyms of identifiers; nil where they stay what they are.
+	pseudo *pseudonymizer
 }
 
 // form is that of the vectors that the converter fills.
@@ -225,6 +227,8 @@ func (w want) numeric() bool { return w == wantNumber || w == wantWhole || w == 
 // convert writes the dense values [from, to) of data to dst.
 func (c *converter) convert(dst vector, data *encoding.Values, from, to int) error {
 	switch {
+	case c.pseudo != nil:
+		return c.pseudonyms(dst, data, from, to)
 	case dst.ids != nil:
 		return c.ids(dst.ids, data, from, to)
 	case c.want.numeric():

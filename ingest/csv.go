@@ -48,9 +48,21 @@ import (
 //
 // What is wrong with a file is a [FileError] that names line and column, and wraps
 // [ErrFormat], [ErrCSV], [ErrEmptyFile], [ErrLimit] or a cause of Parquet; a
-// Parquet table that does not fit is an [ErrTable]. No error repeats a cell, as it
-// may be an identifier.
+// Parquet table that does not fit is an [ErrTable]. A column of civil registration
+// numbers is an [IdentifiableError]. No error repeats a cell, as it may be an identifier.
 func ReadFile(ctx context.Context, path string, limits Limits) (*Table, error) {
+	t, err := readEither(ctx, path, limits)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.identifiable(path); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// readEither is ReadFile, whoever its rows are of.
+func readEither(ctx context.Context, path string, limits Limits) (*Table, error) {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".parquet":
 		return readTable(ctx, path, limits, true, nil)
@@ -77,6 +89,9 @@ func readWhole(path string, limits Limits) ([]byte, error) {
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limits.CSVBytes+1))
+	if err == nil {
+		_, err = src.unchanged()
+	}
 	if err != nil {
 		return nil, err
 	}

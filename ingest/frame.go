@@ -263,10 +263,8 @@ func (d *Dataset) load(ctx context.Context, table string, extra []field, prepare
 	if err := f.measure(); err != nil {
 		return nil, err
 	}
-	if !f.credible() {
-		if err := d.prove(ctx, table, cols); err != nil {
-			return nil, err
-		}
+	if err := f.credible(d.opt.Limits); err != nil {
+		return nil, err
 	}
 	for i := range cols {
 		if !cols[i].absent {
@@ -370,29 +368,24 @@ func (f *frame) measure() error {
 	return nil
 }
 
-// credible says whether the files are so large that they may well have the rows
-// that they claim: no table of any content has a hundred rows to a byte.
-func (f *frame) credible() bool {
+// credible refuses more rows than the files can have, before memory is asked for them.
+func (f *frame) credible(limits Limits) error {
 	bytes := int64(0)
 	for _, p := range f.parts {
 		file, ok := p.(*parquetPart)
 		if !ok {
-			return true // rows in memory
+			return nil // rows in memory
 		}
 		bytes += file.size
 	}
-	return f.rows <= 1<<20 || int64(f.rows) <= 100*bytes
-}
-
-// prove reads one column that is stored, to see that there are as many rows as
-// the files claim before memory is asked for them.
-func (d *Dataset) prove(ctx context.Context, table string, cols []input) error {
-	for i := range cols {
-		if !cols[i].absent && cols[i].constant == nil {
-			return d.scan(ctx, table, cols[i:i+1], func() func(*batch) error { return func(*batch) error { return nil } })
-		}
+	if len(f.parts) > 0 && limits.manyRows(int64(f.rows), bytes) {
+		return tooManyRows(f.parts[0].name(), int64(f.rows), bytes)
 	}
 	return nil
+}
+
+func tooManyRows(file string, rows, bytes int64) error {
+	return &FileError{file, "", passed("%d rows in %d bytes", rows, bytes), "raise Limits.RowsPerByte if the rows are really there"}
 }
 
 // dropOrphans sets the rows of unknown persons aside, whatever else they hold.

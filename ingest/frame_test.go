@@ -146,7 +146,7 @@ func TestClaimedRowsTakeNoMemory(t *testing.T) {
 		return err
 	}
 	require.NoError(t, load(3))
-	for rows, want := range map[int64]error{1 << 30: ErrTruncated, math.MaxInt32 + 1: ErrLimit, math.MaxInt64: ErrLimit} {
+	for rows, want := range map[int64]error{1 << 30: ErrLimit, math.MaxInt32 + 1: ErrLimit, math.MaxInt64: ErrLimit} {
 		err := load(rows)
 		require.ErrorIs(t, err, want)
 		_, ok := errors.AsType[*FileError](err)

@@ -182,7 +182,7 @@ func (d *Dataset) CheckStates(ctx context.Context) error {
 
 // plain is the dataset as it lies in the input, without mapping.
 func (d *Dataset) plain() *Dataset {
-	return &Dataset{opt: Options{Limits: d.opt.Limits, Workers: d.opt.Workers}, tables: d.tables}
+	return &Dataset{opt: Options{Limits: d.opt.Limits, Workers: d.opt.Workers}, tables: d.tables, trusted: d.trusted}
 }
 
 // countCodes counts the rows of each code that a resolver gives for the values of a column:

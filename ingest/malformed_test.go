@@ -127,7 +127,7 @@ func TestMalformed(t *testing.T) {
 		{"huge_list", ErrCorrupt, []string{"its footer makes no sense"}},
 		{"encrypted_footer", ErrEncrypted, []string{"without encryption"}},
 		{"page_header", ErrCorrupt, []string{`row group 0, column "person_id"`}},
-		{"page_data", parquet.ErrCorrupted, []string{`row group 0, column "start_date"`, "checksum"}},
+		{"page_data", ErrCorrupt, []string{`row group 0, column "start_date"`, "checksum"}},
 		{"lz4", ErrCompression, []string{"LZ4_RAW", "ZSTD"}},
 		{"missing_column", nil, []string{
 			`"state": missing, expected a state code (text or whole number); did you mean "statee"?`,
@@ -202,6 +202,7 @@ func TestLimits(t *testing.T) {
 		"page bytes": func(l *Limits) { l.PageBytes = 10 },
 		"page rows":  func(l *Limits) { l.PageRows = 10 },
 		"files":      func(l *Limits) { l.Files = 1 },
+		"open pages": func(l *Limits) { l.RowGroupBytes = 1000 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			opt := DefaultOptions()

@@ -92,7 +92,7 @@ func (d *Dataset) narrow(ctx context.Context, table string, cols []input) error 
 	}
 	var wanted []only
 	if index, ok := cols[0].res.(*personIndex); ok {
-		if cols[0].constant == nil {
+		if cols[0].constant == nil && cols[0].key == nil { // a file's index tells nothing of pseudonyms
 			wanted = append(wanted, only{column: cols[0].column, numbers: index.nums})
 		}
 		clusters, arranged, err := d.clusters(ctx, index)
@@ -405,7 +405,7 @@ func (p *parquetPart) wanted(f *reading, unit int, columns []string, wanted []on
 
 // openSome begins to read some rows of a unit, as open does all of them; see seek.
 func (p *parquetPart) openSome(unit int, columns []string, s some) (unitReader, error) {
-	u := &parquetUnit{}
+	u := &parquetUnit{memory: p.memory}
 	if len(s.spans) == 0 {
 		return u, nil
 	}
@@ -433,40 +433,17 @@ func (p *parquetPart) openSome(unit int, columns []string, s some) (unitReader, 
 		}
 		plan = append(plan, of[i]...)
 	}
-	plan = joined(plan)
-	f.plan(plan...)
-	group := p.parquet.RowGroups()[unit].ColumnChunks()
-	for i, name := range columns {
-		column := p.parquet.Root().Column(name)
-		err := p.checkCodec(unit, name, &meta.Columns[column.Index()].MetaData)
-		for _, r := range of[i] {
-			if err == nil {
-				err = p.checkPages(f, unit, name, r.From, r.To)
-			}
-		}
+	f.plan(joined(plan)...)
+	for _, name := range columns {
+		pages, err := p.pages(u, unit, name, 0, 0)
 		if err != nil {
 			u.close()
 			return nil, err
 		}
-		u.columns = append(u.columns, parquetColumn{
-			pages: group[column.Index()].(*parquet.FileColumnChunk).PagesFrom(clipped{f, plan}), maxLevel: maxLevel(column), where: s.pages[name],
-		})
+		pages.where, pages.dictAt = s.pages[name], meta.Columns[p.parquet.Root().Column(name).Index()].MetaData.DictionaryPageOffset
+		u.columns = append(u.columns, pages)
 	}
 	return u, nil
-}
-
-// clipped is a file of which nothing is read that lies behind what was planned: the
-// library reads ahead.
-type clipped struct {
-	*reading
-	ranges []Range
-}
-
-func (c clipped) ReadAt(b []byte, off int64) (int, error) {
-	if k := sort.Search(len(c.ranges), func(k int) bool { return c.ranges[k].To > off }); k < len(c.ranges) && c.ranges[k].From <= off {
-		b = b[:min(int64(len(b)), c.ranges[k].To-off)]
-	}
-	return c.reading.ReadAt(b, off)
 }
 
 // joined are ranges in their order, in one where they touch or overlap.

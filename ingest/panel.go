@@ -71,6 +71,17 @@ func OpenPanel(path string, limits Limits) (*Panel, error) {
 	return p, nil
 }
 
+// Unchanged looks at the files again, after they were read: one that is
+// not as it was is a [FileError] that wraps [ErrChanged].
+func (p *Panel) Unchanged() error {
+	for _, part := range p.parts {
+		if _, err := part.unchanged(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Parts lists the files of the panel.
 func (p *Panel) Parts() []string {
 	out := make([]string, len(p.parts))
@@ -132,6 +143,7 @@ type PanelReader struct {
 	panel *Panel
 	col   columnReader
 	ids   idList
+	key   *PseudonymKey // of identifiers that are read
 }
 
 // Reader returns a reader of the panel.
@@ -154,17 +166,22 @@ func (r *PanelReader) Numbers(b *PanelBlock, column string, dst []float64) error
 // IDs reads a column of identifiers. dst, as long as the block, gets for each row
 // its place among the ids, or a negative number where the row has no identifier or
 // one that is too long or not UTF-8. The ids are valid until the next call; one may
-// be among them more than once.
-func (r *PanelReader) IDs(b *PanelBlock, column string, dst []int32) ([]effect.ID, error) {
+// be among them more than once. With a key they are pseudonyms, as those of person_id.
+func (r *PanelReader) IDs(b *PanelBlock, column string, key *PseudonymKey, dst []int32) ([]effect.ID, error) {
 	r.ids = idList{ids: r.ids.ids[:0], maxText: r.panel.limits.TextBytes}
+	r.key = key
 	err := r.read(b, column, wantID, &r.ids, vector{ints: dst})
+	r.key = nil
 	return r.ids.ids, err
 }
 
 // read fills dst with a column of a block.
 func (r *PanelReader) read(b *PanelBlock, column string, w want, res resolver, dst vector) error {
 	part := r.panel.parts[b.Part]
-	in := input{field: field{name: column, want: w}, column: column, res: res}
+	in := input{field: field{name: column, want: w}, column: column, res: res, key: r.key}
+	if r.key != nil {
+		in.name = "person_id"
+	}
 	at := 0
 	for _, piece := range b.pieces {
 		var u unitReader

@@ -51,6 +51,7 @@ func open(p place, opt Options) (*Dataset, error) {
 			if err != nil {
 				return nil, err
 			}
+			part.memory = d.memory
 			d.tables[table] = append(d.tables[table], part)
 			d.files = append(d.files, part.source)
 		}
@@ -101,6 +102,7 @@ type parquetPart struct {
 	parquet *parquet.File
 	footer  int64 // its bytes
 	limits  Limits
+	memory  *pageMemories
 	rows    []int64 // of each row group
 	names   []string
 	leaves  map[string]leaf
@@ -180,7 +182,7 @@ func openParquet(at place, name string, limits Limits) (*parquetPart, error) {
 	} else if err != nil {
 		return fail(err, again)
 	}
-	p := &parquetPart{source: src, footer: footer, limits: limits}
+	p := &parquetPart{source: src, footer: footer, limits: limits, memory: &pageMemories{}}
 	err = protect(func() (err error) {
 		p.parquet, err = parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 		return err
@@ -206,6 +208,12 @@ func openParquet(at place, name string, limits Limits) (*parquetPart, error) {
 	}
 	if left != 0 {
 		return fail(fmt.Errorf("%w: it claims %d rows, and its row groups %d", ErrCorrupt, p.parquet.Metadata().NumRows, p.parquet.Metadata().NumRows-left), again)
+	}
+	rows := int64(0)
+	for _, n := range p.rows {
+		if rows += n; rows < 0 || limits.manyRows(rows, size) {
+			return nil, tooManyRows(src.path, max(rows, n), size)
+		}
 	}
 	return p, nil
 }
@@ -297,8 +305,7 @@ func (p *parquetPart) open(unit int, columns []string) (unitReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &parquetUnit{file: f}
-	group := p.parquet.RowGroups()[unit].ColumnChunks()
+	u := &parquetUnit{file: f, memory: p.memory}
 	meta := &p.parquet.Metadata().RowGroups[unit]
 	var indexes []int
 	for _, name := range columns {
@@ -306,13 +313,16 @@ func (p *parquetPart) open(unit int, columns []string) (unitReader, error) {
 	}
 	f.plan(p.ranges(meta, indexes)...)
 	for i, name := range columns {
-		index := indexes[i]
-		if err := p.checkChunk(f, unit, name, &meta.Columns[index].MetaData); err != nil {
-			u.close()
-			return nil, err
+		start, end, err := p.checkChunk(unit, name, &meta.Columns[indexes[i]].MetaData)
+		if err == nil {
+			var pages *pageReader
+			if pages, err = p.pages(u, unit, name, start, end); err == nil {
+				u.columns = append(u.columns, pages)
+				continue
+			}
 		}
-		pages := group[index].(*parquet.FileColumnChunk).PagesFrom(f)
-		u.columns = append(u.columns, parquetColumn{pages: pages, maxLevel: maxLevel(p.parquet.Root().Column(name))})
+		u.close()
+		return nil, err
 	}
 	return u, nil
 }
@@ -326,71 +336,43 @@ func maxLevel(c *parquet.Column) byte {
 
 type parquetUnit struct {
 	file    *reading
-	columns []parquetColumn
+	columns []*pageReader
+	memory  *pageMemories
+	held    int64 // bytes of the pages that are open
 }
 
-type parquetColumn struct {
-	pages    *parquet.FilePages
-	maxLevel byte
-	page     parquet.Page
-	source   parquet.Dictionary // that dict was made from
-	dict     *dictionary
-
-	where *chunkPages // nil where every page is read
-	at    int         // page that comes next
-	skip  int         // rows of it that nobody asked for
-}
-
-// seek goes to a row; where is then known of every column.
+// seek goes to a row; where the pages are is then known of every column.
 func (u *parquetUnit) seek(row int64) error {
-	for i := range u.columns {
-		c := &u.columns[i]
-		c.at, _ = c.where.covering(rowSpan{row, row + 1})
-		c.skip = int(row - c.where.first[c.at])
-		if err := c.pages.SeekToRow(c.where.first[c.at]); err != nil {
-			return err
-		}
+	for _, c := range u.columns {
+		c.seek(row)
 	}
 	return nil
 }
 
 func (u *parquetUnit) next(column int) (run, error) {
-	c := &u.columns[column]
-	parquet.Release(c.page)
-	c.page = nil
-	page, err := c.pages.ReadPage()
-	if u.file.failed != nil {
-		return run{}, u.file.failed
-	}
-	if err != nil {
-		return run{}, err
-	}
-	c.page = page
-	r := run{rows: int(page.NumRows()), levels: page.DefinitionLevels(), maxLevel: c.maxLevel, data: page.Data()}
-	if c.where != nil {
-		if c.at+1 >= len(c.where.first) || int64(r.rows) != c.where.first[c.at+1]-c.where.first[c.at] {
-			return run{}, ErrCorrupt // the index does not tell of this page
-		}
-		r.skip, c.skip = c.skip, 0
-		c.at++
-	}
-	if d := page.Dictionary(); d != nil {
-		if c.source != d {
-			c.source, c.dict = d, &dictionary{d.Page().Data(), d.Len()}
-		}
-		r.dict = c.dict
-	}
-	return r, nil
+	return u.columns[column].read()
 }
 
 func (u *parquetUnit) close() {
-	for i := range u.columns {
-		parquet.Release(u.columns[i].page)
-		u.columns[i].pages.Close()
+	for _, c := range u.columns {
+		u.memory.put(c.pageMemory)
 	}
 	if u.file != nil {
 		u.file.Close()
 	}
+}
+
+// pages begins to read the pages of a column in the bytes [start, end).
+func (p *parquetPart) pages(u *parquetUnit, unit int, column string, start, end int64) (*pageReader, error) {
+	c := p.parquet.Root().Column(column)
+	meta := &p.parquet.Metadata().RowGroups[unit].Columns[c.Index()].MetaData
+	if err := p.checkCodec(unit, column, meta); err != nil {
+		return nil, err
+	}
+	return &pageReader{
+		file: u.file, held: &u.held, limits: p.limits, codec: meta.Codec, typ: c.Type(), kind: encoding.Kind(c.Type().Kind()) + encoding.Boolean,
+		maxLevel: maxLevel(c), at: start, end: end, pageMemory: p.memory.get(),
+	}, nil
 }
 
 // extent is where the pages of a column chunk lie; ok is false if not in the file.
@@ -420,20 +402,16 @@ func (p *parquetPart) ranges(group *format.RowGroup, columns []int) []Range {
 	return out
 }
 
-// checkChunk walks the page headers of a column chunk before its pages are
-// read: the library allocates whatever a header claims.
-func (p *parquetPart) checkChunk(f *reading, unit int, column string, meta *format.ColumnMetaData) error {
-	if err := p.checkCodec(unit, column, meta); err != nil {
-		return err
-	}
+// checkChunk says where the pages of a column chunk lie, if that and its values make sense.
+func (p *parquetPart) checkChunk(unit int, column string, meta *format.ColumnMetaData) (start, end int64, err error) {
 	start, end, ok := p.extent(meta)
 	if !ok {
-		return p.chunkError(unit, column, fmt.Errorf("%w: its pages lie outside the file", ErrTruncated))
+		return 0, 0, p.chunkError(unit, column, fmt.Errorf("%w: its pages lie outside the file", ErrTruncated))
 	}
 	if meta.NumValues != p.rows[unit] {
-		return p.chunkError(unit, column, fmt.Errorf("%w: it claims %d values in %d rows", ErrCorrupt, meta.NumValues, p.rows[unit]))
+		return 0, 0, p.chunkError(unit, column, fmt.Errorf("%w: it claims %d values in %d rows", ErrCorrupt, meta.NumValues, p.rows[unit]))
 	}
-	return p.checkPages(f, unit, column, start, end)
+	return start, end, nil
 }
 
 func (p *parquetPart) chunkError(unit int, column string, err error) error {
@@ -450,39 +428,4 @@ func (p *parquetPart) checkCodec(unit int, column string, meta *format.ColumnMet
 		return nil
 	}
 	return p.chunkError(unit, column, fmt.Errorf("%w: %v", ErrCompression, meta.Codec))
-}
-
-// checkPages walks the headers of the pages in the bytes [start, end).
-func (p *parquetPart) checkPages(f *reading, unit int, column string, start, end int64) error {
-	fail := func(err error, cure string) error {
-		return &FileError{p.path, fmt.Sprintf("row group %d, column %q", unit, column), err, cure}
-	}
-	const again = "export the file again"
-	var buf [1 << 10]byte
-	for at := start; at < end; {
-		b := buf[:min(int64(len(buf)), end-at)]
-		h, ok := pageHeader{}, false
-		for {
-			if _, err := f.ReadAt(b, at); err != nil {
-				if f.failed != nil {
-					return f.failed
-				}
-				return fail(fmt.Errorf("%w: %w", ErrTruncated, err), again)
-			}
-			if h, ok = readPageHeader(b); ok || len(b) >= 1<<20 || int64(len(b)) == end-at {
-				break
-			}
-			b = make([]byte, min(int64(4*len(b)), end-at)) // statistics can be long
-		}
-		at += int64(h.size) + h.compressed
-		switch {
-		case !ok || h.compressed < 0 || h.uncompressed < 0 || h.values < 0 || at > end:
-			return fail(fmt.Errorf("%w: a page header makes no sense", ErrCorrupt), again)
-		case h.compressed > p.limits.PageBytes || h.uncompressed > p.limits.PageBytes:
-			return fail(fmt.Errorf("%w: a page of %d bytes", ErrLimit, max(h.compressed, h.uncompressed)), "raise Limits.PageBytes, or write smaller pages")
-		case h.values > p.limits.PageRows:
-			return fail(fmt.Errorf("%w: a page of %d rows", ErrLimit, h.values), "raise Limits.PageRows, or write smaller pages")
-		}
-	}
-	return nil
 }

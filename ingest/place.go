@@ -86,6 +86,8 @@ type source struct {
 	path    string // in errors
 	size    int64
 	mtime   time.Time
+	touched time.Time // when the system says that its bytes, name or mode were changed last; zero where it does not
+	info    fs.FileInfo
 	version Version
 }
 
@@ -96,7 +98,7 @@ func (p place) source(name string, cause error) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{place: p, file: name, path: p.full(name), size: info.Size(), mtime: info.ModTime()}
+	s := &source{place: p, file: name, path: p.full(name), size: info.Size(), mtime: info.ModTime(), touched: touched(info), info: info}
 	if !info.Mode().IsRegular() {
 		return nil, &FileError{s.path, "", fmt.Errorf("%w: not a regular file", cause), "give a file"}
 	}
@@ -115,7 +117,7 @@ func (s *source) open() (*reading, error) {
 		f.Close()
 		return nil, s.fault(s.file, err)
 	}
-	if version, _ := info.Sys().(Version); info.Size() != s.size || !info.ModTime().Equal(s.mtime) || version != s.version {
+	if !s.is(info) {
 		f.Close()
 		return nil, s.changed(ErrChanged)
 	}
@@ -127,6 +129,28 @@ func (s *source) open() (*reading, error) {
 	r := &reading{source: s, file: f, at: at}
 	r.planner, _ = f.(Planner)
 	return r, nil
+}
+
+// is says whether a file is the one that was looked at first, and as it was: its size,
+// the time of its last change, its version, and as far as the system tells them which
+// file it is.
+func (s *source) is(info fs.FileInfo) bool {
+	version, _ := info.Sys().(Version)
+	return info.Size() == s.size && info.ModTime().Equal(s.mtime) && version == s.version && (s.touched.IsZero() || os.SameFile(s.info, info))
+}
+
+// unchanged looks at the file again, after it was read, and says too whether its status changed
+// since, as it does with every change of what it holds, but also when somebody links to it.
+// Files with a version are never read in another.
+func (s *source) unchanged() (moved bool, err error) {
+	if s.version != "" {
+		return false, nil
+	}
+	info, err := s.stat(s.file)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !s.is(info) {
+		return false, s.changed(ErrChanged)
+	}
+	return err == nil && !touched(info).Equal(s.touched), err
 }
 
 func (s *source) changed(err error) error {

@@ -284,7 +284,11 @@ func (d *Dataset) Providers(ctx context.Context) ([]effect.Membership, error) {
 			InHouse: inHouse >= 0 && f.cols[inHouse].ints[r] == 1, InHouseUnknown: inHouse < 0 || f.cols[inHouse].ints[r] == codeNull,
 		}
 		for _, id := range strings.FieldsFunc(f.text(employers, r), func(c rune) bool { return strings.ContainsRune(" ,;", c) }) {
-			out[i].Employers = append(out[i].Employers, effect.TextID(id))
+			employer := effect.TextID(id)
+			if d.opt.pseudonyms(employerColumn) { // as those of spells are
+				employer = d.opt.Pseudonyms.Pseudonym(employerColumn, employer)
+			}
+			out[i].Employers = append(out[i].Employers, employer)
 		}
 	}
 	if err := d.close(f.account, int64(f.rows)); err != nil {

@@ -65,7 +65,9 @@ type input struct {
 	constant *string
 	res      resolver
 	absent   bool
-	narrow   *narrowing // of the scan; in the first column, nil for none
+	key      *PseudonymKey // by which pseudonyms are made of the values; nil for none
+	look     *looks        // whether the values are civil registration numbers; nil where nobody asks
+	narrow   *narrowing    // of the scan; in the first column, nil for none
 	// into says where the values of rows are wanted: they are written there, not to
 	// memory that is used again. nil where nobody asks.
 	into func(part int, row int64, rows int) vector
@@ -122,6 +124,11 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 			}
 		}
 	}
+	for i := range cols {
+		if cols[i].look != nil {
+			cols[i].look.begin(total)
+		}
+	}
 	count := effect.Count(ctx, "reading "+table, "rows", total)
 	workers := d.opt.Workers
 	if workers <= 0 {
@@ -145,7 +152,10 @@ func (d *Dataset) scan(ctx context.Context, table string, cols []input, work fun
 	if err := effect.Stopped(outer); err != nil {
 		return err
 	}
-	return context.Cause(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return d.identifiable(table, cols)
 }
 
 // reader is the scratch of one worker.
@@ -160,6 +170,7 @@ func (r *reader) readUnit(ctx context.Context, p part, unit int, rows int64, col
 	var names []string
 	for i := range cols {
 		names = r.cols[i].reset(p, &cols[i], names)
+		r.cols[i].of = r.batch.part
 	}
 	var u unitReader
 	some, narrow := narrowed(cols).unit(r.batch.part, unit)
@@ -261,11 +272,21 @@ func fileError(p part, unit int, column string, err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = ErrTruncated
 	}
+	if errors.Is(err, errValues) || errors.Is(err, errCode) {
+		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
 	where := fmt.Sprintf("row group %d", unit)
 	if column != "" {
 		where += fmt.Sprintf(", column %q", column)
 	}
-	return &FileError{p.name(), where, err, "export the file again"}
+	cure := "export the file again"
+	switch {
+	case errors.Is(err, ErrLimit):
+		cure = "raise Limits.PageBytes, Limits.PageRows or Limits.RowGroupBytes, or write smaller pages"
+	case errors.Is(err, ErrCompression):
+		cure = "export with ZSTD, SNAPPY, GZIP or no compression"
+	}
+	return &FileError{p.name(), where, err, cure}
 }
 
 // Columns that no unit reader is asked for.
@@ -278,7 +299,9 @@ const (
 type columnReader struct {
 	in    *input
 	conv  converter
-	index int // among the columns of the unit reader, or one of those below
+	of    int   // part of the table
+	next  int64 // values before the next one that is looked at
+	index int   // among the columns of the unit reader, or one of those below
 	run   run
 	row   int // rows of the run that are used
 	value int // values of the run that are used
@@ -290,7 +313,7 @@ type columnReader struct {
 
 // reset prepares for a unit of a part and returns names with the column added.
 func (c *columnReader) reset(p part, in *input, names []string) []string {
-	c.in, c.run, c.row, c.value, c.dict = in, run{}, 0, 0, nil
+	c.in, c.run, c.row, c.value, c.dict, c.next = in, run{}, 0, 0, nil, 0
 	if in.absent {
 		return names
 	}
@@ -298,18 +321,32 @@ func (c *columnReader) reset(p part, in *input, names []string) []string {
 		c.index = constantColumn
 		text := []byte(*in.constant)
 		data := encoding.ByteArrayValues(text, []uint32{0, uint32(len(text))})
-		c.conv = converter{leaf{class: classText, kind: encoding.ByteArray, scale: -1}, in.want, in.res}
+		c.conv = c.converter(leaf{class: classText, kind: encoding.ByteArray, scale: -1}, "")
 		c.run = run{rows: math.MaxInt, dict: &dictionary{data, 1}}
 		return names
 	}
 	l, _ := p.lookup(in.column) // it is there: the plan is made for all parts
-	c.conv = converter{l, in.want, in.res}
+	by := ""
+	if in.key != nil {
+		by = madeBy(p, in.column)
+	}
+	c.conv = c.converter(l, by)
 	if l.class == classNull {
 		c.index = nullColumn
 		return names
 	}
 	c.index = len(names)
 	return append(names, in.column)
+}
+
+// converter is that of the input, for values that were made into pseudonyms by a key, or
+// by none.
+func (c *columnReader) converter(l leaf, by string) converter {
+	conv := converter{leaf: l, want: c.in.want, res: c.in.res}
+	if c.in.key != nil && by == "" {
+		conv.pseudo = newPseudonymizer(c.in.key, c.in.name)
+	}
+	return conv
 }
 
 // restart forgets what is left of a run, after the unit reader went elsewhere.
@@ -396,6 +433,9 @@ func spread[T int32 | float64 | int64](dst []T, levels []byte, maxLevel byte, va
 
 // values fills dst with the dense values [from, to) of the current run.
 func (c *columnReader) values(dst vector, from, to int) error {
+	if c.in.look != nil && c.index >= 0 {
+		c.in.look.look(c.of, &c.next, c.conv.leaf, &c.run, from, to)
+	}
 	if c.run.dict == nil {
 		return c.conv.convert(dst, &c.run.data, from, to)
 	}

@@ -31,6 +31,9 @@ type Table struct {
 type Column struct {
 	Name string
 	Doc  string
+	// PseudonymsBy is the fingerprint of the key by which its values are pseudonyms, ""
+	// for others. A Parquet file keeps it, so that they are not made into pseudonyms again.
+	PseudonymsBy string
 
 	Ints   []int64
 	Floats []float64     // NaN is null
@@ -60,7 +63,7 @@ func (t *Table) Rows() int {
 func (t *Table) Take(rows []int) *Table {
 	out := &Table{Name: t.Name, Columns: make([]Column, len(t.Columns))}
 	for k, c := range t.Columns {
-		n := Column{Name: c.Name, Doc: c.Doc}
+		n := Column{Name: c.Name, Doc: c.Doc, PseudonymsBy: c.PseudonymsBy}
 		switch {
 		case c.Ints != nil:
 			n.Ints = chosen(c.Ints, rows)

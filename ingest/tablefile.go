@@ -67,6 +67,9 @@ func (t *Table) WriteParquet(w io.Writer) error {
 		if c.Doc != "" {
 			options = append(options, parquet.KeyValueMetadata(docKey+c.Name, c.Doc))
 		}
+		if c.PseudonymsBy != "" {
+			options = append(options, parquet.KeyValueMetadata(pseudonymsKey+c.Name, c.PseudonymsBy))
+		}
 	}
 	schema.order(gather(len(t.Columns), func(i int) string { return t.Columns[i].Name }))
 	out := parquet.NewGenericWriter[any](w, append(options, parquet.NewSchema(t.Name, schema))...)
@@ -148,8 +151,8 @@ func (c *Column) repeats(rows int) bool {
 		for _, level := range c.Factor.Levels {
 			size += len(level)
 		}
-		// The library gives a dictionary of 1 GiB up.
-		return 2*len(c.Factor.Levels) < rows && size < 1<<29
+		// What is written is read again: a dictionary is one page, of 4 bytes more a level.
+		return 2*len(c.Factor.Levels) < rows && size < 1<<27 && len(c.Factor.Levels) < 1<<23
 	}
 	first := c.Texts[:min(len(c.Texts), firstRows)]
 	seen := map[string]bool{}
@@ -188,6 +191,7 @@ func readTable(ctx context.Context, path string, limits Limits, lenient bool, wa
 		name = p.parquet.Schema().Name()
 	}
 	d := NewDataset(Options{Limits: limits, MaxRejectShare: 1})
+	d.trusted = true // see ReadFile for those of others
 	// The name of a table of the contract would bring the contract's columns in.
 	key := "result " + name
 	d.tables[key] = []part{p}
@@ -210,6 +214,9 @@ func readTable(ctx context.Context, path string, limits Limits, lenient bool, wa
 		extra = append(extra, field{column, w, true, lenient || w != wantWhole && w != wantBool})
 	}
 	f, err := d.load(ctx, key, extra, nil)
+	if err == nil {
+		_, err = p.unchanged()
+	}
 	if err != nil {
 		return nil, err
 	}

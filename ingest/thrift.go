@@ -11,6 +11,9 @@ type walker struct {
 	b   []byte
 	pos int
 	bad bool
+	// least is how many bytes the structures in lists take at least, as they occur in
+	// Parquet. Each becomes hundreds in memory, also one without a field.
+	least uint64
 	// visit gets the whole numbers and list sizes with the ids of the enclosing
 	// field and of their own.
 	visit func(parent, id int16, v int64)
@@ -97,6 +100,16 @@ func (w *walker) value(kind byte, parent, id int16, depth int) {
 		if w.visit != nil {
 			w.visit(parent, id, int64(size))
 		}
+		if head&0xf == 12 {
+			each := uint64(6)
+			if parent == 4 && id == 1 { // a column chunk
+				each = 24
+			}
+			if w.least += each * size; w.least > uint64(len(w.b))+1024 {
+				w.bad = true
+				return
+			}
+		}
 		for i := uint64(0); i < size && !w.bad; i++ {
 			if elem := head & 0xf; elem <= 2 {
 				w.byte()
@@ -135,28 +148,4 @@ func checkFooter(b []byte, limits Limits) error {
 		return fmt.Errorf("%w: %d row groups", ErrLimit, groups)
 	}
 	return nil
-}
-
-// pageHeader is what the header of a page claims.
-type pageHeader struct {
-	size                             int
-	compressed, uncompressed, values int64
-}
-
-// readPageHeader reads the header that b starts with; ok is false when b is too
-// short or makes no sense.
-func readPageHeader(b []byte) (h pageHeader, ok bool) {
-	w := walker{b: b, visit: func(parent, id int16, v int64) {
-		switch {
-		case parent == 0 && id == 2:
-			h.uncompressed = v
-		case parent == 0 && id == 3:
-			h.compressed = v
-		case (parent == 5 || parent == 7 || parent == 8) && id == 1: // data page, dictionary, data page v2
-			h.values = v
-		}
-	}}
-	w.structure(0, 0)
-	h.size = w.pos
-	return h, !w.bad
 }

@@ -405,7 +405,8 @@ func (m Method) answer(ctx context.Context, c *effect.Comparison, w *weighed) (e
 	e := less.Linear(l)
 	e.Covered = w.coveredIn
 	e.Visible = w.visible(ctx, &e)
-	e.ScoreNorm = w.ScoreNorm
+	// What is left below the tolerance is rounding, which differs between machines.
+	e.ScoreNorm = max(w.ScoreNorm, tolerance)
 	constants := 0
 	s.each(func(_, _, _ int) { constants++ })
 	e.Rank, e.Columns = constants+len(w.Kept), constants+w.Columns

@@ -216,3 +216,20 @@ func TestBadInput(t *testing.T) {
 	_, err = balance.Entropy(context.Background(), one)
 	refused(t, effect.RefusalCannotBalance, err)
 }
+
+// A comparator far from the cell keeps a weight above 0, however small: which are so far
+// that a float cannot hold it differs between machines, and who the comparators are must
+// not. One whose base weight is 0 has none. The weights of 0 and 1 are those that give the
+// mean 1e-3, as exp(1000 lambda) = 1e-3000 is nothing beside them.
+func TestWeightsBelowFloats(t *testing.T) {
+	p := balance.Problem{
+		X: balance.Matrix{N: 4, P: 1, Data: []float64{0, 1, 1000, 1000}}, Base: []float64{1, 1, 1, 0}, Target: []float64{1e-3},
+	}
+	w, err := balance.Entropy(context.Background(), p)
+	require.NoError(t, err)
+	assert.InDelta(t, 0.999, w.Weights[0], 1e-6)
+	assert.InDelta(t, 0.001, w.Weights[1], 1e-6)
+	assert.Positive(t, w.Weights[2])
+	assert.Less(t, w.Weights[2], 1e-200)
+	assert.Zero(t, w.Weights[3])
+}

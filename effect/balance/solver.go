@@ -15,6 +15,7 @@ import (
 
 const (
 	tolerance     = 1e-10 // greatest imbalance, in standard deviations
+	leastWeight   = 1e-300
 	maxIterations = 100
 	aliased       = 1e-11 // share of a column's squared length that its predecessors leave
 	sampleRows    = 1024  // rows for each column from which a first Hessian is taken
@@ -604,7 +605,12 @@ func (s *solver) weights() *Weights {
 	}
 	s.each(func(c, lo, hi int) {
 		for i := lo; i < hi; i++ {
+			// A weight too small for a float is one still: whether it is differs between
+			// machines, and who the comparators are must not.
 			s.e[i] *= s.Share[c] / s.mass[c]
+			if s.base == nil || s.base[i] > 0 {
+				s.e[i] = max(s.e[i], leastWeight)
+			}
 			out.Weights[s.order[i]] = s.e[i]
 		}
 	})

@@ -412,39 +412,49 @@ func (s *system) unlink(r int32) {
 // that hang together with one of them. Others cannot take part: what they have in common
 // with nobody else would be left.
 func (s *system) reveals(from int32) bool {
-	f := search{system: s, sum: map[int32]uint64{}, left: map[int32]int{}}
-	f.rows = []int32{from}
-	seen := map[int32]bool{from: true}
+	f := search{system: s, rows: []row{s.smalls[from]}}
+	seen, number := map[int32]bool{from: true}, map[int32]int32{}
 	for i := 0; i < len(f.rows); i++ {
-		for _, c := range s.smalls[f.rows[i]].at {
-			for _, r := range s.within[c] {
-				if !seen[r] {
-					seen[r] = true
-					f.rows = append(f.rows, r)
+		r := &f.rows[i]
+		here := make([]int32, len(r.at))
+		for j, c := range r.at {
+			for _, with := range s.within[c] {
+				if !seen[with] {
+					seen[with] = true
+					f.rows = append(f.rows, s.smalls[with])
 				}
 			}
-		}
-	}
-	for _, r := range f.rows {
-		for _, c := range s.smalls[r].at {
-			if f.left[c]++; f.left[c] == 1 && s.change[c] {
-				f.below += min(s.value[c], 0)
+			at, ok := number[c]
+			if !ok {
+				at = int32(len(f.sum))
+				number[c] = at
+				f.sum, f.left = append(f.sum, 0), append(f.left, 0)
+				f.counts, f.changes = append(f.counts, s.value[c]), append(f.changes, s.change[c])
+				if s.change[c] {
+					f.below += min(s.value[c], 0)
+				}
 			}
+			f.left[at]++
+			here[j] = at
 		}
+		f.rows[i].at = here
 	}
 	return f.find(0)
 }
 
-// search goes through the sums of rows that are indicators of groups.
+// search goes through the sums of rows that are indicators of groups. Its columns are those of
+// its rows, numbered anew.
 type search struct {
 	*system
-	rows  []int32
-	sum   map[int32]uint64 // by column, of the rows taken
-	left  map[int32]int    // by column, rows that are not decided on
-	n     int64            // what the columns count that are decided on and in the group
-	first bool             // one of them is not a change
-	below int64            // negative changes that are not decided on
-	steps int
+	rows    []row
+	counts  []int64 // of columns, from here on
+	changes []bool
+	sum     []uint64 // of the rows taken
+	left    []int    // rows that are not decided on
+	n       int64    // what the columns count that are decided on and in the group
+	first   bool     // one of them is not a change
+	below   int64    // negative changes that are not decided on
+	steps   int
 }
 
 func (f *search) find(i int) bool {
@@ -457,7 +467,7 @@ func (f *search) find(i int) bool {
 	if i == len(f.rows) {
 		return f.few(f.n, f.first) // taking no row is no group, and not few
 	}
-	r := f.smalls[f.rows[i]]
+	r := &f.rows[i]
 	for _, take := range []bool{true, false} {
 		n, first, below := f.n, f.first, f.below
 		good := true
@@ -468,14 +478,14 @@ func (f *search) find(i int) bool {
 			if f.left[c]--; f.left[c] > 0 {
 				continue
 			}
-			if f.change[c] {
-				f.below -= min(f.value[c], 0)
+			if f.changes[c] {
+				f.below -= min(f.counts[c], 0)
 			}
 			switch f.sum[c] {
 			case 0:
 			case 1:
-				f.n += f.value[c]
-				f.first = f.first || !f.change[c]
+				f.n += f.counts[c]
+				f.first = f.first || !f.changes[c]
 			default:
 				good = false
 			}

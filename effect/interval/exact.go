@@ -99,8 +99,6 @@ func TwoSided(t, df float64) float64 {
 	switch {
 	case !(df > 0) || math.IsNaN(t):
 		return math.NaN()
-	case math.IsInf(t, 0):
-		return 0
 	case df >= 1e7:
 		return math.Erfc(math.Abs(t) / math.Sqrt2)
 	}
@@ -122,7 +120,7 @@ func Score(p, t float64) float64 {
 	if p == 1 {
 		return 0
 	}
-	return math.Copysign(-mathext.NormalQuantile(p/2), t)
+	return math.Copysign(mathext.NormalQuantile(p/2), t)
 }
 
 // DerSimonianLaird estimates the variance tau^2 between units whose estimates d

@@ -4,6 +4,7 @@ package interval
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -53,6 +54,9 @@ func Wilson(x, n, confidence float64) (low, high float64) {
 func Newcombe(x1, n1, x2, n2, confidence float64) (difference, low, high float64) {
 	l1, u1 := Wilson(x1, n1, confidence)
 	l2, u2 := Wilson(x2, n2, confidence)
+	if math.IsNaN(l1) || math.IsNaN(l2) {
+		return math.NaN(), math.NaN(), math.NaN()
+	}
 	p1, p2 := x1/n1, x2/n2
 	d := p1 - p2
 	return d, d - math.Hypot(p1-l1, u2-p2), d + math.Hypot(u1-p1, p2-l2)
@@ -64,8 +68,8 @@ func Newcombe(x1, n1, x2, n2, confidence float64) (difference, low, high float64
 //	sum (d_i - m)^2 / (v_i + tau^2) = k - 1,  m the mean weighted by 1/(v_i + tau^2)
 //
 // or 0 when the left side is below k - 1 already at tau^2 = 0. It is NaN with
-// fewer than two units, a negative variance or a value that is not finite. A
-// zero variance is legal. The root is bisected to the last bit.
+// fewer than two units, a negative variance, or a value that is not finite or
+// has no finite square. A zero variance is legal. The root is bisected to the last bit.
 // Source: paulemandel1982.
 func PauleMandel(d, v []float64) float64 { return generalizedQ(d, v, float64(len(d)-1)) }
 
@@ -86,12 +90,10 @@ func generalizedQ(d, v []float64, q float64) float64 {
 	if len(d) < 2 || len(d) != len(v) {
 		return math.NaN()
 	}
-	low, high := d[0], d[0]
 	for i := range d {
 		if math.IsNaN(d[i]-d[i]) || math.IsNaN(v[i]-v[i]) || v[i] < 0 {
 			return math.NaN()
 		}
-		low, high = min(low, d[i]), max(high, d[i])
 	}
 	excess := func(tau2 float64) float64 {
 		var sw, swd float64
@@ -107,15 +109,13 @@ func generalizedQ(d, v []float64, q float64) float64 {
 		return sum - q
 	}
 	// At tau^2 = k range^2 / q the left side is at most q, so the root lies under it.
-	a, b := 0.0, float64(len(d))*(high-low)*(high-low)/min(q, 1)
-	if b == 0 {
-		return 0
+	width := slices.Max(d) - slices.Min(d)
+	a, b := 0.0, float64(len(d))*width*width/min(q, 1)
+	if math.IsInf(b, 0) {
+		return math.NaN()
 	}
-	smallest := v[0]
-	for _, x := range v {
-		smallest = min(smallest, x)
-	}
-	if smallest > 0 && excess(0) <= 0 {
+	// Not a number where a variance is 0; then the root is looked for.
+	if excess(0) <= 0 {
 		return 0
 	}
 	for {

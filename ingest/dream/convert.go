@@ -26,6 +26,9 @@ type Options struct {
 	ReadPersons int
 	// BlockPersons is how many persons are handed over at a time at most.
 	BlockPersons int
+	// Pseudonyms is the key by which pseudonyms are made of persons, as those of the
+	// column person_id of a dataset; nil: persons are what the panel says.
+	Pseudonyms *ingest.PseudonymKey
 }
 
 // DefaultOptions reads persons from the column pnr, 131,072 at a time, and hands
@@ -44,11 +47,15 @@ type Block struct {
 	// other weekly hours is a spell of its own.
 	Spells effect.Spells
 	whole  bool
+	key    *ingest.PseudonymKey
 }
 
 // Table is the block as the table spells of the contract.
 func (b *Block) Table() *ingest.Table {
 	person := ingest.Column{Name: "person_id", Doc: "person, as in the panel"}
+	if b.key != nil {
+		person.Doc, person.PseudonymsBy = "pseudonym of the person of the panel", b.key.Fingerprint()
+	}
 	if b.whole {
 		person.Ints = make([]int64, len(b.Spells.Person))
 		for i, p := range b.Spells.Person {
@@ -101,7 +108,7 @@ func Convert(ctx context.Context, panel *ingest.Panel, m *Map, opt Options, sink
 		return nil, err
 	}
 	c := &conversion{
-		panel: panel, m: m, layout: layout, blocks: panel.Blocks(opt.ReadPersons), size: opt.BlockPersons,
+		panel: panel, m: m, layout: layout, key: opt.Pseudonyms, blocks: panel.Blocks(opt.ReadPersons), size: opt.BlockPersons,
 		total: totals{byCode: map[effect.ID]int64{}, bad: map[month]int64{}},
 	}
 	persons, err := checkPersons(ctx, c)
@@ -133,7 +140,8 @@ type conversion struct {
 	layout *layout
 	blocks []ingest.PanelBlock // as they are read
 	size   int                 // of the blocks that are handed over
-	void   bool                // nothing is handed over
+	key    *ingest.PseudonymKey
+	void   bool // nothing is handed over
 
 	mu    sync.Mutex
 	total totals
@@ -279,7 +287,7 @@ func (w *worker) convert(ctx context.Context, in *ingest.PanelBlock, done chan<-
 	if err != nil {
 		return err
 	}
-	ids, err := w.reader.IDs(in, w.c.layout.sheets[in.Part].person, w.codes)
+	ids, err := w.reader.IDs(in, w.c.layout.sheets[in.Part].person, w.c.key, w.codes)
 	if err != nil {
 		return err
 	}
@@ -360,7 +368,7 @@ func (w *worker) month(in *ingest.PanelBlock, s *sheet, of month, told bool) (ba
 func (w *worker) lay(out *Block, ids []effect.ID, from, to int) {
 	l := &w.lives
 	rows := to - from
-	out.whole = w.c.layout.whole
+	out.whole, out.key = w.c.layout.whole && w.c.key == nil, w.c.key
 	out.Persons = grow(out.Persons, rows)
 	for i, k := range w.codes[from:to] {
 		out.Persons[i] = effect.ID{} // a panel with such rows is refused

@@ -99,8 +99,8 @@ type PersonsError struct {
 	Rows           int64
 	Missing, Twice int64
 	First          []Place // the first of them, ten at most of each kind
-	// CPR is how many identifiers look like civil registration numbers; more than
-	// half of all are refused.
+	// CPR is how many identifiers have the form of civil registration numbers, where these
+	// are refused, as [ingest.CivilNumbers] judges; else 0.
 	CPR int64
 }
 
@@ -112,8 +112,8 @@ func (e *PersonsError) Error() string {
 	if e.Twice > 0 {
 		parts = append(parts, plural(int(e.Twice), "row is of a person who has an earlier row", "rows are of persons who have an earlier row"))
 	}
-	if 2*e.CPR > e.Rows {
-		parts = append(parts, "the person ids look like civil registration numbers: give pseudonyms")
+	if e.CPR > 0 {
+		parts = append(parts, fmt.Sprintf("%d person ids have the form of civil registration numbers (CPR): give pseudonyms, or a key by which they are made (docs/privacy.md)", e.CPR))
 	}
 	s := fmt.Sprintf("dream: %v: %s", ErrPanel, strings.Join(parts, "; "))
 	if len(e.First) > 0 {

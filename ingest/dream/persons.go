@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/ingest"
 )
 
 // mostHeld is how many identifiers are held at a time to find those that are there
@@ -19,6 +20,7 @@ const mostHeld = 1 << 18
 // grow with them.
 func checkPersons(ctx context.Context, c *conversion) (*PersonsError, error) {
 	e := &PersonsError{}
+	key, cpr := c.key, &ingest.CivilNumbers{Citizens: true}
 	files := c.panel.Parts()
 	// scan hands over the rows of the panel in their order; id is nil where there is
 	// none.
@@ -31,14 +33,16 @@ func checkPersons(ctx context.Context, c *conversion) (*PersonsError, error) {
 			}
 			b := &c.blocks[i]
 			dst = grow(dst, b.Rows)
-			ids, err := r.IDs(b, c.layout.sheets[b.Part].person, dst)
+			ids, err := r.IDs(b, c.layout.sheets[b.Part].person, nil, dst)
 			if err != nil {
 				return err
 			}
 			for k, at := range dst {
 				var id *effect.ID
 				if at >= 0 {
-					id = &ids[at]
+					if id = &ids[at]; key != nil {
+						*id = key.Canonical(*id) // who is one person under pseudonyms
+					}
 				}
 				visit(id, b.Part, b.First+int64(k)+1)
 			}
@@ -59,8 +63,8 @@ func checkPersons(ctx context.Context, c *conversion) (*PersonsError, error) {
 		sorted = sorted && (last == nil || last.Compare(*id) < 0)
 		kept = *id
 		last = &kept
-		if looksLikeCPR(*id) {
-			e.CPR++
+		if key == nil {
+			cpr.Add(*id)
 		}
 	})
 	if err != nil {
@@ -94,7 +98,10 @@ func checkPersons(ctx context.Context, c *conversion) (*PersonsError, error) {
 			e.First = append(e.First, Place{files[p.file], p.row})
 		}
 	}
-	if e.Missing == 0 && e.Twice == 0 && 2*e.CPR <= e.Rows {
+	if cpr.Evident() {
+		e.CPR = cpr.Dates + cpr.Hyphenated
+	}
+	if e.Missing == 0 && e.Twice == 0 && e.CPR == 0 {
 		return nil, nil
 	}
 	return e, nil
@@ -121,30 +128,4 @@ func spread(id effect.ID) uint64 {
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
 	h = (h ^ h>>27) * 0x94d049bb133111eb
 	return h ^ h>>31
-}
-
-// looksLikeCPR says whether an identifier has the form of a civil registration
-// number: ten digits, or six, a hyphen and four, that begin with a day and a
-// month. A number may have lost its first zero.
-func looksLikeCPR(id effect.ID) bool {
-	s := id.String()
-	if _, ok := id.Number(); ok && len(s) == 9 {
-		s = "0" + s
-	}
-	if len(s) == 11 && s[6] == '-' {
-		s = s[:6] + s[7:]
-	}
-	if len(s) != 10 {
-		return false
-	}
-	for i := range s {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	day, month := 10*int(s[0]-'0')+int(s[1]-'0'), 10*int(s[2]-'0')+int(s[3]-'0')
-	if month < 1 || month > 12 || day < 1 {
-		return false
-	}
-	return day <= [...]int{31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}[month-1]
 }

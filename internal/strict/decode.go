@@ -5,6 +5,7 @@
 package strict
 
 import (
+	"bytes"
 	"encoding"
 	"errors"
 	"fmt"
@@ -20,8 +21,82 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// MaxBytes is the largest file that Decode reads.
-const MaxBytes = 1 << 20
+// The limits of a file that Decode reads. The YAML library takes minutes for some small
+// files that pass them; no file that people write comes near.
+const (
+	MaxBytes = 1 << 20
+	MaxDepth = 32     // things within things
+	MaxItems = 20_000 // lines, and entries of lists and mappings on one line
+)
+
+// Plain says whether a file is one that Decode could read: within the limits, and without
+// the anchors, aliases and tags by which a small file unfolds to a large one.
+func Plain(src []byte) bool {
+	_, root, faults := read("", src)
+	if len(faults) > 0 {
+		return false
+	}
+	plain := true
+	ast.Walk(visitor(func(n ast.Node) {
+		switch n.(type) {
+		case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
+			plain = false
+		}
+	}), root)
+	return plain
+}
+
+// visitor calls a function for every node.
+type visitor func(ast.Node)
+
+// Visit is ast.Visitor's.
+func (v visitor) Visit(n ast.Node) ast.Visitor {
+	v(n)
+	return v
+}
+
+// passed says which limit a file passes, "" for none. It counts what could open or
+// separate something, whether or not it stands in a text.
+func passed(src []byte) string {
+	if len(src) > MaxBytes {
+		return fmt.Sprintf("the file has %d bytes, more than the %d it may have", len(src), MaxBytes)
+	}
+	items, brackets := 0, 0
+	var indents []int
+	for line := range bytes.Lines(src) {
+		text := bytes.TrimLeft(line, " ")
+		indent := len(line) - len(text)
+		items += 1 + bytes.Count(text, []byte(",")) + bytes.Count(text, []byte{'\r'})
+		if len(bytes.TrimSpace(text)) > 0 {
+			for len(indents) > 0 && indents[len(indents)-1] >= indent {
+				indents = indents[:len(indents)-1]
+			}
+			indents = append(indents, indent)
+		}
+		nested := 0 // as - - - does on one line
+		for nested <= MaxDepth && len(text) > 1 && (text[0] == '-' || text[0] == '?') && (text[1] == ' ' || text[1] == '\t') {
+			text, nested = bytes.TrimLeft(text[1:], " \t"), nested+1
+		}
+		for _, b := range text {
+			switch b {
+			case '[', '{':
+				brackets++
+			case ']', '}':
+				brackets = max(0, brackets-1)
+			}
+			if brackets > MaxDepth {
+				break
+			}
+		}
+		if len(indents)+nested+brackets > MaxDepth {
+			return fmt.Sprintf("more than %d things stand within each other", MaxDepth)
+		}
+	}
+	if items > MaxItems {
+		return fmt.Sprintf("the file has more than the %d lines and entries it may have", MaxItems)
+	}
+	return ""
+}
 
 // Named is a type whose values have one of a few names.
 type Named interface{ Names() []string }
@@ -91,6 +166,7 @@ func (d *Document) excerpt(line int) string {
 
 // read parses a file into its tree.
 func read(name string, src []byte) (*Document, ast.Node, Gathered) {
+	src = bytes.TrimPrefix(src, []byte("\xEF\xBB\xBF")) // a byte order mark, as some editors leave it
 	doc := &Document{name: name, lines: strings.Split(string(src), "\n"), at: map[string]position{}}
 	fail := func(at position, format string, args ...any) (*Document, ast.Node, Gathered) {
 		var faults Gathered
@@ -100,8 +176,8 @@ func read(name string, src []byte) (*Document, ast.Node, Gathered) {
 		faults.Add(doc, "", Syntax, format, args...)
 		return doc, nil, faults
 	}
-	if len(src) > MaxBytes {
-		return fail(position{}, "the file has %d bytes, more than the %d it may have", len(src), MaxBytes)
+	if why := passed(src); why != "" {
+		return fail(position{}, "%s", why)
 	}
 	file, err := parser.ParseBytes(src, 0, parser.AllowDuplicateMapKey())
 	if err != nil {

@@ -95,6 +95,14 @@ func TestFaults(t *testing.T) {
 		"name: [":                               `not YAML`,
 		"- a":                                   `keys with values belong here`,
 		strings.Repeat("x", strict.MaxBytes+1):  `more than the`,
+		// What takes the library long, or all memory.
+		strings.Repeat("[", 1<<17):                  `stand within each other`,
+		strings.Repeat("{a: ", 1<<17):               `stand within each other`,
+		strings.Repeat("- ", 1<<17):                 `stand within each other`,
+		strings.Repeat("? ", 1<<17):                 `stand within each other`,
+		strings.Repeat("k: 1\n", 1<<17):             `lines and entries`,
+		"{" + strings.Repeat("a: 1, ", 1<<17) + "}": `lines and entries`,
+		"\xFF\xFEn\x00a\x00":                        `f.yaml`,
 	} {
 		_, faults := decode(src)
 		if assert.NotNil(t, faults, src) {
@@ -106,6 +114,16 @@ func TestFaults(t *testing.T) {
 	assert.True(t, faults.Has(strict.UnknownKey))
 	assert.False(t, faults.Has(strict.Syntax))
 	assert.Equal(t, 3, faults.List[1].Line)
+}
+
+// A byte order mark at the front, as some editors leave it, is no part of the first key.
+func TestByteOrderMark(t *testing.T) {
+	plain, faults := decode("name: a\ncolour: red")
+	marked, faults2 := decode("\xEF\xBB\xBFname: a\ncolour: red")
+	assert.Equal(t, faults, faults2)
+	assert.Equal(t, plain, marked)
+	_, faults = decode("\xEF\xBB\xBFname: a\ncolor: red")
+	assert.Contains(t, faults.Error(), "f.yaml:2:1: color")
 }
 
 func TestSchema(t *testing.T) {

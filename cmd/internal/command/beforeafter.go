@@ -132,17 +132,19 @@ with missing outcomes stop the command unless --complete leaves them out and say
 		if filepath.Ext(p.out) != "" {
 			return p.write(cmd, tables[0])
 		}
+		if p.out != "" {
+			if err := jobeffekt.WriteTables(cmd.Context(), p.out, nil, tables...); err != nil {
+				return err
+			}
+		}
 		for _, t := range tables {
-			one := p
 			if p.out != "" {
-				if err := os.MkdirAll(p.out, 0o700); err != nil {
-					return err
-				}
-				one.out = filepath.Join(p.out, t.Name+".parquet")
+				fmt.Fprintf(out, "%d rows are in %s\n", t.Rows(), filepath.Join(p.out, t.Name+".parquet"))
+				continue
 			} else if len(tables) > 1 {
 				fmt.Fprintf(out, "%s\n", t.Name)
 			}
-			if err := one.write(cmd, t); err != nil {
+			if err := p.write(cmd, t); err != nil {
 				return err
 			}
 		}

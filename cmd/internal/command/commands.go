@@ -22,6 +22,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/cmd/jobeffekt/demo"
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/effect/world"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 func newRoot(t *talk) *cobra.Command {
@@ -35,6 +36,8 @@ and works out what the terms of the agreements pay.
 Start with:  jobeffekt demo`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
+	root.Version = jobeffekt.ThisProgram().String()
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	t.add(root)
@@ -47,7 +50,7 @@ Start with:  jobeffekt demo`,
 		newStep(log, jobeffekt.StepBenchmark, "Split differences into municipality and provider, from the tables of estimate"),
 		newStep(log, jobeffekt.StepSettle, "Work out what the terms pay, from the tables of benchmark"),
 		newSeal(), newAccept(), newExplain(), newVerify(), newLedger(), newReconcile(),
-		newCompare(), newPeers(), newBeforeAfter(), newRank(), newArrange(log), newDream(log), newSynth(log), newSimulate(log),
+		newCompare(), newPeers(), newBeforeAfter(), newRank(), newArrange(log), newDream(log), newPseudonym(), newSynth(log), newSimulate(log),
 		newSchema(), newMan(), newInit(), newReport(),
 	)
 	for _, c := range root.Commands() {
@@ -184,7 +187,11 @@ func newJob(log *slog.Logger, name, short string, dated, settles, blinds bool, d
 				}
 				log.Info(name+" done", took...)
 				gated := f.finish(cmd, r, config)
-				return errors.Join(f.after.do(cmd.Context(), cmd.OutOrStdout(), config.ResultsFolder()), gated)
+				after := f.after.do(cmd.Context(), cmd.OutOrStdout(), config.ResultsFolder())
+				if stopped(after) {
+					after = doneError{after, "the results were written, and nothing went into the ledger"}
+				}
+				return errors.Join(after, gated)
 			}()
 			return f.metrics.write(cmd.Context(), config, err)
 		},
@@ -472,6 +479,6 @@ func unpackDemo(folder string) error {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(to, b, 0o600)
+		return whole.Write(to, 0o600, b) // as what is there is kept
 	})
 }

@@ -20,6 +20,7 @@ import (
 func newDream(log *slog.Logger) *cobra.Command {
 	var out, codes string
 	var show bool
+	var key pseudonymFlags
 	opt := dream.DefaultOptions()
 	c := &cobra.Command{
 		Use:   "dream PANEL",
@@ -51,6 +52,10 @@ mean stands in a code map; the standard one is believed rather than checked: pri
 					return err
 				}
 			}
+			var err error
+			if opt.Pseudonyms, err = key.key(); err != nil {
+				return err
+			}
 			began := time.Now()
 			r, err := jobeffekt.ConvertDream(cmd.Context(), args[0], out, m, opt)
 			if err != nil {
@@ -64,6 +69,7 @@ mean stands in a code map; the standard one is believed rather than checked: pri
 	c.Flags().StringVar(&out, "out", "", "folder of the dataset, which must not have spells yet")
 	c.Flags().StringVar(&codes, "codes", "", "code map to use in place of the standard one")
 	c.Flags().StringVar(&opt.Person, "person", opt.Person, "column of persons")
+	key.add(c)
 	c.Flags().BoolVar(&show, "codes-template", false, "print the standard code map, for editing")
 	return c
 }

@@ -19,7 +19,7 @@ func group(root *cobra.Command) {
 		{"read", "What came of it:", "report explain verify compare"},
 		{"money", "Terms and money:", "seal accept simulate reconcile ledger"},
 		{"table", "Figures from one table:", "rank before-after"},
-		{"data", "Data:", "arrange dream synth"},
+		{"data", "Data:", "arrange dream pseudonym synth"},
 		{"program", "This program:", "completion man help"},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

@@ -17,6 +17,7 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 	"github.com/jobeffekt/jobeffekt/internal/plain"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // question marks what somebody has to answer. Where it stands in place of a value, check and run
@@ -101,7 +102,17 @@ type draftFile struct{ name, text string }
 // writeNew writes files of which none is there yet.
 func writeNew(folder string, files []draftFile) error {
 	var errs []error
+	left := 0
 	for _, f := range files {
+		if b, err := os.ReadFile(filepath.Join(folder, f.name)); err == nil && string(b) == f.text {
+			left++ // by one that was killed, unless all are there
+		}
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(filepath.Join(folder, f.name))
+		if same := err == nil && string(b) == f.text; same && left < len(files) {
+			continue
+		}
 		if _, err := os.Lstat(filepath.Join(folder, f.name)); !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, fmt.Errorf("%s is there already, and nothing is overwritten: move it away, or name another folder with --out", filepath.Join(folder, f.name)))
 		}
@@ -113,12 +124,7 @@ func writeNew(folder string, files []draftFile) error {
 		return err
 	}
 	for _, f := range files {
-		w, err := os.OpenFile(filepath.Join(folder, f.name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return err
-		}
-		_, err = w.WriteString(f.text)
-		if err := errors.Join(err, w.Close()); err != nil {
+		if err := whole.Write(filepath.Join(folder, f.name), 0o600, []byte(f.text)); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,7 @@ const (
 	exitUsage   = 2
 	exitRejects = 3   // more rejects than the run file allows
 	exitGate    = 4   // --fail-on-gate: a gate stopped a payment
-	exitSignal  = 128 // and the number of the signal that ended the work: 130 SIGINT, 143 SIGTERM
+	exitSignal  = 128 // and the number of the signal that ended the work: 129 SIGHUP, 130 SIGINT, 143 SIGTERM; 141: who read the output went away
 )
 
 // Options are what the programs made of this command line differ in.
@@ -45,9 +45,17 @@ func optionsOf(ctx context.Context) Options {
 
 // Main runs the command line of the process and ends it with the exit code.
 func Main(o Options) {
-	// The first interrupt ends the work cleanly; a second one ends the program.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first interrupt ends the work cleanly; a second one ends the program. A terminal
+	// that closes is one, but for what nohup started.
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop)
+	// Who reads the output may go away, as head does: the work is done all the same, and
+	// the exit code says it.
+	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(execute(context.WithValue(ctx, optionsKey{}, o), os.Args[1:], os.Stdout, os.Stderr))
 }
 

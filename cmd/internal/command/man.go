@@ -2,7 +2,9 @@ package command
 
 import (
 	"os"
+	"path/filepath"
 
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 )
@@ -20,7 +22,28 @@ SOURCE_DATE_EPOCH where it is set, and else today.`,
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return err
 			}
-			return doc.GenManTree(cmd.Root(), &doc.GenManHeader{Section: "1", Source: "jobeffekt", Manual: "jobeffekt"}, args[0])
+			made, drop, err := whole.Scratch("jobeffekt-man")
+			if err != nil {
+				return err
+			}
+			defer drop()
+			if err := doc.GenManTree(cmd.Root(), &doc.GenManHeader{Section: "1", Source: "jobeffekt", Manual: "jobeffekt"}, made); err != nil {
+				return err
+			}
+			pages, err := filepath.Glob(filepath.Join(made, "*.1"))
+			if err != nil {
+				return err
+			}
+			for _, page := range pages {
+				text, err := os.ReadFile(page)
+				if err != nil {
+					return err
+				}
+				if err := whole.Write(filepath.Join(args[0], filepath.Base(page)), 0o644, text); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/bonus"
 	"github.com/jobeffekt/jobeffekt/ingest"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // metrics is what a job tells of itself to Prometheus, as a file for the textfile
@@ -36,8 +37,30 @@ type stepTook struct {
 	kept bool
 }
 
-// amountUnit is what amounts are rounded to, in kroner.
+// amountUnit is the least that amounts are rounded to, in kroner.
 const amountUnit = 10_000
+
+// unitOf is what amounts are rounded to: 1, 2 or 5 times a power of ten that is at least what
+// twice as many citizens are worth as nothing is told of, at the highest price. Else the
+// amount of one night less that of another would be a price times a few of them.
+func unitOf(p *jobeffekt.Publication) float64 {
+	price := 0.0
+	if t := p.Table(jobeffekt.TableSettlement); t != nil && t.Column("unit_price_ore") != nil {
+		for _, v := range t.Column("unit_price_ore").Floats {
+			if !math.IsNaN(v) {
+				price = max(price, math.Abs(v)/100)
+			}
+		}
+		for _, v := range t.Column("unit_price_ore").Ints {
+			price = max(price, math.Abs(float64(v))/100)
+		}
+	}
+	unit := float64(amountUnit)
+	for i := 0; unit < 2*float64(p.MinCount)*price; i++ {
+		unit *= []float64{2, 2.5, 2}[i%3]
+	}
+	return unit
+}
 
 const lastSuccess = "jobeffekt_run_last_success_timestamp_seconds"
 
@@ -106,7 +129,26 @@ func (m *metrics) tell(ctx context.Context, c *jobeffekt.Config, failed error) e
 			kept.WithLabelValues(s.step).Set(one(s.kept))
 		}
 	}
-	return errors.Join(read, prometheus.WriteToTextfile(m.file, g.registry))
+	return errors.Join(read, g.write(m.file))
+}
+
+// write writes the file whole or not at all, readable by all. The library leaves a file behind
+// where it is killed, and does not wait for the disk.
+func (g *gauges) write(file string) error {
+	made, drop, err := whole.Scratch("jobeffekt-metrics")
+	if err != nil {
+		return err
+	}
+	defer drop()
+	name := filepath.Join(made, "metrics.prom")
+	if err := prometheus.WriteToTextfile(name, g.registry); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	return whole.Write(file, 0o644, text)
 }
 
 // former is when a run was last done, as the file tells it from before; 0 if it does not.
@@ -244,14 +286,15 @@ func (g *gauges) settled(p *jobeffekt.Publication) (withheld int, err error) {
 	for state, n := range number {
 		states.WithLabelValues(state).Set(n)
 	}
-	amounts := g.many("jobeffekt_settled_kroner", fmt.Sprintf("What an agreement pays in all periods together, to the nearest %d.", amountUnit), "agreement_id")
+	unit := unitOf(p)
+	amounts := g.many("jobeffekt_settled_kroner", fmt.Sprintf("What an agreement pays in all periods together, to the nearest %.0f.", unit), "agreement_id")
 	for _, t := range totals {
 		switch {
 		case t.Provider != "":
 		case math.IsNaN(t.Amount):
 			withheld++
 		default:
-			amounts.WithLabelValues(t.Agreement).Set(nearest(t.Amount/100, amountUnit))
+			amounts.WithLabelValues(t.Agreement).Set(nearest(t.Amount/100, unit))
 		}
 	}
 	return withheld, nil

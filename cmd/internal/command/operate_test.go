@@ -103,6 +103,19 @@ func TestMetricsWithhold(t *testing.T) {
 	}, got)
 }
 
+// One citizen more or less at the highest price, nor a few of them, can be told from the amount
+// of two nights: each amount is as good as another within a step that is wider than that.
+func TestMetricsTellOfNoFewCitizens(t *testing.T) {
+	for price, want := range map[float64]float64{100_000: 10_000, 400_000: 50_000, 6_000_000: 1_000_000} {
+		p := &jobeffekt.Publication{MinCount: 5, Tables: []*ingest.Table{{Name: jobeffekt.TableSettlement, Columns: []ingest.Column{{Name: "unit_price_ore", Floats: []float64{price, math.NaN(), 100}}}}}}
+		assert.Equal(t, want, unitOf(p))
+		for citizens := range 5 {
+			step := nearest(1_000_000+float64(citizens)*price/100, want) - nearest(1_000_000, want)
+			assert.Contains(t, []float64{0, want}, step)
+		}
+	}
+}
+
 // The metrics of the demonstration's results: named and typed as Prometheus wants them, each on
 // the page, coarse, and of an agreement's total alone. The rules ask for series that exist.
 func TestMetrics(t *testing.T) {

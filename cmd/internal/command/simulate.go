@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,18 +107,8 @@ but to --out.`,
 		if out == "" {
 			return nil
 		}
-		if err := os.MkdirAll(out, 0o700); err != nil {
+		if err := jobeffekt.WriteTables(cmd.Context(), out, config.Formats, s.Tables()...); err != nil {
 			return err
-		}
-		for _, t := range s.Tables() {
-			if err := jobeffekt.WriteTable(filepath.Join(out, t.Name+".parquet"), t); err != nil {
-				return err
-			}
-			if slices.Contains(config.Formats, jobeffekt.CSV) {
-				if err := jobeffekt.WriteTable(filepath.Join(out, t.Name+".csv"), t); err != nil {
-					return err
-				}
-			}
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "\nThe tables are in %s\n", out)
 		return nil

@@ -23,6 +23,7 @@ import (
 // why it failed. The flags --log and --quiet are its own, of every command.
 type talk struct {
 	out, err io.Writer
+	told     *output
 	format   string
 	quiet    bool
 	log      *slog.Logger // made anew once the flags are known
@@ -37,7 +38,7 @@ const (
 )
 
 func newTalk(stdout, stderr io.Writer) *talk {
-	t := &talk{out: stdout, err: stderr, format: logText}
+	t := &talk{out: stdout, err: stderr, format: logText, told: &output{}}
 	if isTerminal(stderr) {
 		t.meter = &effect.Meter{}
 		t.screen = &screen{w: stderr, meter: t.meter}
@@ -46,9 +47,34 @@ func newTalk(stdout, stderr io.Writer) *talk {
 			t.out = t.screen.over(stdout)
 		}
 	}
+	t.told.to = t.out
+	t.out = t.told
 	t.log = slog.New(t.handler())
 	return t
 }
+
+// output is standard output, and remembers that it could not be written to. Whoever writes is
+// not told: the work is done whether or not anybody can read what came of it.
+type output struct {
+	to     io.Writer
+	failed error
+}
+
+func (t *output) Write(b []byte) (int, error) {
+	if t.failed == nil {
+		_, t.failed = t.to.Write(b)
+	}
+	return len(b), nil
+}
+
+// errOutput is a command whose work was done, and whose output was lost.
+type errOutput struct{ err error }
+
+func (e errOutput) Error() string {
+	return fmt.Sprintf("what was asked for was done, and standard output could not be written to: %v", e.err)
+}
+
+func (e errOutput) Unwrap() error { return e.err }
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
@@ -92,12 +118,19 @@ func (t *talk) end(ctx context.Context, err error) int {
 	if t.screen != nil {
 		t.screen.stop()
 	}
+	if t.told.failed != nil && (err == nil || errors.Is(err, errGate)) {
+		err = errOutput{t.told.failed}
+	}
 	code := exitCode(ctx, err)
-	if err == nil {
-		return code
+	if err == nil || code == exitSignal+int(syscall.SIGPIPE) {
+		return code // who went away wants to hear no more
 	}
 	why := plain.Lines(err.Error())
-	if stopped(err) {
+	var done doneError
+	switch {
+	case stopped(err) && errors.As(err, &done):
+		why = "stopped; " + done.what
+	case stopped(err):
 		why = "stopped; no result was written"
 	}
 	if t.format == logJSON {
@@ -107,6 +140,15 @@ func (t *talk) end(ctx context.Context, err error) int {
 	}
 	return code
 }
+
+// doneError is an error after a part of the work was done, which stays.
+type doneError struct {
+	error
+	what string
+}
+
+func (e doneError) Error() string { return e.what + ": " + e.error.Error() }
+func (e doneError) Unwrap() error { return e.error }
 
 // stopped says whether somebody ended the work.
 func stopped(err error) bool { return errors.Is(err, context.Canceled) }
@@ -119,11 +161,13 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDone
 	case stopped(err):
 		// As shells give it: 128 and the number of the signal.
-		for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 			if cause := context.Cause(ctx); cause != nil && cause.Error() == s.String()+" signal received" {
 				return exitSignal + int(s)
 			}
 		}
+	case errors.Is(err, syscall.EPIPE) && errors.As(err, new(errOutput)):
+		return exitSignal + int(syscall.SIGPIPE)
 	case errors.As(err, &usage):
 		return exitUsage
 	case errors.Is(err, errGate):

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jobeffekt/jobeffekt"
 	"github.com/jobeffekt/jobeffekt/effect"
+	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
 
 // file is one file of a publication's folder: its path there, with slashes, and what writes it.
@@ -33,38 +34,50 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	if err != nil {
 		return err
 	}
-	replaces, err := replaceable(out)
+	if _, err := replaceable(out); err != nil { // before anything is written
+		return err
+	}
+	made, err := whole.NewFolder(out)
+	if held, ok := errors.AsType[*whole.HeldError](err); ok {
+		return fmt.Errorf("%s: %w", out, &jobeffekt.BusyError{By: held.By})
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFolder, err)
+	}
+	defer func() { err = errors.Join(whole.Cure(err, filepath.Dir(out)), made.Drop()) }()
+	// What a killed one had moved away may be back.
+	earlier, err := replaceable(out)
 	if err != nil {
 		return err
+	}
+	if earlier != nil {
+		if err := p.Follows(earlier); err != nil {
+			return err
+		}
 	}
 	manifest, err := os.ReadFile(filepath.Join(p.Folder, jobeffekt.ManifestName))
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(out), 0o700); err != nil {
-		return err
-	}
-	made, err := os.MkdirTemp(filepath.Dir(out), "."+filepath.Base(out)+"-*") // 0700
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(made)) }()
 	sum := sha256.Sum256(manifest)
+	if hash := hex.EncodeToString(sum[:]); p.ManifestSHA256 != "" && hash != p.ManifestSHA256 {
+		return fmt.Errorf("%w: another run has written to %s since it was read; try again when it is done", jobeffekt.ErrManifest, p.Folder)
+	}
 	m := jobeffekt.Published{
 		Format: 1, Program: p.Manifest.Program, AsOf: p.Manifest.AsOf, Standing: p.Manifest.Standing, Blinded: p.Manifest.Blinded, MinCount: p.MinCount,
-		ManifestSHA256: hex.EncodeToString(sum[:]), Languages: o.Languages, Yearly: o.Yearly, Providers: o.Providers, Municipalities: o.Municipalities,
+		ManifestSHA256: hex.EncodeToString(sum[:]), Languages: o.Languages, Yearly: o.Yearly, Providers: o.Providers, Municipalities: o.Municipalities, Record: p.Head(),
 	}
 	for _, part := range o.Only {
 		m.Only = append(m.Only, string(part))
 	}
 	for _, f := range files {
-		s, err := writeFile(ctx, made, f)
+		s, err := writeFile(ctx, made.Path, f)
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.name, err)
 		}
 		m.Files = append(m.Files, s)
 	}
-	if _, err := writeFile(ctx, made, file{jobeffekt.PublishedName, func(_ context.Context, w io.Writer) error {
+	if _, err := writeFile(ctx, made.Path, file{jobeffekt.PublishedName, func(_ context.Context, w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")
 		return enc.Encode(m)
@@ -76,42 +89,31 @@ func writeFolder(ctx context.Context, p *jobeffekt.Publication, out string, o Op
 	if err := errors.Join(effect.Stopped(ctx), p.Record(ctx)); err != nil {
 		return err
 	}
-	if replaces {
-		// Two renames: for a moment the folder is not there, but never half of it.
-		old := made + ".old"
-		if err := os.Rename(out, old); err != nil {
-			return err
-		}
-		if err := os.Rename(made, out); err != nil {
-			return errors.Join(err, os.Rename(old, out))
-		}
-		return errors.Join(os.RemoveAll(old), syncFolder(filepath.Dir(out)))
-	}
-	return errors.Join(os.Rename(made, out), syncFolder(filepath.Dir(out)))
+	return made.Publish(earlier != nil)
 }
 
-// replaceable says whether an earlier publication stands in the folder's place; anything
-// else there is an error, and so is a file that the publication did not bring.
-func replaceable(out string) (bool, error) {
+// replaceable is the earlier publication that stands in the folder's place, nil for none;
+// anything else there is an error, and so is a file that the publication did not bring.
+func replaceable(out string) (*jobeffekt.Published, error) {
 	info, err := os.Lstat(out)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if !info.IsDir() {
-		return false, fmt.Errorf("%w: %s is there already and is no folder", ErrFolder, out)
+		return nil, fmt.Errorf("%w: %s is there already and is no folder", ErrFolder, out)
 	}
 	m, err := jobeffekt.ReadPublished(out)
 	if err != nil {
-		return false, fmt.Errorf("%w: %s is there already and holds no earlier publication (%s that this program can read); give a folder that does not exist", ErrFolder, out, jobeffekt.PublishedName)
+		return nil, fmt.Errorf("%w: %s is there already and holds no earlier publication (%s that this program can read); give a folder that does not exist", ErrFolder, out, jobeffekt.PublishedName)
 	}
 	brought := map[string]bool{jobeffekt.PublishedName: true}
 	for _, f := range m.Files {
 		brought[f.Path] = true
 	}
-	return true, fs.WalkDir(os.DirFS(out), ".", func(path string, d fs.DirEntry, err error) error {
+	return m, fs.WalkDir(os.DirFS(out), ".", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() && !brought[path] {
 			return fmt.Errorf("%w: %s would be replaced, and %s in it is not of the earlier publication: move it away, or give another folder", ErrFolder, out, path)
 		}
@@ -137,22 +139,12 @@ func writeFile(ctx context.Context, folder string, f file) (s jobeffekt.Source, 
 	if err := f.write(ctx, io.MultiWriter(w, sum, n)); err != nil {
 		return s, err
 	}
-	return jobeffekt.Source{Path: f.name, Bytes: n.bytes, SHA256: hex.EncodeToString(sum.Sum(nil))}, w.Sync()
+	return jobeffekt.Source{Path: f.name, Bytes: n.bytes, SHA256: hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
 type counter struct{ bytes int64 }
 
 func (c *counter) Write(b []byte) (int, error) { c.bytes += int64(len(b)); return len(b), nil }
-
-// syncFolder makes a rename last, where the system can: folders cannot be opened everywhere.
-func syncFolder(folder string) error {
-	f, err := os.Open(folder)
-	if err != nil {
-		return nil
-	}
-	f.Sync()
-	return f.Close()
-}
 
 // fileName is an identifier made safe for a name of a file: other characters than letters,
 // digits, - and _ become _, and where that changed anything, eight digits of a hash of the
