@@ -212,7 +212,6 @@ func changes(t *testing.T) map[string]asked {
 			writeSums(t, c, to)
 			c.Input.Checksums = to
 		}},
-		"input.registers_reach": {m, nil, func(c *conf) { c.Input.RegistersReach = day("2009-06-30") }},
 		"input.pseudonyms.key_file": {"", pseudonyms("a"), func(c *conf) {
 			text, err := os.ReadFile(filepath.Join(filepath.Dir(c.Path), "a"))
 			require.NoError(t, err)
