@@ -57,13 +57,26 @@ type watched struct {
 	looks atomic.Int64
 
 	mu      sync.Mutex
+	ready   func() // called when the call begins, which some works prepare first
+	began   time.Time
 	last    time.Time
 	longest time.Duration // between two looks, or since the last
 }
 
 func newWatched(at int64) *watched {
 	ctx, stop := context.WithCancelCause(context.Background())
-	return &watched{Context: ctx, stop: stop, at: at, last: time.Now()}
+	return &watched{Context: ctx, stop: stop, at: at, began: time.Now(), last: time.Now()}
+}
+
+// prepared says that a work has what it is called with, and begins.
+func prepared(ctx context.Context) {
+	w := ctx.(*watched)
+	w.mu.Lock()
+	w.began, w.last, w.longest = time.Now(), time.Now(), 0
+	w.mu.Unlock()
+	if w.ready != nil {
+		w.ready()
+	}
 }
 
 func (w *watched) look() {
@@ -81,8 +94,9 @@ func (w *watched) Done() <-chan struct{} { w.look(); return w.Context.Done() }
 
 // work is a call of one exported function.
 type work struct {
-	name string // package.Function or package.Type.Method
-	do   func(ctx context.Context) error
+	name     string // package.Function or package.Type.Method
+	do       func(ctx context.Context) error
+	prepares bool // calls prepared
 	// left is what a call that was stopped may have left behind and must not have; nil
 	// for what writes nothing.
 	left func() []string
@@ -104,7 +118,8 @@ type stoppable struct {
 	t       *testing.T
 	folder  string
 	persons int
-	rows    int // of matrices
+	rows    int   // of matrices
+	shared  []any // what the calls are given, and must leave as it is
 }
 
 // config is the job with results in a folder of its own.
@@ -175,12 +190,17 @@ func TestStoppable(t *testing.T) {
 			var err error
 			s.persons, err = strconv.Atoi(n)
 			require.NoError(t, err)
+			s.rows = s.persons
 		}
 	}
 	s.prepare()
 	all := s.works()
 	only := os.Getenv("JOBEFFEKT_CANCEL_ONLY")
 	var report []string
+	var given uint64
+	if !full {
+		given = fingerprint(s.shared)
+	}
 	for _, w := range all {
 		if !strings.Contains(w.name, only) {
 			continue
@@ -189,9 +209,8 @@ func TestStoppable(t *testing.T) {
 			s.t = t
 			before := runtime.NumGoroutine()
 			whole := newWatched(0)
-			began := time.Now()
 			require.NoError(t, w.do(whole))
-			took, looks := time.Since(began), whole.looks.Load()
+			took, looks := time.Since(whole.began), whole.looks.Load()
 			whole.longest = max(whole.longest, time.Since(whole.last))
 			settle(t, before)
 
@@ -226,11 +245,18 @@ func TestStoppable(t *testing.T) {
 					require.Empty(t, w.left(), "left behind, stopped at look %d of %d", at, looks)
 				}
 			}
+			if !full {
+				require.Equal(t, given, fingerprint(s.shared), "an argument was changed")
+			}
 			if full { // by the clock
 				for _, part := range []time.Duration{0, took / 4, took / 2, took * 3 / 4} {
 					ctx := newWatched(0)
 					at := make(chan time.Time, 1)
-					timer := time.AfterFunc(part, func() { at <- time.Now(); ctx.stop(errEnough) })
+					var timer *time.Timer
+					ctx.ready = func() { timer = time.AfterFunc(part, func() { at <- time.Now(); ctx.stop(errEnough) }) }
+					if !w.prepares {
+						ctx.ready()
+					}
 					err := w.do(ctx)
 					if end := time.Now(); !timer.Stop() {
 						if was := <-at; err != nil {
@@ -245,6 +271,7 @@ func TestStoppable(t *testing.T) {
 		})
 	}
 	s.t = t
+	t.Run("every function is there", func(t *testing.T) { everyContext(t, all) })
 	if full && only == "" && !t.Failed() {
 		s.record(report)
 	}
@@ -281,17 +308,25 @@ func (s *stoppable) record(report []string) {
 func (s *stoppable) works() (out []work) {
 	t, ctx := s.t, context.Background()
 	add := func(name string, do func(ctx context.Context) error) { out = append(out, work{name: name, do: do}) }
+	// after adds work that is prepared first.
+	after := func(name string, prepare func() func(ctx context.Context) error) {
+		out = append(out, work{name: name, prepares: true, do: func(ctx context.Context) error {
+			do := prepare()
+			prepared(ctx)
+			return do(ctx)
+		}})
+	}
 	// into adds work that writes into a folder of its own.
 	scratch := t.TempDir()
 	n := 0
 	into := func(name string, do func(ctx context.Context, folder string) error) {
 		var last string
-		out = append(out, work{name, func(ctx context.Context) error {
+		out = append(out, work{name: name, do: func(ctx context.Context) error {
 			_ = os.RemoveAll(last)
 			n++
 			last = filepath.Join(scratch, strconv.Itoa(n))
 			return do(ctx, last)
-		}, func() []string { return filesIn(last) }})
+		}, left: func() []string { return filesIn(last) }})
 	}
 	results := filepath.Join(s.folder, "results")
 	c := s.config(results)
@@ -311,6 +346,8 @@ func (s *stoppable) works() (out []work) {
 	settled, err := jobeffekt.Settle(ctx, ds, terms, *m, *b, nil)
 	require.NoError(t, err)
 	facts := bonus.Facts{Observations: obs, Benchmark: b.Benchmark, Diagnostics: b.Diagnostics}
+
+	s.shared = []any{c, obs, e, b, m, terms, settled, facts}
 
 	// The job and its steps.
 	into("jobeffekt.Run", func(ctx context.Context, folder string) error {
@@ -453,11 +490,14 @@ func (s *stoppable) works() (out []work) {
 		require.NoError(t, ds.AddTable(ingest.Caseload, "benefits", s.caseload()))
 		return ds
 	}
-	add("ingest.Dataset.CasesAndControls", func(ctx context.Context) error {
-		_, _, err := benefits().CasesAndControls(ctx, c.Cohort.Period)
-		return err
+	after("ingest.Dataset.CasesAndControls", func() func(context.Context) error {
+		ds := benefits()
+		return func(ctx context.Context) error { _, _, err := ds.CasesAndControls(ctx, c.Cohort.Period); return err }
 	})
-	add("ingest.Dataset.Caseload", func(ctx context.Context) error { _, err := benefits().Caseload(ctx); return err })
+	after("ingest.Dataset.Caseload", func() func(context.Context) error {
+		ds := benefits()
+		return func(ctx context.Context) error { _, err := ds.Caseload(ctx); return err }
+	})
 	add("ingest.Dataset.Check", func(ctx context.Context) error { return ds.Check(ctx) })
 	add("ingest.Dataset.CheckStates", func(ctx context.Context) error { return ds.CheckStates(ctx) })
 	add("ingest.Dataset.Providers", func(ctx context.Context) error { _, err := ds.Providers(ctx); return err })
@@ -531,20 +571,27 @@ func (s *stoppable) works() (out []work) {
 	var state bytes.Buffer
 	require.NoError(t, seen.WriteState(&state))
 	states := func() []*bufio.Reader { return []*bufio.Reader{bufio.NewReader(bytes.NewReader(state.Bytes()))} }
-	add("effect.Observer.AddStates", func(ctx context.Context) error { return observer().AddStates(ctx, states()) })
-	add("effect.Observer.MergeStates", func(ctx context.Context) error { return observer().MergeStates(ctx, io.Discard, states()) })
+	after("effect.Observer.AddStates", func() func(context.Context) error {
+		o := observer()
+		return func(ctx context.Context) error { return o.AddStates(ctx, states()) }
+	})
+	after("effect.Observer.MergeStates", func() func(context.Context) error {
+		o := observer()
+		return func(ctx context.Context) error { return o.MergeStates(ctx, io.Discard, states()) }
+	})
 	full := func() *effect.Observer {
 		o := observer()
 		require.NoError(t, o.AddStates(context.Background(), states()))
 		return o
 	}
-	add("effect.Observer.Observations", func(ctx context.Context) error { _, err := full().Observations(ctx); return err })
-	add("effect.Observer.Cells", func(ctx context.Context) error {
-		o, err := effect.NewObserver(c.Study(), obs.Cases)
-		require.NoError(t, err)
+	after("effect.Observer.Observations", func() func(context.Context) error {
+		o := full()
+		return func(ctx context.Context) error { _, err := o.Observations(ctx); return err }
+	})
+	after("effect.Observer.Cells", func() func(context.Context) error {
+		o := observer()
 		require.NoError(t, ds.Observe(context.Background(), obs.Cases, nil, o))
-		_, err = o.Cells(ctx)
-		return err
+		return func(ctx context.Context) error { _, err := o.Cells(ctx); return err }
 	})
 	design := effect.DefaultDesign()
 	design.Peers = map[string][]string{"751": {"461", "851", "730", "561", "630"}}
@@ -683,12 +730,12 @@ func (s *stoppable) booking(results string) (out []work) {
 	// copied works on a copy, which must be as it was where the work was stopped.
 	copied := func(name, of string, do func(ctx context.Context, l *ledger.Ledger) error) {
 		path := filepath.Join(s.folder, "copy.db")
-		out = append(out, work{"bonus/ledger.Ledger." + name, func(ctx context.Context) error {
+		out = append(out, work{name: "bonus/ledger.Ledger." + name, do: func(ctx context.Context) error {
 			b, err := os.ReadFile(of)
 			require.NoError(s.t, err)
 			require.NoError(s.t, os.WriteFile(path, b, 0o600))
 			return use(path, false, func(l *ledger.Ledger) error { return do(ctx, l) })
-		}, func() (left []string) {
+		}, left: func() (left []string) {
 			was, is := rowsOf(s.t, of), rowsOf(s.t, path)
 			if was != is {
 				left = append(left, is)
@@ -879,15 +926,11 @@ func (s *stoppable) dream() string {
 	return path
 }
 
-// Every exported function that takes a context has its line above.
-func TestEveryContextIsStopped(t *testing.T) {
-	if testing.Short() {
-		t.Skip("told without -short")
-	}
-	s := &stoppable{t: t, folder: t.TempDir(), persons: 900, rows: 3000}
-	s.prepare()
+// Every exported function that takes a context is one of the works, has it first and does
+// not keep it.
+func everyContext(t *testing.T, works []work) {
 	called := map[string]bool{}
-	for _, w := range s.works() {
+	for _, w := range works {
 		called[w.name] = true
 	}
 	// What only passes a context on, or looks at nothing but it.

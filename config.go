@@ -121,7 +121,8 @@ type Compare struct {
 	MaxUncovered *float64             `yaml:"max_uncovered,omitempty" doc:"share of a cell without comparators beyond which a method refuses; left out: 0.2"`
 }
 
-// BalanceOptions say how the method balance is done.
+// BalanceOptions say how the method balance is done. The zero value balances the covariates
+// within the match group.
 type BalanceOptions struct {
 	Ladder [][]Class     `yaml:"ladder,omitempty" doc:"rungs of exact classes beside the match group, the finest first; the first rung that holds is used, and the match group alone is always the last"`
 	Also   []effect.Term `yaml:"also,omitempty" doc:"what is balanced beside the covariates: squares and zeros of numbers, products of all"`

@@ -83,7 +83,8 @@ func (c PaidCase) compare(d PaidCase) int {
 	)
 }
 
-// Control says how cases are drawn for the control of their evidence.
+// Control says how cases are drawn for the control of their evidence. The zero value draws
+// none.
 type Control struct {
 	N           int    // cases; all where there are fewer
 	Seed        uint64 // another seed gives another sample
@@ -237,7 +238,8 @@ const (
 )
 
 // ErrorRates are the errors of each provider under an agreement, and of all together
-// in the last row.
+// in the last row. A sample that is not drawn from paid, or a confidence that does not lie
+// between 0 and 1, is an error that wraps effect.ErrDesign.
 func ErrorRates(paid, sample []PaidCase, findings map[string]bool, c Control, confidence float64) ([]ErrorRow, error) {
 	if !(confidence > 0 && confidence < 1) {
 		return nil, fmt.Errorf("%w: a confidence lies between 0 and 1", effect.ErrDesign)
@@ -251,6 +253,9 @@ func ErrorRates(paid, sample []PaidCase, findings map[string]bool, c Control, co
 	of := map[contract]*stratum{}
 	for _, p := range paid {
 		k := contract{p.Agreement, p.Provider}
+		if p.Amount == nil {
+			return nil, fmt.Errorf("%w: a case without an amount is no paid case", effect.ErrDesign)
+		}
 		if of[k] == nil {
 			of[k], order = &stratum{}, append(order, k)
 		}
@@ -260,6 +265,9 @@ func ErrorRates(paid, sample []PaidCase, findings map[string]bool, c Control, co
 		}
 	}
 	for _, p := range sample {
+		if of[contract{p.Agreement, p.Provider}] == nil || p.Amount == nil {
+			return nil, fmt.Errorf("%w: the sample has a case of a provider and an agreement under which nothing was paid: draw it from the cases that were paid", effect.ErrDesign)
+		}
 		for _, s := range []*stratum{of[contract{p.Agreement, p.Provider}], all} {
 			s.n++
 			s.drawn.Add(&s.drawn, p.Amount)

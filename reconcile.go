@@ -146,6 +146,9 @@ func Reconcile(b Books) (*Reconciliation, error) {
 		}
 		r.terms[t.Agreement] = t
 	}
+	if b.Cases == nil {
+		return nil, fmt.Errorf("%w: there are no cases to hold invoices and payments against", effect.ErrDesign)
+	}
 	r.count(b.Cases)
 	for _, s := range b.Settled {
 		t, p, err := r.settled(s)

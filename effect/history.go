@@ -4,6 +4,7 @@ import "fmt"
 
 // History says which covariates are read off a person's spells before the
 // referral. They are dated by construction: no day from the referral on counts.
+// Start from [DefaultHistory]; the zero value reads none.
 type History struct {
 	// Weeks are the windows before referral, in weeks, over which weeks on each
 	// benefit (weeks_on_<benefit>_<window>) and in unsupported employment

@@ -11,7 +11,8 @@ import (
 )
 
 // Study says what is asked of the cases: the cohort, the outcomes, the
-// covariates from history and the day up to which the registers count.
+// covariates from history and the day up to which the registers count. The zero value asks for nothing, and its
+// day is 1970-01-01: there is none that would do for all.
 type Study struct {
 	AsOf     Date // inclusive: the last day that counts
 	Cohort   Cohort

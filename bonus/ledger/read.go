@@ -6,7 +6,8 @@ import (
 	"github.com/jobeffekt/jobeffekt/effect"
 )
 
-// Query chooses rows; what is "" chooses all.
+// Query chooses rows; what is "" chooses all, and so does the
+// zero value.
 type Query struct {
 	Agreement string
 	Provider  string

@@ -74,5 +74,8 @@ func (s *Spec) run(ctx context.Context, x *Scenario, terms []*bonus.Terms) (stri
 // Facts are what a scenario, by its place in the file, is settled on: the terms
 // with the scenario's seals, and the facts.
 func (s *Spec) Facts(scenario int, terms ...*bonus.Terms) ([]*bonus.Terms, bonus.Facts, error) {
+	if scenario < 0 || scenario >= len(s.Scenarios) {
+		return nil, bonus.Facts{}, fmt.Errorf("%s has %d scenarios, and none at %d", s.File, len(s.Scenarios), scenario)
+	}
 	return s.facts(&s.Scenarios[scenario], terms)
 }

@@ -2,9 +2,30 @@ package balance
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/jobeffekt/jobeffekt/effect/internal/dense"
 )
+
+// ErrShape is returned for a problem whose lengths do not belong together.
+var ErrShape = errors.New("balance: lengths do not belong together")
+
+// fits says whether the parts of the problem are of one shape.
+func (p *Problem) fits() bool {
+	n, classes := p.X.N, max(1, len(p.Share))
+	if p.X.N < 0 || p.X.P < 0 || len(p.X.Data) != p.X.N*p.X.P || len(p.Target) != p.X.P {
+		return false
+	}
+	if p.Rows != nil {
+		n = len(p.Rows)
+		if slices.ContainsFunc(p.Rows, func(r int32) bool { return r < 0 || int(r) >= p.X.N }) {
+			return false
+		}
+	}
+	return (p.Base == nil || len(p.Base) == n) && (p.Class == nil || len(p.Class) == n) && (p.Share == nil || len(p.Share) > 0) &&
+		!slices.ContainsFunc(p.Class, func(c int32) bool { return c < 0 || int(c) >= classes })
+}
 
 // Matrix is N rows of P columns, row after row.
 type Matrix = dense.Matrix
@@ -71,7 +92,8 @@ type Weights struct {
 //     comparators, or when the dual has no minimum: no positive weights reach all
 //     targets at once.
 //
-// When ctx is done it ends with effect.Stopped.
+// Lengths that do not belong together, and rows and classes that are not there, are
+// [ErrShape]. When ctx is done it ends with effect.Stopped.
 //
 // A column that is constant among the comparators is set aside when the target is
 // that constant, and cannot be balanced when it is not. Where a target is the
@@ -80,6 +102,9 @@ type Weights struct {
 // fixed size, so the result is the same bytes for any number of processors.
 // Source: hainmueller2012.
 func Entropy(ctx context.Context, p Problem) (*Weights, error) {
+	if !p.fits() {
+		return nil, ErrShape
+	}
 	s, err := newSolver(p)
 	if err != nil {
 		return nil, err

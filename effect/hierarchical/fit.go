@@ -54,8 +54,12 @@ const (
 //
 // It refuses, as *effect.Refusal, as regress.Logistic does, with separation also
 // where the groups' intercepts differ without limit (in almost every group all
-// outcomes are equal), and with not_converged when no maximum was reached.
+// outcomes are equal), and with not_converged when no maximum was reached. Lengths that
+// do not fit, and numbers of groups that are none, are regress.ErrShape.
 func Logistic(ctx context.Context, x regress.Matrix, y []float64, group []int32, groups int) (*Fit, error) {
+	if groups < 0 || len(group) != x.N || slices.ContainsFunc(group, func(g int32) bool { return g < 0 || int(g) >= groups }) {
+		return nil, regress.ErrShape
+	}
 	start, err := regress.Logistic(ctx, x, y)
 	if err != nil {
 		return nil, err

@@ -57,13 +57,13 @@ func Clustered(ctx context.Context, x Matrix, y []float64, cluster []int32) (*Ro
 // HC2 is [Clustered] with every row a cluster: residuals are taken as
 // e/sqrt(1-h), h being the leverage. Source: mackinnonwhite1985.
 func HC2(ctx context.Context, x Matrix, y []float64) (*Robust, error) {
-	return robust(ctx, x, y, rows(x.N), -0.5)
+	return robust(ctx, x, y, rows(max(0, x.N)), -0.5)
 }
 
 // HC3 takes residuals as e/(1-h), and errs on the side of too large. Its degrees
 // of freedom are found as those of [Clustered]. Source: mackinnonwhite1985.
 func HC3(ctx context.Context, x Matrix, y []float64) (*Robust, error) {
-	return robust(ctx, x, y, rows(x.N), -1)
+	return robust(ctx, x, y, rows(max(0, x.N)), -1)
 }
 
 func rows(n int) [][]int {

@@ -158,6 +158,9 @@ func Count(ctx context.Context, f Facts, d Design) ([]Row, error) {
 	if err := d.validate(); err != nil {
 		return nil, err
 	}
+	if f.Observations == nil {
+		return nil, fmt.Errorf("%w: there are no observations for the indicators", effect.ErrDesign)
+	}
 	for _, name := range []string{f.Sustained, f.Outcome} {
 		if _, ok := f.Observations.Result(name); !ok && name != "" {
 			return nil, fmt.Errorf("%w: there is no outcome %q for the indicators", effect.ErrDesign, name)
