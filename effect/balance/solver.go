@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	tolerance     = 1e-10 // greatest imbalance, in standard deviations
+	tolerance     = 1e-10  // greatest imbalance, in standard deviations
 	leastWeight   = 1e-140 // its square is a float too, for variances of municipalities
 	maxIterations = 100
 	aliased       = 1e-11 // share of a column's squared length that its predecessors leave
