@@ -75,7 +75,8 @@ var selectors = []struct {
 	why   string
 }{
 	{"fmt", []string{"Print", "Printf", "Println"}, []string{"cmd", "examples"}, "library code does not print; return the text or take an io.Writer"},
-	{"os", []string{"Stdin", "Stdout", "Stderr", "Exit", "Args", "Getenv", "LookupEnv"}, []string{"cmd", "examples"}, "the process belongs to the command; take it as an argument"},
+	{"os", []string{"Stdin", "Stdout", "Stderr", "Exit", "Args", "Getenv"}, []string{"cmd", "examples"}, "the process belongs to the command; take it as an argument"},
+	{"os", []string{"LookupEnv"}, []string{"", "cmd", "examples"}, "only a key that a run file names by its variable is read there"},
 	{
 		"os",
 		[]string{"Create", "CreateTemp", "WriteFile", "OpenFile", "Mkdir", "MkdirAll", "MkdirTemp", "Rename", "Remove", "RemoveAll", "Truncate", "Chmod"},
