@@ -180,7 +180,7 @@ scenarios:
 
 func TestStoppable(t *testing.T) {
 	if testing.Short() {
-		t.Skip("the race run stops the whole job too, but small: see TestRaces")
+		t.Skip("it counts looks at the context, which the race detector does not change: TestCalls is for that")
 	}
 	full := os.Getenv("JOBEFFEKT_FULL") != ""
 	s := &stoppable{t: t, folder: t.TempDir(), persons: 900, rows: 30_000}
