@@ -25,7 +25,7 @@ func (l *Ledger) caseKeys(ctx context.Context) (*caseKeys, error) {
 	defer rows.Close()
 	for rows.Next() {
 		var participation, key string
-		if err := rows.Scan(&participation, &key); err != nil {
+		if err := scan(rows, &participation, &key); err != nil {
 			return nil, err
 		}
 		out.of[participation], out.alive[key] = key, participation

@@ -224,6 +224,7 @@ func (l *Ledger) Close() error {
 
 // SQLite's result codes that matter here.
 const (
+	sqliteError     = 1
 	sqliteBusy      = 5
 	sqliteLocked    = 6
 	sqliteReadOnly  = 8
@@ -232,6 +233,7 @@ const (
 	sqliteCorrupt   = 11
 	sqliteFull      = 13
 	sqliteCantOpen  = 14
+	sqliteTooBig    = 18
 	sqliteNotADB    = 26
 )
 
@@ -251,7 +253,7 @@ func busy(err error) error {
 		return fmt.Errorf("%w: %w", ErrBusy, err)
 	case sqliteReadOnly, sqliteIO, sqliteFull, sqliteCantOpen:
 		return fmt.Errorf("%w: %w", ErrDisk, err)
-	case sqliteCorrupt:
+	case sqliteError, sqliteCorrupt, sqliteTooBig: // statements are the program's own: a file that they do not fit is not as it was written
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err

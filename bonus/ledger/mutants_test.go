@@ -86,6 +86,18 @@ func TestMutantsLedger(t *testing.T) {
 	}
 }
 
+// A file of a format that SQLite does not know: byte 47 is the last of the schema's format
+// number, which goes up to 4.
+func TestUnknownFormatIsDamage(t *testing.T) {
+	b, err := os.ReadFile(filled(t))
+	require.NoError(t, err)
+	b[47] = 100
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	require.NoError(t, os.WriteFile(path, b, 0o600))
+	_, err = lookAt(path)
+	require.ErrorIs(t, err, ledger.ErrDamaged)
+}
+
 // FuzzLedger: whatever the bytes of the file.
 func FuzzLedger(f *testing.F) {
 	f.Add([]byte("SQLite format 3\x00"))

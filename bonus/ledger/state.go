@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
 
@@ -61,14 +62,24 @@ func eachRow[T any](ctx context.Context, l *Ledger, table int, after, before int
 	var row T
 	to := targets(&row)
 	for rows.Next() {
-		if err := rows.Scan(to...); err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
+		if err := scan(rows, to...); err != nil {
+			return err
 		}
 		if err := do(&row); err != nil {
 			return err
 		}
 	}
 	return rows.Err()
+}
+
+// scan reads the columns of a row. What is said of a value that does not fit its column
+// may hold the value, and so is not passed on.
+func scan(rows *sql.Rows, to ...any) error {
+	err := rows.Scan(to...)
+	if err == nil || rows.Err() != nil { // stopped
+		return rows.Err()
+	}
+	return fmt.Errorf("%w: a value is of another type than its column", ErrDamaged)
 }
 
 // bookingsOf are the bookings of an agreement, of all where it is "", each with the

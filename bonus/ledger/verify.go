@@ -126,7 +126,7 @@ func (v *verifier) schema() (whole bool, err error) {
 	whole = true
 	for rows.Next() {
 		var kind, name, text string
-		if err := rows.Scan(&kind, &name, &text); err != nil {
+		if err := scan(rows, &kind, &name, &text); err != nil {
 			return false, err
 		}
 		switch made, ok := want[name]; {
@@ -162,7 +162,7 @@ func (v *verifier) caseKeys() error {
 	for rows.Next() {
 		var participation, key string
 		var secret []byte
-		if err := rows.Scan(&participation, &secret, &key); err != nil {
+		if err := scan(rows, &participation, &secret, &key); err != nil {
 			return err
 		}
 		if keyOf(secret, participation) != key {
@@ -213,7 +213,7 @@ func (c *cursor) next() error {
 			c.to = append(c.to, &c.values[i])
 		}
 	}
-	if err := c.rows.Scan(append(c.to, &hash)...); err != nil {
+	if err := scan(c.rows, append(c.to, &hash)...); err != nil {
 		return err
 	}
 	c.hash, _ = hash.([]byte)
