@@ -306,6 +306,7 @@ func typical(t *testing.T) []call {
 		{"jobeffekt.ParseChoices", jobeffekt.ParseChoices, []any{"peers.yaml", []byte("choices: []\n")}},
 		{"jobeffekt.SpendingRows", jobeffekt.SpendingRows, []any{[]ingest.Expense{}, obs, []effect.ComparisonRow{}, "o", "strata", effect.Period{}}},
 		{"jobeffekt.TableInfo.KeyOf", jobeffekt.TableInfo.KeyOf, []any{jobeffekt.ResultTables()[0], []string{"outcome"}}},
+		{"ingest.ParsePseudonymKey", ingest.ParsePseudonymKey, []any{[]byte("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")}},
 		{"ingest.Table.Take", (*ingest.Table).Take, []any{auto{}, []int{2, 0}}},
 		{"ingest.Table.WriteCSV", (*ingest.Table).WriteCSV, nil},
 		{"ingest.Table.WriteParquet", (*ingest.Table).WriteParquet, nil},
@@ -542,7 +543,7 @@ func exempt(name string) bool {
 		"ingest.PanelReader.Codes", "ingest.PanelReader.Numbers", "ingest.PanelReader.IDs", // write to dst
 		"ingest.Dataset.AddTable", "ingest.Dataset.AddArrow", "ingest.Dataset.CloseSpells", "ingest.SpellTally.Add", "effect.Observer.WriteState", // a state of its own
 		"effect/world.Surveys.Add", "effect/world.Spending.Add",
-		"jobeffekt.WriteTable", "jobeffekt.RecordPeers", "jobeffekt.PeerChoice.Choice", "jobeffekt.PeerChoice.Text", "jobeffekt.Background.ExplainLine", "bonus/ledger.Plan.CasesOf", // files
+		"jobeffekt.WriteTable", "jobeffekt.RecordPeers", "jobeffekt.Publication.Follows", "jobeffekt.PeerChoice.Choice", "jobeffekt.PeerChoice.Text", "jobeffekt.Background.ExplainLine", "bonus/ledger.Plan.CasesOf", // files
 	}, name) || strings.HasSuffix(name, ".Read") || strings.HasSuffix(name, ".Dates") || strings.HasSuffix(name, ".UnmarshalText") // what is read is of one call
 }
 

@@ -544,6 +544,12 @@ func (s *stoppable) works() (out []work) {
 		_, err := ingest.ReadFile(ctx, filepath.Join(results, "outcomes.csv"), ingest.DefaultLimits())
 		return err
 	})
+	into("jobeffekt.WriteTables", func(ctx context.Context, folder string) error {
+		require.NoError(t, os.MkdirAll(folder, 0o700))
+		cells, err := ingest.ReadTable(context.Background(), filepath.Join(results, "cells.parquet"), ingest.DefaultLimits())
+		require.NoError(t, err)
+		return jobeffekt.WriteTables(ctx, folder, nil, cells)
+	})
 	add("ingest.ReadTable", func(ctx context.Context) error {
 		_, err := ingest.ReadTable(ctx, table, ingest.DefaultLimits())
 		return err

@@ -97,7 +97,8 @@ type Cohort struct {
 	Take effect.Take `yaml:"take,omitempty" doc:"which of a person's participations under an agreement: first (if left out), last or each"`
 }
 
-// History says which covariates are read off the spells before referral.
+// History says which covariates are read off the spells before referral. The zero value
+// reads no weeks and no placebo: leave it out for the default.
 type History struct {
 	Weeks      []int `yaml:"weeks,omitempty" doc:"windows before referral in which weeks on each benefit and in work are counted; left out: none"`
 	ElapsedMax int   `yaml:"elapsed_max,omitempty" doc:"weeks after which elapsed benefit duration stops counting; left out: it is not measured"`

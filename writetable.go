@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jobeffekt/jobeffekt/effect"
 	"github.com/jobeffekt/jobeffekt/ingest"
 	"github.com/jobeffekt/jobeffekt/internal/whole"
 )
@@ -66,6 +67,9 @@ func WriteTable(path string, t *ingest.Table) error {
 // the new stands in its place, so that tables of two runs never stand together. The
 // error wraps [ErrBusy] where somebody else writes to the folder.
 func WriteTables(ctx context.Context, folder string, formats []Format, tables ...*ingest.Table) error {
+	if err := effect.Stopped(ctx); err != nil {
+		return err
+	}
 	f, err := newFiles(folder)
 	if err != nil {
 		return err
