@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -272,10 +273,14 @@ func TestSignals(t *testing.T) {
 	c, said := begun(t, run, results)
 	require.NoError(t, c.Process.Signal(syscall.SIGHUP))
 	require.NoError(t, c.Process.Signal(syscall.SIGCONT))
-	require.Error(t, c.Wait())
-	assert.Equal(t, 129, c.ProcessState.ExitCode())
-	assert.Contains(t, said.String(), "stopped; no result was written")
-	assert.Equal(t, before, tree(t, results))
+	if err := c.Wait(); signal.Ignored(syscall.SIGHUP) {
+		require.NoError(t, err, "these tests were started by nohup")
+	} else {
+		require.Error(t, err)
+		assert.Equal(t, 129, c.ProcessState.ExitCode())
+		assert.Contains(t, said.String(), "stopped; no result was written")
+		assert.Equal(t, before, tree(t, results))
+	}
 
 	c, _ = begun(t, run, results)
 	require.NoError(t, c.Process.Signal(syscall.SIGCONT))
