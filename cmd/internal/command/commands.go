@@ -453,6 +453,9 @@ func runDemo(ctx context.Context, stdout io.Writer, folder string) error {
 	fmt.Fprint(stdout, r.Summary())
 	results, published := config.ResultsFolder(), filepath.Join(folder, "report")
 	if _, err := publish(ctx, results, published, 0, report.Options{Languages: words.Tags(), Yearly: true, Only: []report.Part{report.Committee, report.Providers}}); err != nil {
+		if stopped(err) {
+			err = doneError{err, "the results are in " + results + ", and no report was written"}
+		}
 		return err
 	}
 	fmt.Fprintf(stdout, "\nResults are in %s, and what they were made of in %s.\nThe committee's report is %s\n", results, folder, filepath.Join(published, "report.da.html"))
