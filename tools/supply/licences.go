@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -91,9 +92,12 @@ func (m *module) why(reasons []reason) string {
 			return reasons[i].short()
 		}
 	}
-	users := m.Users
+	users := slices.Clone(m.Users)
+	if i := slices.Index(users, ""); i >= 0 {
+		users[i] = path.Base(own)
+	}
 	if len(users) > 3 {
-		users = append(slices.Clone(users[:3]), fmt.Sprintf("%d more", len(users)-3))
+		users = append(users[:3:3], fmt.Sprintf("%d more", len(users)-3))
 	}
 	return "brought by " + strings.ReplaceAll(strings.Join(users, ", "), "github.com/", "")
 }

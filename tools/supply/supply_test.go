@@ -26,6 +26,9 @@ func TestLicencesAreListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if strings.Contains(want, "brought by ,") || strings.Contains(want, "brought by  |") {
+		t.Error("a module is brought by nobody")
+	}
 	if string(got) != want {
 		t.Error(licencesFile, "is out of date; run: go run -C tools ./supply -root .. licences")
 	}
