@@ -133,11 +133,6 @@ func workedOut(all []people, families []*family, k int64) (found []string) {
 	return found
 }
 
-func decideBoth(families []*family, b *between, k int64) {
-	decideAll(families, k)
-	b.decide(k, []int{0, 1})
-}
-
 // The n of one outcome less that of another is who left between the ends of two windows: 253,
 // 252 and 250 in a cell of the demonstration. One of them is told; what does not give it away stays told.
 func TestBetweenOutcomes(t *testing.T) {
