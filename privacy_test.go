@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -36,17 +37,22 @@ func TestPrivacyPageNamesEveryTable(t *testing.T) {
 		assert.Contains(t, results, "| `"+table.Name+"` |")
 	}
 	// Every proof that is named is a test.
-	for _, name := range []string{"TestNoIdentifierGetsOut", "TestPseudonymCommand", "TestErase", "TestCivilNumbers", "TestPseudonymsAsTheyAreRead", "TestIdentifiableColumns", "TestNoFewCitizensCanBeWorkedOut", "TestScripts"} {
-		assert.Contains(t, page, name)
-		found := false
-		for _, folder := range []string{".", "ingest", "bonus/ledger", "cmd/internal/command"} {
-			files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
-			require.NoError(t, err)
-			for _, f := range files {
-				found = found || strings.Contains(string(read(t, f)), "\nfunc "+name+"(")
-			}
+	tests := ""
+	for _, folder := range []string{".", "ingest", "bonus/ledger", "cmd/internal/command"} {
+		files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+		require.NoError(t, err)
+		for _, f := range files {
+			tests += string(read(t, f))
 		}
-		assert.True(t, found, name)
+	}
+	proofs := regexp.MustCompile("`(Test\\w+)(\\*?)`").FindAllStringSubmatch(page, -1)
+	require.Greater(t, len(proofs), 10, "the page reads differently")
+	for _, proof := range proofs {
+		end := "("
+		if proof[2] != "" {
+			end = "" // a name that tests begin with
+		}
+		assert.Contains(t, tests, "\nfunc "+proof[1]+end)
 	}
 }
 
