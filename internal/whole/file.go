@@ -36,8 +36,8 @@ func Create(path string) (*File, error) {
 	}
 }
 
-// Replace is [Create] of a file that has its folder for itself: what programs that were killed left of the
-// same file is removed.
+// Replace is [Create], after what programs that were killed left of the same file is removed. Who makes
+// many files in a folder of its own sweeps that once, and calls Create.
 func Replace(path string) (*File, error) {
 	if err := Sweep(filepath.Dir(path), func(name string) bool { return Numbered(name, "."+filepath.Base(path)) }); err != nil {
 		return nil, err
