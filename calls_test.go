@@ -644,9 +644,7 @@ func spoilt(v reflect.Value, depth int) (out []reflect.Value) {
 		if v.Len() > 1 {
 			out = append(out, v.Slice(0, v.Len()-1))
 		}
-		for _, bad := range spoiltElements(v, depth) {
-			out = append(out, bad)
-		}
+		out = append(out, spoiltElements(v, depth)...)
 	case reflect.Map:
 		out = append(out, reflect.Zero(v.Type()))
 	case reflect.Struct:

@@ -284,6 +284,7 @@ func (p *pageReader) step() (run, error) {
 // dictionary keeps the values that later pages refer to.
 func (p *pageReader) dictionary(h *format.PageHeader, b []byte) (err error) {
 	n := int(h.DictionaryPageHeader.V.NumValues)
+	//lint:ignore SA1019 writers of the first version of the format still name it
 	if enc := h.DictionaryPageHeader.V.Encoding; enc != format.Plain && enc != format.PlainDictionary {
 		return damaged("a dictionary is not plain")
 	}
@@ -568,6 +569,7 @@ func (p *pageReader) data(r run, n int, enc format.Encoding, b []byte) (run, err
 	switch enc {
 	case format.Plain:
 		r.data, err = p.plainValues(b, n, &p.values, &p.offsets)
+	//lint:ignore SA1019 as in dictionary
 	case format.PlainDictionary, format.RLEDictionary:
 		r.data, err = p.indexes(b, n)
 		r.dict = p.dict

@@ -165,10 +165,6 @@ func TestMayNotWrite(t *testing.T) {
 			require.NoError(t, os.Chmod(at, info.Mode().Perm()|0o055))
 		}
 	}
-	binary := os.Getenv("JOBEFFEKT_BINARY")
-	if binary == "" {
-		binary = os.Args[0]
-	}
 	require.NoError(t, filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {
 		if err == nil && filepath.Base(path) != "tmp" {
 			err = os.Chmod(path, map[bool]os.FileMode{true: 0o755, false: 0o644}[d.IsDir()])
