@@ -106,7 +106,7 @@ func RunCells(ctx context.Context, c *Config) (*CellTable, error) {
 	alone := *c // nothing is compared or settled
 	alone.Terms, alone.Accepted, alone.Peers = nil, "", nil
 	job := &job{c: &alone, out: out, data: data, result: &Result{AsOf: c.AsOf}}
-	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Steps: []Step{}}
+	m := &Manifest{Format: 1, Program: ThisProgram(), AsOf: c.AsOf, Steps: []Step{}}
 	// Inputs are described while they are read: the dataset refuses a file that changed
 	// since it was opened to both.
 	described := make(chan error, 1)

@@ -106,7 +106,7 @@ func (c *Config) readSums(ctx context.Context) (*sums, error) {
 	}
 	f, err := open()
 	if err != nil {
-		return fail(err)
+		return fail(fmt.Errorf("%w; write it with sha256sum, or correct the path, which is relative to the run file", err))
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, MaxChecksumBytes+1))
@@ -172,7 +172,7 @@ func parseSums(b []byte) (map[string]string, error) {
 		out[name] = sum
 	}
 	if len(out) == 0 {
-		return nil, errors.New("it lists no file; write it with sha256sum, for example (cd data && sha256sum *.parquet > SHA256SUMS)")
+		return nil, errors.New("it lists no file; write it with sha256sum, for example cd data && find . -name '*.parquet' | sort | xargs sha256sum > SHA256SUMS")
 	}
 	return out, nil
 }

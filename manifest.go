@@ -151,9 +151,6 @@ func readManifest(folder string) (*Manifest, error) {
 	return &m, nil
 }
 
-// ThisProgram is the program that runs, as a manifest names what made its results.
-func ThisProgram() Program { return program() }
-
 // String is for people: v1.2.3 (revision 0123456789ab, go1.26.8, linux/amd64). The version
 // is (devel) where it was not built from a tagged commit.
 func (p Program) String() string {
@@ -164,7 +161,8 @@ func (p Program) String() string {
 	return p.Version + " (" + strings.Join(built, ", ") + ")"
 }
 
-func program() Program {
+// ThisProgram is the program that runs, as a manifest names what made its results.
+func ThisProgram() Program {
 	p := Program{Module: "github.com/jobeffekt/jobeffekt", Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		p.builtBy(info)

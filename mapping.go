@@ -155,7 +155,7 @@ func (f *mappedFile) join(p [2]int) {
 
 // describe says what the partial is made by and of, beside the parts.
 func (m *mapping) describe(ctx context.Context, h *partialHeader) (err error) {
-	h.Program = program()
+	h.Program = ThisProgram()
 	if h.Build, err = h.Program.build(); err != nil {
 		return err
 	}

@@ -164,7 +164,7 @@ func TestWhichLibrary(t *testing.T) {
 		{"another program with a changed library", debug.BuildInfo{Main: debug.Module{Path: "example.org/x", Version: "v9.0.0"}, Deps: []*debug.Module{{Path: library, Version: "v1.2.0", Replace: folder}}}, "(devel)"},
 		{"a command in a module of its own", debug.BuildInfo{Main: debug.Module{Path: nested, Version: "v1.3.0"}, Deps: []*debug.Module{{Path: library, Version: "v0.0.0", Replace: folder}}}, "v1.3.0"},
 	} {
-		p := program()
+		p := ThisProgram()
 		p.Version = "(devel)"
 		p.builtBy(&x.info)
 		require.Equal(t, x.shows, p.Version, x.name)

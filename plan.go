@@ -58,7 +58,7 @@ func Plan(ctx context.Context, c *Config) (*Planned, error) {
 	if err := errors.Join(c.keepBlinded(out), unlocked(out), job.data.CheckStates(ctx)); err != nil {
 		return nil, err
 	}
-	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Blinded: c.Blinded}
+	m := &Manifest{Format: 1, Program: ThisProgram(), AsOf: c.AsOf, Blinded: c.Blinded}
 	if err := job.describe(ctx, m); err != nil {
 		return nil, err
 	}

@@ -119,7 +119,7 @@ func run(ctx context.Context, c *Config, todo []Step, partials ...string) (_ *Re
 	defer f.cleanup()
 	// Inputs are described before they are read. The dataset refuses a file that
 	// changed since it was opened, so what is read is what is described.
-	m := &Manifest{Format: 1, Program: program(), AsOf: c.AsOf, Blinded: c.Blinded}
+	m := &Manifest{Format: 1, Program: ThisProgram(), AsOf: c.AsOf, Blinded: c.Blinded}
 	if err := job.describe(ctx, m); err != nil {
 		return nil, err
 	}

@@ -3,11 +3,11 @@ package effect
 import "context"
 
 // Stopped is nil while ctx goes on. Once ctx is done it is the error that work under
-// it ends with: it reads as the cause that was given to cancel it with, and errors.Is
+// it ends with: its text is the cause that the context was cancelled with, and errors.Is
 // finds both that and context.Canceled, or context.DeadlineExceeded.
 //
-// What takes a context here asks for it at least every tenth of a second, and then
-// returns this error, no result, and no goroutine of its own still at work.
+// What takes a context here is meant to ask for it every tenth of a second
+// (docs/trust/cancel.md has what was measured), and then returns this error, no result, and no goroutine of its own still at work.
 func Stopped(ctx context.Context) error {
 	err := ctx.Err()
 	if err == nil {
