@@ -269,7 +269,9 @@ type weighed struct {
 	cell, out *side
 	in        []int32 // the covered cases of the cell
 	coveredIn []bool  // of its cases; nil where all are covered
-	live, of  []int32 // the comparators with a weight, and their patterns
+	live, of  []int32 // the comparators of municipalities with a weight, and their patterns
+	fitted    []int32 // all that the outcome model is of, and theirs
+	fittedOf  []int32
 	byCase    []float64
 	leverage  []float64 // of the comparators
 	factor    dense.Cholesky
@@ -370,6 +372,7 @@ func (w *weighed) model(ctx context.Context, c *effect.Comparison) error {
 		}
 		w.leverage[k] = min(h, maxLeverage)
 	}
+	w.setAside(c)
 	visible, known := 0.0, false
 	w.visible = func(ctx context.Context, e *effect.Expectation) float64 {
 		if !known {
@@ -380,14 +383,36 @@ func (w *weighed) model(ctx context.Context, c *effect.Comparison) error {
 	return nil
 }
 
+// leastShare is the share of the weight under which a municipality has none: what is
+// left in the residuals of its cases is made by the outcome model alone, and would say
+// how much municipalities differ.
+const leastShare = 1e-9
+
+// setAside leaves out the cases of municipalities that carry no weight.
+func (w *weighed) setAside(c *effect.Comparison) {
+	w.fitted, w.fittedOf = w.live, w.of
+	share := make([]float64, len(c.Cases.Municipality.Levels))
+	for k, i := range w.live {
+		share[c.Cases.Municipality.Codes[i]] += w.byCase[k]
+	}
+	live, of, byCase, leverage := w.live, w.of, w.byCase, w.leverage
+	w.live, w.of, w.byCase, w.leverage = nil, nil, nil, nil
+	for k, i := range live {
+		if share[c.Cases.Municipality.Codes[i]] >= leastShare {
+			w.live, w.of = append(w.live, i), append(w.of, of[k])
+			w.byCase, w.leverage = append(w.byCase, byCase[k]), append(w.leverage, leverage[k])
+		}
+	}
+}
+
 // answer fits the outcome model under the weights and puts both together.
 func (m Method) answer(ctx context.Context, c *effect.Comparison, w *weighed) (effect.Expectation, error) {
 	s := w.s
 	less := *c
 	less.Out, less.In = w.live, w.in
 	y := make([]float64, len(w.out.first)) // mean outcome of each pattern
-	for k, i := range less.Out {
-		y[w.of[k]] += c.Y[i]
+	for k, i := range w.fitted {
+		y[w.fittedOf[k]] += c.Y[i]
 	}
 	for k, n := range w.out.count {
 		y[k] /= n

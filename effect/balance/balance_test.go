@@ -510,3 +510,34 @@ func TestVisible(t *testing.T) {
 	assert.Equal(t, "label", e.Rung)
 	assert.Less(t, e.Visible, 0.2)
 }
+
+// A municipality whose people are so far from the cell that they have no weight says
+// nothing, and least of all how much municipalities differ: the figures are those without it,
+// and the nearer ones do not jump where its weight is too small for a float.
+func TestFarMunicipality(t *testing.T) {
+	figures := func(far float64, without bool) effect.Expectation {
+		c := lalonde(t)
+		age, _ := c.Covariate("age")
+		var out []int32
+		for _, i := range c.Out {
+			if c.Cases.Municipality.At(int(i)) == "G" {
+				age.Number[i] += far
+				if without {
+					continue
+				}
+			}
+			out = append(out, i)
+		}
+		c.Out = out
+		return expect(t, balance.Default("age", "educ"), c)
+	}
+	without := figures(0, true)
+	for _, far := range []float64{3e3, 1e4, 1e5, 1e6} {
+		e := figures(far, false)
+		assert.Len(t, e.Municipalities, 6, far)
+		assert.Equal(t, without.Comparators, e.Comparators, far)
+		assert.InEpsilon(t, without.Expected, e.Expected, 1e-9, far)
+		assert.InEpsilon(t, without.EffectiveN, e.EffectiveN, 1e-9, far)
+		assert.InEpsilon(t, without.Visible, e.Visible, 1e-6, far)
+	}
+}
