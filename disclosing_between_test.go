@@ -204,3 +204,10 @@ func TestHushedFiguresHaveThreeDigits(t *testing.T) {
 		assert.Equal(t, want, coarsely(in))
 	}
 }
+
+// What is told to three digits keeps its sign and its order, and what is not certain stays so.
+func TestCoarsely(t *testing.T) {
+	for v, want := range map[float64]float64{0: 0, 1: 1, 0.99961: 0.999, 0.9949: 0.995, 1.0004: 1, -0.000123456: -0.000123, 123.4: 123} {
+		assert.Equal(t, want, coarsely(v), v)
+	}
+}

@@ -347,6 +347,9 @@ func coarsely(v float64) float64 {
 		return v
 	}
 	out, _ := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 2, 64), 64) // its own writing
+	if out == 1 && v < 1 {
+		return 0.999 // a probability is not certain for being told roughly
+	}
 	return out
 }
 
