@@ -89,7 +89,7 @@ func (e *Estimate) variance() variance {
 // Certificate says what a figure rests on. It belongs to one estimate.
 type Certificate struct {
 	Persons        int64   `col:"persons" doc:"persons among the cases compared"`
-	NComparators   int64   `col:"n_comparators" doc:"comparator cases"`
+	NComparators   int64   `col:"n_comparators" doc:"comparator cases, also those whose weight is nearly 0 (see effective_n)"`
 	EffectiveN     float64 `col:"effective_n" doc:"effective number of comparators, (sum w)^2 / sum w^2"`
 	MaxWeight      float64 `col:"max_weight" doc:"largest share of the comparator weight on one case (or, from aggregated strata, on one case of a stratum)"`
 	Municipalities int64   `col:"municipalities" doc:"comparator municipalities that carry weight"`
@@ -110,7 +110,7 @@ type Certificate struct {
 	NoClockShare   float64 `col:"no_clock_share" doc:"share of the cell's cohort without a day to count from"`
 	Dated          float64 `col:"dated_covariates" doc:"share of the covariates used that are dated or fixed; 1 when none is used"`
 	Converged      bool    `col:"converged" doc:"the fit reached its tolerance (always true where nothing is iterated)"`
-	ScoreNorm      float64 `col:"score_norm" doc:"no imbalance larger than this is left in what was balanced, in standard deviations of the comparators; 0 where nothing is iterated"`
+	ScoreNorm      float64 `col:"score_norm" doc:"no imbalance larger than this is left in what was balanced (1e-10 or more), in standard deviations of the comparators; 0 where nothing is iterated"`
 	Rung           string  `col:"rung" doc:"classes that are exact beside the match group, as in referral_quarter, sex; empty for the match group alone"`
 	Warnings       string  `col:"warnings" doc:"codes of what to know, separated by semicolons"`
 }

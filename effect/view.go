@@ -88,7 +88,7 @@ type ComparisonRow struct {
 // add to the square of the standard error, and with their degrees of freedom give
 // Satterthwaite's: (sum of v)^2 / sum of v^2/df, a df under 1 taken as 1.
 type Basis struct {
-	NComparators   int64   `col:"n_comparators" doc:"comparator cases"`
+	NComparators   int64   `col:"n_comparators" doc:"comparator cases, also those whose weight is nearly 0 (see effective_n)"`
 	EffectiveN     float64 `col:"effective_n" doc:"effective number of comparators; of a sum that of the cell with the fewest"`
 	MaxWeight      float64 `col:"max_weight" doc:"largest share of the comparator weight on one case"`
 	Municipalities int64   `col:"municipalities" doc:"comparator municipalities that carry weight; of a sum the fewest"`
