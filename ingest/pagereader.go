@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"sync"
 
 	"github.com/andybalholm/brotli"
@@ -730,13 +731,26 @@ func (p *pageReader) deltas(b []byte, n int, enc format.Encoding) (encoding.Valu
 	if whole := p.kind == encoding.Int32 || p.kind == encoding.Int64; enc == format.DeltaBinaryPacked && !whole || enc != format.DeltaBinaryPacked && !text {
 		return encoding.Values{}, damaged("values are in an encoding that is none of their type")
 	}
-	rest, err := skipDeltas(b, n)
-	if err != nil {
+	rest, narrow, err := skipDeltas(b, n)
+	switch {
+	case err != nil:
 		return encoding.Values{}, err
+	case !narrow && p.kind == encoding.Int32:
+		// DuckDB writes numbers of 32 bits with differences of 64, which the library takes for other numbers.
+		wide, err := parquet.DeltaBinaryPacked.DecodeInt64(make([]int64, 0, n), b)
+		if err != nil || len(wide) != n {
+			return encoding.Values{}, damaged("the values of a page cannot be decoded")
+		}
+		return encoding.Int32Values(gather(n, func(i int) int32 { return int32(wide[i]) })), nil
+	case !narrow && text:
+		return encoding.Values{}, damaged("a length has more than 32 bits")
 	}
 	if enc == format.DeltaByteArray {
-		if _, err := skipDeltas(rest, n); err != nil {
+		switch _, narrow, err := skipDeltas(rest, n); {
+		case err != nil:
 			return encoding.Values{}, err
+		case !narrow:
+			return encoding.Values{}, damaged("a length has more than 32 bits")
 		}
 		// Beginnings that values share are stored once.
 		shared, err := parquet.DeltaBinaryPacked.DecodeInt32(room(p.codes, n)[:0], b)
@@ -778,10 +792,10 @@ func (p *pageReader) decode(b []byte, n int, enc format.Encoding) (encoding.Valu
 }
 
 // skipDeltas walks n whole numbers as differences in packed blocks, and returns what
-// follows.
-func skipDeltas(b []byte, n int) ([]byte, error) {
-	bad := func() ([]byte, error) {
-		return nil, damaged("differences do not fit their page")
+// follows; narrow says that the first number and the packed differences have 32 bits at most.
+func skipDeltas(b []byte, n int) (rest []byte, narrow bool, err error) {
+	bad := func() ([]byte, bool, error) {
+		return nil, false, damaged("differences do not fit their page")
 	}
 	number := func() (uint64, bool) {
 		v, k := binary.Uvarint(b)
@@ -803,6 +817,7 @@ func skipDeltas(b []byte, n int) ([]byte, error) {
 		return bad()
 	}
 	mini := int(block / minis)
+	narrow = head[3] <= math.MaxUint32 // as zigzag
 	for left := n - 1; left > 0; {
 		if _, ok := number(); !ok || uint64(len(b)) < minis {
 			return bad()
@@ -817,9 +832,10 @@ func skipDeltas(b []byte, n int) ([]byte, error) {
 			if w > 64 || size > len(b) {
 				return bad()
 			}
+			narrow = narrow && w <= 32
 			b = b[size:]
 			left -= mini
 		}
 	}
-	return b, nil
+	return b, narrow, nil
 }
