@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jobeffekt/jobeffekt/effect"
@@ -88,12 +87,11 @@ func (f *files) began() time.Time {
 	return info.ModTime()
 }
 
-// temporary says whether a file is one that this package left behind: a dot, the
-// name of a result, and digits.
+// temporary says whether a file is a result in the making, that this package left behind.
 func temporary(base string) bool {
-	name := strings.TrimRight(strings.TrimPrefix(base, "."), "0123456789")
-	return "."+name != base && strings.HasPrefix(base, ".") && (name == ManifestName || name == SummaryName || name == AcceptanceName ||
-		slices.ContainsFunc(allTables(), func(t string) bool { return name == t+".parquet" || name == t+".csv" }))
+	of := func(name string) bool { return whole.Temporary(base, name) }
+	return of(ManifestName) || of(SummaryName) || of(AcceptanceName) ||
+		slices.ContainsFunc(allTables(), func(t string) bool { return of(t+".parquet") || of(t+".csv") })
 }
 
 // cleanup drops what was not published and lets others in.

@@ -89,10 +89,10 @@ func TestPartialThatIsReplacedWhileRead(t *testing.T) {
 func TestAbandonedPartials(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "a.partial")
-	for _, name := range []string{".a.partial123", ".a.partial456", ".a.partial", ".a.partialx", ".b.partial7"} {
+	for _, name := range []string{".a.partial.jobeffekt-123", ".a.partial.jobeffekt-456", ".a.partial", ".a.partial2024", ".b.partial.jobeffekt-7"} {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte("x"), 0o600))
 	}
-	busy := flock.New(filepath.Join(folder, ".a.partial456"))
+	busy := flock.New(filepath.Join(folder, ".a.partial.jobeffekt-456"))
 	free, err := busy.TryLock()
 	require.NoError(t, err)
 	require.True(t, free)
@@ -104,7 +104,7 @@ func TestAbandonedPartials(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	assert.Equal(t, []string{".a.partial", ".a.partial456", ".a.partialx", ".b.partial7", "a.partial"}, names)
+	assert.Equal(t, []string{".a.partial", ".a.partial.jobeffekt-456", ".a.partial2024", ".b.partial.jobeffekt-7", "a.partial"}, names)
 
 	// Nor does one that fails leave anything.
 	_, err = writePartial(filepath.Join(folder, "c.partial"), someHeader(), func(io.Writer) error { return io.ErrShortWrite })

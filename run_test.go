@@ -399,12 +399,12 @@ func TestLeftoversGo(t *testing.T) {
 	c := job(t)
 	out := c.ResultsFolder()
 	require.NoError(t, os.MkdirAll(out, 0o700))
-	for _, name := range []string{".cases.parquet123", ".cases.csv4", ".manifest.json9", ".notes.csv1", "cases.txt", ".hidden"} {
+	for _, name := range []string{".cases.parquet.jobeffekt-123", ".cases.csv.jobeffekt-4", ".manifest.json.jobeffekt-9", ".cases.csv2024", "cases.txt", ".hidden"} {
 		require.NoError(t, os.WriteFile(filepath.Join(out, name), nil, 0o600))
 	}
 	_, err := jobeffekt.Run(context.Background(), c)
 	require.NoError(t, err)
-	for name, stays := range map[string]bool{".cases.parquet123": false, ".cases.csv4": false, ".manifest.json9": false, ".notes.csv1": true, "cases.txt": true, ".hidden": true} {
+	for name, stays := range map[string]bool{".cases.parquet.jobeffekt-123": false, ".cases.csv.jobeffekt-4": false, ".manifest.json.jobeffekt-9": false, ".cases.csv2024": true, "cases.txt": true, ".hidden": true} {
 		_, err := os.Stat(filepath.Join(out, name))
 		assert.Equal(t, stays, err == nil, name)
 	}

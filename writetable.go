@@ -77,7 +77,7 @@ func WriteTables(ctx context.Context, folder string, formats []Format, tables ..
 	defer f.cleanup()
 	err = whole.Sweep(folder, func(name string) bool {
 		return slices.ContainsFunc(tables, func(t *ingest.Table) bool {
-			return whole.Numbered(name, "."+t.Name+".parquet") || whole.Numbered(name, "."+t.Name+".csv")
+			return whole.Temporary(name, t.Name+".parquet") || whole.Temporary(name, t.Name+".csv")
 		})
 	})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // File is a file that does not stand under its name yet. It stands beside its place,
-// under a name of a dot, its own and digits, and is locked while it does. It belongs to
+// under a name of a dot, its own, a mark and digits, and is locked while it does. It belongs to
 // one goroutine.
 type File struct {
 	file           *os.File
@@ -24,7 +24,7 @@ type File struct {
 // Create begins a file, for its owner alone.
 func Create(path string) (*File, error) {
 	for {
-		t, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"*") // 0600
+		t, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+mark+"*") // 0600
 		if err != nil {
 			return nil, Cure(err, filepath.Dir(path))
 		}
@@ -39,7 +39,7 @@ func Create(path string) (*File, error) {
 // Replace is [Create], after what programs that were killed left of the same file is removed. Who makes
 // many files in a folder of its own sweeps that once, and calls Create.
 func Replace(path string) (*File, error) {
-	if err := Sweep(filepath.Dir(path), func(name string) bool { return Numbered(name, "."+filepath.Base(path)) }); err != nil {
+	if err := Sweep(filepath.Dir(path), func(name string) bool { return Temporary(name, filepath.Base(path)) }); err != nil {
 		return nil, err
 	}
 	return Create(path)

@@ -175,6 +175,9 @@ func SyncFolder(folder string) error {
 	return errors.Join(err, f.Close())
 }
 
+// Temporary says whether a name is one that a file of another name has in the making.
+func Temporary(name, of string) bool { return Numbered(name, "."+of+mark) }
+
 // Numbered says whether a name is a prefix with digits behind it, as temporary names are.
 func Numbered(name, prefix string) bool {
 	digits, ok := strings.CutPrefix(name, prefix)

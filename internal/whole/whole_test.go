@@ -26,18 +26,18 @@ func names(t *testing.T, folder string) (out []string) {
 func TestFile(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "a.csv")
-	require.NoError(t, os.WriteFile(filepath.Join(folder, ".a.csv123"), nil, 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(folder, ".a.csv123x"), nil, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, ".a.csv.jobeffekt-123"), nil, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, ".a.csv2024"), nil, 0o600))
 	f, err := Replace(path)
 	require.NoError(t, err)
-	assert.NoFileExists(t, filepath.Join(folder, ".a.csv123"))
+	assert.NoFileExists(t, filepath.Join(folder, ".a.csv.jobeffekt-123"))
 	_, err = f.Write([]byte("one"))
 	require.NoError(t, err)
 	g, err := Replace(path)
 	require.NoError(t, err)
 	assert.Len(t, names(t, folder), 3, "the other is written now")
 	require.NoError(t, g.Finish())
-	require.NoError(t, Sweep(folder, func(name string) bool { return Numbered(name, ".a.csv") }))
+	require.NoError(t, Sweep(folder, func(name string) bool { return Temporary(name, "a.csv") }))
 	require.NoError(t, g.Publish(), "finished and not published yet, it is held too")
 	require.NoError(t, f.Publish())
 	require.NoError(t, f.Drop())
@@ -48,7 +48,7 @@ func TestFile(t *testing.T) {
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	assert.Equal(t, fs.FileMode(0o644), info.Mode().Perm())
-	assert.Equal(t, []string{".a.csv123x", "a.csv"}, names(t, folder))
+	assert.Equal(t, []string{".a.csv2024", "a.csv"}, names(t, folder))
 }
 
 // A folder replaces one; what killed ones left is removed, what they moved away comes back, and two
