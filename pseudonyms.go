@@ -49,6 +49,9 @@ func ReadPseudonymKey(file, env string) (*ingest.PseudonymKey, error) {
 	unusable := func(place, why string) error {
 		return &KeyError{place, fmt.Errorf("%w: %s", ingest.ErrPseudonymKey, why)}
 	}
+	if looksLikeKey(env) || looksLikeKey(file) {
+		return nil, unusable("where the key lies", "it is a name that is wanted, of a file or of a variable of the environment, not the key")
+	}
 	if env != "" {
 		place := "environment variable " + env
 		text, there := os.LookupEnv(env)
@@ -99,8 +102,10 @@ func (p *Pseudonyms) check(fault func(path, format string, args ...any)) {
 		fault(at, "say where the key lies: key_file or key_env")
 	case p.KeyFile != "" && p.KeyEnv != "":
 		fault(at, "the key lies in one place: give key_file or key_env")
-	case strings.ContainsAny(p.KeyEnv, "= "):
+	case strings.ContainsAny(p.KeyEnv, "= ") || looksLikeKey(p.KeyEnv):
 		fault(at+".key_env", "it is the name of a variable, not the key")
+	case looksLikeKey(p.KeyFile):
+		fault(at+".key_file", "it is the name of a file, not the key")
 	}
 	all := ingest.PseudonymColumns()
 	for i, c := range p.Columns {
@@ -115,6 +120,11 @@ func (p *Pseudonyms) check(fault func(path, format string, args ...any)) {
 	if p.Columns != nil && !slices.Contains(p.Columns, personColumn) {
 		fault(at+".columns", "persons are told by their ids before any other: name person_id too")
 	}
+}
+
+// looksLikeKey says whether a name is one that only a key has: no error may tell it.
+func looksLikeKey(name string) bool {
+	return len(name) >= ingest.PseudonymKeyBytes && strings.Trim(strings.ToLower(name), "0123456789abcdef\r\n") == ""
 }
 
 const personColumn = "person_id"
