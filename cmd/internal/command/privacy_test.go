@@ -411,6 +411,11 @@ func TestNoIdentifierGetsOut(t *testing.T) {
 		b, err := os.ReadFile(p)
 		require.NoError(t, err)
 		may := allowed(rel)
+		if strings.HasPrefix(rel, "pseudo") { // whose names fit the same patterns
+			may = slices.DeleteFunc(slices.Clone(may), func(kind string) bool {
+				return kind == "person" || !strings.HasPrefix(rel, "pseudo-arranged/") && !strings.HasPrefix(rel, "pseudo-from-arranged/")
+			})
+		}
 		for _, kind := range holds(t, rel, b) {
 			assert.Contains(t, may, kind, "%s holds an identifier of a %s", rel, kind)
 			used[rel] = true
