@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -49,7 +50,7 @@ func ReadPseudonymKey(file, env string) (*ingest.PseudonymKey, error) {
 	unusable := func(place, why string) error {
 		return &KeyError{place, fmt.Errorf("%w: %s", ingest.ErrPseudonymKey, why)}
 	}
-	if looksLikeKey(env) || looksLikeKey(file) {
+	if looksLikeKey(env) || looksLikeKey(filepath.Base(file)) { // which a fault of the run file would show
 		return nil, unusable("where the key lies", "it is a name that is wanted, of a file or of a variable of the environment, not the key")
 	}
 	if env != "" {
@@ -102,10 +103,8 @@ func (p *Pseudonyms) check(fault func(path, format string, args ...any)) {
 		fault(at, "say where the key lies: key_file or key_env")
 	case p.KeyFile != "" && p.KeyEnv != "":
 		fault(at, "the key lies in one place: give key_file or key_env")
-	case strings.ContainsAny(p.KeyEnv, "= ") || looksLikeKey(p.KeyEnv):
+	case strings.ContainsAny(p.KeyEnv, "= "):
 		fault(at+".key_env", "it is the name of a variable, not the key")
-	case looksLikeKey(p.KeyFile):
-		fault(at+".key_file", "it is the name of a file, not the key")
 	}
 	all := ingest.PseudonymColumns()
 	for i, c := range p.Columns {
