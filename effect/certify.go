@@ -224,9 +224,7 @@ func (m *measures) balance(ctx context.Context, in, out []int32, weights []float
 		if smd > max(trace, r.worst*(1+trace)) {
 			r.worstOf = name
 		}
-		if smd > trace { // what is below is rounding, which differs between machines
-			r.worst = max(r.worst, smd)
-		}
+		r.worst = max(r.worst, smd)
 	}
 	unbiased := n / max(n-1, 1)
 	for j, a := range m.columns {
@@ -247,7 +245,7 @@ func (m *measures) balance(ctx context.Context, in, out []int32, weights []float
 				continue
 			}
 			mean := productIn[j][k]
-			smd := standardised(mean-productOut[j][k], (squareIn(j, k)-float64(mean*mean))*unbiased, func() float64 { return varOut(j, k) })
+			smd := standardised(mean-productOut[j][k], scatter(squareIn(j, k), mean)*unbiased, func() float64 { return varOut(j, k) })
 			if k == j {
 				note(smd, a.name+"^2")
 			} else {
@@ -323,6 +321,16 @@ func (m *measures) moments(ctx context.Context, rows []int32, weights, centre []
 // trace is what rounding leaves of figures that are equal, in standard
 // deviations.
 const trace = 1e-9
+
+// scatter is the variance of what has a mean and a mean square. Where all but rounding of
+// the square is the mean's it is 0: rounding differs between machines, and a difference
+// over it has any size.
+func scatter(square, mean float64) float64 {
+	if v := square - float64(mean*mean); v > 1e-12*square {
+		return v
+	}
+	return 0
+}
 
 // standardised is an absolute difference over the standard deviation of the cell
 // or, where that is 0, of the comparators.

@@ -431,10 +431,9 @@ func (a *Arranged) copies(table string, names []string, rows int64) []input {
 		in.name, in.column = name, name
 		if column, ok := a.d.pseudonymColumn(table, name); ok {
 			in.name, in.key = column, a.d.opt.Pseudonyms
-		} else {
-			in.look = &looks{citizens: name == a.d.inputName(table, "person_id")}
-			in.look.begin(rows)
 		}
+		in.look = &looks{citizens: name == a.d.inputName(table, "person_id")}
+		in.look.begin(rows)
 	}
 	return out
 }
@@ -466,14 +465,14 @@ func (in *input) copied(v parquet.Value, part int, l leaf, made bool, p *pseudon
 	default:
 		return v
 	}
-	if in.look != nil {
+	if in.key == nil || made { // what says that it holds pseudonyms is looked at too
 		if *at--; *at < 0 {
 			*at = in.look.stride - 1
 			in.look.note(part, text, l.class == classText)
 		}
 		return v
 	}
-	if made || len(text) == 0 {
+	if len(text) == 0 {
 		return v
 	}
 	return parquet.ByteArrayValue(bytes.Clone(p.of(text)))

@@ -108,7 +108,8 @@ func (d *Dataset) find(table string, f field, in *input) (problems []SchemaProbl
 	in.field, in.column = f, d.inputName(table, f.name)
 	if d.pseudonymized(table, f.name) {
 		in.key = d.opt.Pseudonyms
-	} else if in.want.mayIdentify() && !d.trusted {
+	}
+	if in.want.mayIdentify() && !d.trusted { // with a key, parts that say that they hold pseudonyms
 		in.look = &looks{citizens: f.name == "person_id"}
 	}
 	if c, ok := d.opt.Constants[table][f.name]; ok {
@@ -122,7 +123,7 @@ func (d *Dataset) find(table string, f field, in *input) (problems []SchemaProbl
 				Problem: "the constant does not fit", Expected: in.want.String(),
 			}}
 		}
-		if in.look != nil && civilConstant(c) {
+		if in.look != nil && in.key == nil && civilConstant(c) {
 			problems = append(problems, SchemaProblem{
 				Table: table, File: "constants", Column: f.name, Input: f.name,
 				Problem: "the constant has the form of a civil registration number (CPR)", Expected: "a value that tells nobody's identity",

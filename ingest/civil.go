@@ -1,12 +1,15 @@
 package ingest
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/big"
 	"slices"
 	"strconv"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go/encoding"
 
@@ -19,7 +22,7 @@ import (
 // A value has the form of one if it is ten digits DDMMYYSSSS that begin with a day of
 // the century that the seventh digit tells, where 60 may be added to the day, as in
 // replacement numbers; or nine digits, as whole numbers lose a zero in front. Blanks around it,
-// and a hyphen, blank, dot or slash behind the sixth digit, do not count.
+// a dash, blank, dot or slash behind the sixth digit, and decimals that are 0, do not count.
 //
 //   - With a hyphen in a text, one value is enough: nothing else is written so.
 //   - Else chance has to be ruled out, as other ids have ten digits too. Let n be the
@@ -57,24 +60,31 @@ type CivilNumbers struct {
 // civilDigits are the digits of a value of ten digits, or of nine that lost a zero; split
 // says that a mark stood behind the sixth. ok is false for anything else.
 func civilDigits(b []byte) (digits [10]byte, split, ok bool) {
-	blank := func(c byte) bool { return c == ' ' || c == '\t' }
-	for len(b) > 0 && blank(b[0]) {
-		b = b[1:]
-	}
-	for len(b) > 0 && blank(b[len(b)-1]) {
-		b = b[:len(b)-1]
-	}
-	n := 0
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case c >= '0' && c <= '9' && n < 10:
-			digits[n] = c - '0'
-			n++
-		case n == 6 && (c == '-' || c == '.' || c == '/' || blank(c)):
-			split = true
-		default:
+	b = bytes.TrimSpace(b)
+	if point := bytes.IndexByte(b, '.'); point > 8 { // as a number with decimals is written
+		b = bytes.TrimRight(b, "0")
+		if len(b) != point+1 {
 			return digits, false, false
 		}
+		b = b[:point]
+	}
+	n := 0
+	for i := 0; i < len(b); {
+		if c := b[i]; c >= '0' && c <= '9' {
+			if n == 10 {
+				return digits, false, false
+			}
+			digits[n] = c - '0'
+			n++
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(b[i:])
+		if n != 6 || r != '.' && r != '/' && !unicode.Is(unicode.Pd, r) && !unicode.IsSpace(r) {
+			return digits, false, false
+		}
+		split = true
+		i += size
 	}
 	if n == 9 && !split && digits[0] != 0 {
 		copy(digits[1:], digits[:9])

@@ -52,6 +52,8 @@ func TestCivilForm(t *testing.T) {
 		"2902051234": "", "3104701234": "", "3002701234": "", "0013701234": "", "0100701234": "", "3201701234": "", "9201701234": "",
 		"0001701234": "", "10170123": "", "01017012345": "", "01017-01234": "", "010170-123": "", "A101701234": "", "": "",
 		"10170-1234": "", "001701234": "",
+		"101701234.0": "0101701234", "0101701230.00": "0101701230", "101701234.5": "", "101701234.0.0": "", // as numbers with decimals are written
+		"\u00a0010170\u20131234 ": "0101701234", "010170\u20111234": "0101701234", "010170\u00a01234": "0101701234", "010170\xff1234": "", // other blanks and dashes
 	} {
 		ten, ok := canonicalCivil([]byte(text))
 		assert.Equal(t, want != "", ok, "%q", text)
@@ -268,6 +270,16 @@ func TestIdentifiableColumns(t *testing.T) {
 		var identifiable *IdentifiableError
 		require.ErrorAs(t, read(table(Participations, c), with), &identifiable)
 		require.NoError(t, read(table(Participations, c), opt), "a column that is not read")
+	}
+	// A file that says that it holds pseudonyms, and holds none.
+	under := opt
+	under.Pseudonyms, _ = ParsePseudonymKey(bytes.Repeat([]byte("9a0b"), 16))
+	under.PseudonymColumns = []string{"person_id"}
+	for _, c := range []Column{{Name: "person_id", Texts: ids}, {Name: "person_id", Ints: numbers}} {
+		require.NoError(t, read(table(Participations, c), under))
+		c.PseudonymsBy = under.Pseudonyms.Fingerprint()
+		var identifiable *IdentifiableError
+		require.ErrorAs(t, read(table(Participations, c), under), &identifiable)
 	}
 	// A table of others in one file.
 	for _, c := range []Column{{Name: "spouse", Texts: ids}, {Name: "spouse", Ints: numbers}, {Name: "spouse", Floats: floats}} {

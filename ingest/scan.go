@@ -433,7 +433,7 @@ func spread[T int32 | float64 | int64](dst []T, levels []byte, maxLevel byte, va
 
 // values fills dst with the dense values [from, to) of the current run.
 func (c *columnReader) values(dst vector, from, to int) error {
-	if c.in.look != nil && c.index >= 0 {
+	if c.in.look != nil && c.index >= 0 && c.conv.pseudo == nil {
 		c.in.look.look(c.of, &c.next, c.conv.leaf, &c.run, from, to)
 	}
 	if c.run.dict == nil {
