@@ -143,8 +143,8 @@ func DerSimonianLaird(d, v []float64) float64 {
 		}
 		w := 1 / v[i]
 		sw += w
-		sw2 += w * w
-		swd += w * d[i]
+		sw2 += float64(w * w)
+		swd += float64(w * d[i])
 	}
 	for i := range d {
 		q += (d[i] - swd/sw) * (d[i] - swd/sw) / v[i]

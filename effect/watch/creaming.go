@@ -325,7 +325,7 @@ func (m *scored) score(ctx context.Context, s *screen, all []int32) error {
 		mean += m.chance[i] / float64(len(all))
 	}
 	for _, i := range all {
-		squares += (m.chance[i] - mean) * (m.chance[i] - mean)
+		squares += float64((m.chance[i] - mean) * (m.chance[i] - mean))
 	}
 	m.sd = math.Sqrt(squares / float64(len(all)-1))
 	slices.SortStableFunc(sorted, func(a, b int32) int {
@@ -519,8 +519,8 @@ func (s *screen) slope(residual []float64, rows []int32, m *scored) (slope, low,
 	middle, average := mean(decile, rows), mean(residual, rows)
 	var sxx, sxy float64
 	for _, i := range rows {
-		sxx += (decile[i] - middle) * (decile[i] - middle)
-		sxy += (decile[i] - middle) * (residual[i] - average)
+		sxx += float64((decile[i] - middle) * (decile[i] - middle))
+		sxy += float64((decile[i] - middle) * (residual[i] - average))
 	}
 	if n < 3 || sxx == 0 {
 		return math.NaN(), math.NaN(), math.NaN()

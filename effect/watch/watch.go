@@ -173,7 +173,7 @@ func contrast(x []float64, person, a, b []int32, scale float64) (difference, se,
 		}
 		mean /= n
 		for _, i := range rows {
-			variance += (x[i] - mean) * (x[i] - mean)
+			variance += float64((x[i] - mean) * (x[i] - mean))
 		}
 		return mean, variance / (n - 1) / n
 	}
@@ -215,7 +215,7 @@ func (c *clusters) add(i int32, v float64) {
 func (c *clusters) squares() float64 {
 	total := 0.0
 	for _, v := range c.sum {
-		total += v * v
+		total += float64(v * v)
 	}
 	return total
 }
