@@ -50,6 +50,31 @@ func TestWhereTermsEnd(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// A score that is exactly what is asked for is enough, and one that is exactly where a
+// rating begins has it.
+func TestScoresAtTheirLimits(t *testing.T) {
+	points := func(provider, value string) bonus.Figure {
+		return bonus.Figure{Name: "points", Provider: provider, Period: "2008", N: -1, Value: value}
+	}
+	facts := oneEach([]string{"a", "b", "c"}, points("a", "0.5"), points("b", "0.4999"), points("c", "0.7"))
+	lines := settle(t, scoreTerms(t, "0.01", `        measure: {score: {parts: [{name: a, figure: points}]}}
+        schedule: {threshold: {at_least: 0.5}, unit_prices: [{amount: 100}]}
+`), facts).Lines
+	require.Equal(t, []bonus.Ore{5000, 0, 7000}, []bonus.Ore{lines[0].Amount, lines[1].Amount, lines[2].Amount})
+	require.Equal(t, bonus.ReasonUnder, lines[1].Reason)
+
+	s := settle(t, scoreTerms(t, "0.01", `        measure: {score: {parts: [{name: a, figure: points}], ratings: [0.5, 0.7]}}
+        schedule: {unit_prices: [{amount: 100}]}
+`), facts)
+	var ratings []string
+	for _, step := range s.Steps {
+		if step.What == "rating" {
+			ratings = append(ratings, step.Value)
+		}
+	}
+	require.Equal(t, []string{"2", "1", "3"}, ratings)
+}
+
 // The chance and the mean amount without any effect are those that adding up the
 // distribution gives, for one degree of freedom and less up to the normal one.
 func TestWithoutEffectByIntegration(t *testing.T) {

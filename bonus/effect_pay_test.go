@@ -128,6 +128,8 @@ func TestPayOnProbability(t *testing.T) {
 		{"probability: 0.999", "", "0 = 0.00 unlikely"},
 		{"probability: 0.7\n        above: 0.05", "", "10 = 200000.00"},
 		{"probability: 0.75\n        above: 0.05", "", "0 = 0.00 unlikely"},
+		{"probability: 0.5\n        above: 0.0625", "", "10 = 200000.00"}, // exactly what is asked for: half of a symmetric distribution lies above its middle
+		{"probability: 0.51\n        above: 0.0625", "", "0 = 0.00 unlikely"},
 		{"probability: 0.9", "less", "10 = 200000.00"},
 		{"probability: 0.1", "worse", "0 = 0.00 unlikely"},
 		{"probability: 0.9", "no error", "0 = 0.00 no_figure"},
