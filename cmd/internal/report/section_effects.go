@@ -17,6 +17,7 @@ import (
 type effectsData struct {
 	Forests []forest
 	Chance  string // how often luck alone makes a verdict
+	Hushed  bool   // some rows have a difference without the numbers behind it
 }
 
 // forest is one outcome against one kind of comparators.
@@ -56,6 +57,7 @@ func (b *builder) effects() (section, bool) {
 			f := b.forest(fmt.Sprintf("forest-%d", len(d.Forests)+1), outcome, part, rows)
 			f.First = len(d.Forests) == 0
 			d.Forests = append(d.Forests, f)
+			d.Hushed = d.Hushed || slices.ContainsFunc(rows, func(r benchmarkRow) bool { return !r.withheld() && r.rated() && math.IsNaN(r.N) })
 			if f.First {
 				for _, r := range rows {
 					n.add(r.figures)
