@@ -278,8 +278,13 @@ func TestIdentifiableColumns(t *testing.T) {
 	for _, c := range []Column{{Name: "person_id", Texts: ids}, {Name: "person_id", Ints: numbers}} {
 		require.NoError(t, read(table(Participations, c), under))
 		c.PseudonymsBy = under.Pseudonyms.Fingerprint()
+		folder := t.TempDir()
+		writeTo(t, filepath.Join(folder, "participations.parquet"), table(Participations, c))
+		ds, err := OpenFolder(folder, under)
+		require.NoError(t, err)
+		_, err = ds.load(context.Background(), Participations, nil, nil)
 		var identifiable *IdentifiableError
-		require.ErrorAs(t, read(table(Participations, c), under), &identifiable)
+		require.ErrorAs(t, err, &identifiable)
 	}
 	// A table of others in one file.
 	for _, c := range []Column{{Name: "spouse", Texts: ids}, {Name: "spouse", Ints: numbers}, {Name: "spouse", Floats: floats}} {
