@@ -238,9 +238,10 @@ func TestStoppable(t *testing.T) {
 				}
 				require.ErrorIs(t, err, context.Canceled, "stopped at look %d of %d", at, looks)
 				require.ErrorIs(t, err, errEnough, "stopped at look %d of %d", at, looks)
-				// Every goroutine may look once or a few times more, but none goes on.
+				// Every goroutine may look once or a few times more, and a database for each row that it had
+				// read ahead, but none goes on.
 				after := ctx.looks.Load() - at
-				assert.LessOrEqual(t, after, int64(40+10*runtime.GOMAXPROCS(0)), "looks after it was stopped at look %d of %d", at, looks)
+				assert.LessOrEqual(t, after, int64(100+10*runtime.GOMAXPROCS(0)), "looks after it was stopped at look %d of %d", at, looks)
 				if w.left != nil {
 					require.Empty(t, w.left(), "left behind, stopped at look %d of %d", at, looks)
 				}
