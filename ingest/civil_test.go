@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -404,7 +405,7 @@ func TestPseudonymsAsTheyAreRead(t *testing.T) {
 		require.NoError(t, err)
 		sink := &spellCounter{}
 		require.NoError(t, ds.Observe(context.Background(), c, nil, sink))
-		out := map[string]int64{"added": sink.n, "persons": int64(c.Persons.Len())}
+		out := map[string]int64{"added": sink.n.Load(), "persons": int64(c.Persons.Len())}
 		for _, x := range ds.Counts() {
 			out[x.Table+" "+x.Name] = x.Rows
 		}
@@ -475,8 +476,8 @@ func writeTo(t *testing.T, path string, tab *Table) {
 	require.NoError(t, os.WriteFile(path, b.Bytes(), 0o600))
 }
 
-type spellCounter struct{ n int64 }
+type spellCounter struct{ n atomic.Int64 } // workers share it
 
 func (c *spellCounter) Expect(int, int)     {}
 func (c *spellCounter) Done(int, int)       {}
-func (c *spellCounter) Add(s effect.Spells) { c.n += int64(len(s.Person)) }
+func (c *spellCounter) Add(s effect.Spells) { c.n.Add(int64(len(s.Person))) }
